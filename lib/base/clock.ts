@@ -1,0 +1,64 @@
+/**
+ * The one door to time. Everything that depends on time takes a Clock, so that tests can own it.
+ * No other file of lib/ calls Date.now, performance.now, setTimeout or setInterval (test/tidy holds this).
+ */
+
+/** A pending one-shot timer. */
+export interface Timer {
+  /** Stops the timer; a timer that has run or was cancelled ignores this. */
+  cancel(): void;
+}
+
+export interface Clock {
+  /**
+   * Milliseconds since the Unix epoch on a scale that never runs backwards. Phases and ages use it.
+   * Where the wall clock is set back this keeps its pace; where it is set forward (or the machine slept) this
+   * follows, because content must never be believed younger than it is (promise 2 of the design).
+   */
+  now(): number;
+  /** The wall clock, in milliseconds since the Unix epoch: for Date fields, for comparison with dates that an origin sent, and for logs. It may step. */
+  wall(): number;
+  /** Runs `run` once after `delayMs`. A pending timer does not keep the process alive. */
+  after(delayMs: number, run: () => void): Timer;
+  /** Runs `run` every `everyMs` until cancelled. Does not keep the process alive. */
+  every(everyMs: number, run: () => void): Timer;
+}
+
+/** How often the monotonic scale looks for a wall clock that was set forward. */
+const RESYNC_MS = 1000;
+
+class SystemClock implements Clock {
+  #offset = Date.now() - performance.now();
+
+  constructor() {
+    this.every(RESYNC_MS, () => {
+      const offset = Date.now() - performance.now();
+      if (offset > this.#offset) this.#offset = offset;
+    });
+  }
+
+  now(): number {
+    return performance.now() + this.#offset;
+  }
+
+  wall(): number {
+    return Date.now();
+  }
+
+  after(delayMs: number, run: () => void): Timer {
+    const handle = setTimeout(run, delayMs);
+    handle.unref();
+    return { cancel: () => clearTimeout(handle) };
+  }
+
+  every(everyMs: number, run: () => void): Timer {
+    const handle = setInterval(run, everyMs);
+    handle.unref();
+    return { cancel: () => clearInterval(handle) };
+  }
+}
+
+/** The clock of a running process. */
+export function systemClock(): Clock {
+  return new SystemClock();
+}

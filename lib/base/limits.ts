@@ -1,0 +1,53 @@
+/**
+ * Every bound of the process that is not a setting of its own: what it is, its default, and what happens beyond it.
+ * The `limits` section of the conf file overrides those marked (conf).
+ */
+
+/** Bytes of a request line's target; beyond: 414 (conf). */
+export const MAX_TARGET_BYTES = 8 * 1024;
+/** Bytes of a request's field section; beyond: 431 (conf). */
+export const MAX_REQUEST_FIELDS_BYTES = 32 * 1024;
+/** Field lines of a request; beyond: 431 (conf). */
+export const MAX_REQUEST_FIELD_COUNT = 100;
+/** Bytes of a response's field section from the origin; beyond: the answer counts as malformed, 502. */
+export const MAX_RESPONSE_FIELDS_BYTES = 64 * 1024;
+/** Time for a client to send its request head; beyond: 408 (conf). */
+export const REQUEST_HEAD_TIMEOUT_MS = 10_000;
+/** Time without a byte of a request body; beyond: 408 where nothing was answered yet, else the connection ends (conf). */
+export const BODY_IDLE_TIMEOUT_MS = 30_000;
+/** Time that a client may take no byte of a reply; beyond: the connection ends (conf). */
+export const REPLY_IDLE_TIMEOUT_MS = 60_000;
+/** Time that an idle client connection stays open (conf). */
+export const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+/** Client connections at once; beyond: accepted and closed at once (conf). */
+export const MAX_CONNECTIONS = 20_000;
+/** Requests that wait on one fill; beyond: 503 (conf). */
+export const MAX_WAITERS_PER_FILL = 10_000;
+/** Time that a request waits on another's fill; beyond: stale where that is allowed, else 504 (conf). */
+export const MAX_WAIT_MS = 30_000;
+/** Fills in flight at once; beyond: requests go to the origin uncollapsed and unstored. */
+export const MAX_FILLS = 10_000;
+/** Stored variants of one key; beyond: the oldest goes. */
+export const MAX_VARIANTS = 64;
+/** Remembered keys whose responses are uncacheable (hit-for-miss); beyond: the oldest goes. */
+export const MAX_MARKERS = 10_000;
+/** How long an uncacheable key is remembered. */
+export const MARKER_TTL_MS = 10_000;
+/** Bytes held for a reader that is slower than its source, where nothing is stored. */
+export const FLOW_WINDOW_BYTES = 1024 * 1024;
+/** A stored body up to this size is joined to one piece once complete, so that a hit is one write. */
+export const JOIN_BODY_BYTES = 256 * 1024;
+/** Longest time that a drain waits for running requests (conf). */
+export const DRAIN_TIMEOUT_MS = 10_000;
+/** First pause after a failed refresh of one key, doubled at each further failure. */
+export const BACKOFF_FIRST_MS = 1_000;
+/** Longest such pause. */
+export const BACKOFF_MAX_MS = 60_000;
+/** Longest Retry-After that is believed. */
+export const RETRY_AFTER_MAX_MS = 300_000;
+/** Failures in a row of one key with nothing stored, from which on it is asked by the clock alone. */
+export const COLD_FAILURES_BEFORE_BACKOFF = 3;
+/** Failures in a row to reach the origin that open the breaker. */
+export const BREAKER_FAILURES = 5;
+/** Requests that may wait for a connection to the origin; beyond: 503. */
+export const MAX_ORIGIN_QUEUE = 10_000;

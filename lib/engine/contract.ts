@@ -1,0 +1,87 @@
+/** The engine's two neighbours upstairs, as it sees them: a request record and a reply sink. No socket, no node:http. */
+
+import type { Fields } from '../http/fields.js';
+import type { BodyReader } from '../object/body.js';
+import type { Outcome } from '../observe/events.js';
+
+export interface ClientRequest {
+  readonly method: string;
+  /** Origin-form: path and query as received; an absolute-form target was already reduced (RFC 9112 §3.2.2). */
+  readonly target: string;
+  readonly scheme: 'http' | 'https';
+  /** The Host that counts (RFC 9112 §3.2), in lower case, as it goes into the key. */
+  readonly host: string;
+  readonly fields: Fields;
+  readonly httpVersion: '1.0' | '1.1';
+  readonly remoteAddress: string;
+  /** Content-Length above 0, or Transfer-Encoding. */
+  readonly hasBody: boolean;
+  /** A Connection: upgrade request (RFC 9110 §7.8). */
+  readonly isUpgrade: boolean;
+  /** Clock.now at the start of the request. */
+  readonly startedAt: number;
+}
+
+/** What the log and the metrics are told about a reply. */
+export interface ReplyNote {
+  readonly outcome: Outcome;
+  /** Reason code, the same as the `detail` of the reply's Cache-Status. */
+  readonly reason: string;
+  readonly rule: string;
+  readonly ageSec: number | undefined;
+  readonly collapsed: boolean;
+}
+
+/** The body of a reply: none, bytes that are all here, or a reader to follow. */
+export type Payload =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'bytes'; readonly chunks: readonly Buffer[]; readonly length: number }
+  | {
+      readonly kind: 'reader';
+      readonly reader: BodyReader;
+      /** Undefined: not known yet, so chunked to an HTTP/1.1 client, and closed at the end to an HTTP/1.0 one. */
+      readonly length: number | undefined;
+      /** Called once the last byte was read, for trailers (RFC 9110 §6.5). */
+      readonly trailers?: (() => Fields) | undefined;
+    };
+
+export interface Reply {
+  readonly status: number;
+  readonly reasonPhrase: string;
+  /**
+   * Complete and in order but for framing: the writer adds Content-Length or Transfer-Encoding from the payload,
+   * and Connection. Content-Length is in it only where there is no payload (HEAD, 304).
+   */
+  readonly fields: Fields;
+  readonly payload: Payload;
+  readonly note: ReplyNote;
+  /** Close the connection after this reply. */
+  readonly close?: boolean;
+}
+
+/** How a request is to go through the pass lane. */
+export interface PassPlan {
+  /** Request fields for the origin: hop-by-hop fields gone; Host, Via and X-Forwarded fields in. */
+  readonly requestFields: Fields;
+  /** Called with the head of the origin's answer; returns the reply to send around its body. Not called for 101. */
+  respond(status: number, reasonPhrase: string, fields: Fields): { fields: Fields; note: ReplyNote };
+  /** Fields of a 101 for the client. */
+  upgraded(fields: Fields): { fields: Fields; note: ReplyNote };
+  /** The exchange with the origin failed before a head: the reply to send instead. */
+  failed(error: unknown): Reply;
+}
+
+export interface ReplySink {
+  /** Passes an interim response on (RFC 9110 §15.2); ignored for HTTP/1.0 clients and after reply(). */
+  inform(status: number, fields: Fields): void;
+  /** Sends the reply. Called once at most. Does nothing once the client has left, but closes the reader. */
+  reply(reply: Reply): void;
+  /** Gives the request to the pass lane. Instead of reply(). */
+  pass(plan: PassPlan): void;
+  /** Calls `run` once if the client leaves before the reply has been sent whole. One listener. */
+  onGone(run: () => void): void;
+}
+
+export interface RequestHandler {
+  handle(request: ClientRequest, sink: ReplySink): void;
+}

@@ -1,0 +1,108 @@
+/**
+ * A field section as it came off the wire: names in their own case, order and duplicates kept.
+ * Implements RFC 9110 §5.1-5.3. Immutable; every change makes a new one.
+ */
+
+/** Flat list of names and values, [name, value, name, value ...], the form that node:http takes and gives. */
+export type RawFields = readonly string[];
+
+export class Fields {
+  static readonly empty = new Fields([]);
+
+  /** Names and values in turn. Shared, never to be changed in place. */
+  readonly raw: RawFields;
+
+  /** Wraps without copying: the caller gives the list away. */
+  constructor(raw: RawFields) {
+    this.raw = raw;
+  }
+
+  /** From an object, for code and tests that write fields by hand. */
+  static of(record: Readonly<Record<string, string | readonly string[]>>): Fields {
+    const raw: string[] = [];
+    for (const [name, value] of Object.entries(record)) {
+      if (typeof value === 'string') raw.push(name, value);
+      else for (const line of value) raw.push(name, line);
+    }
+    return new Fields(raw);
+  }
+
+  /** Index of the first line of `name` at or after `from`, else -1. `name` is in lower case. */
+  #find(name: string, from: number): number {
+    const raw = this.raw;
+    for (let i = from; i < raw.length; i += 2) {
+      const own = raw[i] as string;
+      // The length test spares nearly every comparison; this is on the path of every hit.
+      if (own.length === name.length && (own === name || own.toLowerCase() === name)) return i;
+    }
+    return -1;
+  }
+
+  has(name: string): boolean {
+    return this.#find(name, 0) >= 0;
+  }
+
+  /** All lines of `name` (lower case) joined by `, ` (RFC 9110 §5.3), or undefined where there is none. */
+  get(name: string): string | undefined {
+    let at = this.#find(name, 0);
+    if (at < 0) return undefined;
+    let value = this.raw[at + 1] as string;
+    while ((at = this.#find(name, at + 2)) >= 0) value += `, ${this.raw[at + 1] as string}`;
+    return value;
+  }
+
+  /** The value of the first line of `name` (lower case) alone: for fields that are not lists. */
+  first(name: string): string | undefined {
+    const at = this.#find(name, 0);
+    return at < 0 ? undefined : (this.raw[at + 1] as string);
+  }
+
+  /** Each line of `name` (lower case), in order. */
+  lines(name: string): string[] {
+    const out: string[] = [];
+    for (let at = this.#find(name, 0); at >= 0; at = this.#find(name, at + 2)) out.push(this.raw[at + 1] as string);
+    return out;
+  }
+
+  /** Without the lines whose lower-case name is refused by `keep`. */
+  filter(keep: (lowerName: string, value: string) => boolean): Fields {
+    const out: string[] = [];
+    for (let i = 0; i < this.raw.length; i += 2) {
+      const name = this.raw[i] as string;
+      const value = this.raw[i + 1] as string;
+      if (keep(name.toLowerCase(), value)) out.push(name, value);
+    }
+    return out.length === this.raw.length ? this : new Fields(out);
+  }
+
+  /** Without every line of `name` (lower case). */
+  without(name: string): Fields {
+    return this.has(name) ? this.filter((own) => own !== name) : this;
+  }
+
+  /** With one more line at the end. */
+  append(name: string, value: string): Fields {
+    return new Fields([...this.raw, name, value]);
+  }
+
+  /** With exactly one line of `name`, at the end. */
+  set(name: string, value: string): Fields {
+    return this.without(name.toLowerCase()).append(name, value);
+  }
+
+  *[Symbol.iterator](): IterableIterator<[name: string, value: string]> {
+    for (let i = 0; i < this.raw.length; i += 2) yield [this.raw[i] as string, this.raw[i + 1] as string];
+  }
+
+  /** Number of lines. */
+  get count(): number {
+    return this.raw.length / 2;
+  }
+
+  /** Bytes of the section as HTTP/1.1 would write it, near enough for accounting (values are latin1). */
+  get bytes(): number {
+    let sum = 0;
+    for (const text of this.raw) sum += text.length;
+    return sum + this.raw.length * 2;
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * The stored response: a small immutable header record around a body that is shared by reference.
+ * Freshening makes a new record with the same body (RFC 9111 §4.3.4); nothing is ever changed in place,
+ * so an identity check tells whether a late answer still concerns what is stored now.
+ */
+import type { Fields } from '../http/fields.js';
+import type { Body } from './body.js';
+
+/** Where the ttl of a stored response came from, in the order of precedence of the design, section 1. */
+export type TtlSource =
+  | 'rule'
+  | 'cdn-cache-control'
+  | 's-maxage'
+  | 'max-age'
+  | 'expires'
+  | 'heuristic'
+  | 'default'
+  | 'none';
+
+/** What forbids the use of a stale response (RFC 9111 §4.2.4). */
+export type StaleForbiddance = 'must-revalidate' | 'proxy-revalidate' | 'no-cache' | 's-maxage';
+
+/**
+ * The instants that bound the phases, in milliseconds on Clock.now's scale:
+ * fresh until staleAt, grace until graceUntil, keep until keepUntil, gone after that.
+ * bornAt <= staleAt <= graceUntil <= keepUntil always holds (staleAt may equal bornAt).
+ */
+export interface Life {
+  /** Received or last freshened, less the corrected initial age (RFC 9111 §4.2.3). */
+  readonly bornAt: number;
+  readonly staleAt: number;
+  readonly graceUntil: number;
+  readonly keepUntil: number;
+  /** Until when it may be served stale after an error answer of the origin (stale-if-error, RFC 5861 §4). */
+  readonly errorUntil: number;
+  /** Until when it may be served stale while the origin cannot be reached at all (RFC 9111 §4.2.4). */
+  readonly unreachableUntil: number;
+  /** Never used without validation, however fresh (unqualified no-cache, RFC 9111 §5.2.2.4). */
+  readonly alwaysValidate: boolean;
+  /** Set where stale use is forbidden; a client's max-stale does not lift it. */
+  readonly staleForbiddenBy: StaleForbiddance | undefined;
+  readonly ttlSource: TtlSource;
+}
+
+/** The request fields that Vary named, and what the request for this response had in them (normalised; undefined = absent). */
+export interface Selection {
+  /** Lower case, sorted, no duplicates. */
+  readonly names: readonly string[];
+  readonly values: readonly (string | undefined)[];
+}
+
+export interface StoredResponse {
+  readonly key: string;
+  readonly selection: Selection;
+  readonly status: number;
+  readonly reasonPhrase: string;
+  /** End-to-end fields as the origin sent them, Date supplied where absent. Without Age, hop-by-hop fields and what must not be stored (RFC 9111 §3.1). */
+  readonly fields: Fields;
+  readonly body: Body;
+  readonly life: Life;
+  /** The name of the rule that gave the lifetimes. */
+  readonly rule: string;
+  /** When the body was received, on Clock.now's scale. A 304 does not move it. */
+  readonly fetchedAt: number;
+  /** The wall clock when the fields were received or last freshened: the Date to compare by, where the origin sent none. */
+  readonly receivedWall: number;
+}
+
+/** Fixed cost of one stored response beside its strings and bytes: objects, map slots, buffers' own headers. */
+const RECORD_OVERHEAD_BYTES = 640;
+
+/** Bytes that a stored response is charged for: key, header record and body. */
+export function storedBytes(stored: StoredResponse): number {
+  let selection = 0;
+  for (const value of stored.selection.values) selection += value?.length ?? 0;
+  return RECORD_OVERHEAD_BYTES + stored.key.length + selection + stored.fields.bytes + stored.body.heldBytes;
+}

@@ -1,0 +1,107 @@
+/**
+ * What happens, told to whoever listens: metrics, the access log, the demo's line printer.
+ * Events are method calls with plain arguments, so that an event nobody listens to costs one empty call.
+ */
+
+/** The outcome of one request in one word: also the value of the debug header. */
+export type Outcome = 'HIT' | 'STALE' | 'UPDATING' | 'REVALIDATED' | 'MISS' | 'EXPIRED' | 'BYPASS' | 'ERROR';
+
+export const OUTCOMES: readonly Outcome[] = [
+  'HIT',
+  'STALE',
+  'UPDATING',
+  'REVALIDATED',
+  'MISS',
+  'EXPIRED',
+  'BYPASS',
+  'ERROR',
+];
+
+/** What is told about an answered request, once its last byte was handed to the socket or its client left. */
+export interface AnsweredEvent {
+  readonly method: string;
+  readonly host: string;
+  readonly target: string;
+  readonly remoteAddress: string;
+  readonly httpVersion: string;
+  readonly status: number;
+  readonly outcome: Outcome;
+  /** Reason code: the `detail` of Cache-Status. */
+  readonly reason: string;
+  /** Name of the rule that applied; empty where none was looked up. */
+  readonly rule: string;
+  /** Age of the served response in seconds; undefined where it came straight from the origin. */
+  readonly ageSec: number | undefined;
+  /** Body bytes handed to the socket. */
+  readonly bodyBytes: number;
+  readonly durationMs: number;
+  /** Waited on an exchange with the origin that another request started. */
+  readonly collapsed: boolean;
+  /** `aborted`: the client left or had to be cut off before the end. */
+  readonly ending: 'finished' | 'aborted';
+  readonly userAgent: string | undefined;
+  readonly referer: string | undefined;
+  /** The wall clock at the start of the request, ms. */
+  readonly startedWall: number;
+}
+
+/** Why the origin was asked. */
+export type AskedFor = 'fill' | 'refresh' | 'validate' | 'uncacheable';
+/** How that ended; `not-modified` is a 304 that was merged, `error` an answer of 500, 502, 503 or 504, `failed` no answer. */
+export type AskedEnd = 'stored' | 'not-modified' | 'uncacheable' | 'error' | 'failed' | 'abandoned';
+
+export interface AskedEvent {
+  readonly askedFor: AskedFor;
+  readonly end: AskedEnd;
+  readonly status: number | undefined;
+  /** Reason code: why not stored, how it failed. */
+  readonly reason: string;
+  readonly key: string;
+  readonly durationMs: number;
+  readonly bodyBytes: number;
+  readonly background: boolean;
+  /** Body bytes that a 304 saved from being sent again. */
+  readonly savedBytes: number;
+}
+
+export interface Events {
+  answered(event: AnsweredEvent): void;
+  asked(event: AskedEvent): void;
+  /** A stored response left the store. */
+  removed(reason: 'evicted' | 'expired' | 'replaced' | 'purged' | 'invalidated', bytes: number): void;
+  /** The breaker changed its state. */
+  breaker(state: 'closed' | 'open' | 'half-open', reason: string): void;
+  /** Something that an operator should read. `code` is stable; `fields` are its circumstances. */
+  notice(
+    level: 'info' | 'warn' | 'error',
+    code: string,
+    message: string,
+    fields?: Readonly<Record<string, unknown>>,
+  ): void;
+}
+
+/** Hears nothing. */
+export const SILENT: Events = { answered() {}, asked() {}, removed() {}, breaker() {}, notice() {} };
+
+/** One listener that passes every event on to each of `listeners`. */
+export function fanOut(listeners: readonly Events[]): Events {
+  const only = listeners[0];
+  if (only !== undefined && listeners.length === 1) return only;
+  return {
+    answered: (event) => {
+      for (const to of listeners) to.answered(event);
+    },
+    asked: (event) => {
+      for (const to of listeners) to.asked(event);
+    },
+    removed: (reason, bytes) => {
+      for (const to of listeners) to.removed(reason, bytes);
+    },
+    breaker: (state, reason) => {
+      for (const to of listeners) to.breaker(state, reason);
+    },
+    notice: (level, code, message, fields) => {
+      for (const to of listeners) to.notice(level, code, message, fields);
+    },
+  };
+}

@@ -1,0 +1,49 @@
+/** What the engine needs of an origin: ask with GET or HEAD, get events, pause, abort. */
+import type { OriginError } from '../base/errors.js';
+import type { Fields } from '../http/fields.js';
+
+export interface OriginRequest {
+  readonly method: 'GET' | 'HEAD';
+  /** Origin-form: path and query as they came. */
+  readonly target: string;
+  /** Already without hop-by-hop fields, with Host, Via and the X-Forwarded fields. */
+  readonly fields: Fields;
+}
+
+export interface OriginResponseHead {
+  readonly status: number;
+  readonly reasonPhrase: string;
+  /** As received: hop-by-hop fields are still in it. */
+  readonly fields: Fields;
+}
+
+/**
+ * Hears one exchange, in this order: inform*, head, data*, then exactly one of end and fail. fail may come at any
+ * point. Nothing is called from within fetch() itself, and nothing after abort().
+ */
+export interface OriginListener {
+  /** An interim response, 1xx but 101 (RFC 9110 §15.2). */
+  inform(status: number, fields: Fields): void;
+  head(head: OriginResponseHead): void;
+  /** Body bytes with transfer codings removed. The listener may keep the buffer. */
+  data(chunk: Buffer): void;
+  /** The complete message was received (RFC 9112 §8). */
+  end(trailers: Fields): void;
+  fail(error: OriginError): void;
+}
+
+export interface OriginExchange {
+  pause(): void;
+  resume(): void;
+  /** Ends the exchange; its connection is closed where the answer was not complete. */
+  abort(): void;
+}
+
+export interface OriginClient {
+  fetch(request: OriginRequest, listener: OriginListener): OriginExchange;
+  /** Whether the breaker lets requests through, for /readyz and for stale-while-offline decisions. */
+  readonly reachable: boolean;
+  /** Open and busy connections, for metrics. */
+  readonly stats: { readonly connected: number; readonly running: number; readonly queued: number };
+  close(): Promise<void>;
+}

@@ -1,0 +1,50 @@
+/** What the engine needs of the store. The memory tier answers at once; tiers below it are asked during a fill. */
+import type { StoredResponse } from '../object/stored.js';
+
+/** Why a stored response leaves the store. */
+export type RemovalReason = 'evicted' | 'expired' | 'replaced' | 'purged' | 'invalidated';
+
+export interface Store {
+  /**
+   * All stored responses of a primary key, newest first, or undefined. Marks nothing as used.
+   * The array is the store's own: read it, keep no reference across an await.
+   */
+  peek(key: string): readonly StoredResponse[] | undefined;
+  /** Notes a use for the eviction policy. */
+  touch(stored: StoredResponse): void;
+  /**
+   * Puts a response in. `replaces` is taken out in the same step where it is still there. A response with the same
+   * selection as another of its key replaces that one as well. Returns false where it does not fit the budget.
+   */
+  put(stored: StoredResponse, replaces?: StoredResponse): boolean;
+  /**
+   * Puts `next` in the place of `current` (a freshened record around the same body), only where `current` is still
+   * what is stored: a purge or an update that came between wins. Returns whether it did. Never fails for lack of room.
+   */
+  swap(current: StoredResponse, next: StoredResponse): boolean;
+  /** Whether exactly this record is what is stored now. */
+  holds(stored: StoredResponse): boolean;
+  remove(stored: StoredResponse, reason: RemovalReason): boolean;
+  /** Takes out all responses of a key. Returns how many. */
+  removeKey(key: string, reason: RemovalReason): number;
+  /**
+   * Charges `bytes` to the budget for a fill in flight, making room by eviction. Returns false, charging nothing,
+   * where the budget cannot give that much; the fill then streams through unstored.
+   */
+  reserve(bytes: number): boolean;
+  /** Gives back what reserve() charged. */
+  release(bytes: number): void;
+  /** The largest response that is stored at all, in bytes. */
+  readonly maxObjectBytes: number;
+  readonly stats: StoreStats;
+  close(): void;
+}
+
+export interface StoreStats {
+  readonly objects: number;
+  /** Charged for stored responses. */
+  readonly bytes: number;
+  /** Charged for fills in flight. */
+  readonly reservedBytes: number;
+  readonly budgetBytes: number;
+}

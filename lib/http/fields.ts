@@ -47,7 +47,8 @@ export class Fields {
     let at = this.#find(name, 0);
     if (at < 0) return undefined;
     let value = this.raw[at + 1] as string;
-    while ((at = this.#find(name, at + 2)) >= 0) value += `, ${this.raw[at + 1] as string}`;
+    for (at = this.#find(name, at + 2); at >= 0; at = this.#find(name, at + 2))
+      value += `, ${this.raw[at + 1] as string}`;
     return value;
   }
 

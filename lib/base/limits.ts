@@ -51,3 +51,31 @@ export const COLD_FAILURES_BEFORE_BACKOFF = 3;
 export const BREAKER_FAILURES = 5;
 /** Requests that may wait for a connection to the origin; beyond: 503. */
 export const MAX_ORIGIN_QUEUE = 10_000;
+/** Bytes of log lines that go to the destination in one write. */
+export const LOG_BATCH_BYTES = 64 * 1024;
+/** Longest time that a log line waits for others to be written with it. */
+export const LOG_FLUSH_MS = 200;
+/** The same for lines that a person is watching. */
+export const LOG_FLUSH_WATCHED_MS = 30;
+/** Log lines held while their destination is full, blocked or failing; beyond: lines are dropped and counted. */
+export const MAX_LOG_PENDING_BYTES = 8 * 1024 * 1024;
+/** Pause before a failed write of log lines is tried again. */
+export const LOG_RETRY_MS = 1_000;
+/** Longest time that closing waits for the last log lines to be written. */
+export const LOG_CLOSE_TIMEOUT_MS = 2_000;
+/** Rules that are counted by name; beyond: counted together as `other`. */
+export const MAX_RULE_LABELS = 1_000;
+/** Notice codes that are counted by name; beyond: counted together as `other`. */
+export const MAX_NOTICE_LABELS = 200;
+/** Keys whose last full fetch is remembered with its duration, to tell what a 304 saved; beyond: the oldest goes. */
+export const MAX_TIMED_KEYS = 10_000;
+/** Connections to the admin listener at once; beyond: closed at once. */
+export const ADMIN_MAX_CONNECTIONS = 128;
+/** Bytes of a request head on the admin listener; beyond: 431. */
+export const ADMIN_MAX_HEAD_BYTES = 16 * 1024;
+/** Time for a whole request to the admin listener; beyond: 408. */
+export const ADMIN_REQUEST_TIMEOUT_MS = 10_000;
+/** Time that an idle connection to the admin listener stays open. */
+export const ADMIN_KEEP_ALIVE_MS = 5_000;
+/** Longest time that closing the admin listener waits for running requests. */
+export const ADMIN_CLOSE_TIMEOUT_MS = 1_000;

@@ -1,0 +1,320 @@
+/**
+ * The kinds of options that the option table is written in. Each kind reads what a person wrote, says what it
+ * expected where that is wrong, and carries the words from which --help and the README's reference are made.
+ * The one importer of zod.
+ */
+import { z } from 'zod';
+import { DURATION_FORM, formatDuration, formatSize, parseDuration, parseSize, SIZE_FORM } from '../base/units.js';
+
+/** What the name of an option gains in code: durations end in Ms, sizes in Bytes. */
+type Suffix = '' | 'Ms' | 'Bytes';
+
+export interface OptionMeta {
+  /** What to write, in few words: `duration`, `size`, `HOST:PORT`, `json | pretty`. */
+  readonly type: string;
+  /** One paragraph for the reference. */
+  readonly doc: string;
+  /** The default as a person would write it; undefined: none. */
+  readonly default?: string;
+  readonly min?: string;
+  readonly max?: string;
+}
+
+/** One option of the table. */
+export interface Option<Value, Ending extends Suffix> {
+  readonly kind: 'option';
+  readonly schema: z.ZodType<Value>;
+  readonly suffix: Ending;
+  readonly meta: OptionMeta;
+}
+
+export interface SectionMeta {
+  readonly doc: string;
+  /** The option that a plain value in place of the section stands for. */
+  readonly shorthand?: string;
+}
+
+/** A map of options. */
+export interface Section<S extends Shape> {
+  readonly kind: 'section';
+  readonly schema: z.ZodType<Settings<S>>;
+  readonly shape: S;
+  readonly meta: SectionMeta;
+}
+
+/** A list of maps. */
+export interface List<S extends Shape> {
+  readonly kind: 'list';
+  readonly schema: z.ZodType<readonly Settings<S>[]>;
+  readonly item: Section<S>;
+  readonly meta: { readonly doc: string };
+}
+
+// The members of an entry are read through its own type below, so what they hold does not matter here.
+export type Entry = Option<unknown, Suffix> | Section<Shape> | List<Shape>;
+export interface Shape {
+  readonly [key: string]: Entry;
+}
+
+type CamelCase<K extends string> = K extends `${infer Head}_${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : K;
+type EndingOf<E> = E extends { readonly suffix: infer Ending extends Suffix } ? Ending : '';
+type ValueOf<E> = E extends { readonly schema: z.ZodType<infer Value> } ? Value : never;
+
+/** What code gets for a map of options: `stale_if_error` as staleIfError, a duration `idle` as idleMs. */
+export type Settings<S> = {
+  readonly [K in keyof S & string as `${CamelCase<K>}${EndingOf<S[K]>}`]: ValueOf<S[K]>;
+};
+
+/** The name in code of an option that is written `key` in the file. */
+function nameInCode(key: string, entry: Entry): string {
+  const camel = key.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+  return entry.kind === 'option' ? camel + entry.suffix : camel;
+}
+
+/** Shows a value in an error message, short and on one line. */
+function show(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'an empty value';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a map';
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+/** The sentence for a value that does not have the form expected of it. */
+export function wanted(form: string, value: unknown, hint = ''): string {
+  return `expected ${form}, got ${show(value)}${hint}`;
+}
+
+/** What reading a value gives: the value, or a sentence about what is wrong with it. */
+export type Reading<Value> = { readonly value: Value } | { readonly problem: string };
+
+interface OptionSpec {
+  readonly doc: string;
+  readonly default?: string;
+}
+
+/** An option of a scalar value, from the function that reads it. */
+export function option<Value, Ending extends Suffix = ''>(
+  meta: OptionMeta,
+  read: (written: string | number | boolean) => Reading<Value>,
+  form: string,
+  suffix: Ending,
+): Option<Value, Ending> {
+  const written = z.union([z.string(), z.number(), z.boolean()], { error: (issue) => wanted(form, issue.input) });
+  const schema = written.transform((value, context): Value => {
+    const reading = read(value);
+    if ('value' in reading) return reading.value;
+    context.issues.push({ code: 'custom', message: reading.problem, input: value });
+    return z.NEVER;
+  });
+  return { kind: 'option', schema: withDefault(schema, meta.default), suffix, meta };
+}
+
+function withDefault<Value>(schema: z.ZodType<Value>, written: string | undefined): z.ZodType<Value> {
+  return written === undefined ? schema : schema.prefault(written);
+}
+
+/** The same option, but it may be left out. */
+export function optional<Value, Ending extends Suffix>(
+  entry: Option<Value, Ending>,
+): Option<Value | undefined, Ending> {
+  return { ...entry, schema: entry.schema.optional() };
+}
+
+interface Bounds<Written> extends OptionSpec {
+  readonly min?: Written;
+  readonly max?: Written;
+}
+
+/** The same option, with a default. */
+export function preset<Value, Ending extends Suffix>(
+  entry: Option<Value, Ending>,
+  written: string | readonly string[],
+): Option<Value, Ending> {
+  const shown = typeof written === 'string' ? written : `[${written.join(', ')}]`;
+  return { ...entry, schema: entry.schema.prefault(written), meta: { ...entry.meta, default: shown } };
+}
+
+/** A quantity with a unit, held between bounds. */
+function quantity<Ending extends Suffix>(
+  type: string,
+  form: string,
+  suffix: Ending,
+  parse: (text: string) => number | undefined,
+  format: (value: number) => string,
+  spec: Bounds<number>,
+): Option<number, Ending> {
+  const { min = 0, max = Number.MAX_SAFE_INTEGER } = spec;
+  const read = (written: string | number | boolean): Reading<number> => {
+    const value = parse(String(written));
+    if (value === undefined || typeof written === 'boolean') {
+      return { problem: wanted(form, written, typeof written === 'number' ? ' without a unit' : '') };
+    }
+    if (value < min) return { problem: `${format(value)} is too small: the least is ${format(min)}` };
+    if (value > max) return { problem: `${format(value)} is too large: the most is ${format(max)}` };
+    return { value };
+  };
+  const meta: OptionMeta = {
+    type,
+    doc: spec.doc,
+    ...(spec.default === undefined ? {} : { default: spec.default }),
+    ...(spec.min === undefined ? {} : { min: format(spec.min) }),
+    ...(spec.max === undefined ? {} : { max: format(spec.max) }),
+  };
+  return option(meta, read, form, suffix);
+}
+
+/** A duration; in code, milliseconds. */
+export function duration(spec: Bounds<number>): Option<number, 'Ms'> {
+  return quantity('duration', DURATION_FORM, 'Ms', parseDuration, formatDuration, spec);
+}
+
+/** A size; in code, bytes. */
+export function size(spec: Bounds<number>): Option<number, 'Bytes'> {
+  return quantity('size', SIZE_FORM, 'Bytes', parseSize, formatSize, spec);
+}
+
+/** A whole number. */
+export function count(spec: Bounds<number>): Option<number, ''> {
+  const parse = (text: string) => (/^\d{1,15}$/.test(text) ? Number(text) : undefined);
+  return quantity('number', 'a whole number', '', parse, String, spec);
+}
+
+/** One of a few words. */
+export function choice<const Word extends string>(
+  words: readonly Word[],
+  spec: { doc: string; default?: Word },
+): Option<Word, ''> {
+  const form = `one of ${words.join(', ')}`;
+  const read = (written: string | number | boolean): Reading<Word> => {
+    const word = words.find((own) => own === written);
+    return word === undefined ? { problem: wanted(form, written) } : { value: word };
+  };
+  return option({ type: words.join(' \\| '), ...spec }, read, form, '');
+}
+
+/** Text that `read` takes or refuses. `form` is what an error message says was expected. */
+export function text<Value>(
+  type: string,
+  form: string,
+  read: (written: string) => Reading<Value>,
+  spec: OptionSpec,
+): Option<Value, ''> {
+  const readText = (written: string | number | boolean): Reading<Value> => {
+    // YAML reads a bare port such as 8080 as a number; what it says is clear all the same.
+    if (typeof written === 'boolean') return { problem: wanted(form, written) };
+    return read(String(written));
+  };
+  return option({ type, ...spec }, readText, form, '');
+}
+
+/** Yes or no. */
+export function flag(spec: { doc: string; default: 'true' | 'false' }): Option<boolean, ''> {
+  const read = (written: string | number | boolean): Reading<boolean> => {
+    if (written === true || written === 'true') return { value: true };
+    if (written === false || written === 'false') return { value: false };
+    return { problem: wanted('true or false', written) };
+  };
+  return option({ type: 'true \\| false', ...spec }, read, 'true or false', '');
+}
+
+/** Reports one problem of a value: what, where below it, and for a key that is not known, which are. */
+export type Report = (message: string, path?: readonly PropertyKey[], unknown?: UnknownKey) => void;
+
+/** An option of any shape, from the function that reads it and reports each problem. */
+export function custom<Value>(
+  meta: OptionMeta,
+  read: (written: unknown, report: Report) => Value | undefined,
+): Option<Value, ''> {
+  const schema: z.ZodType<Value> = z.unknown().transform((written, context): Value => {
+    let isRefused = false;
+    const value = read(written, (message, path = [], unknown = undefined) => {
+      isRefused = true;
+      context.issues.push({ code: 'custom', message, input: written, path: [...path], params: { unknown } });
+    });
+    return isRefused || value === undefined ? z.NEVER : value;
+  });
+  return { kind: 'option', schema, suffix: '', meta };
+}
+
+/** A map of options, each known by name; others are refused. */
+export function section<const S extends Shape>(shape: S, meta: SectionMeta): Section<S> {
+  const entries = Object.entries(shape);
+  const names = entries.map(([key, entry]) => [key, nameInCode(key, entry)] as const);
+  const written = z.strictObject(Object.fromEntries(entries.map(([key, entry]) => [key, entry.schema])), {
+    error: (issue) => (issue.code === 'invalid_type' ? wanted('a map of options', issue.input) : undefined),
+  });
+  const named = written.transform((values) => {
+    const out: Record<string, unknown> = {};
+    for (const [key, name] of names) out[name] = values[key];
+    return out;
+  });
+  const schema = z.preprocess((value) => expand(value, meta.shorthand), named).prefault({});
+  // The names in `out` are made by nameInCode as Settings makes them in types; a test compares the two.
+  return { kind: 'section', schema: schema as unknown as z.ZodType<Settings<S>>, shape, meta };
+}
+
+/** A section that was left empty has its defaults; a plain value stands for the section's main option. */
+function expand(value: unknown, shorthand: string | undefined): unknown {
+  if (value === null) return {};
+  if (shorthand !== undefined && (typeof value !== 'object' || value === undefined)) return { [shorthand]: value };
+  return value;
+}
+
+/** A list of maps of options. */
+export function list<const S extends Shape>(item: Section<S>, meta: { doc: string; maxCount: number }): List<S> {
+  const written = z.array(item.schema, { error: (issue) => wanted('a list', issue.input) }).max(meta.maxCount, {
+    error: `more than ${meta.maxCount} entries`,
+  });
+  const schema = z.preprocess((value) => (value === null ? [] : value), written).prefault([]);
+  return { kind: 'list', schema, item, meta };
+}
+
+/** A key that does not exist where it was written. */
+export interface UnknownKey {
+  readonly key: string;
+  readonly known: readonly string[];
+}
+
+/** One thing that is wrong with what was written, and where in it. */
+export interface Flaw {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  /** Set where a key is not known at `path`. */
+  readonly unknown: UnknownKey | undefined;
+}
+
+/** The keys that exist at `path`. */
+function keysAt(top: Entry, path: readonly PropertyKey[]): readonly string[] {
+  let entry: Entry | undefined = top;
+  for (const step of path) {
+    if (entry?.kind === 'list') entry = entry.item;
+    else if (entry?.kind === 'section') entry = entry.shape[String(step)];
+  }
+  return entry?.kind === 'section' ? Object.keys(entry.shape) : [];
+}
+
+/** Reads a whole section: the settings, or everything that is wrong. */
+export function readSection<S extends Shape>(
+  entry: Section<S>,
+  written: unknown,
+): { readonly settings: Settings<S> } | { readonly flaws: readonly Flaw[] } {
+  const result = entry.schema.safeParse(written);
+  if (result.success) return { settings: result.data };
+  const flaws: Flaw[] = [];
+  for (const { path, message, ...issue } of result.error.issues) {
+    if (issue.code === 'unrecognized_keys') {
+      const known = keysAt(entry as Section<Shape>, path);
+      for (const key of issue.keys) {
+        flaws.push({ path, message: `unknown key ${JSON.stringify(key)}`, unknown: { key, known } });
+      }
+    } else {
+      const params = issue.code === 'custom' ? issue.params : undefined;
+      flaws.push({ path, message, unknown: params?.['unknown'] as UnknownKey | undefined });
+    }
+  }
+  return { flaws };
+}

@@ -1,0 +1,168 @@
+/** How the options that are not plain numbers or words are read, and what is said of those that cannot be. */
+import { DURATION_FORM, HOUR_MS, parseDuration } from '../base/units.js';
+import type { StaleForbiddance } from '../object/stored.js';
+import { type Address, readAddress } from './address.js';
+import { compileGlob } from './glob.js';
+import { custom, type Option, type OptionMeta, type Reading, type Report, wanted } from './kinds.js';
+import type { DurationSetting } from './rule.js';
+
+/** Longest lifetime that makes sense to write: ten years. Sums of lifetimes stay far from the edge of numbers. */
+const MAX_LIFETIME_MS = 10 * 365 * 24 * HOUR_MS;
+const MAX_NAME_LENGTH = 64;
+
+const WORD = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?$/;
+
+export function readAdminAddress(written: string): Reading<Address | undefined> {
+  return written === 'off' ? { value: undefined } : readAddress(written);
+}
+
+export function readOriginUrl(written: string): Reading<URL> {
+  const form = 'a URL such as http://127.0.0.1:3000';
+  const url = URL.canParse(written) ? new URL(written) : undefined;
+  if (url === undefined || url.host === '') return { problem: wanted(form, written) };
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    return { problem: wanted(`${form} or https://...`, written) };
+  if (url.username !== '' || url.password !== '')
+    return { problem: `an origin has no user name and password: write http://${url.host}` };
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') {
+    return { problem: `an origin is scheme, host and port alone: write ${url.origin}` };
+  }
+  return { value: url };
+}
+
+export function readHostOverride(written: string): Reading<string> {
+  if (!HOST.test(written))
+    return { problem: wanted('a host such as www.example.org or www.example.org:8080', written) };
+  return { value: written };
+}
+
+export function readFilePath(written: string): Reading<string> {
+  return written === '' || written.includes('\0')
+    ? { problem: wanted('the path of a file', written) }
+    : { value: written };
+}
+
+function readWord(written: string, form: string): Reading<string> {
+  if (!WORD.test(written)) return { problem: wanted(form, written) };
+  if (written.length > MAX_NAME_LENGTH) return { problem: `a name has ${MAX_NAME_LENGTH} characters at most` };
+  return { value: written };
+}
+
+export function readInstanceName(written: string): Reading<string> {
+  return readWord(written, 'a name of letters, digits, dots, dashes and underscores');
+}
+
+export function readRuleName(written: string): Reading<string> {
+  const reading = readWord(written, 'a name of letters, digits, dots, dashes and underscores');
+  if (written === 'defaults') return { problem: '"defaults" is what no rule matches: give the rule another name' };
+  return reading;
+}
+
+/** Fields that say something else already: framing, routing, and what this proxy computes itself. */
+const TAKEN_FIELDS: ReadonlySet<string> = new Set([
+  'age',
+  'cache-control',
+  'cache-status',
+  'connection',
+  'content-encoding',
+  'content-length',
+  'content-range',
+  'content-type',
+  'date',
+  'etag',
+  'expires',
+  'host',
+  'keep-alive',
+  'last-modified',
+  'location',
+  'retry-after',
+  'set-cookie',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'vary',
+  'via',
+]);
+
+export function readFieldName(written: string): Reading<string> {
+  if (!TOKEN.test(written)) return { problem: wanted('the name of a header field such as CDN-Cache', written) };
+  if (TAKEN_FIELDS.has(written.toLowerCase()))
+    return { problem: `${written} has a meaning of its own: choose another name` };
+  return { value: written };
+}
+
+export function readGlob(written: string): Reading<string> {
+  const compiled = compileGlob(written);
+  return 'problem' in compiled ? compiled : { value: written };
+}
+
+const SETTING_FORM = `origin, ${DURATION_FORM}, or a map of default, min and max`;
+
+/** `origin`, a duration, or bounds on what the origin says. */
+export function durationSetting(doc: string): Option<DurationSetting, ''> {
+  const meta: OptionMeta = { type: 'origin \\| duration \\| {default, min, max}', doc };
+  return custom(meta, (written, report): DurationSetting | undefined => {
+    if (written === 'origin') return { kind: 'origin' };
+    if (typeof written === 'object' && written !== null && !Array.isArray(written)) return readBounds(written, report);
+    const ms = readLifetime(written, SETTING_FORM, (message) => report(message));
+    return ms === undefined ? undefined : { kind: 'fixed', ms };
+  });
+}
+
+function readLifetime(written: unknown, form: string, report: (message: string) => void): number | undefined {
+  const isScalar = typeof written === 'string' || typeof written === 'number';
+  const ms = isScalar ? parseDuration(String(written)) : undefined;
+  if (ms === undefined) {
+    report(wanted(form, written, typeof written === 'number' ? ' without a unit' : ''));
+    return undefined;
+  }
+  if (ms > MAX_LIFETIME_MS) {
+    report('longer than ten years (3650d)');
+    return undefined;
+  }
+  return ms;
+}
+
+const BOUNDS = ['default', 'min', 'max'] as const;
+
+function readBounds(written: object, report: Report): DurationSetting | undefined {
+  const entries = Object.entries(written);
+  if (entries.length === 0) report('an empty map says nothing: expected default, min or max in it');
+  const found: Partial<Record<(typeof BOUNDS)[number], number>> = {};
+  for (const [key, value] of entries) {
+    const bound = BOUNDS.find((own) => own === key);
+    if (bound === undefined) {
+      report(`unknown key ${JSON.stringify(key)}`, [], { key, known: BOUNDS });
+      continue;
+    }
+    const ms = readLifetime(value, DURATION_FORM, (message) => report(message, [key]));
+    if (ms !== undefined) found[bound] = ms;
+  }
+  const { default: defaultMs, min: minMs, max: maxMs } = found;
+  if (minMs !== undefined && maxMs !== undefined && minMs > maxMs) report('min is longer than max', ['min']);
+  if (defaultMs !== undefined && (defaultMs < (minMs ?? 0) || defaultMs > (maxMs ?? MAX_LIFETIME_MS))) {
+    report('default is not between min and max', ['default']);
+  }
+  return { kind: 'bounded', defaultMs, minMs, maxMs };
+}
+
+const OVERRIDABLE: readonly StaleForbiddance[] = ['must-revalidate', 'proxy-revalidate', 'no-cache', 's-maxage'];
+
+/** A list of directives, or one alone. */
+export function staleDespite(doc: string): Option<readonly StaleForbiddance[], ''> {
+  const form = `a list of ${OVERRIDABLE.join(', ')}`;
+  return custom({ type: 'list of directives', doc }, (written, report): readonly StaleForbiddance[] => {
+    if (!Array.isArray(written) && typeof written !== 'string') report(wanted(form, written));
+    const out = new Set<StaleForbiddance>();
+    for (const [index, item] of (Array.isArray(written) ? written : [written]).entries()) {
+      const directive = OVERRIDABLE.find((own) => own === item);
+      if (directive !== undefined) out.add(directive);
+      else if (Array.isArray(written)) report(wanted(`one of ${OVERRIDABLE.join(', ')}`, item), [index]);
+      else if (typeof item === 'string') report(wanted(form, item));
+    }
+    return [...out];
+  });
+}

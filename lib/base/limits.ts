@@ -61,6 +61,8 @@ export const LOG_FLUSH_WATCHED_MS = 30;
 export const MAX_LOG_PENDING_BYTES = 8 * 1024 * 1024;
 /** Pause before a failed write of log lines is tried again. */
 export const LOG_RETRY_MS = 1_000;
+/** The same where the destination is only busy for a moment (a pipe whose reader is slower). */
+export const LOG_BUSY_RETRY_MS = 20;
 /** Longest time that closing waits for the last log lines to be written. */
 export const LOG_CLOSE_TIMEOUT_MS = 2_000;
 /** Rules that are counted by name; beyond: counted together as `other`. */
@@ -79,3 +81,27 @@ export const ADMIN_REQUEST_TIMEOUT_MS = 10_000;
 export const ADMIN_KEEP_ALIVE_MS = 5_000;
 /** Longest time that closing the admin listener waits for running requests. */
 export const ADMIN_CLOSE_TIMEOUT_MS = 1_000;
+/** Further requests without conditions that one fill may send after a 304 that concerns nothing stored. */
+export const MAX_REPEATS_PER_FILL = 1;
+/** Bytes by which the reservation of a fill of unknown length grows. */
+export const RESERVE_STEP_BYTES = 64 * 1024;
+/** Times that one request looks up again after a fill that it waited on turned out to be another variant; beyond: it goes alone. */
+export const MAX_LOOKUPS_PER_REQUEST = 4;
+/** Members of a Range field; beyond: the field is ignored and the whole representation is sent. */
+export const MAX_RANGES = 64;
+/** Fields that a Vary may name; beyond: it counts as `*`. */
+export const MAX_VARY_NAMES = 32;
+/** Entity-tags of stored variants in one If-None-Match; beyond: the oldest variants go unmentioned. */
+export const MAX_SENT_ENTITY_TAGS = 32;
+/** Bytes of one If-None-Match that we make, below what origins take for a field; beyond: as above. */
+export const MAX_SENT_ENTITY_TAG_BYTES = 4 * 1024;
+/** Values of one negotiation field whose normal form is remembered; beyond: all are forgotten at once. */
+export const MAX_NORMAL_FORMS = 512;
+/** Longest such value that is remembered. */
+export const MAX_NORMAL_FORM_BYTES = 256;
+/** Bytes of a conf file; beyond: refused. */
+export const MAX_CONFIG_BYTES = 1024 * 1024;
+/** Nodes that the aliases of a conf file may stand for, in all; beyond: refused. */
+export const MAX_CONFIG_ALIASES = 100;
+/** Problems of a conf file that are told at once; beyond: their number. */
+export const MAX_CONFIG_PROBLEMS = 50;

@@ -18,6 +18,8 @@ const SLASH = 47;
 export interface Glob {
   /** What every matching path begins with, as far as the pattern is plain. */
   readonly prefix: string;
+  /** Whether the prefix is all: one path matches. */
+  readonly isExact: boolean;
   matches(path: string): boolean;
 }
 
@@ -47,24 +49,35 @@ function tokenise(pattern: string): Reading<number[]> {
   return { value: tokens };
 }
 
+/** With escapes of characters that need none undone, and the others in capitals (RFC 3986 §6.2.2.1-6.2.2.2). */
+export function withPlainEscapes(path: string): string {
+  return path.replace(/%([0-9A-Fa-f]{2})/g, (whole, hex: string) => {
+    const char = String.fromCharCode(Number.parseInt(hex, 16));
+    return /[A-Za-z0-9\-._~]/.test(char) ? char : whole.toUpperCase();
+  });
+}
+
 /** Compiles a pattern, or says what is wrong with it. */
 export function compileGlob(pattern: string): { readonly glob: Glob } | { readonly problem: string } {
   if (!pattern.startsWith('/')) return { problem: `a path begins with /: write ${JSON.stringify(`/${pattern}`)}` };
   if (pattern.length > MAX_GLOB_LENGTH) return { problem: `a pattern has ${MAX_GLOB_LENGTH} characters at most` };
-  const hash = /[#]/.exec(pattern);
-  if (hash !== null) return { problem: 'a path that reaches a server has no # in it' };
-  const reading = tokenise(pattern);
+  if (pattern.includes('#')) return { problem: 'a path that reaches a server has no # in it' };
+  if (/\/\.\.?(?:\/|$)/.test(pattern))
+    return { problem: 'a path is matched with its . and .. segments resolved: write it without' };
+  const reading = tokenise(withPlainEscapes(pattern));
   if ('problem' in reading) return reading;
   const tokens = reading.value;
   const wild = tokens.findIndex((token) => token < 0);
   const plain = wild < 0 ? tokens : tokens.slice(0, wild);
   const prefix = String.fromCharCode(...plain);
-  if (wild < 0) return { glob: { prefix, matches: (path) => path === prefix } };
+  if (wild < 0) return { glob: { prefix, isExact: true, matches: (path) => path === prefix } };
   if (wild === tokens.length - 1 && tokens[wild] === ANY_DEPTH) {
-    return { glob: { prefix, matches: (path) => path.startsWith(prefix) } };
+    return { glob: { prefix, isExact: false, matches: (path) => path.startsWith(prefix) } };
   }
   const rest = Int16Array.from(tokens.slice(wild));
-  return { glob: { prefix, matches: (path) => path.startsWith(prefix) && follow(rest, path, prefix.length) } };
+  return {
+    glob: { prefix, isExact: false, matches: (path) => path.startsWith(prefix) && follow(rest, path, prefix.length) },
+  };
 }
 
 /** Whether `path` from `from` on is matched by all of `tokens`. */

@@ -1,0 +1,84 @@
+/** A YAML document with the place of each of its values. The one importer of `yaml`. */
+import { isAlias, isMap, isNode, isScalar, LineCounter, type Node, parse, parseDocument, YAMLError } from 'yaml';
+import { MAX_CONFIG_ALIASES } from '../base/limits.js';
+
+/** Counted from 1, as editors do. */
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+export interface Document {
+  readonly value: unknown;
+  /** Where the value at `path` is, or the nearest thing above it; with `key`, where that key of it is. */
+  placeOf(path: readonly PropertyKey[], key?: string): Place;
+}
+
+export interface SyntaxProblem {
+  readonly place: Place;
+  readonly message: string;
+}
+
+/** What a person can act on, in place of the parser's own words. */
+const SENTENCES: Readonly<Partial<Record<string, string>>> = {
+  DUPLICATE_KEY: 'this key was given before in the same map',
+  MULTIPLE_DOCS: 'a second document begins here: a conf file is one document',
+  TAB_AS_INDENT: 'a tab indents this line: YAML takes spaces alone',
+};
+
+/** Parses one YAML document, or tells everything that is wrong with its syntax. */
+export function parseYaml(source: string): Document | { readonly problems: readonly SyntaxProblem[] } {
+  const lines = new LineCounter();
+  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, logLevel: 'silent' });
+  const at = (offset: number): Place => {
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(line, 1), column: Math.max(col, 1) };
+  };
+  const wrong = [...document.errors, ...document.warnings];
+  if (wrong.length > 0) {
+    return {
+      problems: wrong.map(({ code, message, pos }) => ({ place: at(pos[0]), message: SENTENCES[code] ?? message })),
+    };
+  }
+  try {
+    const value: unknown = document.toJS({ maxAliasCount: MAX_CONFIG_ALIASES });
+    return { value, placeOf: (path, key) => at(offsetOf(document.contents, path, key)) };
+  } catch (error) {
+    // An alias that stands for too much, or for nothing: the library tells no place.
+    const alias = /[*&]/.exec(source)?.index ?? 0;
+    return { problems: [{ place: at(alias), message: (error as Error).message }] };
+  }
+}
+
+/** Parses the value of a flag as YAML reads it: a number, a word, or a list or map in flow style. */
+export function parseYamlValue(source: string): { readonly value: unknown } | { readonly problem: string } {
+  try {
+    const value: unknown = parse(source, { prettyErrors: false, logLevel: 'silent', maxAliasCount: 0 });
+    return { value };
+  } catch (error) {
+    if (error instanceof YAMLError || error instanceof ReferenceError) return { problem: error.message };
+    throw error;
+  }
+}
+
+function startOf(node: unknown): number | undefined {
+  return isNode(node) ? node.range?.[0] : undefined;
+}
+
+function offsetOf(top: Node | null, path: readonly PropertyKey[], key: string | undefined): number {
+  let node: unknown = top;
+  let offset = startOf(top) ?? 0;
+  for (const step of path) {
+    node = childOf(node, step);
+    offset = startOf(node) ?? offset;
+  }
+  if (key === undefined || !isMap(node)) return offset;
+  const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === key);
+  return startOf(pair?.key) ?? offset;
+}
+
+function childOf(node: unknown, step: PropertyKey): unknown {
+  // A place inside an alias is the alias: what it stands for may be right elsewhere.
+  if (!isNode(node) || isAlias(node) || !('get' in node)) return undefined;
+  return node.get(step, true);
+}

@@ -1,0 +1,196 @@
+/** From a conf file and flags to settings, or to everything that is wrong with them, each with its place. */
+import { accessSync, closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { ConfigError } from '../base/errors.js';
+import { MAX_CONFIG_BYTES, MAX_CONFIG_PROBLEMS } from '../base/limits.js';
+import { formatSize } from '../base/units.js';
+import { type Document, parseYaml } from './document.js';
+import { type Entry, type Flaw, readSection, wanted } from './kinds.js';
+import { applyOverrides, type Override } from './overrides.js';
+import { type ConfigSettings, OPTIONS } from './schema.js';
+import { nearest } from './suggest.js';
+
+export interface LoadOptions {
+  /** Path of the conf file; without one the defaults hold. */
+  readonly file?: string | undefined;
+  /** What flags put over the file. */
+  readonly overrides?: readonly Override[];
+}
+
+/** Reads and validates. Throws a ConfigError that holds every problem found. */
+export function loadConfig({ file, overrides = [] }: LoadOptions = {}): ConfigSettings {
+  const document = file === undefined ? undefined : readDocument(file);
+  const written = applyOverrides(document?.value ?? {}, overrides);
+  const place = (flaw: Flaw) => placeOf(flaw, file, document, overrides);
+  const settings = validate(written, place);
+  return withFilesFound(settings, file, place);
+}
+
+/** Settings from an object of the same shape as the conf file, for programs. Throws a ConfigError. */
+export function readConfig(written: unknown = {}): ConfigSettings {
+  const settings = validate(written, () => ({ prefix: '', order: [] }));
+  return withFilesFound(settings, undefined, () => ({ prefix: '', order: [] }));
+}
+
+/** Where a flaw is, as text before its message, and as numbers to sort by. */
+interface FlawPlace {
+  readonly prefix: string;
+  readonly order: readonly number[];
+}
+
+function validate(written: unknown, place: (flaw: Flaw) => FlawPlace): ConfigSettings {
+  const reading = readSection(OPTIONS, written);
+  const twins = sharedRuleNames(written);
+  if ('settings' in reading && twins.length === 0) return reading.settings;
+  const flaws = [...('flaws' in reading ? reading.flaws : []), ...twins];
+  throw new ConfigError(describeAll(flaws, place));
+}
+
+function describeAll(flaws: readonly Flaw[], place: (flaw: Flaw) => FlawPlace): string[] {
+  const placed = flaws.map((flaw) => ({ ...place(flaw), message: describe(flaw) }));
+  placed.sort((a, b) => compare(a.order, b.order));
+  const problems = placed.map(({ prefix, message }) => prefix + message);
+  const surplus = problems.length - MAX_CONFIG_PROBLEMS;
+  return surplus > 0 ? [...problems.slice(0, MAX_CONFIG_PROBLEMS), `and ${surplus} more problems`] : problems;
+}
+
+function compare(a: readonly number[], b: readonly number[]): number {
+  for (const [index, own] of a.entries()) {
+    const difference = own - (b[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
+function describe({ path, message, unknown }: Flaw): string {
+  const dotted = path.map(String).join('.');
+  if (unknown === undefined) return dotted === '' ? message : `${dotted}: ${message}`;
+  const where = dotted === '' ? '' : ` in ${dotted}`;
+  return `${message}${where}${hint(unknown.key, unknown.known)}`;
+}
+
+function hint(key: string, known: readonly string[]): string {
+  const meant = nearest(key, known);
+  if (meant !== undefined) return `: did you mean "${meant}"?`;
+  const elsewhere = pathsOf(OPTIONS, key);
+  if (elsewhere.length > 0) return `: it belongs elsewhere, as ${elsewhere.join(' or ')}`;
+  return `: this version knows ${known.join(', ')}`;
+}
+
+/** Where in the table an option of this name is. */
+function pathsOf(entry: Entry, key: string, path = ''): string[] {
+  if (entry.kind === 'option') return [];
+  if (entry.kind === 'list') return pathsOf(entry.item, key, `${path}[]`);
+  return Object.entries(entry.shape).flatMap(([name, below]) => {
+    const own = path === '' ? name : `${path}.${name}`;
+    return [...(name === key ? [own] : []), ...pathsOf(below, key, own)];
+  });
+}
+
+/** Rules are told apart by name in logs and metrics. */
+function sharedRuleNames(written: unknown): Flaw[] {
+  const rules = (written as { rules?: unknown } | null)?.rules;
+  if (!Array.isArray(rules)) return [];
+  const seen = new Set<unknown>();
+  const flaws: Flaw[] = [];
+  for (const [index, rule] of rules.entries()) {
+    const name: unknown = rule?.name;
+    if (typeof name === 'string' && seen.has(name)) {
+      const message = `another rule has the name ${JSON.stringify(name)} already`;
+      flaws.push({ path: ['rules', index, 'name'], message, unknown: undefined });
+    }
+    seen.add(name);
+  }
+  return flaws;
+}
+
+function placeOf(
+  flaw: Flaw,
+  file: string | undefined,
+  document: Document | undefined,
+  overrides: readonly Override[],
+): FlawPlace {
+  const key = flaw.unknown?.key;
+  const full = key === undefined ? flaw.path : [...flaw.path, key];
+  // The last flag for a place is the one that holds.
+  const flagIndex = overrides.findLastIndex(({ path }) => {
+    return path.length <= full.length && path.every((step, at) => step === String(full[at]));
+  });
+  const override = overrides[flagIndex];
+  if (override !== undefined) return { prefix: `${override.flag}: `, order: [Number.MAX_SAFE_INTEGER, flagIndex] };
+  if (document === undefined || file === undefined) return { prefix: '', order: [] };
+  const { line, column } = document.placeOf(flaw.path, key);
+  return { prefix: `${file}:${line}:${column}: `, order: [line, column] };
+}
+
+function readDocument(file: string): Document {
+  const parsed = parseYaml(readText(file));
+  if ('problems' in parsed) {
+    throw new ConfigError(
+      parsed.problems.map(({ place, message }) => `${file}:${place.line}:${place.column}: ${message}`),
+    );
+  }
+  if (parsed.value === null || parsed.value === undefined) {
+    throw new ConfigError([`${file}:1:1: no option is in this file: expected at least origin: http://HOST:PORT`]);
+  }
+  if (typeof parsed.value !== 'object' || Array.isArray(parsed.value)) {
+    throw new ConfigError([
+      `${file}:1:1: ${wanted('a map of options such as origin: http://HOST:PORT', parsed.value)}`,
+    ]);
+  }
+  return parsed;
+}
+
+const WHY_UNREADABLE: Readonly<Partial<Record<string, string>>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'this user may not read it',
+  EISDIR: 'it is a directory: expected a file',
+};
+
+function whyUnreadable(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return WHY_UNREADABLE[code ?? ''] ?? message;
+}
+
+function readText(file: string): string {
+  let bytes: Buffer;
+  try {
+    const descriptor = openSync(file, 'r');
+    try {
+      const { size } = fstatSync(descriptor);
+      if (size > MAX_CONFIG_BYTES) {
+        throw new ConfigError([`${file}: it has ${size} bytes: the most is ${formatSize(MAX_CONFIG_BYTES)}`]);
+      }
+      bytes = readFileSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    throw new ConfigError([`${file}: the conf file cannot be read: ${whyUnreadable(error)}`]);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new ConfigError([`${file}:1:1: the file is not UTF-8 text`]);
+  }
+}
+
+/** Files that options name are found now, relative to the conf file, not when the first request needs them. */
+function withFilesFound(
+  settings: ConfigSettings,
+  file: string | undefined,
+  place: (flaw: Flaw) => FlawPlace,
+): ConfigSettings {
+  const { caFile } = settings.origin.tls;
+  if (caFile === undefined) return settings;
+  const found = resolve(file === undefined ? '.' : dirname(file), caFile);
+  try {
+    accessSync(found, constants.R_OK);
+  } catch (error) {
+    const path = ['origin', 'tls', 'ca_file'];
+    const message = `${found} cannot be read: ${whyUnreadable(error)}`;
+    throw new ConfigError(describeAll([{ path, message, unknown: undefined }], place));
+  }
+  return { ...settings, origin: { ...settings.origin, tls: { ...settings.origin.tls, caFile: found } } };
+}

@@ -1,0 +1,209 @@
+/**
+ * Cache-Control, in requests and in responses: its directives as one record, and back to text.
+ * Implements RFC 9111 §1.2.2, §5.2; RFC 5861 §3-4; RFC 8246 §2.
+ *
+ * Where a field contradicts itself the restrictive reading holds (RFC 9111 §4.2.1): of two lifetimes the shorter, which is
+ * never longer than the first occurrence; of a lifetime that is no number, zero. A directive that restricts holds
+ * whatever argument was put to it; one that permits holds only as it is defined.
+ */
+import { isToken, splitList, trimOws, unquote } from './tokens.js';
+
+/** Directives of one field section. Numbers are seconds; undefined or false where absent. */
+export interface CacheControl {
+  readonly maxAge: number | undefined;
+  readonly sMaxage: number | undefined;
+  readonly noStore: boolean;
+  /** The unqualified form. */
+  readonly noCache: boolean;
+  /** The qualified form's field names, in lower case. */
+  readonly noCacheFields: readonly string[] | undefined;
+  /** The unqualified form. */
+  readonly private: boolean;
+  /** The qualified form's field names, in lower case. */
+  readonly privateFields: readonly string[] | undefined;
+  readonly mustRevalidate: boolean;
+  readonly proxyRevalidate: boolean;
+  readonly mustUnderstand: boolean;
+  readonly public: boolean;
+  readonly immutable: boolean;
+  readonly noTransform: boolean;
+  readonly staleWhileRevalidate: number | undefined;
+  readonly staleIfError: number | undefined;
+  /** Requests only. */
+  readonly minFresh: number | undefined;
+  /** Requests only. Infinity where it came without an argument (RFC 9111 §5.2.1.2). */
+  readonly maxStale: number | undefined;
+  /** Requests only. */
+  readonly onlyIfCached: boolean;
+}
+
+type Draft = { -readonly [Name in keyof CacheControl]: CacheControl[Name] };
+type SecondsName = 'maxAge' | 'sMaxage' | 'staleWhileRevalidate' | 'staleIfError' | 'minFresh' | 'maxStale';
+
+/** No Cache-Control at all. */
+export const NO_CACHE_CONTROL: CacheControl = Object.freeze({
+  maxAge: undefined,
+  sMaxage: undefined,
+  noStore: false,
+  noCache: false,
+  noCacheFields: undefined,
+  private: false,
+  privateFields: undefined,
+  mustRevalidate: false,
+  proxyRevalidate: false,
+  mustUnderstand: false,
+  public: false,
+  immutable: false,
+  noTransform: false,
+  staleWhileRevalidate: undefined,
+  staleIfError: undefined,
+  minFresh: undefined,
+  maxStale: undefined,
+  onlyIfCached: false,
+});
+
+/** Greatest delta-seconds that is kept; whatever is larger counts as this (RFC 9111 §1.2.2). */
+export const MAX_DELTA_SECONDS = 2 ** 31;
+
+const DIGITS = /^[0-9]+$/;
+
+/** Seconds of a delta-seconds value (RFC 9111 §1.2.2), or undefined where the text is not one. */
+export function parseDeltaSeconds(text: string): number | undefined {
+  return DIGITS.test(text) ? Math.min(Number(text), MAX_DELTA_SECONDS) : undefined;
+}
+
+/** An argument as it was written: absent; of no valid form (null); or its meaning, whether token or quoted string. */
+type Argument = string | undefined | null;
+
+/** The directives of all lines of a Cache-Control field. Those that are unknown are ignored (RFC 9111 §5.2.3). */
+export function parseCacheControl(lines: readonly string[]): CacheControl {
+  if (lines.length === 0) return NO_CACHE_CONTROL;
+  const draft: Draft = { ...NO_CACHE_CONTROL };
+  for (const line of lines) {
+    for (const element of splitList(line)) {
+      const equals = element.indexOf('=');
+      const name = equals < 0 ? element : trimOws(element.slice(0, equals));
+      applyDirective(draft, name.toLowerCase(), argumentOf(element, equals));
+    }
+  }
+  return draft;
+}
+
+function argumentOf(element: string, equals: number): Argument {
+  if (equals < 0) return undefined;
+  // The grammar has no white space around the equals sign: the directive was meant, its argument is not one.
+  if (trimOws(element.slice(0, equals)).length !== equals) return null;
+  const text = element.slice(equals + 1);
+  // A recipient takes a token and a quoted string for the same (RFC 9111 §5.2).
+  return isToken(text) ? text : (unquote(text) ?? null);
+}
+
+function applyDirective(draft: Draft, name: string, argument: Argument): void {
+  switch (name) {
+    case 'max-age':
+      applyLifetime(draft, 'maxAge', argument);
+      return;
+    case 's-maxage':
+      applyLifetime(draft, 'sMaxage', argument);
+      return;
+    case 'stale-while-revalidate':
+      applyLifetime(draft, 'staleWhileRevalidate', argument);
+      return;
+    case 'stale-if-error':
+      applyLifetime(draft, 'staleIfError', argument);
+      return;
+    case 'max-stale':
+      // RFC 9111 §5.2.1.2: without a value, staleness of any length is accepted.
+      if (argument === undefined) draft.maxStale ??= Number.POSITIVE_INFINITY;
+      else applyLifetime(draft, 'maxStale', argument);
+      return;
+    case 'min-fresh':
+      applyMinFresh(draft, argument);
+      return;
+    case 'no-cache':
+      applyFieldNames(draft, 'noCache', 'noCacheFields', argument);
+      return;
+    case 'private':
+      applyFieldNames(draft, 'private', 'privateFields', argument);
+      return;
+    case 'no-store':
+      draft.noStore = true;
+      return;
+    case 'must-revalidate':
+      draft.mustRevalidate = true;
+      return;
+    case 'proxy-revalidate':
+      draft.proxyRevalidate = true;
+      return;
+    case 'no-transform':
+      draft.noTransform = true;
+      return;
+    case 'only-if-cached':
+      draft.onlyIfCached = true;
+      return;
+    // What follows permits. RFC 9111 §5.2: no argument is allowed here, so with one it is another, unknown directive.
+    case 'public':
+      if (argument === undefined) draft.public = true;
+      return;
+    case 'must-understand':
+      if (argument === undefined) draft.mustUnderstand = true;
+      return;
+    case 'immutable':
+      if (argument === undefined) draft.immutable = true;
+      return;
+  }
+}
+
+function applyLifetime(draft: Draft, name: SecondsName, argument: Argument): void {
+  // RFC 9111 §4.2.1: a lifetime that is missing, negative, fractional or no number makes the response stale: zero.
+  const seconds = (typeof argument === 'string' ? parseDeltaSeconds(argument) : undefined) ?? 0;
+  const before = draft[name];
+  draft[name] = before === undefined ? seconds : Math.min(before, seconds);
+}
+
+function applyMinFresh(draft: Draft, argument: Argument): void {
+  // A wish that says no number cannot be granted: as if it were not there (RFC 9111 §5.2.1 makes wishes advisory).
+  const seconds = typeof argument === 'string' ? parseDeltaSeconds(argument) : undefined;
+  if (seconds !== undefined) draft.minFresh = Math.max(draft.minFresh ?? 0, seconds);
+}
+
+/** RFC 9111 §5.2.2.4, §5.2.2.7: with an argument the directive concerns the fields listed there alone. */
+function applyFieldNames(
+  draft: Draft,
+  whole: 'noCache' | 'private',
+  listed: 'noCacheFields' | 'privateFields',
+  argument: Argument,
+): void {
+  const names = typeof argument === 'string' ? splitList(argument.toLowerCase()) : [];
+  // A list that is empty or broken names nothing that could be left out, so the whole response is meant.
+  if (names.length === 0 || !names.every(isToken)) draft[whole] = true;
+  else draft[listed] = [...(draft[listed] ?? []), ...names];
+}
+
+/**
+ * The directives as one field value; empty where there is none. Unknown directives were not kept by
+ * parseCacheControl, so this is for fields made here, never for fields passed on (RFC 9111 §5.2).
+ */
+export function formatCacheControl(control: CacheControl): string {
+  const parts: string[] = [];
+  if (control.public) parts.push('public');
+  if (control.private) parts.push('private');
+  if (control.privateFields !== undefined) parts.push(`private="${control.privateFields.join(', ')}"`);
+  if (control.noStore) parts.push('no-store');
+  if (control.noCache) parts.push('no-cache');
+  if (control.noCacheFields !== undefined) parts.push(`no-cache="${control.noCacheFields.join(', ')}"`);
+  if (control.maxAge !== undefined) parts.push(`max-age=${control.maxAge}`);
+  if (control.sMaxage !== undefined) parts.push(`s-maxage=${control.sMaxage}`);
+  if (control.mustRevalidate) parts.push('must-revalidate');
+  if (control.proxyRevalidate) parts.push('proxy-revalidate');
+  if (control.mustUnderstand) parts.push('must-understand');
+  if (control.immutable) parts.push('immutable');
+  if (control.noTransform) parts.push('no-transform');
+  if (control.staleWhileRevalidate !== undefined) parts.push(`stale-while-revalidate=${control.staleWhileRevalidate}`);
+  if (control.staleIfError !== undefined) parts.push(`stale-if-error=${control.staleIfError}`);
+  if (control.minFresh !== undefined) parts.push(`min-fresh=${control.minFresh}`);
+  if (control.maxStale !== undefined)
+    parts.push(control.maxStale === Number.POSITIVE_INFINITY ? 'max-stale' : `max-stale=${control.maxStale}`);
+  if (control.onlyIfCached) parts.push('only-if-cached');
+  return parts.join(', ');
+}

@@ -1,0 +1,95 @@
+/**
+ * The `fetch` that the suite's client is given. The suite is written for node-fetch, which sends what it is told;
+ * the fetch of Node.js adds Cache-Control, Pragma and others of its own to conditional requests, and would test itself.
+ * Every exchange is noted, so that the story of a failed test can be told.
+ */
+import { request } from 'node:http';
+
+/** A proxy that gives no answer within this fails the test. */
+const ANSWER_TIMEOUT_MS = 10_000;
+
+interface Init {
+  readonly method?: string;
+  readonly headers?: readonly (readonly [name: string, value: string])[];
+  readonly body?: string;
+}
+
+export interface SuiteResponse {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: Headers;
+  text(): Promise<string>;
+}
+
+export interface Exchange {
+  readonly method: string;
+  readonly url: string;
+  readonly requestFields: readonly (readonly [string, string])[];
+  status?: number;
+  responseFields?: readonly (readonly [string, string])[];
+  body?: string;
+  error?: string;
+}
+
+function toPairs(raw: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) pairs.push([raw[i] ?? '', raw[i + 1] ?? '']);
+  return pairs;
+}
+
+function exchange(url: string, init: Init, note: Exchange): Promise<SuiteResponse> {
+  return new Promise((resolve, reject) => {
+    const body = init.body === undefined ? undefined : Buffer.from(init.body);
+    const fields = [...note.requestFields];
+    if (body !== undefined) fields.push(['Content-Length', String(body.byteLength)]);
+    const target = new URL(url);
+    const outgoing = request(target, {
+      method: note.method,
+      headers: [['Host', target.host], ...fields, ['Connection', 'close']].flat(),
+      agent: false,
+      timeout: ANSWER_TIMEOUT_MS,
+    });
+    outgoing.once('timeout', () => outgoing.destroy(new Error(`no answer within ${ANSWER_TIMEOUT_MS} ms`)));
+    outgoing.once('error', reject);
+    outgoing.once('response', (incoming) => {
+      const chunks: Buffer[] = [];
+      incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+      incoming.once('error', reject);
+      incoming.once('end', () => {
+        const text = Buffer.concat(chunks).toString('utf8');
+        const pairs = toPairs(incoming.rawHeaders);
+        Object.assign(note, { status: incoming.statusCode, responseFields: pairs, body: text });
+        resolve({
+          status: incoming.statusCode ?? 0,
+          statusText: incoming.statusMessage ?? '',
+          headers: new Headers(pairs),
+          text: () => Promise.resolve(text),
+        });
+      });
+    });
+    outgoing.end(body);
+  });
+}
+
+export interface Client {
+  fetch(this: void, url: string, init?: Init): Promise<SuiteResponse>;
+  /** The exchanges whose URL holds `token`, in order. */
+  story(token: string): readonly Exchange[];
+}
+
+export function makeClient(): Client {
+  const exchanges: Exchange[] = [];
+  return {
+    async fetch(url, init = {}) {
+      const note: Exchange = { method: init.method ?? 'GET', url, requestFields: [...(init.headers ?? [])] };
+      exchanges.push(note);
+      try {
+        return await exchange(url, init, note);
+      } catch (error) {
+        note.error = error instanceof Error ? error.message : String(error);
+        throw error;
+      }
+    },
+    story: (token) => exchanges.filter((noted) => noted.url.includes(token)),
+  };
+}

@@ -105,3 +105,33 @@ export const MAX_CONFIG_BYTES = 1024 * 1024;
 export const MAX_CONFIG_ALIASES = 100;
 /** Problems of a conf file that are told at once; beyond: their number. */
 export const MAX_CONFIG_PROBLEMS = 50;
+/** Share of the memory budget from which on stored responses are pruned in the background. */
+export const PRUNE_FROM_SHARE = 0.85;
+/** Share of the memory budget that fills in flight may charge together; beyond: they stream through unstored. */
+export const RESERVE_MAX_SHARE = 0.5;
+/** Share of the memory budget that only freshened records may use, whose fields grew; so that a 304 works with a full cache. */
+export const FRESHEN_HEADROOM_SHARE = 1 / 64;
+/** Stored responses that one step of pruning evicts. */
+export const PRUNE_STEP_COUNT = 64;
+/** Bytes from which on one step of pruning ends. */
+export const PRUNE_STEP_BYTES = 16 * 1024 * 1024;
+/** Pause between two steps of pruning or of the sweep. */
+export const STORE_STEP_DELAY_MS = 2;
+/** Stored responses that one put or reservation may evict at once; beyond: it is refused, and pruning goes on. */
+export const MAX_EVICTIONS_AT_ONCE = 2_000;
+/** Used responses that the search for one victim passes over; beyond: it takes the next one, used or not. */
+export const MAX_EVICTION_LOOKS = 64;
+/** The same among responses past grace, before one within grace is looked for. */
+export const MAX_PAST_GRACE_LOOKS = 2;
+/** How often the store looks for responses whose grace or keep has ended. */
+export const SWEEP_EVERY_MS = 1_000;
+/** Stored responses that one step of the sweep looks at. */
+export const SWEEP_STEP_COUNT = 512;
+/** Length of the keys of all hit-for-miss markers together, in bytes; beyond: the oldest goes. */
+export const MAX_MARKERS_BYTES = 1024 * 1024;
+/** Keys whose failures are counted for backoff; beyond: the oldest goes. */
+export const MAX_FAILING_KEYS = 10_000;
+/** Length of these keys together, in bytes; beyond: the oldest goes. */
+export const MAX_FAILING_KEYS_BYTES = 1024 * 1024;
+/** How long after its retry was due a failing key is remembered without being asked for. */
+export const FAILURE_FORGOTTEN_AFTER_MS = 600_000;

@@ -1,0 +1,211 @@
+/**
+ * What a proxy takes out of a message and puts into it before it passes it on, in both directions.
+ * Implements RFC 9110 §7.6.1 (Connection), §7.6.3 (Via), §10.1.1 (Expect), §10.1.4 (TE), §11.7.1-11.7.3, §7.2 (Host)
+ * and RFC 9112 §3.2.2.
+ */
+import { Fields } from '../http/fields.js';
+import { isToken, splitList, trimOws } from '../http/tokens.js';
+
+/** What is needed of the request record. */
+export interface ReceivedRequest {
+  readonly method: string;
+  readonly scheme: string;
+  /** The Host that counts, in lower case. */
+  readonly host: string;
+  readonly fields: Fields;
+  /** What the request line said, `1.0` or `1.1`. */
+  readonly httpVersion: string;
+  readonly remoteAddress: string;
+}
+
+export interface RequestSettings {
+  /** Our pseudonym in Via: makePseudonym(). */
+  readonly via: string;
+  /** Goes to the origin as Host instead of the client's. */
+  readonly hostOverride?: string | undefined;
+  /**
+   * The X-Forwarded fields: `append` believes what is there and adds the client to it; `replace` believes nothing
+   * that came; `off` passes them on untouched.
+   */
+  readonly forwardedFor: 'append' | 'replace' | 'off';
+}
+
+/**
+ * Fields that belong to one connection, whether or not Connection lists them. One table for requests and responses:
+ * those that have no meaning in one direction do not occur there, or should not.
+ */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection',
+  // RFC 9110 §7.6.1 names these as fields to take out even where Connection forgot them.
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+  // Announces the trailer section of this connection's chunked coding; who frames the next message announces its own.
+  'trailer',
+  // RFC 9110 §11.7.1-11.7.3: between a client and the first proxy that asks; an origin must not see the credentials,
+  // and RFC 9111 §3.1 forbids to store any of the three.
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'proxy-authorization',
+  // Part of an upgrade to h2c, a token of Connection by its own definition.
+  'http2-settings',
+]);
+
+/**
+ * Fields that an option of Connection does not take out, although RFC 9110 §7.6.1 says that options do: a sender must
+ * not list there what is meant for all recipients, and one that does would strip what routing, framing, loop
+ * detection, identity or another client's safety rests on.
+ */
+const NOT_AN_OPTION: ReadonlySet<string> = new Set([
+  'age',
+  'cache-control',
+  'cdn-cache-control',
+  'content-encoding',
+  'content-length',
+  'content-range',
+  'content-type',
+  'date',
+  'expires',
+  'forwarded',
+  'host',
+  'max-forwards',
+  'pragma',
+  'surrogate-control',
+  'vary',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+]);
+
+const NO_OPTIONS: readonly string[] = [];
+
+/** Whether a field, named in lower case, goes no further than the connection that it came on. */
+export function isHopByHop(lowerName: string): boolean {
+  return HOP_BY_HOP.has(lowerName);
+}
+
+/** The field names, in lower case, that Connection takes out of this message beside the hop-by-hop ones. */
+export function connectionOptions(fields: Fields): readonly string[] {
+  const value = fields.get('connection');
+  // What nearly every message has is told without taking it apart.
+  if (value === undefined || value === 'keep-alive' || value === 'close') return NO_OPTIONS;
+  const options: string[] = [];
+  for (const option of splitList(value)) {
+    const name = option.toLowerCase();
+    if (!HOP_BY_HOP.has(name) && !NOT_AN_OPTION.has(name) && !options.includes(name)) options.push(name);
+  }
+  return options.length === 0 ? NO_OPTIONS : options;
+}
+
+/**
+ * Without hop-by-hop and Connection-listed fields (RFC 9110 §7.6.1). The same object where there is none. A request
+ * whose Connection lists fields must be looked up, and stored, by what this leaves of it: by what the origin sees.
+ */
+export function endToEndFields(fields: Fields): Fields {
+  const options = connectionOptions(fields);
+  return fields.filter((name) => !HOP_BY_HOP.has(name) && !options.includes(name));
+}
+
+/** The fields of an origin's response that are for more than this connection. Content-Length stays, for the caller. */
+export function receivedResponseFields(fields: Fields): Fields {
+  return endToEndFields(fields);
+}
+
+/** The request fields as the origin gets them: the client's, cleaned, with Host first, and with Via and X-Forwarded-*. */
+export function requestToOrigin(request: ReceivedRequest, settings: RequestSettings): Fields {
+  const kept = endToEndFields(request.fields);
+  // RFC 9110 §10.1.1: an expectation is about content to come; of a request without content it says nothing.
+  const isContentless = request.method === 'GET' || request.method === 'HEAD';
+  const replaced = replacedForwarding(settings);
+  const raw: string[] = ['Host', hostToOrigin(request, settings)];
+  for (const [name, value] of kept) {
+    const lower = name.toLowerCase();
+    if (lower === 'host' || lower === 'via' || replaced.has(lower)) continue;
+    if (lower === 'expect' && isContentless) continue;
+    raw.push(name, value);
+  }
+  raw.push('Via', viaWith(kept, request.httpVersion, settings.via));
+  if (settings.forwardedFor !== 'off') addForwarding(raw, kept, request, settings.forwardedFor === 'append');
+  return new Fields(raw);
+}
+
+const APPENDED: ReadonlySet<string> = new Set(['x-forwarded-for']);
+const REPLACED: ReadonlySet<string> = new Set([
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-forwarded-port',
+]);
+const UNTOUCHED: ReadonlySet<string> = new Set();
+
+/** The forwarding fields of the client that do not go on as they came. */
+function replacedForwarding(settings: RequestSettings): ReadonlySet<string> {
+  if (settings.forwardedFor === 'off') return UNTOUCHED;
+  return settings.forwardedFor === 'append' ? APPENDED : REPLACED;
+}
+
+function addForwarding(raw: string[], kept: Fields, request: ReceivedRequest, believes: boolean): void {
+  const before = believes ? kept.get('x-forwarded-for') : undefined;
+  const address = plainAddress(request.remoteAddress);
+  raw.push('X-Forwarded-For', before === undefined || before === '' ? address : `${before}, ${address}`);
+  if (!believes || !kept.has('x-forwarded-proto')) raw.push('X-Forwarded-Proto', request.scheme);
+  if (!believes || !kept.has('x-forwarded-host')) raw.push('X-Forwarded-Host', receivedHost(request));
+}
+
+/** A dual-stack socket shows an IPv4 client as `::ffff:192.0.2.1`; origins expect, and list, `192.0.2.1`. */
+function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address;
+}
+
+function hostToOrigin(request: ReceivedRequest, settings: RequestSettings): string {
+  return settings.hostOverride ?? receivedHost(request);
+}
+
+/**
+ * The client's Host byte for byte, where that is the one that counts; where an absolute-form target named another,
+ * that one (RFC 9112 §3.2.2).
+ */
+function receivedHost(request: ReceivedRequest): string {
+  const field = request.fields.first('host');
+  return field !== undefined && field.toLowerCase() === request.host ? field : request.host;
+}
+
+/** Fields with one Via line, to which our member was added: protocol version as received, then who we are (RFC 9110 §7.6.3). */
+export function viaOut(fields: Fields, httpVersion: string, pseudonym: string): Fields {
+  return fields.set('Via', viaWith(fields, httpVersion, pseudonym));
+}
+
+function viaWith(fields: Fields, httpVersion: string, pseudonym: string): string {
+  const before = fields.get('via');
+  const own = `${httpVersion} ${pseudonym}`;
+  return before === undefined || before === '' ? own : `${before}, ${own}`;
+}
+
+/**
+ * A pseudonym for Via: a name that says what this is, and an id that tells this instance from every other one.
+ * Without the id, two instances in a row would each take the other's Via member for its own and see a loop; with it,
+ * a member is ours only if the request was here. All workers of one instance must share the id.
+ */
+export function makePseudonym(name: string, instanceId: string): string {
+  const pseudonym = `${name}-${instanceId}`;
+  if (!isToken(pseudonym))
+    throw new RangeError(`A pseudonym in Via is a token, and ${JSON.stringify(pseudonym)} is none`);
+  return pseudonym;
+}
+
+/** `received-protocol RWS received-by`, the comment after it left aside. */
+const VIA_MEMBER = /^[^\s]+[ \t]+([^\s(]+)/;
+
+/** Whether the request has been here before: our own pseudonym is in its Via (RFC 9110 §7.6.3). */
+export function isLoop(requestFields: Fields, pseudonym: string): boolean {
+  const via = requestFields.get('via');
+  if (via === undefined) return false;
+  const own = pseudonym.toLowerCase();
+  // A comment may hold commas. What is split off there starts no member that can be mistaken for one of ours, but for
+  // one that copies it, and who writes our pseudonym into Via gets what that means.
+  return splitList(via).some((member) => VIA_MEMBER.exec(trimOws(member))?.[1]?.toLowerCase() === own);
+}

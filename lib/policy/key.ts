@@ -1,0 +1,67 @@
+/**
+ * The primary key of a stored response: its target URI, written in one way only.
+ * Implements RFC 9111 §2 and, of RFC 9110 §4.2.3, what is always safe.
+ *
+ * Scheme and host are put in lower case, the default port goes, an empty path is `/`. The rest of the target stays
+ * byte for byte: no percent-decoding, no removal of dot segments. RFC 9110 §4.2.3 calls such URIs equivalent, but
+ * origins do tell `/a%2Fb` from `/a/b`, and a key that joins two requests which the origin answers differently serves
+ * one client the other's page. Two keys for one page cost a fetch; one key for two pages is a leak.
+ */
+
+/** What a request is about: the members of the request record that make the key. */
+export interface RequestTarget {
+  readonly scheme: string;
+  /** Host and port as they came, in any case. */
+  readonly host: string;
+  /** Origin-form: path and query. */
+  readonly target: string;
+}
+
+const SLASH = 0x2f;
+
+/** The key under which all responses to this target are stored. */
+export function primaryKey(request: RequestTarget): string {
+  const target = request.target;
+  const origin = originOf(request.scheme, request.host);
+  // RFC 9110 §4.2.3: an empty path is the same as `/`.
+  return target.charCodeAt(0) === SLASH ? `${origin}${target}` : `${origin}/${target}`;
+}
+
+/** `scheme://host[:port]` in lower case and without the default port (RFC 9110 §4.2.3, §4.3.1). */
+export function originOf(scheme: string, host: string): string {
+  return `${scheme.toLowerCase()}://${withoutDefaultPort(scheme, host.toLowerCase())}`;
+}
+
+function withoutDefaultPort(scheme: string, host: string): string {
+  const port = scheme.length === 5 ? ':443' : ':80';
+  if (host.endsWith(port)) return host.slice(0, -port.length);
+  // `example.com:` has an empty port, which is the default one (RFC 9110 §4.2.3).
+  return host.endsWith(':') && !host.endsWith('::') ? host.slice(0, -1) : host;
+}
+
+/** Scheme, authority, path with query; a fragment is no part of a target (RFC 9110 §7.1). */
+const ABSOLUTE_URL = /^(https?):\/\/([^/?#\\@\s]+)([^#]*)/i;
+const NOT_IN_A_TARGET = /[^\x21-\x7e]/;
+const NOT_IN_A_TARGET_RUN = /[^\x21-\x7e]+/gu;
+const LONE_SURROGATE = /[\ud800-\udfff]/u;
+
+/** The parts of an absolute http or https URL; undefined where it is not one or names a user. */
+export function splitUrl(url: string): RequestTarget | undefined {
+  const match = ABSOLUTE_URL.exec(url.trim());
+  const [, scheme, host, rest] = match ?? [];
+  if (scheme === undefined || host === undefined || rest === undefined) return undefined;
+  // What follows the authority starts with `/` or `?`, or the authority was not one (a user before `@`, a backslash).
+  if (rest !== '' && rest.charCodeAt(0) !== SLASH && rest[0] !== '?') return undefined;
+  if (NOT_IN_A_TARGET.test(host)) return undefined;
+  return { scheme: scheme.toLowerCase(), host: host.toLowerCase(), target: rest };
+}
+
+/**
+ * The key of a URL that a person or another program wrote. Characters that cannot stand in a request target are
+ * percent-encoded, as any client would before it sent them. Undefined where the text is no absolute http(s) URL.
+ */
+export function keyOfUrl(url: string): string | undefined {
+  const parts = splitUrl(url);
+  if (parts === undefined || LONE_SURROGATE.test(parts.target)) return undefined;
+  return primaryKey({ ...parts, target: parts.target.replace(NOT_IN_A_TARGET_RUN, encodeURIComponent) });
+}

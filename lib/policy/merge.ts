@@ -1,0 +1,106 @@
+/**
+ * New header fields for a stored response whose body stays: from a 304, or from a 200 to HEAD.
+ * Implements RFC 9111 §3.1, §3.2, §4.3.4, §4.3.5.
+ */
+import { entityTagOf, isStrong, weakMatch } from '../http/entity-tags.js';
+import { Fields } from '../http/fields.js';
+import { trimOws } from '../http/tokens.js';
+import type { StoredResponse } from '../object/stored.js';
+import { connectionOptions, isHopByHop } from './hygiene.js';
+import { sameNames, varyNames } from './vary.js';
+
+/**
+ * Fields that are never taken from an update, beside the hop-by-hop ones and those that Connection lists (RFC 9111
+ * §3.1), each with its reason. Everything else is taken, Content-Type and all other Content-* fields included: RFC
+ * 9111 §3.2 says that the prefix tells nothing, and exempts only what a cache processed; this one stores what came.
+ */
+const NEVER_TAKEN: ReadonlyMap<string, string> = new Map([
+  ['content-length', 'RFC 9111 §3.2: of the stored body; the one in a 304 is of what a 200 would have had'],
+  ['content-encoding', 'RFC 9111 §3.2: the stored bytes are in the coding that they came in'],
+  ['content-range', 'RFC 9111 §3.2: processed when the bytes were put in their place'],
+  ['content-md5', 'a sum over the bytes of the message that carried them, which stay'],
+  ['content-digest', 'a sum over the content of its own message; that of a 304 is of nothing'],
+  ['age', 'RFC 9111 §4: computed at each use, from the arithmetic of RFC 9111 §4.2.3'],
+]);
+
+/**
+ * The stored fields, brought up to date: each field of `update` takes the place of all stored lines of it, lines in
+ * their order; fields that it does not have stay. `except` are names, in lower case, that the caller's policy keeps
+ * out of the store (Set-Cookie, what no-cache or private list).
+ *
+ * `update` must have a Date, supplied by the receiver where the origin sent none (RFC 9110 §6.6.1): the stored one
+ * would make the freshened response as old as before.
+ */
+export function mergeFields(stored: Fields, update: Fields, except: readonly string[] = []): Fields {
+  const taken = takenLines(stored, update, except);
+  if (taken.size === 0) return stored;
+  const raw: string[] = [];
+  for (const [name, value] of stored) {
+    const lower = name.toLowerCase();
+    const lines = taken.get(lower);
+    if (lines === undefined) raw.push(name, value);
+    else {
+      // The first stored line gives the place; the others go, and a second visit finds nothing more to write.
+      raw.push(...lines);
+      taken.set(lower, []);
+    }
+  }
+  for (const lines of taken.values()) raw.push(...lines);
+  return new Fields(raw);
+}
+
+/** By lower-case name, in order of appearance: names and values in turn of what is taken. */
+function takenLines(stored: Fields, update: Fields, except: readonly string[]): Map<string, string[]> {
+  const options = connectionOptions(update);
+  const keepsTag = isStrongerTwin(update.first('etag'), stored.first('etag'));
+  const taken = new Map<string, string[]>();
+  for (const [name, value] of update) {
+    const lower = name.toLowerCase();
+    if (isHopByHop(lower) || options.includes(lower) || NEVER_TAKEN.has(lower) || except.includes(lower)) continue;
+    if (lower === 'etag' && keepsTag) continue;
+    const lines = taken.get(lower);
+    if (lines === undefined) taken.set(lower, [name, value]);
+    else lines.push(name, value);
+  }
+  return taken;
+}
+
+/**
+ * A strong tag in a 304 for what was stored under the same tag marked weak is the tag of another coding of the
+ * representation. Taken over, it would promise of the stored bytes what is true of others (If-Range, RFC 9110 §13.1.5).
+ */
+function isStrongerTwin(updated: string | undefined, own: string | undefined): boolean {
+  const next = entityTagOf(updated);
+  const current = entityTagOf(own);
+  if (next === undefined || current === undefined) return false;
+  return isStrong(next) && !isStrong(current) && weakMatch(next, current);
+}
+
+/**
+ * Whether a 200 to HEAD is about the representation that is stored, so that its fields may freshen it (RFC 9111
+ * §4.3.5). Where it is not, the stored response is to be taken for stale.
+ */
+export function mayFreshenFromHead(stored: StoredResponse, headFields: Fields): boolean {
+  const own = stored.fields;
+  for (const name of ['etag', 'last-modified']) {
+    const received = headFields.first(name);
+    if (received !== undefined && trimOws(received) !== trimOws(own.first(name) ?? '')) return false;
+  }
+  const length = headFields.first('content-length');
+  if (length !== undefined && !isLengthOf(stored, trimOws(length))) return false;
+  // The merge leaves the coding and the selecting fields as they are, so an answer that differs in them is of another
+  // representation, whatever its validators say.
+  if (codingOf(headFields) !== codingOf(own)) return false;
+  return !headFields.has('vary') || sameNames(varyNames(headFields), varyNames(own));
+}
+
+function isLengthOf(stored: StoredResponse, length: string): boolean {
+  const promised = stored.fields.first('content-length');
+  if (promised !== undefined) return trimOws(promised) === length;
+  // The origin sent it chunked: what arrived is what there is to compare with.
+  return String(stored.body.totalBytes) === length;
+}
+
+function codingOf(fields: Fields): string {
+  return (fields.get('content-encoding') ?? '').toLowerCase();
+}

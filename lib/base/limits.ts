@@ -135,3 +135,5 @@ export const MAX_FAILING_KEYS = 10_000;
 export const MAX_FAILING_KEYS_BYTES = 1024 * 1024;
 /** How long after its retry was due a failing key is remembered without being asked for. */
 export const FAILURE_FORGOTTEN_AFTER_MS = 600_000;
+/** Longest freshness that is guessed from Last-Modified (RFC 9111 §4.2.2); a longer guess counts as this. */
+export const HEURISTIC_TTL_MAX_MS = 7 * 86_400_000;

@@ -65,6 +65,8 @@ export const LOG_RETRY_MS = 1_000;
 export const LOG_BUSY_RETRY_MS = 20;
 /** Longest time that closing waits for the last log lines to be written. */
 export const LOG_CLOSE_TIMEOUT_MS = 2_000;
+/** How often closing writes the last log lines again, at once, to a destination that is only busy. */
+export const LOG_LAST_TRIES = 1_000;
 /** Rules that are counted by name; beyond: counted together as `other`. */
 export const MAX_RULE_LABELS = 1_000;
 /** Notice codes that are counted by name; beyond: counted together as `other`. */
@@ -137,3 +139,25 @@ export const MAX_FAILING_KEYS_BYTES = 1024 * 1024;
 export const FAILURE_FORGOTTEN_AFTER_MS = 600_000;
 /** Longest freshness that is guessed from Last-Modified (RFC 9111 §4.2.2); a longer guess counts as this. */
 export const HEURISTIC_TTL_MAX_MS = 7 * 86_400_000;
+/** Time that a request waits for a connection to the origin; beyond: 503. */
+export const MAX_ORIGIN_QUEUE_WAIT_MS = 30_000;
+/** Times that a request is repeated because a reused connection to the origin died before the first byte of an answer. */
+export const MAX_REUSE_RETRIES = 1;
+/** Interim responses before one final response of the origin; beyond: the answer counts as malformed, 502. */
+export const MAX_INTERIM_RESPONSES = 32;
+/** Time that an idle connection to the origin stays open, where the origin's Keep-Alive asks for nothing shorter. */
+export const ORIGIN_KEEP_ALIVE_MS = 30_000;
+/** Age from which on a connection to the origin takes one last request, so that its name is looked up anew. */
+export const ORIGIN_CONNECTION_TTL_MS = 60_000;
+/** First time that the breaker stays open, doubled at each probe that fails. */
+export const BREAKER_OPEN_FIRST_MS = 1_000;
+/** Longest such time. */
+export const BREAKER_OPEN_MAX_MS = 30_000;
+/** Share by which the time that the breaker stays open is moved at random, up or down. */
+export const BREAKER_JITTER = 0.2;
+/** Time that a breaker due for a probe waits for a request to be it, before it sends its own. */
+export const BREAKER_IDLE_PROBE_MS = 500;
+/** Time that an idle connection of the pass lane stays open: shorter than what origins usually wait, for its requests cannot all be repeated. */
+export const PASS_KEEP_ALIVE_MS = 4_000;
+/** Time without a byte in either direction after which a tunnel (Upgrade) is closed. */
+export const TUNNEL_IDLE_TIMEOUT_MS = 600_000;

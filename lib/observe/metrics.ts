@@ -1,0 +1,101 @@
+/**
+ * Metrics from events: everything a listener counts, under names that begin with patina_. No label is of unbounded
+ * cardinality: never a key, a host or a target; reasons and methods are closed sets, rules and notices are capped.
+ */
+import type { Clock } from '../base/clock.js';
+import type { Events } from './events.js';
+import { type Family, single } from './families.js';
+import { ClientSide, Household, OriginSide } from './meters.js';
+import { createExposition, type Exposition } from './prometheus.js';
+
+/** What is true at this moment, asked for once at each scrape. */
+export interface GaugeReadings {
+  readonly objects: number;
+  readonly bytes: number;
+  readonly reservedBytes: number;
+  readonly budgetBytes: number;
+  readonly fills: number;
+  readonly waiters: number;
+  readonly clientConnections: number;
+  readonly originConnected: number;
+  readonly originRunning: number;
+  readonly originQueued: number;
+  readonly markers?: number | undefined;
+  readonly logLinesDropped?: number | undefined;
+}
+
+export interface MetricsOptions {
+  readonly clock: Clock;
+  readonly gauges: () => GaugeReadings;
+  readonly version?: string | undefined;
+}
+
+export interface Metrics {
+  readonly events: Events;
+  render(): Promise<Exposition>;
+}
+
+/** The gauges: all from one reading, so that the figures of one scrape belong together. */
+function gaugeFamilies(reading: () => GaugeReadings | undefined): Family[] {
+  const gauge = (name: string, help: string, value: (from: GaugeReadings) => number | undefined): Family =>
+    single(name, 'gauge', help, () => {
+      const from = reading();
+      return from === undefined ? undefined : value(from);
+    });
+  return [
+    gauge('patina_objects', 'Stored responses.', (from) => from.objects),
+    gauge('patina_stored_bytes', 'Bytes charged for stored responses.', (from) => from.bytes),
+    gauge('patina_reserved_bytes', 'Bytes charged for fills in flight.', (from) => from.reservedBytes),
+    gauge('patina_budget_bytes', 'Bytes that the memory tier may hold.', (from) => from.budgetBytes),
+    gauge('patina_fills_in_flight', 'Fills and refreshes in flight.', (from) => from.fills),
+    gauge('patina_waiters', 'Requests that wait on a fill.', (from) => from.waiters),
+    gauge('patina_client_connections', 'Open connections of clients.', (from) => from.clientConnections),
+    gauge('patina_origin_connections', 'Open connections to the origin.', (from) => from.originConnected),
+    gauge('patina_origin_requests_running', 'Requests that the origin is working on.', (from) => from.originRunning),
+    gauge(
+      'patina_origin_requests_queued',
+      'Requests that wait for a connection to the origin.',
+      (from) => from.originQueued,
+    ),
+    gauge('patina_uncacheable_markers', 'Remembered keys whose responses are not storable.', (from) => from.markers),
+    single(
+      'patina_log_lines_dropped_total',
+      'counter',
+      'Log lines lost because their destination was full or failing.',
+      () => reading()?.logLinesDropped,
+    ),
+  ];
+}
+
+export function createMetrics(options: MetricsOptions): Metrics {
+  const client = new ClientSide();
+  const origin = new OriginSide();
+  const household = new Household(options.clock);
+  let reading: GaugeReadings | undefined;
+  const build: Family = {
+    name: 'patina_build_info',
+    help: 'Always 1; its labels say what is running.',
+    type: 'gauge',
+    samples: () => [{ labels: { version: options.version ?? 'unknown', node: process.versions.node }, value: 1 }],
+  };
+  const expose = createExposition([
+    ...client.families(),
+    ...origin.families(),
+    ...household.families(),
+    ...gaugeFamilies(() => reading),
+    build,
+  ]);
+  return {
+    events: {
+      answered: (event) => client.answered(event),
+      asked: (event) => origin.asked(event),
+      removed: (reason, bytes) => household.removed(reason, bytes),
+      breaker: (state) => household.breaker(state),
+      notice: (level, code) => household.notice(level, code),
+    },
+    render: async () => {
+      reading = options.gauges();
+      return expose();
+    },
+  };
+}

@@ -1,0 +1,280 @@
+/**
+ * Where log lines go: gathered to batches, written one batch at a time, held while the destination is full or blocked,
+ * dropped and counted beyond a bound. Nothing that the destination does can throw into, or delay, a request.
+ */
+import { closeSync, fstatSync, openSync, write, writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import type { Clock, Timer } from '../base/clock.js';
+import {
+  LOG_BATCH_BYTES,
+  LOG_BUSY_RETRY_MS,
+  LOG_CLOSE_TIMEOUT_MS,
+  LOG_LAST_TRIES,
+  LOG_RETRY_MS,
+  MAX_LOG_PENDING_BYTES,
+} from '../base/limits.js';
+
+/** A stream that takes log lines, such as process.stdout or a stub. */
+export interface LogStream {
+  write(bytes: Uint8Array, done: (error?: Error | null) => void): unknown;
+  on?(event: 'error', listener: (error: Error) => void): unknown;
+}
+
+/** A file descriptor, the path of a file to append to, or a stream. */
+export type LogDestination = number | string | LogStream;
+
+export interface LineSinkOptions {
+  readonly destination: LogDestination;
+  readonly clock: Clock;
+  /** How long a line may wait for others. */
+  readonly flushMs: number;
+  /** Called when writing goes on after `lostLines` were dropped. */
+  readonly recovered: (lostLines: number) => void;
+}
+
+/** Owner and group: a log names clients and what they asked for. */
+const FILE_MODE = 0o640;
+
+/** Errors after which a descriptor or stream will never take a byte again. */
+const FATAL_CODES = new Set(['EPIPE', 'EBADF', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END']);
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+function countLines(batch: Buffer): number {
+  let lines = 0;
+  for (let at = batch.indexOf(10); at >= 0; at = batch.indexOf(10, at + 1)) lines++;
+  return lines;
+}
+
+export class LineSink {
+  readonly #clock: Clock;
+  readonly #flushMs: number;
+  readonly #recovered: (lostLines: number) => void;
+  readonly #stream: LogStream | undefined;
+  readonly #path: string | undefined;
+  #fd: number;
+  /** A descriptor that reopen() replaced while a write to it was under way. */
+  #retiredFd: number | undefined;
+  /** The batch that lines are added to. */
+  #open = '';
+  readonly #sealed: string[] = [];
+  /** What is being written now, without the part already written. */
+  #writing: Buffer | undefined;
+  #heldBytes = 0;
+  #timer: Timer | undefined;
+  /** Set while a failed write waits to be tried again. */
+  #retry: Timer | undefined;
+  #state: 'open' | 'broken' | 'closing' | 'closed' = 'open';
+  #lastTries = LOG_LAST_TRIES;
+  #onIdle: (() => void)[] = [];
+  #droppedLines = 0;
+  #reportedLines = 0;
+  #failedWrites = 0;
+  readonly #atExit = (): void => this.#writeAllNow();
+
+  /** Throws what opening the file throws. */
+  constructor(options: LineSinkOptions) {
+    this.#clock = options.clock;
+    this.#flushMs = options.flushMs;
+    this.#recovered = options.recovered;
+    const { destination } = options;
+    this.#stream = typeof destination === 'object' ? destination : undefined;
+    this.#path = typeof destination === 'string' ? destination : undefined;
+    this.#fd = this.#path === undefined ? -1 : openSync(this.#path, 'a', FILE_MODE);
+    if (typeof destination === 'number') this.#fd = destination;
+    // The write that failed is told as well; this event, unheard, would end the process.
+    this.#stream?.on?.('error', () => {});
+    process.on('exit', this.#atExit);
+  }
+
+  /** Whether a person may be reading. */
+  get isTerminal(): boolean {
+    if (this.#stream !== undefined) return 'isTTY' in this.#stream && this.#stream.isTTY === true;
+    return isatty(this.#fd);
+  }
+
+  /** Lines lost, and writes that failed, since the start. */
+  get stats(): { readonly droppedLines: number; readonly failedWrites: number } {
+    return { droppedLines: this.#droppedLines, failedWrites: this.#failedWrites };
+  }
+
+  /** Takes one line that ends with a newline. */
+  write(line: string): void {
+    // Counted in UTF-16 units: the lines are nearly all ASCII, and the bound is one of memory.
+    if (this.#state !== 'open' || this.#heldBytes + line.length > MAX_LOG_PENDING_BYTES) {
+      this.#droppedLines++;
+      return;
+    }
+    this.#open += line;
+    this.#heldBytes += line.length;
+    if (this.#open.length >= LOG_BATCH_BYTES) this.#seal();
+    else this.#timer ??= this.#clock.after(this.#flushMs, () => this.#seal());
+  }
+
+  #seal(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#open !== '') this.#sealed.push(this.#open);
+    this.#open = '';
+    this.#pump();
+  }
+
+  #pump(): void {
+    if (this.#writing !== undefined) return;
+    const batch = this.#sealed.shift();
+    if (batch === undefined) {
+      for (const run of this.#onIdle.splice(0)) run();
+      if (this.#state === 'closed') this.#closeFile();
+      return;
+    }
+    this.#heldBytes -= batch.length;
+    this.#writing = Buffer.from(batch);
+    this.#writeOn();
+  }
+
+  #writeOn(): void {
+    this.#retry?.cancel();
+    this.#retry = undefined;
+    const batch = this.#writing;
+    if (batch === undefined) return;
+    const length = batch.length;
+    if (this.#stream === undefined) {
+      write(this.#fd, batch, 0, length, null, (error, written) => this.#wrote(batch, error, written));
+      return;
+    }
+    try {
+      this.#stream.write(batch, (error) => this.#wrote(batch, error, length));
+    } catch (error) {
+      this.#wrote(batch, error, 0);
+    }
+  }
+
+  #wrote(batch: Buffer, error: unknown, written: number): void {
+    this.#closeRetired();
+    // A stream may answer twice, or for a batch that was given up meanwhile.
+    if (this.#writing !== batch) return;
+    if (error !== null && error !== undefined) {
+      this.#failedWrites++;
+      const code = codeOf(error);
+      if (FATAL_CODES.has(code)) this.#break();
+      else if (this.#state === 'closing' || this.#state === 'closed') this.#tryLast(code);
+      else this.#retry = this.#clock.after(code === 'EAGAIN' ? LOG_BUSY_RETRY_MS : LOG_RETRY_MS, () => this.#writeOn());
+      return;
+    }
+    this.#writing = written < batch.length ? batch.subarray(written) : undefined;
+    if (this.#writing !== undefined) {
+      this.#writeOn();
+      return;
+    }
+    this.#reportLoss();
+    this.#pump();
+  }
+
+  /** Says how many lines were lost once there is room again; before, it would be lost as well. */
+  #reportLoss(): void {
+    if (this.#state !== 'open' || this.#droppedLines === this.#reportedLines) return;
+    if (this.#heldBytes > MAX_LOG_PENDING_BYTES / 2) return;
+    const lost = this.#droppedLines - this.#reportedLines;
+    this.#reportedLines = this.#droppedLines;
+    this.#recovered(lost);
+  }
+
+  /** The destination is gone for good. A file can come back by reopen(); a descriptor or stream cannot. */
+  #break(): void {
+    if (this.#state === 'open') this.#state = 'broken';
+    this.#abandon();
+  }
+
+  /** A write failed while closing. No pause: pending timers do not keep the process alive, and it is about to end. */
+  #tryLast(code: string): void {
+    if (code === 'EAGAIN' && this.#lastTries-- > 0) this.#writeOn();
+    else this.#abandon();
+  }
+
+  /** Drops all that is held. */
+  #abandon(): void {
+    if (this.#writing !== undefined) this.#droppedLines += countLines(this.#writing);
+    this.#writing = undefined;
+    for (const batch of [...this.#sealed.splice(0), this.#open]) this.#droppedLines += countLines(Buffer.from(batch));
+    this.#open = '';
+    this.#heldBytes = 0;
+    this.#pump();
+  }
+
+  /** Resolves when all lines taken so far were written, were lost, or have waited too long. */
+  flush(): Promise<void> {
+    return new Promise((resolve) => {
+      const deadline = this.#clock.after(LOG_CLOSE_TIMEOUT_MS, resolve);
+      this.#onIdle.push(() => {
+        deadline.cancel();
+        resolve();
+      });
+      this.#seal();
+    });
+  }
+
+  /** Opens the file of this name anew, after it was moved away. Returns whether there is a file, and it could be opened. */
+  reopen(): boolean {
+    if (this.#path === undefined || this.#state === 'closing' || this.#state === 'closed') return false;
+    this.#seal();
+    try {
+      const fd = openSync(this.#path, 'a', FILE_MODE);
+      this.#retiredFd ??= this.#fd;
+      if (this.#retiredFd !== this.#fd) closeSync(this.#fd);
+      this.#fd = fd;
+    } catch {
+      // The old file goes on taking lines; the caller says so, and the failure is counted.
+      this.#failedWrites++;
+      return false;
+    }
+    this.#state = 'open';
+    if (this.#writing === undefined) this.#closeRetired();
+    return true;
+  }
+
+  #closeRetired(): void {
+    if (this.#retiredFd === undefined) return;
+    const fd = this.#retiredFd;
+    this.#retiredFd = undefined;
+    closeSync(fd);
+  }
+
+  /** Writes what is left, and takes nothing more. */
+  async close(): Promise<void> {
+    if (this.#state === 'closing' || this.#state === 'closed') return;
+    if (this.#state === 'open') this.#state = 'closing';
+    const flushed = this.flush();
+    if (this.#retry !== undefined) this.#writeOn();
+    await flushed;
+    process.off('exit', this.#atExit);
+    this.#state = 'closed';
+    // With a write still under way the file is closed when that ends.
+    if (this.#writing === undefined) this.#seal();
+  }
+
+  #closeFile(): void {
+    if (this.#path === undefined || this.#fd < 0) return;
+    closeSync(this.#fd);
+    this.#fd = -1;
+  }
+
+  /**
+   * The process ends without close(): writes what it can, without waiting. A write that is under way on a pipe may be
+   * blocked, and writing beside it would block the exit; on a file it cannot, and whole batches keep lines whole.
+   */
+  #writeAllNow(): void {
+    if (this.#stream !== undefined || this.#state === 'broken' || this.#state === 'closed') return;
+    try {
+      if (this.#writing !== undefined && !fstatSync(this.#fd).isFile()) return;
+      for (const batch of [...this.#sealed.splice(0), this.#open]) {
+        let rest = Buffer.from(batch);
+        while (rest.length > 0) rest = rest.subarray(writeSync(this.#fd, rest));
+      }
+      this.#open = '';
+    } catch {
+      this.#failedWrites++;
+    }
+  }
+}

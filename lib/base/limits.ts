@@ -161,3 +161,17 @@ export const BREAKER_IDLE_PROBE_MS = 500;
 export const PASS_KEEP_ALIVE_MS = 4_000;
 /** Time without a byte in either direction after which a tunnel (Upgrade) is closed. */
 export const TUNNEL_IDLE_TIMEOUT_MS = 600_000;
+/** How often client connections are looked at for idle ones: the precision of every timeout of the front. */
+export const CONNECTION_SWEEP_MS = 1_000;
+/** How long a connection with a request unread is read on after its last reply, so that the reply is not lost to a reset. */
+export const LINGER_MS = 2_000;
+/** Connections beyond the most that are told so with a 503 at once; beyond these: closed without a word. */
+export const MAX_REFUSED_CONNECTIONS = 256;
+/** Connections that the kernel may hold before they are accepted; it has a bound of its own, often lower. */
+export const LISTEN_BACKLOG = 4_096;
+/** A reply's body up to this size is written at once; a larger one piece by piece, as the client takes it. */
+export const WRITE_AT_ONCE_BYTES = 256 * 1024;
+/** Largest piece of such a body. */
+export const WRITE_PIECE_BYTES = 1024 * 1024;
+/** Unsent bytes of a connection beyond which interim responses to it are left out. */
+export const MAX_UNSENT_BEFORE_INTERIM_BYTES = 64 * 1024;

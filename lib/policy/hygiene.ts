@@ -4,7 +4,7 @@
  * and RFC 9112 §3.2.2.
  */
 import { Fields } from '../http/fields.js';
-import { isToken, splitList, trimOws } from '../http/tokens.js';
+import { isToken, trimOws } from '../http/tokens.js';
 
 /** What is needed of the request record. */
 export interface ReceivedRequest {
@@ -80,7 +80,7 @@ const NOT_AN_OPTION: ReadonlySet<string> = new Set([
   'x-forwarded-proto',
 ]);
 
-const NO_OPTIONS: readonly string[] = [];
+const NO_OPTIONS: ReadonlySet<string> = new Set();
 
 /** Whether a field, named in lower case, goes no further than the connection that it came on. */
 export function isHopByHop(lowerName: string): boolean {
@@ -88,16 +88,17 @@ export function isHopByHop(lowerName: string): boolean {
 }
 
 /** The field names, in lower case, that Connection takes out of this message beside the hop-by-hop ones. */
-export function connectionOptions(fields: Fields): readonly string[] {
+export function connectionOptions(fields: Fields): ReadonlySet<string> {
   const value = fields.get('connection');
   // What nearly every message has is told without taking it apart.
   if (value === undefined || value === 'keep-alive' || value === 'close') return NO_OPTIONS;
-  const options: string[] = [];
-  for (const option of splitList(value)) {
-    const name = option.toLowerCase();
-    if (!HOP_BY_HOP.has(name) && !NOT_AN_OPTION.has(name) && !options.includes(name)) options.push(name);
+  const options = new Set<string>();
+  // Options are tokens (RFC 9110 §7.6.1): a quote among them encloses nothing, and must not hide the ones after it.
+  for (const option of value.split(',')) {
+    const name = trimOws(option).toLowerCase();
+    if (name !== '' && !HOP_BY_HOP.has(name) && !NOT_AN_OPTION.has(name)) options.add(name);
   }
-  return options.length === 0 ? NO_OPTIONS : options;
+  return options;
 }
 
 /**
@@ -106,7 +107,7 @@ export function connectionOptions(fields: Fields): readonly string[] {
  */
 export function endToEndFields(fields: Fields): Fields {
   const options = connectionOptions(fields);
-  return fields.filter((name) => !HOP_BY_HOP.has(name) && !options.includes(name));
+  return fields.filter((name) => !HOP_BY_HOP.has(name) && !options.has(name));
 }
 
 /** The fields of an origin's response that are for more than this connection. Content-Length stays, for the caller. */
@@ -197,15 +198,21 @@ export function makePseudonym(name: string, instanceId: string): string {
   return pseudonym;
 }
 
-/** `received-protocol RWS received-by`, the comment after it left aside. */
-const VIA_MEMBER = /^[^\s]+[ \t]+([^\s(]+)/;
-
-/** Whether the request has been here before: our own pseudonym is in its Via (RFC 9110 §7.6.3). */
+/**
+ * Whether the request has been here before: our own pseudonym is in its Via (RFC 9110 §7.6.3). It is looked for as a
+ * word, not in members taken apart: a quote or a bracket that a client leaves open in a comment must not hide the
+ * members that were added after it, or the loop would have no end.
+ */
 export function isLoop(requestFields: Fields, pseudonym: string): boolean {
-  const via = requestFields.get('via');
+  const via = requestFields.get('via')?.toLowerCase();
   if (via === undefined) return false;
   const own = pseudonym.toLowerCase();
-  // A comment may hold commas. What is split off there starts no member that can be mistaken for one of ours, but for
-  // one that copies it, and who writes our pseudonym into Via gets what that means.
-  return splitList(via).some((member) => VIA_MEMBER.exec(trimOws(member))?.[1]?.toLowerCase() === own);
+  for (let at = via.indexOf(own); at >= 0; at = via.indexOf(own, at + 1)) {
+    if (endsWord(via[at - 1]) && endsWord(via[at + own.length])) return true;
+  }
+  return false;
+}
+
+function endsWord(char: string | undefined): boolean {
+  return char === undefined || char === ' ' || char === '\t' || char === ',' || char === '(' || char === ':';
 }

@@ -39,10 +39,9 @@ export function invalidatedKeys(exchange: ChangeExchange): readonly string[] {
   if (exchange.status < 200 || exchange.status > 399) return NOTHING;
   const keys = [primaryKey(exchange)];
   for (const name of ['location', 'content-location']) {
-    for (const reference of exchange.fields.lines(name)) {
-      const key = resolveKey(reference, exchange);
-      if (key !== undefined && !keys.includes(key)) keys.push(key);
-    }
+    const reference = exchange.fields.first(name);
+    const key = reference === undefined ? undefined : resolveKey(reference, exchange);
+    if (key !== undefined && !keys.includes(key)) keys.push(key);
   }
   return keys;
 }

@@ -56,7 +56,7 @@ function takenLines(stored: Fields, update: Fields, except: readonly string[]): 
   const taken = new Map<string, string[]>();
   for (const [name, value] of update) {
     const lower = name.toLowerCase();
-    if (isHopByHop(lower) || options.includes(lower) || NEVER_TAKEN.has(lower) || except.includes(lower)) continue;
+    if (isHopByHop(lower) || options.has(lower) || NEVER_TAKEN.has(lower) || except.includes(lower)) continue;
     if (lower === 'etag' && keepsTag) continue;
     const lines = taken.get(lower);
     if (lines === undefined) taken.set(lower, [name, value]);

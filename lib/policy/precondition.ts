@@ -113,19 +113,20 @@ export function ifRangeHolds(
     return own !== undefined && strongMatch(wanted, own);
   }
   const lastModified = stored.fields.first('last-modified');
-  return lastModified !== undefined && trimOws(lastModified) === wanted && isStrongDate(stored.fields);
+  const isExact = lastModified !== undefined && trimOws(lastModified) === wanted;
+  return isExact && isStrongDate(stored.fields, stored.receivedWall ?? 0);
 }
 
 /**
  * Whether Last-Modified tells two representations apart: RFC 9110 §8.8.2.2 takes it for strong where Date is at least
- * a second later, because then no further change can hide in the same second.
+ * a second later, because then no further change can hide in the same second. `nowWall` is for the century of two-digit years.
  */
-export function isStrongDate(fields: Fields): boolean {
+export function isStrongDate(fields: Fields, nowWall: number): boolean {
   const modified = fields.first('last-modified');
   const date = fields.first('date');
   if (modified === undefined || date === undefined) return false;
-  const modifiedAt = parseHttpDate(modified, 0);
-  const datedAt = parseHttpDate(date, 0);
+  const modifiedAt = parseHttpDate(modified, nowWall);
+  const datedAt = parseHttpDate(date, nowWall);
   return modifiedAt !== undefined && datedAt !== undefined && datedAt - modifiedAt >= SECOND_MS;
 }
 

@@ -26,7 +26,7 @@ const UNSATISFIABLE: RangeVerdict = { kind: 'unsatisfiable' };
  */
 export function selectRanges(
   requestFields: Fields,
-  stored: { readonly status: number; readonly fields: Fields },
+  stored: { readonly status: number; readonly fields: Fields; readonly receivedWall?: number },
   totalBytes: number | undefined,
 ): RangeVerdict {
   const value = requestFields.get('range');

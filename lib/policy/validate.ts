@@ -169,7 +169,7 @@ function identify(
   if (tag !== undefined) return identifyByTag(tag, update, sent, asked);
   const lastModified = update.first('last-modified');
   if (lastModified !== undefined) {
-    return asked.find((stored) => hasSameDate(stored.fields, lastModified)) ?? 'last-modified-mismatch';
+    return asked.find((stored) => hasSameDate(stored, lastModified)) ?? 'last-modified-mismatch';
   }
   // Departs from RFC 9111 §4.3.4 because it lets a 304 without validators freshen only a response that has none
   // either, while many origins leave them out of a 304. Where one representation alone was asked about, there is
@@ -198,14 +198,14 @@ function identifyByTag(
   if (own !== undefined) return sent.entityTags.length === 1 && weakMatch(tag, own) ? first : 'etag-mismatch';
   // RFC 9111 §4.3.4: the date is a validator too, and where it is a strong one it identifies a response without ETag.
   const lastModified = update.first('last-modified');
-  const isSameByDate = lastModified !== undefined && hasSameDate(first.fields, lastModified);
-  return isSameByDate && isStrongDate(first.fields) ? first : 'etag-mismatch';
+  const isSameByDate = lastModified !== undefined && hasSameDate(first, lastModified);
+  return isSameByDate && isStrongDate(first.fields, first.receivedWall) ? first : 'etag-mismatch';
 }
 
-function hasSameDate(fields: Fields, lastModified: string): boolean {
-  const own = fields.first('last-modified');
+function hasSameDate(stored: StoredResponse, lastModified: string): boolean {
+  const own = stored.fields.first('last-modified');
   if (own === undefined) return false;
   if (trimOws(own) === trimOws(lastModified)) return true;
-  const at = parseHttpDate(own, 0);
-  return at !== undefined && at === parseHttpDate(lastModified, 0);
+  const at = parseHttpDate(own, stored.receivedWall);
+  return at !== undefined && at === parseHttpDate(lastModified, stored.receivedWall);
 }

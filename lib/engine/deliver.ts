@@ -1,0 +1,170 @@
+/**
+ * Makes the reply to one request from one stored response: conditions first, then ranges, then the body
+ * (the order of RFC 9110 §13.2.2). Implements RFC 9111 §4 (the fields of a reply made from the store).
+ */
+import { type CacheStatusEntry, formatCacheStatus } from '../http/cache-status.js';
+import { Fields } from '../http/fields.js';
+import type { StoredResponse } from '../object/stored.js';
+import type { Outcome } from '../observe/events.js';
+import { ageSecAt } from '../policy/age.js';
+import { evaluatePreconditions, notModifiedFields } from '../policy/precondition.js';
+import {
+  contentRange,
+  multipartByteranges,
+  type RangeVerdict,
+  selectRanges,
+  unsatisfiedRange,
+} from '../policy/range.js';
+import type { ClientRequest, Payload, Reply } from './contract.js';
+import { sliceChunks } from './slice.js';
+
+/** How a reply came about, as far as the stored response alone does not tell. */
+export interface Delivery {
+  readonly outcome: Outcome;
+  readonly status: CacheStatusEntry;
+  readonly rule: string;
+  readonly collapsed: boolean;
+  /** Whether Age is told even where it is 0: always on an answer from the store (RFC 9111 §5.1), not on one that just came. */
+  readonly fromStore: boolean;
+  /** Trailers that came with the body, asked for once it has been read. */
+  readonly trailers?: (() => Fields) | undefined;
+}
+
+const NO_PAYLOAD: Payload = { kind: 'none' };
+
+/** The fields of a reply: what is stored, then Age, Via and Cache-Status. */
+function replyFields(base: Fields, ageSec: number | undefined, delivery: Delivery, via: string): string[] {
+  const raw = base.raw.slice();
+  if (ageSec !== undefined) raw.push('Age', String(ageSec));
+  raw.push('Via', via, 'Cache-Status', formatCacheStatus(delivery.status));
+  return raw;
+}
+
+export function deliver(
+  stored: StoredResponse,
+  request: ClientRequest,
+  now: number,
+  delivery: Delivery,
+  via: string,
+): Reply {
+  const age = ageSecAt(stored.life, now);
+  const ageSec = delivery.fromStore || age > 0 ? age : undefined;
+  const note = {
+    outcome: delivery.outcome,
+    reason: delivery.status.detail,
+    rule: delivery.rule,
+    ageSec,
+    collapsed: delivery.collapsed,
+  };
+  const precondition = evaluatePreconditions(request.method, request.fields, stored);
+  if (precondition === 'not-modified') {
+    const fields = new Fields(replyFields(notModifiedFields(stored.fields), ageSec, delivery, via));
+    return { status: 304, reasonPhrase: 'Not Modified', fields, payload: NO_PAYLOAD, note };
+  }
+  if (precondition === 'precondition-failed') {
+    const raw = ['Content-Type', 'text/plain; charset=utf-8'];
+    const date = stored.fields.first('date');
+    if (date !== undefined) raw.unshift('Date', date);
+    const body = Buffer.from('A condition of the request does not hold for the stored response.\n');
+    const fields = new Fields(replyFields(new Fields(raw), ageSec, delivery, via));
+    const payload: Payload =
+      request.method === 'HEAD' ? NO_PAYLOAD : { kind: 'bytes', chunks: [body], length: body.length };
+    return { status: 412, reasonPhrase: 'Precondition Failed', fields, payload, note };
+  }
+  const raw = replyFields(stored.fields, ageSec, delivery, via);
+  const total = stored.body.totalBytes;
+  if (request.method === 'HEAD') {
+    // RFC 9110 §9.3.2: the fields that a GET would have got, length included where it is known.
+    if (total !== undefined && stored.status !== 204 && !stored.fields.has('content-length')) {
+      raw.push('Content-Length', String(total));
+    }
+    return {
+      status: stored.status,
+      reasonPhrase: stored.reasonPhrase,
+      fields: new Fields(raw),
+      payload: NO_PAYLOAD,
+      note,
+    };
+  }
+  const ranges = selectRanges(request.fields, stored, total);
+  if (ranges.kind !== 'whole' && total !== undefined) {
+    const partial = deliverRanges(stored, ranges, total, raw);
+    if (partial !== undefined) return { ...partial, note };
+  }
+  return {
+    status: stored.status,
+    reasonPhrase: stored.reasonPhrase,
+    fields: new Fields(raw),
+    payload: payloadOf(stored, 0, total, delivery.trailers),
+    note,
+  };
+}
+
+function payloadOf(
+  stored: StoredResponse,
+  from: number,
+  until: number | undefined,
+  trailers?: (() => Fields) | undefined,
+): Payload {
+  const body = stored.body;
+  const chunks = body.wholeChunks;
+  if (chunks !== undefined) {
+    const end = until ?? body.receivedBytes;
+    if (from === 0 && end === body.receivedBytes) return { kind: 'bytes', chunks, length: end };
+    return { kind: 'bytes', chunks: sliceChunks(chunks, from, end), length: end - from };
+  }
+  const length = until === undefined ? undefined : until - from;
+  const reader = body.open(from, from === 0 && until === body.totalBytes ? undefined : until);
+  return { kind: 'reader', reader, length, trailers };
+}
+
+/** RFC 9110 §14: 206 with one range or several, or 416. Undefined: answer with the whole. */
+function deliverRanges(
+  stored: StoredResponse,
+  ranges: Exclude<RangeVerdict, { kind: 'whole' }>,
+  total: number,
+  raw: string[],
+): Pick<Reply, 'status' | 'reasonPhrase' | 'fields' | 'payload'> | undefined {
+  if (ranges.kind === 'unsatisfiable') {
+    // The stored fields describe a body that is not sent: Content-Type and the like stay away.
+    const kept = new Fields(raw).filter((name) => !name.startsWith('content-'));
+    const fields = kept.append('Content-Range', unsatisfiedRange(total));
+    return { status: 416, reasonPhrase: 'Range Not Satisfiable', fields, payload: bytesOf([]) };
+  }
+  if (ranges.kind === 'single') {
+    raw.push('Content-Range', contentRange(ranges.from, ranges.until, total));
+    return {
+      status: 206,
+      reasonPhrase: 'Partial Content',
+      fields: new Fields(raw),
+      payload: payloadOf(stored, ranges.from, ranges.until),
+    };
+  }
+  const chunks = stored.body.wholeChunks;
+  // A body that still arrives is sent whole: RFC 9110 §14.2 lets a server ignore Range.
+  if (chunks === undefined) return undefined;
+  const parts = multipartByteranges(ranges.ranges, stored.fields.get('content-type'), total, makeBoundary());
+  const out: Buffer[] = [];
+  for (const part of parts.parts) out.push(part.head, ...sliceChunks(chunks, part.range.from, part.range.until));
+  out.push(parts.tail);
+  return {
+    status: 206,
+    reasonPhrase: 'Partial Content',
+    fields: new Fields(raw).without('content-type').append('Content-Type', parts.contentType),
+    payload: bytesOf(out),
+  };
+}
+
+function bytesOf(chunks: readonly Buffer[]): Payload {
+  let length = 0;
+  for (const chunk of chunks) length += chunk.length;
+  return { kind: 'bytes', chunks, length };
+}
+
+let boundaryCount = 0;
+
+/** Different for each reply, so that no stored body can foresee it. */
+function makeBoundary(): string {
+  boundaryCount = (boundaryCount + 1) % Number.MAX_SAFE_INTEGER;
+  return `patina-${Math.random().toString(36).slice(2)}${boundaryCount.toString(36)}`;
+}

@@ -1,0 +1,211 @@
+/**
+ * The one place that orchestrates: a request comes in as a record, an answer goes out through a sink.
+ * What the store can answer at once is answered here, with as little work as it takes; everything else becomes a
+ * Transaction. Implements RFC 9111 §4 and the design, sections 1 to 3.
+ */
+import type { StoredResponse } from '../object/stored.js';
+import type { AskedFor } from '../observe/events.js';
+import { isLoop } from '../policy/hygiene.js';
+import { keyOfUrl, primaryKey } from '../policy/key.js';
+import { type RequestDirectives, requestDirectives } from '../policy/request-directives.js';
+import { judgeReuse } from '../policy/reuse.js';
+import { chooseVariant } from '../policy/vary.js';
+import { CollapseTable } from './collapse.js';
+import type { ClientRequest, ReplySink, RequestHandler } from './contract.js';
+import { type Delivery, deliver } from './deliver.js';
+import { type Conditions, Fill, type FillSpec, type Waiter } from './fill.js';
+import type { EngineParts } from './parts.js';
+import { planPass } from './pass.js';
+import { type SynthSpec, synthReply } from './synth.js';
+import { type Need, Transaction } from './transaction.js';
+
+export interface FillOrder {
+  readonly key: string;
+  /** Under which others may join; undefined: nobody may. */
+  readonly collapseKey: string | undefined;
+  readonly request: ClientRequest;
+  readonly method: 'GET' | 'HEAD';
+  readonly basis: StoredResponse | undefined;
+  readonly conditions: Conditions;
+  readonly askedFor: AskedFor;
+  readonly leader: Waiter | undefined;
+}
+
+export class Engine implements RequestHandler {
+  readonly parts: EngineParts;
+  readonly collapse = new CollapseTable();
+  readonly #viaOut: string;
+
+  constructor(parts: EngineParts) {
+    this.parts = parts;
+    this.#viaOut = `1.1 ${parts.hygiene.via}`;
+  }
+
+  handle(request: ClientRequest, sink: ReplySink): void {
+    const { parts } = this;
+    if (isLoop(request.fields, parts.hygiene.via)) {
+      this.synth(request, sink, {
+        status: 508,
+        reason: 'loop-detected',
+        sentence: 'This request has been here before: the origin leads back to this proxy.',
+        rule: '',
+      });
+      return;
+    }
+    const passReason = reasonToPass(request);
+    if (passReason !== undefined) {
+      sink.pass(planPass(this, request, passReason));
+      return;
+    }
+    const directives = requestDirectives(request.fields);
+    const key = primaryKey(request);
+    const stored = parts.store.peek(key);
+    const chosen = stored === undefined ? undefined : chooseVariant(stored, request.fields);
+    if (chosen === undefined) {
+      const fwd = stored === undefined ? 'uri-miss' : 'vary-miss';
+      this.#ask(request, sink, key, directives, { stale: undefined, fwd, reason: fwd });
+      return;
+    }
+    const now = parts.clock.now();
+    const verdict = judgeReuse(chosen.life, directives, now);
+    if (verdict.kind === 'serve') {
+      parts.store.touch(chosen);
+      if (verdict.refresh) this.#serveGraced(request, sink, chosen, now, verdict.reason);
+      else {
+        this.reply(request, sink, chosen, {
+          outcome: verdict.phase === 'fresh' ? 'HIT' : 'STALE',
+          status: { kind: 'hit', ttlSec: ttlSecAt(chosen, now), detail: verdict.reason },
+          rule: chosen.rule,
+          collapsed: false,
+          fromStore: true,
+        });
+      }
+      return;
+    }
+    if (verdict.kind === 'gone') {
+      parts.store.remove(chosen, 'expired');
+      this.#ask(request, sink, key, directives, { stale: undefined, fwd: 'uri-miss', reason: verdict.reason });
+      return;
+    }
+    const fwd = verdict.reason.startsWith('request-') ? 'request' : 'stale';
+    this.#ask(request, sink, key, directives, { stale: chosen, fwd, reason: verdict.reason });
+  }
+
+  /** In grace: the answer goes out first, then one background request for all (RFC 5861 §3). */
+  #serveGraced(request: ClientRequest, sink: ReplySink, chosen: StoredResponse, now: number, reason: string): void {
+    const isRefreshing = this.collapse.find(chosen.key, request.fields) !== undefined;
+    const isHeldBack = !isRefreshing && this.parts.failures.pending(chosen.key) !== undefined;
+    this.reply(request, sink, chosen, {
+      outcome: isHeldBack ? 'STALE' : 'UPDATING',
+      status: { kind: 'hit', ttlSec: ttlSecAt(chosen, now), detail: isHeldBack ? 'stale-origin-backoff' : reason },
+      rule: chosen.rule,
+      collapsed: false,
+      fromStore: true,
+    });
+    if (!isRefreshing && !isHeldBack) this.refresh(chosen, request);
+  }
+
+  /** Starts the one background request that freshens `chosen`, unless one is under way. */
+  refresh(chosen: StoredResponse, request: ClientRequest): void {
+    if (this.collapse.isFull) return;
+    this.makeFill({
+      key: chosen.key,
+      collapseKey: chosen.key,
+      request,
+      method: 'GET',
+      basis: chosen,
+      conditions: 'stored',
+      askedFor: 'refresh',
+      leader: undefined,
+    }).start();
+  }
+
+  #ask(request: ClientRequest, sink: ReplySink, key: string, directives: RequestDirectives, need: Need): void {
+    if (directives.onlyIfCached) {
+      this.synth(request, sink, {
+        status: 504,
+        reason: 'only-if-cached',
+        sentence: 'Nothing usable is stored, and the request forbids asking the origin.',
+        rule: '',
+      });
+      return;
+    }
+    new Transaction(this, request, sink, key, directives, need).start();
+  }
+
+  /** The stored response for a request, newest first (RFC 9111 §4.1), whatever its phase. */
+  select(key: string, request: ClientRequest): StoredResponse | undefined {
+    const stored = this.parts.store.peek(key);
+    return stored === undefined ? undefined : chooseVariant(stored, request.fields);
+  }
+
+  makeFill(order: FillOrder): Fill {
+    const { parts } = this;
+    const { collapseKey } = order;
+    const spec: FillSpec = {
+      key: order.key,
+      method: order.method,
+      request: order.request,
+      rule: parts.ruleFor(order.request.target),
+      basis: order.basis,
+      candidates: [...(parts.store.peek(order.key) ?? [])],
+      conditions: order.conditions,
+      askedFor: order.askedFor,
+      background: order.leader === undefined,
+      markerKey: this.markerKey(order.key, order.request),
+    };
+    const fill = new Fill(parts, spec, order.leader, (ended) => {
+      if (collapseKey !== undefined) this.collapse.remove(collapseKey, ended);
+    });
+    if (collapseKey !== undefined) this.collapse.add(collapseKey, fill);
+    return fill;
+  }
+
+  /**
+   * Under which a key is remembered as uncacheable. Answers to a request with credentials or cookies are often
+   * uncacheable where the anonymous one is not, so these are remembered apart.
+   */
+  markerKey(key: string, request: ClientRequest): string {
+    const credentials = request.fields.has('authorization') ? 'a' : '';
+    const cookie = request.fields.has('cookie') ? 'c' : '';
+    return credentials === '' && cookie === '' ? key : `${key} ${credentials}${cookie}`;
+  }
+
+  reply(request: ClientRequest, sink: ReplySink, stored: StoredResponse, delivery: Delivery): void {
+    sink.reply(deliver(stored, request, this.parts.clock.now(), delivery, this.#viaOut));
+  }
+
+  synth(request: ClientRequest, sink: ReplySink, spec: SynthSpec): void {
+    sink.reply(synthReply(request, spec, this.parts.clock.wall(), this.#viaOut));
+  }
+
+  /** Takes out all that is stored under a key; what is in flight for it is not stored any more. Returns how many. */
+  purgeKey(key: string, reason: 'purged' | 'invalidated' = 'purged'): number {
+    for (const fill of [...this.collapse.of(key)]) fill.supersede();
+    this.parts.markers.unmark(key);
+    return this.parts.store.removeKey(key, reason);
+  }
+
+  /** purgeKey for an absolute URL. Undefined where it is none. */
+  purgeUrl(url: string): number | undefined {
+    const key = keyOfUrl(url);
+    return key === undefined ? undefined : this.purgeKey(key);
+  }
+
+  /** For the gauges. */
+  get stats(): { readonly fills: number; readonly waiters: number } {
+    return { fills: this.collapse.count, waiters: this.collapse.waiterCount };
+  }
+}
+
+function ttlSecAt(stored: StoredResponse, now: number): number {
+  return Math.floor((stored.life.staleAt - now) / 1000);
+}
+
+/** Why a request goes through the pass lane, or undefined where the cache may answer it (RFC 9111 §4, RFC 9110 §9.2.3). */
+function reasonToPass(request: ClientRequest): string | undefined {
+  if (request.isUpgrade) return 'upgrade';
+  if (request.method !== 'GET' && request.method !== 'HEAD') return 'method';
+  if (request.hasBody) return 'request-body';
+  return undefined;
+}

@@ -1,0 +1,31 @@
+/** What the engine is put together from. proxy.ts builds it once; tests build it with a fake clock and a scripted origin. */
+import type { Clock } from '../base/clock.js';
+import type { Rule } from '../config/rule.js';
+import type { Events } from '../observe/events.js';
+import type { OriginClient } from '../origin/contract.js';
+import type { RequestSettings } from '../policy/hygiene.js';
+import type { Store } from '../store/contract.js';
+import type { Failures } from '../store/failures.js';
+import type { Markers } from '../store/markers.js';
+
+export interface EngineLimits {
+  /** Requests that may wait on one fill. */
+  readonly waitersPerFill: number;
+  /** Milliseconds that a request waits on another's fill. */
+  readonly waitMs: number;
+}
+
+export interface EngineParts {
+  readonly clock: Clock;
+  readonly events: Events;
+  readonly store: Store;
+  readonly origin: OriginClient;
+  /** Keys remembered as uncacheable (hit-for-miss). */
+  readonly markers: Markers;
+  /** When a failing key may be asked again. */
+  readonly failures: Failures;
+  /** The rule for an origin-form target. */
+  readonly ruleFor: (target: string) => Rule;
+  readonly hygiene: RequestSettings;
+  readonly limits: EngineLimits;
+}

@@ -1,0 +1,53 @@
+/**
+ * The pass lane as the engine sees it: fields in, fields out, and what the answer to an unsafe method invalidates
+ * (RFC 9111 §4.4).
+ */
+import { OriginError } from '../base/errors.js';
+import { type CacheStatusEntry, formatCacheStatus } from '../http/cache-status.js';
+import { formatHttpDate } from '../http/dates.js';
+import { Fields } from '../http/fields.js';
+import { receivedResponseFields, requestToOrigin } from '../policy/hygiene.js';
+import { invalidatedKeys } from '../policy/invalidate.js';
+import type { ClientRequest, PassPlan, Reply, ReplyNote } from './contract.js';
+import type { Engine } from './engine.js';
+import { synthReply } from './synth.js';
+
+export function planPass(engine: Engine, request: ClientRequest, reason: string): PassPlan {
+  const { parts } = engine;
+  const rule = parts.ruleFor(request.target).name;
+  const via = `1.1 ${parts.hygiene.via}`;
+  const fwd = request.method === 'GET' || request.method === 'HEAD' ? 'bypass' : 'method';
+  const note: ReplyNote = { outcome: 'BYPASS', reason, rule, ageSec: undefined, collapsed: false };
+  const addOwn = (fields: Fields, status: number): Fields => {
+    const entry: CacheStatusEntry = { kind: 'fwd', fwd, fwdStatus: status, detail: reason };
+    const raw = fields.raw.slice();
+    if (!fields.has('date')) raw.push('Date', formatHttpDate(parts.clock.wall()));
+    raw.push('Via', via, 'Cache-Status', formatCacheStatus(entry));
+    return new Fields(raw);
+  };
+  return {
+    requestFields: requestToOrigin(request, parts.hygiene),
+    respond(status, _reasonPhrase, fields) {
+      const received = receivedResponseFields(fields);
+      const { method, scheme, host, target } = request;
+      for (const key of invalidatedKeys({ method, status, scheme, host, target, fields: received })) {
+        engine.purgeKey(key, 'invalidated');
+      }
+      return { fields: addOwn(received, status), note };
+    },
+    upgraded: (fields) => ({ fields: addOwn(fields, 101), note }),
+    failed: (error) => failedReply(engine, request, rule, error, via),
+  };
+}
+
+function failedReply(engine: Engine, request: ClientRequest, rule: string, error: unknown, via: string): Reply {
+  const known = error instanceof OriginError ? error : undefined;
+  const spec = {
+    status: known?.status ?? 502,
+    reason: known?.code ?? 'origin-reset',
+    sentence: known?.message ?? 'The origin gave no answer.',
+    rule,
+    retryAfterSec: known?.retryAfterSec,
+  } as const;
+  return { ...synthReply(request, spec, engine.parts.clock.wall(), via), close: true };
+}

@@ -1,0 +1,124 @@
+/** Builds the records that a fill makes of what it received: a new response, or a freshened one. */
+import { RETRY_AFTER_MAX_MS } from '../base/limits.js';
+import { formatHttpDate, parseHttpDate } from '../http/dates.js';
+import type { Fields } from '../http/fields.js';
+import type { Body } from '../object/body.js';
+import type { StoredResponse } from '../object/stored.js';
+import { correctedInitialAgeMs } from '../policy/age.js';
+import { lifeOf } from '../policy/lifetime.js';
+import { mergeFields } from '../policy/merge.js';
+import { judgeStorable } from '../policy/storable.js';
+import { isSelectedBy, selectionOf, varyNames } from '../policy/vary.js';
+import type { FillSpec } from './fill.js';
+
+/** A response head as it came, with the instants that its age is computed from. */
+export interface Receipt {
+  readonly status: number;
+  readonly reasonPhrase: string;
+  /** End-to-end fields. */
+  readonly fields: Fields;
+  readonly requestAt: number;
+  readonly responseAt: number;
+  readonly responseWall: number;
+}
+
+/** Content-Length as the origin client already checked it. */
+export function contentLength(fields: Fields): number | undefined {
+  const text = fields.first('content-length');
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+/** Retry-After in milliseconds from now, bounded (RFC 9110 §10.2.3). */
+export function retryAfterMs(receipt: Receipt): number | undefined {
+  const text = receipt.fields.first('retry-after')?.trim();
+  if (text === undefined) return undefined;
+  const at = parseHttpDate(text, receipt.responseWall);
+  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : at === undefined ? undefined : at - receipt.responseWall;
+  return ms === undefined ? undefined : Math.min(Math.max(0, ms), RETRY_AFTER_MAX_MS);
+}
+
+/**
+ * The record of a response that just came. `storable` are the fields that may be stored; without them the record is for
+ * its one receiver and carries all end-to-end fields.
+ */
+export function madeResponse(
+  spec: FillSpec,
+  receipt: Receipt,
+  storable: Fields | undefined,
+  body: Body,
+): StoredResponse {
+  let fields = (storable ?? receipt.fields).without('age');
+  // The length of a GET is told by the body itself; that of a HEAD is known from the field alone.
+  if (spec.method === 'GET') fields = fields.without('content-length');
+  // RFC 9110 §6.6.1: a recipient with a clock supplies a Date that is missing.
+  if (!fields.has('date')) fields = fields.append('Date', formatHttpDate(receipt.responseWall));
+  const names = varyNames(fields);
+  return {
+    key: spec.key,
+    selection: selectionOf(names === '*' ? [] : names, spec.request.fields),
+    status: receipt.status,
+    reasonPhrase: receipt.reasonPhrase,
+    fields,
+    body,
+    life: lifeOf({
+      status: receipt.status,
+      fields: receipt.fields,
+      rule: spec.rule,
+      initialAgeMs: correctedInitialAgeMs(receipt),
+      receivedAt: receipt.responseAt,
+      receivedWall: receipt.responseWall,
+    }),
+    rule: spec.rule.name,
+    fetchedAt: receipt.responseAt,
+    receivedWall: receipt.responseWall,
+  };
+}
+
+/** What a merged 304 makes of a stored response. */
+export interface Freshened {
+  /** The new record around the same body. */
+  readonly response: StoredResponse;
+  /**
+   * Where the 304's validator picked a response that was stored for other selecting fields: the same body for the
+   * fields of this request, so that its next request finds it at once (RFC 9111 §4.1).
+   */
+  readonly variant: StoredResponse | undefined;
+  /** Reason why the merged fields no longer allow sharing. */
+  readonly refused: string | undefined;
+}
+
+export function freshenedResponse(spec: FillSpec, target: StoredResponse, receipt: Receipt): Freshened {
+  // RFC 9110 §6.6.1: without a Date of its own the 304 is dated by its arrival, or the old Date would age the new life.
+  const update = receipt.fields.has('date')
+    ? receipt.fields
+    : receipt.fields.append('Date', formatHttpDate(receipt.responseWall));
+  const merged = mergeFields(target.fields, update);
+  const verdict = judgeStorable({
+    method: 'GET',
+    requestFields: spec.request.fields,
+    status: target.status,
+    fields: merged,
+    rule: spec.rule,
+    receivedWall: receipt.responseWall,
+  });
+  const response: StoredResponse = {
+    ...target,
+    fields: verdict.store ? verdict.fields : merged,
+    // Freshness comes from the merged fields, not from those of the 304 alone (PEERS scar 2).
+    life: lifeOf({
+      status: target.status,
+      fields: merged,
+      rule: spec.rule,
+      initialAgeMs: correctedInitialAgeMs(receipt),
+      receivedAt: receipt.responseAt,
+      receivedWall: receipt.responseWall,
+    }),
+    rule: spec.rule.name,
+    receivedWall: receipt.responseWall,
+  };
+  const names = varyNames(response.fields);
+  const isSelected = isSelectedBy(target.selection, spec.request.fields);
+  const variant =
+    isSelected || names === '*' ? undefined : { ...response, selection: selectionOf(names, spec.request.fields) };
+  return { response, variant, refused: verdict.store ? undefined : verdict.reason };
+}

@@ -1,0 +1,43 @@
+/** Replies that are made here: errors of the origin's side and answers that need no origin. */
+import { formatCacheStatus } from '../http/cache-status.js';
+import { formatHttpDate } from '../http/dates.js';
+import { Fields } from '../http/fields.js';
+import type { ClientRequest, Reply } from './contract.js';
+
+export interface SynthSpec {
+  readonly status: 502 | 503 | 504 | 508 | 500;
+  /** Reason code: the detail of Cache-Status. */
+  readonly reason: string;
+  readonly sentence: string;
+  readonly rule: string;
+  readonly retryAfterSec?: number | undefined;
+  readonly collapsed?: boolean;
+}
+
+const PHRASES: Readonly<Record<SynthSpec['status'], string>> = {
+  500: 'Internal Server Error',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+  508: 'Loop Detected',
+};
+
+export function synthReply(request: ClientRequest, spec: SynthSpec, wall: number, via: string): Reply {
+  const raw = ['Date', formatHttpDate(wall), 'Content-Type', 'text/plain; charset=utf-8', 'Cache-Control', 'no-store'];
+  if (spec.retryAfterSec !== undefined) raw.push('Retry-After', String(Math.max(1, Math.ceil(spec.retryAfterSec))));
+  raw.push('Via', via, 'Cache-Status', formatCacheStatus({ kind: 'none', detail: spec.reason }));
+  const body = Buffer.from(`${spec.sentence}\n`);
+  return {
+    status: spec.status,
+    reasonPhrase: PHRASES[spec.status],
+    fields: new Fields(raw),
+    payload: request.method === 'HEAD' ? { kind: 'none' } : { kind: 'bytes', chunks: [body], length: body.length },
+    note: {
+      outcome: 'ERROR',
+      reason: spec.reason,
+      rule: spec.rule,
+      ageSec: undefined,
+      collapsed: spec.collapsed ?? false,
+    },
+  };
+}

@@ -1,0 +1,335 @@
+/**
+ * One request that a fresh hit or a graced one could not answer: it looks up, then joins a fill, leads one, or goes
+ * alone, and answers by how that ended. Each step is a function of its own; `#round` is the loop that drives them.
+ */
+
+import type { Timer } from '../base/clock.js';
+import { MAX_LOOKUPS_PER_REQUEST } from '../base/limits.js';
+import type { CacheStatusEntry } from '../http/cache-status.js';
+import type { Fields } from '../http/fields.js';
+import type { StoredResponse } from '../object/stored.js';
+import type { Outcome } from '../observe/events.js';
+import type { RequestDirectives } from '../policy/request-directives.js';
+import { type FailureKind, judgeReuse, mayServeOnFailure } from '../policy/reuse.js';
+import { isSelectedBy } from '../policy/vary.js';
+import type { ClientRequest, ReplySink } from './contract.js';
+import type { Delivery } from './deliver.js';
+import type { Engine } from './engine.js';
+import type { Conditions, Fill, FillResult, Waiter } from './fill.js';
+import type { SynthSpec } from './synth.js';
+
+/** Why the store alone could not answer. */
+export interface Need {
+  /** A servable or validatable stored response, where one was selected. */
+  readonly stale: StoredResponse | undefined;
+  readonly fwd: 'uri-miss' | 'vary-miss' | 'stale' | 'request';
+  /** Reason code. */
+  readonly reason: string;
+}
+
+export class Transaction implements Waiter {
+  readonly request: ClientRequest;
+  readonly #engine: Engine;
+  readonly #sink: ReplySink;
+  readonly #key: string;
+  readonly #directives: RequestDirectives;
+  #need: Need;
+  #fill: Fill | undefined;
+  #timer: Timer | undefined;
+  #lookups = 0;
+  #collapsed = false;
+  #isDone = false;
+
+  constructor(
+    engine: Engine,
+    request: ClientRequest,
+    sink: ReplySink,
+    key: string,
+    directives: RequestDirectives,
+    need: Need,
+  ) {
+    this.#engine = engine;
+    this.request = request;
+    this.#sink = sink;
+    this.#key = key;
+    this.#directives = directives;
+    this.#need = need;
+  }
+
+  start(): void {
+    this.#sink.onGone(() => this.#leave());
+    this.#round();
+  }
+
+  /** Chooses how to get an answer: from a failing origin's clock, by joining, leading, or alone. */
+  #round(): void {
+    const engine = this.#engine;
+    if (++this.#lookups > MAX_LOOKUPS_PER_REQUEST) {
+      this.#goAlone('client');
+      return;
+    }
+    if (this.#heldBack()) return;
+    const joined = this.#joinable();
+    if (joined !== undefined) {
+      this.#join(joined);
+      return;
+    }
+    const hasRange = this.request.method === 'GET' && this.request.fields.has('range');
+    const mayCollapse =
+      !this.#directives.noStore &&
+      !engine.collapse.isFull &&
+      !engine.parts.markers.isMarked(engine.markerKey(this.#key, this.request)) &&
+      (this.#need.stale !== undefined || !hasRange);
+    if (mayCollapse) this.#lead();
+    else this.#goAlone(this.#need.stale === undefined ? 'client' : 'stored');
+  }
+
+  /**
+   * A failing origin is asked by a clock, not by traffic (promise 4): while a key's retry is not due, stale content
+   * is served where that is allowed. A key with nothing to serve gets an error only after several failures in a row.
+   */
+  #heldBack(): boolean {
+    const { failures, clock, origin } = this.#engine.parts;
+    const failure = failures.pending(this.#key);
+    if (failure === undefined) return false;
+    const kind: FailureKind = origin.reachable ? failure.kind : 'unreachable';
+    if (this.#serveStale(kind, 'stale-origin-backoff')) return true;
+    if (!failure.isPersistent) return false;
+    this.#synth({
+      status: failure.kind === 'unreachable' ? 504 : 503,
+      reason: 'origin-backoff',
+      sentence: 'The origin failed several times for this resource; it is asked again later.',
+      retryAfterSec: (failure.retryAt - clock.now()) / 1000,
+    });
+    return true;
+  }
+
+  #joinable(): Fill | undefined {
+    if (this.#directives.noStore) return undefined;
+    const fill = this.#engine.collapse.find(this.#collapseKey(), this.request.fields);
+    if (fill === undefined) return undefined;
+    // A client that insists on validation is not served by an answer that was already on its way (RFC 9111 §5.2.1.4).
+    if (fill.state !== 'opened' && this.#directives.noCache) return undefined;
+    return fill;
+  }
+
+  #collapseKey(): string {
+    return this.request.method === 'HEAD' && this.#need.stale === undefined ? `HEAD ${this.#key}` : this.#key;
+  }
+
+  #join(fill: Fill): void {
+    const { limits, clock } = this.#engine.parts;
+    this.#collapsed = true;
+    if (fill.response !== undefined) {
+      this.#answer(fill, { kind: 'shared', response: fill.response, revalidated: false, stored: true });
+      return;
+    }
+    if (fill.waiterCount >= limits.waitersPerFill) {
+      this.#giveUp({
+        status: 503,
+        reason: 'too-many-waiters',
+        sentence: 'Too many requests already wait for this resource.',
+        retryAfterSec: 1,
+      });
+      return;
+    }
+    this.#fill = fill;
+    fill.join(this);
+    this.#timer = clock.after(limits.waitMs, () => {
+      fill.leave(this);
+      this.#giveUp({
+        status: 504,
+        reason: 'waited-too-long',
+        sentence: 'The origin did not answer in the time that a request may wait.',
+      });
+    });
+  }
+
+  #lead(): void {
+    const stale = this.#need.stale;
+    const fill = this.#engine.makeFill({
+      key: this.#key,
+      collapseKey: this.#collapseKey(),
+      request: this.request,
+      method: this.request.method === 'HEAD' && stale === undefined ? 'HEAD' : 'GET',
+      basis: stale,
+      conditions: 'stored',
+      askedFor: stale === undefined ? 'fill' : 'validate',
+      leader: this,
+    });
+    this.#fill = fill;
+    fill.start();
+  }
+
+  /** Uncollapsed: nobody waits on this exchange, and the client's own conditions and ranges may go along. */
+  #goAlone(conditions: Conditions): void {
+    const isHead = this.request.method === 'HEAD';
+    const fill = this.#engine.makeFill({
+      key: this.#key,
+      collapseKey: undefined,
+      request: this.request,
+      method: isHead ? 'HEAD' : 'GET',
+      basis: isHead ? undefined : this.#need.stale,
+      conditions: isHead ? 'client' : conditions,
+      askedFor: 'uncacheable',
+      leader: this,
+    });
+    this.#fill = fill;
+    fill.start();
+  }
+
+  inform(status: number, fields: Fields): void {
+    this.#sink.inform(status, fields);
+  }
+
+  settled(fill: Fill, result: FillResult): void {
+    this.#timer?.cancel();
+    this.#fill = undefined;
+    if (!this.#isDone) this.#answer(fill, result);
+  }
+
+  #answer(fill: Fill, result: FillResult): void {
+    switch (result.kind) {
+      case 'shared':
+        this.#answerShared(fill, result);
+        return;
+      case 'alone':
+        this.#deliver(result.response, {
+          outcome: result.revalidated ? 'REVALIDATED' : this.#fetchedOutcome(),
+          status: {
+            ...this.#fwd(),
+            fwdStatus: result.revalidated ? 304 : result.response.status,
+            detail: result.reason,
+          },
+          fromStore: false,
+          trailers: () => fill.trailers,
+        });
+        return;
+      case 'turned-away':
+        // Known to be uncacheable now: everyone goes at once, nobody queues behind anybody (PEERS scar 30).
+        if (!this.#lookAgain()) this.#goAlone('client');
+        return;
+      case 'failed':
+        this.#answerFailed(fill, result);
+    }
+  }
+
+  #answerShared(fill: Fill, result: FillResult & { kind: 'shared' }): void {
+    const { response } = result;
+    if (this.#collapsed && !isSelectedBy(response.selection, this.request.fields)) {
+      if (!this.#lookAgain()) this.#round();
+      return;
+    }
+    const now = this.#engine.parts.clock.now();
+    this.#deliver(response, {
+      outcome: result.revalidated ? 'REVALIDATED' : this.#fetchedOutcome(),
+      status: {
+        ...this.#fwd(),
+        fwdStatus: result.revalidated ? 304 : response.status,
+        ttlSec: Math.floor((response.life.staleAt - now) / 1000),
+        stored: result.stored,
+        detail: result.revalidated ? 'revalidated' : this.#need.reason,
+      },
+      fromStore: this.#collapsed || result.revalidated,
+      trailers: () => fill.trailers,
+    });
+  }
+
+  #answerFailed(fill: Fill, result: FillResult & { kind: 'failed' }): void {
+    const reason = result.failure === 'unreachable' ? result.error.code : 'origin-error-status';
+    if (this.#serveStale(result.failure, `stale-${reason}`)) return;
+    if (result.failure === 'unreachable') {
+      this.#synth({
+        status: result.error.status,
+        reason,
+        sentence: result.error.message,
+        retryAfterSec: result.error.retryAfterSec,
+      });
+      return;
+    }
+    if (result.response !== undefined) {
+      this.#deliver(result.response, {
+        outcome: 'ERROR',
+        status: { ...this.#fwd(), fwdStatus: result.status, detail: reason },
+        fromStore: false,
+        trailers: () => fill.trailers,
+      });
+      return;
+    }
+    this.#synth({
+      status: result.status === 503 || result.status === 504 ? result.status : 502,
+      reason: 'origin-error-shared',
+      sentence: `The origin answered ${result.status} to the request that this one waited on.`,
+      retryAfterSec: result.retryAfterSec,
+    });
+  }
+
+  /** After a fill that did not concern this request: the store may hold the answer by now. Returns whether it did. */
+  #lookAgain(): boolean {
+    const { store, clock } = this.#engine.parts;
+    const found = this.#engine.select(this.#key, this.request);
+    this.#need = { ...this.#need, stale: found };
+    if (found === undefined) return false;
+    const now = clock.now();
+    const verdict = judgeReuse(found.life, this.#directives, now);
+    if (verdict.kind !== 'serve') return false;
+    store.touch(found);
+    this.#deliver(found, {
+      outcome: verdict.phase === 'fresh' ? 'HIT' : 'STALE',
+      status: { kind: 'hit', ttlSec: Math.floor((found.life.staleAt - now) / 1000), detail: verdict.reason },
+      fromStore: true,
+    });
+    return true;
+  }
+
+  /** Serves what is stored although the origin could not confirm it, where that is allowed (RFC 9111 §4.2.4). */
+  #serveStale(failure: FailureKind, reason: string): boolean {
+    const { stale } = this.#need;
+    const { clock, store } = this.#engine.parts;
+    const now = clock.now();
+    if (stale === undefined || !mayServeOnFailure(stale.life, failure, this.#directives, now)) return false;
+    store.touch(stale);
+    this.#deliver(stale, {
+      outcome: 'STALE',
+      status: { kind: 'hit', ttlSec: Math.floor((stale.life.staleAt - now) / 1000), detail: reason },
+      fromStore: true,
+    });
+    return true;
+  }
+
+  /** Waiting is over: stale where that is allowed, else the error. */
+  #giveUp(error: Omit<SynthSpec, 'rule'>): void {
+    this.#fill = undefined;
+    if (!this.#serveStale('unreachable', `stale-${error.reason}`)) this.#synth(error);
+  }
+
+  #fetchedOutcome(): Outcome {
+    return this.#need.stale === undefined ? 'MISS' : 'EXPIRED';
+  }
+
+  #fwd(): CacheStatusEntry & { kind: 'fwd' } {
+    return { kind: 'fwd', fwd: this.#need.fwd, collapsed: this.#collapsed, detail: this.#need.reason };
+  }
+
+  #deliver(stored: StoredResponse, delivery: Omit<Delivery, 'rule' | 'collapsed'>): void {
+    this.#isDone = true;
+    this.#engine.reply(this.request, this.#sink, stored, {
+      ...delivery,
+      rule: stored.rule,
+      collapsed: this.#collapsed,
+    });
+  }
+
+  #synth(spec: Omit<SynthSpec, 'rule'>): void {
+    this.#isDone = true;
+    const rule = this.#engine.parts.ruleFor(this.request.target).name;
+    this.#engine.synth(this.request, this.#sink, { ...spec, rule, collapsed: this.#collapsed });
+  }
+
+  #leave(): void {
+    this.#isDone = true;
+    this.#timer?.cancel();
+    this.#fill?.leave(this);
+    this.#fill = undefined;
+  }
+}

@@ -1,0 +1,267 @@
+/**
+ * The engine with a fake clock, an origin that a test plays by hand, and clients that are records: a walk through
+ * the life of a stored response without a socket.
+ *
+ *   const walk = makeWalk();
+ *   const client = walk.get('/a');
+ *   walk.origin.last.respond(200, { 'Cache-Control': 'max-age=10', ETag: '"1"' }, 'hello');
+ *   t.equal(client.body, 'hello');
+ */
+import { OriginError, type OriginFailure } from '../../lib/base/errors.js';
+import { ORIGIN_DECIDES, type Rule } from '../../lib/config/rule.js';
+import type { ClientRequest, PassPlan, Reply, ReplySink } from '../../lib/engine/contract.js';
+import { Engine } from '../../lib/engine/engine.js';
+import { Fields } from '../../lib/http/fields.js';
+import type { BodyReader } from '../../lib/object/body.js';
+import type { AnsweredEvent, AskedEvent, Events } from '../../lib/observe/events.js';
+import { SILENT } from '../../lib/observe/events.js';
+import type { OriginClient, OriginExchange, OriginListener, OriginRequest } from '../../lib/origin/contract.js';
+import { createFailures } from '../../lib/store/failures.js';
+import { createMarkers } from '../../lib/store/markers.js';
+import { createMemoryStore } from '../../lib/store/memory.js';
+import { FakeClock } from './clock.js';
+
+type Written = Readonly<Record<string, string | readonly string[]>>;
+
+/** One exchange that the test plays the origin's side of. */
+export class PlayedExchange implements OriginExchange {
+  readonly request: OriginRequest;
+  readonly #listener: OriginListener;
+  isPaused = false;
+  isAborted = false;
+
+  constructor(request: OriginRequest, listener: OriginListener) {
+    this.request = request;
+    this.#listener = listener;
+  }
+
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    this.isPaused = false;
+  }
+
+  abort(): void {
+    this.isAborted = true;
+  }
+
+  /** A field of the request, lower case name. */
+  field(name: string): string | undefined {
+    return this.request.fields.get(name);
+  }
+
+  inform(status: number, fields: Written = {}): void {
+    if (!this.isAborted) this.#listener.inform(status, Fields.of(fields));
+  }
+
+  head(status: number, fields: Written = {}): this {
+    if (!this.isAborted) this.#listener.head({ status, reasonPhrase: 'Played', fields: Fields.of(fields) });
+    return this;
+  }
+
+  data(text: string | Buffer): this {
+    if (!this.isAborted) this.#listener.data(Buffer.from(text));
+    return this;
+  }
+
+  end(trailers: Written = {}): void {
+    if (!this.isAborted) this.#listener.end(Fields.of(trailers));
+  }
+
+  fail(code: OriginFailure = 'origin-reset', retryAfterSec?: number): void {
+    if (this.isAborted) return;
+    const options = retryAfterSec === undefined ? {} : { retryAfterSec };
+    this.#listener.fail(new OriginError(code, 'The played origin failed.', options));
+  }
+
+  /** A whole answer; Content-Length is added where a body is given. */
+  respond(status: number, fields: Written = {}, body = ''): void {
+    this.head(status, body === '' ? fields : { 'Content-Length': String(body.length), ...fields });
+    if (body !== '' && this.request.method !== 'HEAD') this.data(body);
+    this.end();
+  }
+}
+
+export class PlayedOrigin implements OriginClient {
+  readonly exchanges: PlayedExchange[] = [];
+  reachable = true;
+  readonly stats = { connected: 0, running: 0, queued: 0 };
+
+  fetch(request: OriginRequest, listener: OriginListener): OriginExchange {
+    const exchange = new PlayedExchange(request, listener);
+    this.exchanges.push(exchange);
+    return exchange;
+  }
+
+  get count(): number {
+    return this.exchanges.length;
+  }
+
+  /** The newest exchange. */
+  get last(): PlayedExchange {
+    const last = this.exchanges.at(-1);
+    if (last === undefined) throw new Error('the origin was not asked');
+    return last;
+  }
+
+  /** Exchange number `n`, from 1 on. */
+  nth(n: number): PlayedExchange {
+    const exchange = this.exchanges[n - 1];
+    if (exchange === undefined) throw new Error(`the origin was asked ${this.count} times, not ${n}`);
+    return exchange;
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** What a client saw of its reply so far. */
+export class PlayedClient implements ReplySink {
+  replied: Reply | undefined;
+  passed: PassPlan | undefined;
+  body = '';
+  ending: 'waiting' | 'streaming' | 'finished' | 'broken' = 'waiting';
+  readonly informed: number[] = [];
+  #reader: BodyReader | undefined;
+  #gone: (() => void) | undefined;
+  readonly #isSlow: boolean;
+
+  constructor(isSlow: boolean) {
+    this.#isSlow = isSlow;
+  }
+
+  inform(status: number): void {
+    this.informed.push(status);
+  }
+
+  reply(reply: Reply): void {
+    if (this.replied !== undefined) throw new Error('replied twice');
+    this.replied = reply;
+    const { payload } = reply;
+    this.ending = 'finished';
+    if (payload.kind === 'bytes') this.body = Buffer.concat(payload.chunks).toString();
+    if (payload.kind !== 'reader') return;
+    this.ending = 'streaming';
+    this.#reader = payload.reader;
+    payload.reader.onReadable(() => {
+      if (!this.#isSlow) this.read();
+    });
+    if (!this.#isSlow) this.read();
+  }
+
+  /** Takes all that is there now. */
+  read(): void {
+    while (this.#reader !== undefined && this.ending === 'streaming') {
+      const bytes = this.#reader.read();
+      if (bytes === 'later') return;
+      if (bytes === 'end') this.ending = 'finished';
+      else if (bytes === 'failed') this.ending = 'broken';
+      else this.body += bytes.toString();
+      if (this.ending !== 'streaming') this.#reader.close();
+    }
+  }
+
+  pass(plan: PassPlan): void {
+    this.passed = plan;
+  }
+
+  onGone(run: () => void): void {
+    this.#gone = run;
+  }
+
+  /** The client leaves. */
+  leave(): void {
+    this.#gone?.();
+    this.#reader?.close();
+    this.ending = 'broken';
+  }
+
+  get status(): number | undefined {
+    return this.replied?.status;
+  }
+
+  field(name: string): string | undefined {
+    return this.replied?.fields.get(name);
+  }
+
+  get outcome(): string | undefined {
+    return this.replied?.note.outcome;
+  }
+
+  get reason(): string | undefined {
+    return this.replied?.note.reason;
+  }
+}
+
+export interface WalkOptions {
+  readonly rule?: Partial<Rule>;
+  readonly budgetBytes?: number;
+  readonly waitersPerFill?: number;
+  readonly waitMs?: number;
+}
+
+export interface Walk {
+  readonly clock: FakeClock;
+  readonly origin: PlayedOrigin;
+  readonly engine: Engine;
+  readonly asked: AskedEvent[];
+  readonly answered: AnsweredEvent[];
+  send(request: Partial<ClientRequest>, fields?: Written, isSlow?: boolean): PlayedClient;
+  get(target: string, fields?: Written): PlayedClient;
+  head(target: string, fields?: Written): PlayedClient;
+}
+
+export function makeWalk(options: WalkOptions = {}): Walk {
+  const clock = new FakeClock();
+  const origin = new PlayedOrigin();
+  const asked: AskedEvent[] = [];
+  const answered: AnsweredEvent[] = [];
+  const events: Events = {
+    ...SILENT,
+    asked: (event) => void asked.push(event),
+    answered: (event) => void answered.push(event),
+  };
+  const rule: Rule = { ...ORIGIN_DECIDES, ...options.rule };
+  const engine = new Engine({
+    clock,
+    events,
+    store: createMemoryStore({ budgetBytes: options.budgetBytes ?? 16 * 1024 * 1024, clock, events }),
+    origin,
+    markers: createMarkers({ max: 100, clock }),
+    failures: createFailures({ max: 100, clock, random: () => 0.5 }),
+    ruleFor: () => rule,
+    hygiene: { via: 'patina', forwardedFor: 'append' },
+    limits: { waitersPerFill: options.waitersPerFill ?? 1000, waitMs: options.waitMs ?? 30_000 },
+  });
+  const sendRequest = (request: Partial<ClientRequest>, fields: Written = {}, isSlow = false): PlayedClient => {
+    const client = new PlayedClient(isSlow);
+    engine.handle(
+      {
+        method: 'GET',
+        target: '/',
+        scheme: 'http',
+        host: 'example.test',
+        fields: Fields.of({ Host: 'example.test', ...fields }),
+        httpVersion: '1.1',
+        remoteAddress: '127.0.0.1',
+        hasBody: false,
+        isUpgrade: false,
+        startedAt: clock.now(),
+        ...request,
+      },
+      client,
+    );
+    return client;
+  };
+  return {
+    clock,
+    origin,
+    engine,
+    asked,
+    answered,
+    send: sendRequest,
+    get: (target, fields) => sendRequest({ target }, fields),
+    head: (target, fields) => sendRequest({ target, method: 'HEAD' }, fields),
+  };
+}

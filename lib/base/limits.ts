@@ -79,6 +79,8 @@ export const ADMIN_MAX_CONNECTIONS = 128;
 export const ADMIN_MAX_HEAD_BYTES = 16 * 1024;
 /** Time for a whole request to the admin listener; beyond: 408. */
 export const ADMIN_REQUEST_TIMEOUT_MS = 10_000;
+/** How often connections of the admin listener are looked at for slow ones: the precision of that time. */
+export const ADMIN_SWEEP_MS = 1_000;
 /** Time that an idle connection to the admin listener stays open. */
 export const ADMIN_KEEP_ALIVE_MS = 5_000;
 /** Longest time that closing the admin listener waits for running requests. */

@@ -1,0 +1,225 @@
+/**
+ * The origin client: a bounded set of connections, a bounded queue before it, and one repeat of a request whose
+ * reused connection died before the first byte of an answer. Implements RFC 9112 §9.3.1, §9.4.
+ */
+import type { LookupFunction } from 'node:net';
+import type { Clock, Timer } from '../base/clock.js';
+import { OriginError } from '../base/errors.js';
+import { MAX_ORIGIN_QUEUE, MAX_ORIGIN_QUEUE_WAIT_MS, MAX_REUSE_RETRIES } from '../base/limits.js';
+import type { Fields } from '../http/fields.js';
+import type { Events } from '../observe/events.js';
+import type { Attempt, AttemptListener } from './attempt.js';
+import { OriginConnection } from './connection.js';
+import type { OriginClient, OriginExchange, OriginListener, OriginRequest, OriginResponseHead } from './contract.js';
+import { Dialler, type TlsSettings } from './dial.js';
+
+export interface OriginClientOptions {
+  readonly url: URL;
+  readonly clock: Clock;
+  readonly events: Events;
+  /** Connections at once. */
+  readonly connections: number;
+  readonly connectTimeoutMs: number;
+  /** From the last byte of the request to the head of the answer; an interim response starts it again. */
+  readonly headersTimeoutMs: number;
+  /** Between two bytes of a body; does not run while the reader has paused. */
+  readonly idleTimeoutMs: number;
+  /** Requests that may wait for a connection. */
+  readonly maxQueue?: number;
+  readonly tls?: TlsSettings | undefined;
+  readonly lookup?: LookupFunction | undefined;
+}
+
+class PooledClient implements OriginClient {
+  readonly #options: OriginClientOptions;
+  readonly #dialler: Dialler;
+  readonly #maxQueue: number;
+  readonly #connections = new Set<OriginConnection>();
+  /** Connections without a request; the one used last is at the end. */
+  readonly #idle: OriginConnection[] = [];
+  readonly #queue = new Set<Exchange>();
+  #isClosing = false;
+  #closed: (() => void) | undefined;
+
+  constructor(options: OriginClientOptions) {
+    this.#options = options;
+    this.#dialler = new Dialler(options);
+    this.#maxQueue = options.maxQueue ?? MAX_ORIGIN_QUEUE;
+  }
+
+  get reachable(): boolean {
+    return true;
+  }
+
+  get stats(): { connected: number; running: number; queued: number } {
+    let connected = 0;
+    for (const connection of this.#connections) if (connection.isOpen) connected++;
+    return { connected, running: this.#connections.size - this.#idle.length, queued: this.#queue.size };
+  }
+
+  fetch(request: OriginRequest, listener: OriginListener): OriginExchange {
+    const exchange = new Exchange(request, listener, this.#options, this);
+    if (this.#isClosing) exchange.refuse(new OriginError('origin-aborted', 'the origin client is closing'));
+    else {
+      const connection = this.#take();
+      if (connection !== undefined) exchange.sendOn(connection);
+      else if (this.#queue.size >= this.#maxQueue) {
+        exchange.refuse(new OriginError('origin-queue-full', `${this.#maxQueue} requests wait for the origin already`));
+      } else {
+        this.#queue.add(exchange);
+        exchange.waitFor(MAX_ORIGIN_QUEUE_WAIT_MS);
+      }
+    }
+    return exchange;
+  }
+
+  /** The open connection used last, else one to open; undefined where all are busy. */
+  #take(): OriginConnection | undefined {
+    for (let i = this.#idle.length - 1; i >= 0; i--) {
+      if (this.#idle[i]?.isOpen === true) return this.#idle.splice(i, 1)[0];
+    }
+    const closed = this.#idle.pop();
+    if (closed !== undefined || this.#connections.size >= this.#options.connections) return closed;
+    const connection = new OriginConnection({ ...this.#options, dialler: this.#dialler });
+    this.#connections.add(connection);
+    return connection;
+  }
+
+  /** Not at once: bytes behind the end of an answer must be seen, and close the connection, before it is used again. */
+  release(connection: OriginConnection): void {
+    setImmediate(() => {
+      const [next] = this.#queue;
+      if (next !== undefined) {
+        this.#queue.delete(next);
+        next.sendOn(connection);
+        return;
+      }
+      this.#idle.push(connection);
+      if (this.#idle.length === this.#connections.size) this.#closed?.();
+    });
+  }
+
+  leaveQueue(exchange: Exchange): void {
+    this.#queue.delete(exchange);
+  }
+
+  /** Lets what runs or waits finish, takes nothing new, then closes the connections. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    if (this.#idle.length < this.#connections.size) {
+      await new Promise<void>((resolve) => {
+        this.#closed = resolve;
+      });
+    }
+    await Promise.all([...this.#connections].map((connection) => connection.close()));
+  }
+}
+
+/** One fetch: its wait, its attempt, and the second attempt where one is due. */
+class Exchange implements OriginExchange, AttemptListener {
+  readonly #request: OriginRequest;
+  readonly #listener: OriginListener;
+  readonly #clock: Clock;
+  readonly #pool: PooledClient;
+  #attempt: Attempt | undefined;
+  #connection: OriginConnection | undefined;
+  #waiting: Timer | undefined;
+  #retryCount = 0;
+  /** The attempt failed in a way that is to be repeated as soon as its connection is free. */
+  #isDue = false;
+  #isPaused = false;
+  #isOver = false;
+
+  constructor(request: OriginRequest, listener: OriginListener, options: OriginClientOptions, pool: PooledClient) {
+    this.#request = request;
+    this.#listener = listener;
+    this.#clock = options.clock;
+    this.#pool = pool;
+  }
+
+  refuse(error: OriginError): void {
+    queueMicrotask(() => this.#fail(error));
+  }
+
+  waitFor(ms: number): void {
+    this.#waiting = this.#clock.after(ms, () => {
+      this.#pool.leaveQueue(this);
+      this.#fail(new OriginError('origin-queue-full', `no connection to the origin became free within ${ms} ms`));
+    });
+  }
+
+  sendOn(connection: OriginConnection): void {
+    this.#waiting?.cancel();
+    this.#connection = connection;
+    this.#attempt = connection.send(this.#request, this);
+    if (this.#isPaused) this.#attempt.pause();
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#attempt?.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#attempt?.resume();
+  }
+
+  abort(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#waiting?.cancel();
+    this.#pool.leaveQueue(this);
+    this.#attempt?.abort();
+  }
+
+  inform(status: number, fields: Fields): void {
+    if (!this.#isOver) this.#listener.inform(status, fields);
+  }
+
+  head(head: OriginResponseHead): void {
+    if (!this.#isOver) this.#listener.head(head);
+  }
+
+  data(chunk: Buffer): void {
+    if (!this.#isOver) this.#listener.data(chunk);
+  }
+
+  ended(trailers: Fields): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#listener.end(trailers);
+  }
+
+  failed(error: OriginError, isRepeatable: boolean): void {
+    if (isRepeatable && this.#retryCount < MAX_REUSE_RETRIES) {
+      this.#retryCount++;
+      this.#isDue = true;
+    } else this.#fail(error);
+  }
+
+  #fail(error: OriginError): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#listener.fail(error);
+  }
+
+  free(): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    if (!this.#isDue || this.#isOver) {
+      this.#pool.release(connection);
+      return;
+    }
+    this.#isDue = false;
+    // The connection has just lost its socket, so the repeat goes over a fresh one. Not from within undici's own event.
+    setImmediate(() => {
+      if (this.#isOver) this.#pool.release(connection);
+      else this.sendOn(connection);
+    });
+  }
+}
+
+export function createOriginClient(options: OriginClientOptions): OriginClient {
+  return new PooledClient(options);
+}

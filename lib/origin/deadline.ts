@@ -1,0 +1,46 @@
+/** A time limit that activity pushes ahead: one timer, moved when it fires and not at each byte. */
+import type { Clock, Timer } from '../base/clock.js';
+
+export class Deadline {
+  readonly #clock: Clock;
+  readonly #expired: () => void;
+  #ms: number;
+  #touchedAt: number;
+  #timer: Timer | undefined;
+
+  /** Runs `expired` once when `ms` have passed since the last touch() or restart(). */
+  constructor(clock: Clock, ms: number, expired: () => void) {
+    this.#clock = clock;
+    this.#ms = ms;
+    this.#expired = expired;
+    this.#touchedAt = clock.now();
+    this.#arm(ms);
+  }
+
+  #arm(ms: number): void {
+    this.#timer = this.#clock.after(ms, () => {
+      const left = this.#touchedAt + this.#ms - this.#clock.now();
+      this.#timer = undefined;
+      if (left > 0) this.#arm(left);
+      else this.#expired();
+    });
+  }
+
+  /** Something happened: counts from now on again. */
+  touch(): void {
+    this.#touchedAt = this.#clock.now();
+  }
+
+  /** Counts from now on again, also after stop(), with another length where one is given. */
+  restart(ms: number = this.#ms): void {
+    this.touch();
+    this.#timer?.cancel();
+    this.#ms = ms;
+    this.#arm(ms);
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+}

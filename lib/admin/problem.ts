@@ -1,0 +1,21 @@
+/** Errors of the admin listener, as problem documents. Implements RFC 9457 §3, §4.2.1. */
+import { STATUS_CODES } from 'node:http';
+
+/** What a route answers with. */
+export interface AdminReply {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+  /** Further fields, by name. */
+  readonly fields?: Readonly<Record<string, string>>;
+}
+
+/** RFC 9457 §4.2.1: with `about:blank` the title is the phrase of the status, and `detail` says the rest. */
+export function makeProblem(status: number, detail: string, fields: Readonly<Record<string, string>> = {}): AdminReply {
+  const problem = { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, detail };
+  return { status, contentType: 'application/problem+json', body: `${JSON.stringify(problem)}\n`, fields };
+}
+
+export function makeJson(status: number, content: unknown): AdminReply {
+  return { status, contentType: 'application/json', body: `${JSON.stringify(content)}\n` };
+}

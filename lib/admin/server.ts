@@ -143,6 +143,8 @@ class AdminServer implements Admin {
       });
       reply = makeProblem(500, 'This failed; the log says how.');
     }
+    // A connection that stays open would hold up close().
+    if (!this.#server.listening) res.shouldKeepAlive = false;
     send(res, reply);
   }
 

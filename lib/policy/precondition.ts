@@ -68,8 +68,9 @@ function listHolds(list: string, stored: SelectedResponse, match: (a: string, b:
 /** If-Unmodified-Since is false. Ignored where it is no date, or the representation has none (RFC 9110 §13.1.4). */
 function isModifiedAfter(requestFields: Fields, stored: SelectedResponse): boolean {
   const since = conditionDate(requestFields, 'if-unmodified-since', stored);
+  if (since === undefined) return false;
   const modified = fieldDate(stored, 'last-modified');
-  return since !== undefined && modified !== undefined && modified > since;
+  return modified !== undefined && modified > since;
 }
 
 /** If-Modified-Since is false. Ignored where it is no date, or has more than one member (RFC 9110 §13.1.3). */

@@ -4,6 +4,7 @@
  */
 import { type CacheStatusEntry, formatCacheStatus } from '../http/cache-status.js';
 import { Fields } from '../http/fields.js';
+import { sliceChunks } from '../object/slice.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { Outcome } from '../observe/events.js';
 import { ageSecAt } from '../policy/age.js';
@@ -16,7 +17,6 @@ import {
   unsatisfiedRange,
 } from '../policy/range.js';
 import type { ClientRequest, Payload, Reply } from './contract.js';
-import { sliceChunks } from './slice.js';
 
 /** How a reply came about, as far as the stored response alone does not tell. */
 export interface Delivery {

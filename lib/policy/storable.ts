@@ -24,6 +24,7 @@ export type UncacheableReason =
   | 'field-withheld'
   | 'authorization'
   | 'not-cacheable'
+  | 'no-cache'
   | 'no-freshness'
   | 'vary-star'
   | 'set-cookie'
@@ -156,6 +157,7 @@ function uselessness(input: StorableInput): UncacheableReason | undefined {
   const life = lifeOf({ status, fields, rule, initialAgeMs: 0, receivedAt: 0, receivedWall, hasValidator: false });
   if (life.ttlSource === 'none') return 'no-freshness';
   // That it could be served while the origin is out of reach is not enough to spend room on every answer of it.
+  if (life.alwaysValidate) return 'no-cache';
   const isUsable = life.graceUntil > 0 || life.errorUntil > 0;
   return isUsable ? undefined : 'no-freshness';
 }

@@ -1,0 +1,292 @@
+/**
+ * One request and its reply: the record that the engine reads and the sink that it answers into, in one object,
+ * because there is one of these for every hit.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { MAX_UNSENT_BEFORE_INTERIM_BYTES } from '../base/limits.js';
+import type { ClientRequest, PassPlan, Payload, Reply, ReplyNote, ReplySink } from '../engine/contract.js';
+import type { Fields } from '../http/fields.js';
+import { isToken, splitList } from '../http/tokens.js';
+import type { AnsweredEvent } from '../observe/events.js';
+import type { ClientConnection } from './connection.js';
+import type { Admitted } from './intake.js';
+import { type PassEnd, startPass } from './pass-lane.js';
+import { REFUSALS, type Refusal, refusalReply } from './refusal.js';
+import {
+  BodyPump,
+  isWrittenAtOnce,
+  type PumpListener,
+  type ReplyEnding,
+  writeAtOnce,
+  writeReplyHead,
+} from './reply.js';
+
+/**
+ * `open`: nothing was sent; `replying`: the reply goes out; `passed`: the pass lane has it; `settled`: it is over,
+ * and whatever comes late is ignored.
+ */
+type State = 'open' | 'replying' | 'passed' | 'settled';
+
+/** The socket of an upgrade request, which node:http has let go of. */
+export interface UpgradeSocket {
+  readonly socket: Socket;
+  /** Bytes that followed the head. */
+  readonly head: Buffer;
+}
+
+const INTERIM_PHRASES: Readonly<Record<number, string>> = { 102: 'Processing', 103: 'Early Hints' };
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+export class Exchange implements ClientRequest, ReplySink, PumpListener {
+  readonly method: string;
+  readonly target: string;
+  readonly scheme = 'http';
+  readonly host: string;
+  readonly fields: Fields;
+  readonly httpVersion: '1.0' | '1.1';
+  readonly hasBody: boolean;
+  readonly isUpgrade: boolean;
+  readonly startedAt: number;
+  readonly #startedWall: number;
+  readonly #connection: ClientConnection;
+  readonly #req: IncomingMessage;
+  readonly #res: ServerResponse;
+  readonly #upgrade: UpgradeSocket | undefined;
+  #state: State = 'open';
+  #gone: (() => void) | undefined;
+  #pump: BodyPump | undefined;
+  #status = 0;
+  #note: ReplyNote | undefined;
+  #bodyBytes = 0;
+
+  constructor(
+    connection: ClientConnection,
+    admitted: Admitted,
+    req: IncomingMessage,
+    res: ServerResponse,
+    upgrade?: UpgradeSocket,
+    isUpgrade = false,
+  ) {
+    const { clock } = connection.lane;
+    this.method = req.method as string;
+    this.target = admitted.target;
+    this.host = admitted.host;
+    this.fields = admitted.fields;
+    this.httpVersion = admitted.httpVersion;
+    this.hasBody = admitted.hasBody;
+    this.isUpgrade = isUpgrade;
+    this.startedAt = clock.now();
+    this.#startedWall = clock.wall();
+    this.#connection = connection;
+    this.#req = req;
+    this.#res = res;
+    this.#upgrade = upgrade;
+  }
+
+  get remoteAddress(): string {
+    return this.#connection.remoteAddress;
+  }
+
+  /** Whether the request has a body that has not arrived whole. */
+  get isReceiving(): boolean {
+    return this.hasBody && !this.#req.complete;
+  }
+
+  /** Whether bytes of the request's body wait here for whoever takes them: then it is not the client who is slow. */
+  get hasUntakenBytes(): boolean {
+    return this.#req.readableLength > 0;
+  }
+
+  /** Whether the client may be waiting for 100 (Continue) before it sends the body (RFC 9110 §10.1.1). */
+  get expectsContinue(): boolean {
+    return this.httpVersion === '1.1' && this.fields.has('expect');
+  }
+
+  get isReplyBegun(): boolean {
+    return this.#res.headersSent;
+  }
+
+  inform(status: number, fields: Fields): void {
+    const { socket } = this.#res;
+    if (this.#state !== 'open' || this.httpVersion === '1.0' || socket === null) return;
+    // RFC 9110 §15.2: 101 is no answer to a request that goes through the engine, and 100 is for who asked for it.
+    if (status < 102 || status > 199) return;
+    // An interim response is a courtesy: none is worth memory for a client that does not read.
+    if (!socket.writable || socket.writableLength > MAX_UNSENT_BEFORE_INTERIM_BYTES) return;
+    let head = `HTTP/1.1 ${status} ${INTERIM_PHRASES[status] ?? ''}\r\n`;
+    for (const [name, value] of fields) if (isToken(name) && FIELD_VALUE.test(value)) head += `${name}: ${value}\r\n`;
+    socket.write(`${head}\r\n`, 'latin1');
+  }
+
+  onGone(run: () => void): void {
+    this.#gone = run;
+  }
+
+  reply(reply: Reply): void {
+    if (this.#state !== 'open') {
+      if (reply.payload.kind === 'reader') reply.payload.reader.close();
+      return;
+    }
+    this.#state = 'replying';
+    this.#note = reply.note;
+    this.#status = reply.status;
+    if (this.#upgrade !== undefined) this.#connection.takeBack(this.#res, this.#upgrade.socket);
+    const isLast = reply.close === true || this.isReceiving || this.#upgrade !== undefined || this.#connection.isLast;
+    if (isLast) this.#connection.closeAfter(this.isReceiving);
+    let payload: Payload;
+    try {
+      payload = writeReplyHead(this.#res, reply, {
+        method: this.method,
+        httpVersion: this.httpVersion,
+        isLast,
+        debugHeader: this.#connection.lane.debugHeader,
+      });
+    } catch (error) {
+      this.#unwritable(reply, error);
+      return;
+    }
+    this.#send(payload);
+  }
+
+  #send(payload: Payload): void {
+    const res = this.#res;
+    if (!isWrittenAtOnce(payload)) {
+      this.#pump = new BodyPump(res, payload, this.#takesTrailers(), this);
+      this.#pump.start();
+      return;
+    }
+    if (payload.kind === 'bytes') this.#bodyBytes = payload.length;
+    writeAtOnce(res, payload);
+    // On the path of nearly every hit the kernel has taken all of it by now.
+    if (res.socket !== null && res.socket.writableLength === 0) this.#settle('finished');
+    else res.once('finish', () => this.#settle('finished'));
+  }
+
+  /** A field of the reply cannot be written: something let it in that should not have. */
+  #unwritable(reply: Reply, error: unknown): void {
+    if (reply.payload.kind === 'reader') reply.payload.reader.close();
+    this.#connection.lane.events.notice('error', 'reply-unwritable', 'A reply had a field that cannot be written', {
+      host: this.host,
+      target: this.target,
+      error: String(error),
+    });
+    this.#state = 'open';
+    this.refuse(REFUSALS.internal);
+  }
+
+  #takesTrailers(): boolean {
+    const te = this.fields.get('te');
+    return te !== undefined && splitList(te).some((coding) => coding.toLowerCase() === 'trailers');
+  }
+
+  pumped(): void {
+    this.#settle('finished');
+  }
+
+  broke(): void {
+    this.#settle('aborted');
+    // RFC 9112 §8: without a length or chunks, only a reset tells the client that this was not all.
+    this.#connection.cut(this.httpVersion === '1.0' && this.#pump?.isSized === false);
+  }
+
+  /** Replies with a refusal and closes the connection. */
+  refuse(refused: Refusal): void {
+    if (this.#state !== 'open') return;
+    const { lane } = this.#connection;
+    this.#state = 'replying';
+    this.#note = refusedNote(refused);
+    this.#status = refused.status;
+    if (this.#upgrade !== undefined) this.#connection.takeBack(this.#res, this.#upgrade.socket);
+    this.#connection.closeAfter(this.isReceiving);
+    const { reasonPhrase, raw, body } = refusalReply(refused, lane.clock.wall(), lane.style);
+    this.#res.sendDate = false;
+    this.#res.writeHead(refused.status, reasonPhrase, raw);
+    this.#send({ kind: 'bytes', chunks: [body], length: body.length });
+  }
+
+  pass(plan: PassPlan): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'passed';
+    startPass(this.#connection, this, plan, { req: this.#req, res: this.#res, upgrade: this.#upgrade });
+  }
+
+  /** The pass lane has a reply for the client, in place of the origin's. */
+  replyInstead(reply: Reply): void {
+    if (this.#state !== 'passed') return;
+    this.#state = 'open';
+    this.reply(reply);
+  }
+
+  /** The pass lane has begun to answer. */
+  answering(status: number, note: ReplyNote): void {
+    this.#status = status;
+    this.#note = note;
+  }
+
+  /** The pass lane is through with it. */
+  passed(end: PassEnd): void {
+    if (this.#state !== 'passed') return;
+    this.#bodyBytes = end.bodyBytes;
+    const isUnread = this.isReceiving;
+    this.#settle(end.ending);
+    // RFC 9112 §9.3: the rest of this body stands before the next request, and nobody reads it any more.
+    if (isUnread) this.#connection.linger();
+  }
+
+  /** The client left, or was cut off; `refused` says why, where it was told. */
+  left(refused?: Refusal): void {
+    if (this.#state === 'settled') return;
+    const gone = this.#gone;
+    if (refused !== undefined) {
+      this.#status = refused.status;
+      this.#note = refusedNote(refused);
+    }
+    this.#settle('aborted');
+    gone?.();
+  }
+
+  #settle(ending: ReplyEnding): void {
+    if (this.#state === 'settled') return;
+    this.#state = 'settled';
+    this.#gone = undefined;
+    if (this.#pump !== undefined) {
+      this.#bodyBytes = this.#pump.sentBytes;
+      this.#pump.stop();
+    }
+    const now = this.#connection.lane.clock.now();
+    this.#connection.lane.events.answered(this.#answered(ending, now));
+    this.#connection.settled(this, now);
+  }
+
+  #answered(ending: ReplyEnding, now: number): AnsweredEvent {
+    const note = this.#note;
+    return {
+      method: this.method,
+      host: this.host,
+      target: this.target,
+      remoteAddress: this.#connection.remoteAddress,
+      httpVersion: this.httpVersion,
+      // RFC 9110 has no code for it; 499 is what proxies log for a client that left before there was an answer.
+      status: note === undefined ? CLIENT_LEFT : this.#status,
+      outcome: note?.outcome ?? 'ERROR',
+      reason: note?.reason ?? 'client-left',
+      rule: note?.rule ?? '',
+      ageSec: note?.ageSec,
+      bodyBytes: this.method === 'HEAD' ? 0 : this.#bodyBytes,
+      durationMs: now - this.startedAt,
+      collapsed: note?.collapsed ?? false,
+      ending,
+      userAgent: this.fields.first('user-agent'),
+      referer: this.fields.first('referer'),
+      startedWall: this.#startedWall,
+    };
+  }
+}
+
+function refusedNote(refused: Refusal): ReplyNote {
+  return { outcome: 'ERROR', reason: refused.reason, rule: '', ageSec: undefined, collapsed: false };
+}
+
+/** Status in the log where the client left before there was one. */
+const CLIENT_LEFT = 499;

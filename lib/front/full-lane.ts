@@ -1,0 +1,326 @@
+/**
+ * The full lane: clients' connections on node:http, for any request that there is. The only file of the front that
+ * makes node:http objects; what they let through is judged in intake.ts, what they tell is spoken in connection.ts.
+ * Implements RFC 9112 §2, §3, §9 and RFC 9110 §7.8 (Upgrade), §10.1.1 (Expect).
+ */
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Clock, Timer } from '../base/clock.js';
+import {
+  BODY_IDLE_TIMEOUT_MS,
+  CONNECTION_SWEEP_MS,
+  KEEP_ALIVE_TIMEOUT_MS,
+  LISTEN_BACKLOG,
+  MAX_CONNECTIONS,
+  MAX_REFUSED_CONNECTIONS,
+  MAX_REQUEST_FIELD_COUNT,
+  MAX_REQUEST_FIELDS_BYTES,
+  MAX_TARGET_BYTES,
+  REPLY_IDLE_TIMEOUT_MS,
+  REQUEST_HEAD_TIMEOUT_MS,
+} from '../base/limits.js';
+import type { RequestHandler } from '../engine/contract.js';
+import { splitList } from '../http/tokens.js';
+import type { Events } from '../observe/events.js';
+import { ClientConnection, type FrontLimits, type Lane } from './connection.js';
+import { Exchange, type UpgradeSocket } from './exchange.js';
+import { Intake, isRefused } from './intake.js';
+import { readParserFault } from './parser-fault.js';
+import type { Tunnel } from './pass-lane.js';
+import { REFUSALS, type Refusal, type RefusalStyle, refusalReply } from './refusal.js';
+
+export interface FrontOptions {
+  /** Where clients connect. Port 0 takes a free one. */
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly handler: RequestHandler;
+  readonly tunnel: Tunnel;
+  readonly clock: Clock;
+  readonly events: Events;
+  /** What is not given has the default of base/limits. */
+  readonly limits?: Partial<FrontLimits> | undefined;
+  /** Name of a response header that says the outcome in one word. */
+  readonly debugHeader?: string | undefined;
+  /** Our member of Via on the replies that the front makes itself, such as `1.1 patina-1`. */
+  readonly via?: string | undefined;
+  /** The host of HTTP/1.0 requests that name none: default, the address that they came to. */
+  readonly defaultHost?: string | undefined;
+}
+
+export interface Front {
+  /** Listens. Resolves with the address, `HOST:PORT`; rejects with Node's error where that cannot be had. */
+  start(): Promise<string>;
+  /**
+   * Stops accepting and closes idle connections; what runs finishes, with Connection: close. Resolves once all are
+   * closed, or after `timeoutMs` when those that are left were cut off.
+   */
+  drain(timeoutMs: number): Promise<void>;
+  /** Cuts everything off. */
+  close(): Promise<void>;
+  /** Client connections that are open. */
+  readonly connections: number;
+}
+
+const DEFAULT_LIMITS: FrontLimits = {
+  targetBytes: MAX_TARGET_BYTES,
+  fieldsBytes: MAX_REQUEST_FIELDS_BYTES,
+  fieldCount: MAX_REQUEST_FIELD_COUNT,
+  headTimeoutMs: REQUEST_HEAD_TIMEOUT_MS,
+  bodyIdleMs: BODY_IDLE_TIMEOUT_MS,
+  replyIdleMs: REPLY_IDLE_TIMEOUT_MS,
+  keepAliveMs: KEEP_ALIVE_TIMEOUT_MS,
+  connections: MAX_CONNECTIONS,
+};
+
+/** Node's own look at timeouts, which is not used: setInterval's longest interval. */
+const NEVER_MS = 2 ** 31 - 1;
+
+class FullLane implements Front, Lane {
+  readonly handler: RequestHandler;
+  readonly tunnel: Tunnel;
+  readonly clock: Clock;
+  readonly events: Events;
+  readonly limits: FrontLimits;
+  readonly debugHeader: string | undefined;
+  readonly style: RefusalStyle;
+  isDraining = false;
+  readonly #listen: FrontOptions['listen'];
+  readonly #defaultHost: string | undefined;
+  readonly #server: Server;
+  readonly #connections = new Map<Socket, ClientConnection>();
+  #intake: Intake;
+  #sweep: Timer | undefined;
+  #isOverfull = false;
+  #whenEmpty: (() => void) | undefined;
+
+  constructor(options: FrontOptions) {
+    this.handler = options.handler;
+    this.tunnel = options.tunnel;
+    this.clock = options.clock;
+    this.events = options.events;
+    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.debugHeader = options.debugHeader;
+    this.style = { debugHeader: options.debugHeader, via: options.via };
+    this.#listen = options.listen;
+    this.#defaultHost = options.defaultHost;
+    this.#intake = new Intake(this.limits, options.defaultHost ?? '');
+    this.#server = this.#makeServer();
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  #makeServer(): Server {
+    const { targetBytes, fieldsBytes, connections } = this.limits;
+    const server = createServer({
+      // Whatever NODE_OPTIONS say: leniency in the grammar is how requests are smuggled.
+      insecureHTTPParser: false,
+      // The intake counts exactly and says which of the two it was; beyond both, the parser gives up.
+      maxHeaderSize: targetBytes + fieldsBytes,
+      // Each of these is watched by the sweep, by our clock and without a timer for each request.
+      headersTimeout: 0,
+      requestTimeout: 0,
+      keepAliveTimeout: 0,
+      connectionsCheckingInterval: NEVER_MS,
+      // The intake judges Host, and says what is wrong with it.
+      requireHostHeader: false,
+      noDelay: true,
+    });
+    // Node would leave out the fields beyond this number and pass the request on without them.
+    server.maxHeadersCount = 0;
+    // A client that ends its side after the request waits for the answer (RFC 9112 §9.6).
+    (server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true;
+    server.maxConnections = connections + MAX_REFUSED_CONNECTIONS;
+    server.on('connection', (socket: Socket) => this.#connected(socket));
+    server.on('request', (req, res) => this.#requested(req, res));
+    // The tunnel lets the client go on once the origin does (RFC 9110 §10.1.1).
+    server.on('checkContinue', (req, res) => this.#requested(req, res));
+    server.on('checkExpectation', (req, res) => this.#requested(req, res));
+    server.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) => this.#upgraded(req, socket, head));
+    server.on('connect', (req: IncomingMessage, socket: Socket) => this.#connectAsked(req, socket));
+    server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => this.#faulted(error, socket));
+    server.on('drop', () => this.#noticeOverfull());
+    return server;
+  }
+
+  async start(): Promise<string> {
+    const server = this.#server;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ host: this.#listen.host, port: this.#listen.port, backlog: LISTEN_BACKLOG }, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+    server.on('error', (error) => this.events.notice('error', 'accept-failed', error.message));
+    this.#sweep = this.clock.every(CONNECTION_SWEEP_MS, () => this.#sweepAll());
+    const { address, port } = server.address() as AddressInfo;
+    const written = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+    this.#intake = new Intake(this.limits, this.#defaultHost ?? written);
+    return written;
+  }
+
+  #sweepAll(): void {
+    const now = this.clock.now();
+    for (const connection of this.#connections.values()) connection.sweep(now);
+  }
+
+  #connected(socket: Socket): void {
+    const connection = new ClientConnection(this, socket);
+    this.#connections.set(socket, connection);
+    socket.on('close', () => {
+      this.#connections.delete(socket);
+      connection.closed();
+      if (this.#connections.size <= this.limits.connections) this.#isOverfull = false;
+      if (this.#connections.size === 0) this.#whenEmpty?.();
+    });
+    if (this.#connections.size > this.limits.connections) {
+      this.#noticeOverfull();
+      connection.refuse(REFUSALS.connections);
+    }
+  }
+
+  /** Once for each time that the limit is reached, not for each connection beyond it. */
+  #noticeOverfull(): void {
+    if (this.#isOverfull) return;
+    this.#isOverfull = true;
+    this.events.notice('warn', 'too-many-connections', 'Client connections are refused: the limit is reached', {
+      limit: this.limits.connections,
+    });
+  }
+
+  #requested(req: IncomingMessage, res: ServerResponse): void {
+    const connection = this.#connections.get(req.socket);
+    // After a last reply, what was read ahead is no longer answered (RFC 9112 §9.6).
+    if (connection === undefined || connection.isClosing) return;
+    const target = req.url as string;
+    const verdict = this.#intake.judge({
+      method: req.method as string,
+      target,
+      httpVersion: req.httpVersion,
+      raw: req.rawHeaders,
+    });
+    if (isRefused(verdict)) {
+      this.#refuse(connection, verdict, req, res);
+      return;
+    }
+    this.#hand(connection, new Exchange(connection, verdict, req, res));
+  }
+
+  #hand(connection: ClientConnection, exchange: Exchange): void {
+    connection.began(exchange);
+    try {
+      this.handler.handle(exchange, exchange);
+    } catch (error) {
+      // A broken invariant ends this request and no other.
+      this.events.notice('error', 'internal', 'A request could not be handled', {
+        host: exchange.host,
+        target: exchange.target,
+        error: error instanceof Error ? error.stack : String(error),
+      });
+      if (exchange.isReplyBegun) connection.cut(false);
+      else exchange.refuse(REFUSALS.internal);
+    }
+  }
+
+  /** Replies to a request that goes no further, in its turn, and closes the connection. */
+  #refuse(connection: ClientConnection, refused: Refusal, req: IncomingMessage, res: ServerResponse): void {
+    const { method = '', url: target = '', httpVersion } = req;
+    connection.closeAfter(true);
+    connection.tellRefused(refused, { method, host: '', target, httpVersion });
+    const { reasonPhrase, raw, body } = refusalReply(refused, this.clock.wall(), this.style);
+    res.sendDate = false;
+    res.writeHead(refused.status, reasonPhrase, raw);
+    res.end(body);
+  }
+
+  #upgraded(req: IncomingMessage, socket: Socket, head: Buffer): void {
+    // node:http has taken its listeners away; without one, a reset would end the process.
+    socket.on('error', () => socket.destroy());
+    const connection = this.#connections.get(socket);
+    if (connection === undefined || connection.isClosing) return;
+    const request = { method: req.method ?? '', host: '', target: req.url ?? '', httpVersion: req.httpVersion };
+    if (!connection.isIdle) {
+      connection.refuse(REFUSALS.upgradeInPipeline, request);
+      return;
+    }
+    const verdict = this.#intake.judge({ ...request, raw: req.rawHeaders });
+    if (isRefused(verdict)) {
+      connection.refuse(verdict, request);
+      return;
+    }
+    // The parser has let go, so a body could not be told from what follows the switch.
+    if (verdict.hasBody) {
+      connection.refuse(REFUSALS.upgradeWithBody, request);
+      return;
+    }
+    const upgrade: UpgradeSocket = { socket, head };
+    const exchange = new Exchange(connection, verdict, req, new ServerResponse(req), upgrade, isSwitch(verdict));
+    this.#hand(connection, exchange);
+  }
+
+  #connectAsked(req: IncomingMessage, socket: Socket): void {
+    socket.on('error', () => socket.destroy());
+    const { method = '', url: target = '', httpVersion } = req;
+    this.#connections.get(socket)?.refuse(REFUSALS.method, { method, host: '', target, httpVersion });
+  }
+
+  /** node:http could not read on: a fault in the grammar, or in the connection. */
+  #faulted(error: NodeJS.ErrnoException, socket: Socket): void {
+    const connection = this.#connections.get(socket);
+    const fault = readParserFault(error);
+    if (connection === undefined || fault === 'broken') {
+      socket.destroy();
+      return;
+    }
+    if (fault === 'surplus' || connection.isClosing) return;
+    if (connection.isReceiving) connection.breakOff(fault);
+    else connection.refuse(fault);
+  }
+
+  async drain(timeoutMs: number): Promise<void> {
+    this.isDraining = true;
+    this.#stopAccepting();
+    for (const connection of this.#connections.values()) connection.drain();
+    if (this.#connections.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = this.clock.after(timeoutMs, resolve);
+        this.#whenEmpty = () => {
+          timer.cancel();
+          resolve();
+        };
+      });
+    }
+    await this.close();
+  }
+
+  async close(): Promise<void> {
+    this.isDraining = true;
+    this.#stopAccepting();
+    this.#sweep?.cancel();
+    for (const socket of this.#connections.keys()) socket.destroy();
+    if (this.#connections.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#whenEmpty = resolve;
+      });
+    }
+  }
+
+  #stopAccepting(): void {
+    if (this.#server.listening) this.#server.close();
+  }
+}
+
+/**
+ * Whether the connection is to be switched. RFC 9110 §7.8: Upgrade in HTTP/1.0 is ignored. So is h2c, which RFC 9113
+ * withdrew: through a proxy it would carry requests past the cache that nobody looks at.
+ */
+function isSwitch(admitted: { readonly httpVersion: string; readonly fields: Exchange['fields'] }): boolean {
+  if (admitted.httpVersion === '1.0') return false;
+  const protocols = splitList(admitted.fields.get('upgrade') ?? '');
+  return protocols.length > 0 && !protocols.some((protocol) => protocol.toLowerCase().startsWith('h2'));
+}
+
+export function createFront(options: FrontOptions): Front {
+  return new FullLane(options);
+}

@@ -6,6 +6,7 @@
  * never longer than the first occurrence; of a lifetime that is no number, zero. A directive that restricts holds
  * whatever argument was put to it; one that permits holds only as it is defined.
  */
+import { SECOND_MS } from '../base/units.js';
 import { isToken, splitList, trimOws, unquote } from './tokens.js';
 
 /** Directives of one field section. Numbers are seconds; undefined or false where absent. */
@@ -70,6 +71,11 @@ const DIGITS = /^[0-9]+$/;
 /** Seconds of a delta-seconds value (RFC 9111 §1.2.2), or undefined where the text is not one. */
 export function parseDeltaSeconds(text: string): number | undefined {
   return DIGITS.test(text) ? Math.min(Number(text), MAX_DELTA_SECONDS) : undefined;
+}
+
+/** A directive's seconds in milliseconds; undefined where it is absent. */
+export function directiveMs(seconds: number | undefined): number | undefined {
+  return seconds === undefined ? undefined : seconds * SECOND_MS;
 }
 
 /** An argument as it was written: absent; of no valid form (null); or its meaning, whether token or quoted string. */

@@ -10,7 +10,7 @@
 import { HEURISTIC_TTL_MAX_MS } from '../base/limits.js';
 import { HOUR_MS, SECOND_MS } from '../base/units.js';
 import type { DurationSetting, Rule } from '../config/rule.js';
-import { type CacheControl, parseCacheControl } from '../http/cache-control.js';
+import { type CacheControl, directiveMs, parseCacheControl } from '../http/cache-control.js';
 import { parseHttpDate } from '../http/dates.js';
 import type { Fields } from '../http/fields.js';
 import { parseTargetedCacheControl } from '../http/structured.js';
@@ -138,8 +138,8 @@ export function lifeOf(input: LifeInput): Life {
   const { staleAt, source } = freshness(input, by, bornAt);
 
   const staleForbiddenBy = staleForbiddance(control, rule);
-  const sentGraceMs = msOf(control.staleWhileRevalidate);
-  const sentErrorMs = msOf(control.staleIfError);
+  const sentGraceMs = directiveMs(control.staleWhileRevalidate);
+  const sentErrorMs = directiveMs(control.staleIfError);
   const graceUntil =
     staleAt + (isForbidden(staleForbiddenBy, sentGraceMs) ? 0 : (chosenMs(rule.grace, sentGraceMs) ?? 0));
 
@@ -223,8 +223,4 @@ function held(ms: number, bounds: DurationSetting & { kind: 'bounded' }): number
 
 function notBefore(bornAt: number, instant: number): number {
   return Math.max(bornAt, instant);
-}
-
-function msOf(seconds: number | undefined): number | undefined {
-  return seconds === undefined ? undefined : seconds * SECOND_MS;
 }

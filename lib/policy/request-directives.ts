@@ -2,8 +2,7 @@
  * What a client asks of caches, from Cache-Control and, for clients of old, Pragma.
  * Implements RFC 9111 §5.2.1, §5.4; RFC 5861 §4 (in requests).
  */
-import { SECOND_MS } from '../base/units.js';
-import { parseCacheControl } from '../http/cache-control.js';
+import { directiveMs, parseCacheControl } from '../http/cache-control.js';
 import type { Fields } from '../http/fields.js';
 import { splitList } from '../http/tokens.js';
 
@@ -43,18 +42,14 @@ export function requestDirectives(fields: Fields): RequestDirectives {
     // In a request the qualified form has no meaning; whoever sends it wants the origin asked.
     noCache: control.noCache || control.noCacheFields !== undefined,
     noStore: control.noStore,
-    maxAgeMs: msOf(control.maxAge),
-    minFreshMs: msOf(control.minFresh),
-    maxStaleMs: msOf(control.maxStale),
-    staleIfErrorMs: msOf(control.staleIfError),
+    maxAgeMs: directiveMs(control.maxAge),
+    minFreshMs: directiveMs(control.minFresh),
+    maxStaleMs: directiveMs(control.maxStale),
+    staleIfErrorMs: directiveMs(control.staleIfError),
     onlyIfCached: control.onlyIfCached,
   };
 }
 
 function isPragmaNoCache(value: string): boolean {
   return splitList(value).some((directive) => directive.toLowerCase() === 'no-cache');
-}
-
-function msOf(seconds: number | undefined): number | undefined {
-  return seconds === undefined ? undefined : seconds * SECOND_MS;
 }

@@ -193,7 +193,7 @@ export function choice<const Word extends string>(
     const word = words.find((own) => own === written);
     return word === undefined ? { problem: wanted(form, written) } : { value: word };
   };
-  return option({ type: words.join(' \\| '), ...spec }, read, form, '');
+  return option({ type: words.join(' | '), ...spec }, read, form, '');
 }
 
 /** Text that `read` takes or refuses. `form` is what an error message says was expected. */
@@ -218,7 +218,7 @@ export function flag(spec: { doc: string; default: 'true' | 'false' }): Option<b
     if (written === false || written === 'false') return { value: false };
     return { problem: wanted('true or false', written) };
   };
-  return option({ type: 'true \\| false', ...spec }, read, 'true or false', '');
+  return option({ type: 'true | false', ...spec }, read, 'true or false', '');
 }
 
 /** Reports one problem of a value: what, where below it, and for a key that is not known, which are. */

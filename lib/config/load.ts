@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { ConfigError } from '../base/errors.js';
 import { MAX_CONFIG_BYTES, MAX_CONFIG_PROBLEMS } from '../base/limits.js';
 import { formatSize } from '../base/units.js';
+import { formatAddress } from './address.js';
 import { type Document, parseYaml } from './document.js';
 import { type Entry, type Flaw, readSection, wanted } from './kinds.js';
 import { applyOverrides, type Override } from './overrides.js';
@@ -40,9 +41,11 @@ interface FlawPlace {
 
 function validate(written: unknown, place: (flaw: Flaw) => FlawPlace): ConfigSettings {
   const reading = readSection(OPTIONS, written);
-  const twins = sharedRuleNames(written);
-  if ('settings' in reading && twins.length === 0) return reading.settings;
-  const flaws = [...('flaws' in reading ? reading.flaws : []), ...twins];
+  const flaws = [
+    ...('flaws' in reading ? reading.flaws : sharedAddress(reading.settings)),
+    ...sharedRuleNames(written),
+  ];
+  if ('settings' in reading && flaws.length === 0) return reading.settings;
   throw new ConfigError(describeAll(flaws, place));
 }
 
@@ -85,6 +88,13 @@ function pathsOf(entry: Entry, key: string, path = ''): string[] {
     const own = path === '' ? name : `${path}.${name}`;
     return [...(name === key ? [own] : []), ...pathsOf(below, key, own)];
   });
+}
+
+/** Two listeners cannot have one address. */
+function sharedAddress({ listen, admin }: ConfigSettings): Flaw[] {
+  if (admin.listen?.port !== listen.port || admin.listen.host !== listen.host || listen.port === 0) return [];
+  const message = `${formatAddress(listen)} is the address of listen already: choose another, or off`;
+  return [{ path: ['admin', 'listen'], message, unknown: undefined }];
 }
 
 /** Rules are told apart by name in logs and metrics. */

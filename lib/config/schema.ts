@@ -255,7 +255,7 @@ const limits = section(
 
 const admin = section(
   {
-    listen: text('HOST:PORT \\| off', `${ADDRESS_FORM}, or off`, readAdminAddress, {
+    listen: text('HOST:PORT | off', `${ADDRESS_FORM}, or off`, readAdminAddress, {
       default: '127.0.0.1:8081',
       doc: "The operator's listener: /healthz, /readyz and /metrics. Not for the world. `admin: HOST:PORT` and `admin: off` say the same in one line.",
     }),

@@ -31,6 +31,8 @@ function bare(word: string): string {
 /** The known word that `word` was most likely meant to be. A third of its letters may be wrong, at most. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   if (word.length > 64) return undefined;
+  const begun = known.filter((candidate) => word.length >= 3 && bare(candidate).startsWith(bare(word)));
+  if (begun.length === 1) return begun[0];
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of known) {

@@ -103,7 +103,7 @@ const SETTING_FORM = `origin, ${DURATION_FORM}, or a map of default, min and max
 
 /** `origin`, a duration, or bounds on what the origin says. */
 export function durationSetting(doc: string): Option<DurationSetting, ''> {
-  const meta: OptionMeta = { type: 'origin \\| duration \\| {default, min, max}', doc };
+  const meta: OptionMeta = { type: 'origin | duration | {default, min, max}', doc };
   return custom(meta, (written, report): DurationSetting | undefined => {
     if (written === 'origin') return { kind: 'origin' };
     if (typeof written === 'object' && written !== null && !Array.isArray(written)) return readBounds(written, report);

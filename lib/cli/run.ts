@@ -1,0 +1,151 @@
+/** `patina run`: from arguments to a running proxy, to the end of it. The world outside comes in as an argument. */
+import type { Clock } from '../base/clock.js';
+import { ConfigError } from '../base/errors.js';
+import { type Address, formatAddress } from '../config/address.js';
+import { loadConfig } from '../config/load.js';
+import type { Override } from '../config/overrides.js';
+import { type Config, type ConfigSettings, hasOrigin, withOrigin } from '../config/schema.js';
+import { type DemoOrigin, startDemoOrigin } from '../demo/origin.js';
+
+/** A proxy as this command drives it. */
+export interface RunningProxy {
+  start(): Promise<{ readonly listen: string; readonly admin: string | undefined }>;
+  /** Stops accepting and lets running requests finish, within the limit of the configuration. */
+  drain(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface World {
+  readonly clock: Clock;
+  readonly version: string;
+  createProxy(config: Config): RunningProxy;
+  /** One line on stdout. */
+  say(line: string): void;
+  /** One line on stderr. */
+  complain(line: string): void;
+  /** Calls `run` at each SIGTERM and SIGINT until the returned function is called. */
+  onStopSignal(run: () => void): () => void;
+}
+
+export interface RunRequest {
+  readonly file: string | undefined;
+  readonly overrides: readonly Override[];
+}
+
+/** Runs until a signal ends it. Resolves to the exit code. */
+export async function run({ file, overrides }: RunRequest, world: World): Promise<number> {
+  let demo: DemoOrigin | undefined;
+  const stop = stopSwitch(world);
+  try {
+    const settings = loadConfig({ file, overrides });
+    if (!hasOrigin(settings)) demo = await startDemoOrigin({ clock: world.clock });
+    const config = hasOrigin(settings) ? settings : forDemo(settings, demo);
+    await serve(config, demo, stop, world);
+    return 0;
+  } catch (error) {
+    const problems = problemsOf(error);
+    if (problems === undefined) throw error;
+    for (const problem of problems) world.complain(`patina: ${problem}`);
+    return 2;
+  } finally {
+    stop.release();
+    await demo?.close();
+  }
+}
+
+interface StopSwitch {
+  /** Resolves at the first signal. */
+  readonly first: Promise<void>;
+  /** Resolves at the second one. */
+  readonly second: Promise<void>;
+  release(): void;
+}
+
+/** Listens from the beginning, so that a signal while starting is not lost. */
+function stopSwitch(world: World): StopSwitch {
+  const waiting: (() => void)[] = [];
+  const first = new Promise<void>((resolve) => waiting.push(resolve));
+  const second = new Promise<void>((resolve) => waiting.push(resolve));
+  const release = world.onStopSignal(() => waiting.shift()?.());
+  return { first, second, release };
+}
+
+async function serve(config: Config, demo: DemoOrigin | undefined, stop: StopSwitch, world: World): Promise<void> {
+  const proxy = world.createProxy(config);
+  try {
+    const addresses = await started(proxy, config);
+    const admin = addresses.admin === undefined ? 'admin off' : `admin ${asUrl(addresses.admin)}`;
+    const origin = `origin ${config.origin.url.origin}${demo === undefined ? '' : ' (demo)'}`;
+    world.say(`patina ${world.version} ready on ${asUrl(addresses.listen)}, ${origin}, ${admin}`);
+    if (demo !== undefined) for (const line of demoHints(asUrl(addresses.listen))) world.say(line);
+    await stop.first;
+    await Promise.race([proxy.drain(), stop.second]);
+  } finally {
+    await proxy.close();
+  }
+}
+
+async function started(proxy: RunningProxy, config: Config): Promise<{ listen: string; admin: string | undefined }> {
+  try {
+    return await proxy.start();
+  } catch (error) {
+    const problem = listenProblem(error, config);
+    throw problem === undefined ? error : new ConfigError([problem]);
+  }
+}
+
+const WHY_NOT_LISTENING: Readonly<Partial<Record<string, string>>> = {
+  EADDRINUSE: 'the port is in use: another process listens there',
+  EACCES: 'this user may not listen there: ports below 1024 need a privilege',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'no address is known for this host name',
+  EAI_AGAIN: 'no address can be looked up for this host name now',
+};
+
+/** The sentence for an address that cannot be listened on; undefined where the error is another one. */
+function listenProblem(error: unknown, { listen, admin }: Config): string | undefined {
+  const { code, port, hostname } = error as NodeJS.ErrnoException & { port?: number; hostname?: string };
+  const why = WHY_NOT_LISTENING[code ?? ''];
+  if (why === undefined) return undefined;
+  const isAt = (address: Address | undefined) =>
+    address?.port === port || (hostname !== undefined && address?.host === hostname);
+  const isAdmin = admin.listen !== undefined && isAt(admin.listen) && !isAt(listen);
+  const address = isAdmin ? admin.listen : listen;
+  const flag = isAdmin ? '--admin HOST:PORT (or off)' : '--listen HOST:PORT';
+  return `cannot listen on ${formatAddress(address)}: ${why}. Choose another address with ${flag}`;
+}
+
+/** What an operator can mend: the exit code for it is 2. Undefined for a fault of this program. */
+function problemsOf(error: unknown): readonly string[] | undefined {
+  return error instanceof ConfigError ? error.problems : undefined;
+}
+
+function forDemo(settings: ConfigSettings, demo: DemoOrigin | undefined): Config {
+  if (demo === undefined) throw new ConfigError(['no origin is configured']);
+  // Whoever looks at the demo wants to read along, whether or not a terminal is there.
+  const access = settings.log.access === 'auto' ? 'pretty' : settings.log.access;
+  return withOrigin({ ...settings, log: { ...settings.log, access } }, demo.url);
+}
+
+function asUrl(address: string): string {
+  return address.includes('://') ? address : `http://${address}`;
+}
+
+/** What to try with the demo origin, and what will be seen. */
+function demoHints(url: string): string[] {
+  return [
+    '',
+    'No origin is configured, so this is a demo: a slow CMS that takes 300 ms for a page and 5 ms to say "not modified".',
+    'Try these from another terminal, again and again, and watch the lines below:',
+    '',
+    `  curl -i ${url}/article/1        MISS, then HIT; after 5 s STALE at once, refreshed by a 304`,
+    `  curl -i ${url}/latest           no-cache: REVALIDATED by a 304 at every use`,
+    `  curl -i ${url}/flaky            fails 20 s of every 40 s: STALE while it does`,
+    `  curl -i ${url}/account          private: never shared`,
+    `  curl -so /dev/null ${url}/photo.png   a large image: its refreshes move no body`,
+    `  curl -i -X POST ${url}/article/1      an edit: passes through, and the stored page is dropped`,
+    '',
+    'In front of your own: patina --origin http://127.0.0.1:3000',
+    '',
+  ];
+}

@@ -1,0 +1,93 @@
+/** The option table as people read it: lines for --help, and the reference in the README. */
+import type { Entry, OptionMeta } from './kinds.js';
+import { OPTIONS } from './schema.js';
+
+/** One option with its full name. `[]` stands for an entry of a list. */
+export interface OptionRow extends OptionMeta {
+  readonly path: string;
+}
+
+/** One map of options, with its own options and what it is for. */
+export interface SectionRow {
+  /** Empty for the top of the file. */
+  readonly path: string;
+  readonly doc: string;
+  readonly options: readonly OptionRow[];
+}
+
+/** All sections in the order of the table, those without options of their own left out. */
+export function sections(): SectionRow[] {
+  return collect(OPTIONS, '', '').filter(({ options }) => options.length > 0);
+}
+
+function collect(entry: Entry, path: string, listDoc: string): SectionRow[] {
+  if (entry.kind === 'option') return [];
+  if (entry.kind === 'list') return collect(entry.item, `${path}[]`, `${entry.meta.doc} `);
+  const options: OptionRow[] = [];
+  const below: SectionRow[] = [];
+  for (const [key, own] of Object.entries(entry.shape)) {
+    const ownPath = path === '' ? key : `${path}.${key}`;
+    if (own.kind === 'option') options.push({ ...own.meta, path: ownPath });
+    else below.push(...collect(own, ownPath, ''));
+  }
+  return [{ path, doc: listDoc + entry.meta.doc, options }, ...below];
+}
+
+/** Every option, in the order of the table. */
+export function optionRows(): OptionRow[] {
+  return sections().flatMap(({ options }) => options);
+}
+
+function boundsOf({ min, max }: OptionRow): string {
+  if (min !== undefined && max !== undefined) return ` From ${min} to ${max}.`;
+  if (min !== undefined) return ` At least ${min}.`;
+  return max === undefined ? '' : ` At most ${max}.`;
+}
+
+/** The reference as Markdown, one table for each section. */
+export function markdownReference(): string {
+  const out: string[] = [];
+  for (const { path, doc, options } of sections()) {
+    out.push(
+      `### ${path === '' ? 'Top of the file' : `\`${path}\``}`,
+      '',
+      doc,
+      '',
+      '| Key | Value | Default | Meaning |',
+      '| --- | --- | --- | --- |',
+    );
+    for (const row of options) {
+      const preset = row.default === undefined ? '' : `\`${row.default}\``;
+      const cells = [`\`${row.path}\``, row.type, preset, row.doc + boundsOf(row)];
+      out.push(`| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`);
+    }
+    out.push('');
+  }
+  return out.join('\n');
+}
+
+const HELP_COLUMNS = 100;
+
+/** The options as lines for a terminal. */
+export function plainReference(): string {
+  const out: string[] = [];
+  for (const row of optionRows()) {
+    const preset = row.default === undefined ? '' : `, default ${row.default}`;
+    out.push(`  ${row.path}  (${row.type}${preset})`);
+    out.push(...wrap((row.doc + boundsOf(row)).replaceAll('`', ''), HELP_COLUMNS - 6).map((line) => `      ${line}`));
+  }
+  return out.join('\n');
+}
+
+/** Breaks text into lines of at most `columns` characters. */
+export function wrap(paragraph: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of paragraph.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return line === '' ? lines : [...lines, line];
+}

@@ -102,6 +102,13 @@ export class Running {
   }
 }
 
+const ENDING = ['SIGINT', 'SIGTERM'] as const;
+
+/** So that the exit hooks run. */
+function exit(): void {
+  process.exit(1);
+}
+
 export class Scope {
   readonly #running = new Set<Running>();
   readonly #folders = new Set<string>();
@@ -109,8 +116,7 @@ export class Scope {
 
   constructor() {
     process.once('exit', this.#onExit);
-    process.once('SIGINT', () => process.exit(130));
-    process.once('SIGTERM', () => process.exit(143));
+    for (const signal of ENDING) process.once(signal, exit);
   }
 
   folder(name: string): string {
@@ -152,6 +158,7 @@ export class Scope {
     this.#running.clear();
     this.#abandon();
     process.off('exit', this.#onExit);
+    for (const signal of ENDING) process.off(signal, exit);
   }
 
   #abandon(): void {

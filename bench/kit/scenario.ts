@@ -1,0 +1,67 @@
+/** What a scenario is, and what it finds out. One file of bench/scenarios/ each; bench/scenarios/index.ts lists them. */
+import { get } from 'node:http';
+import type { ProxyName } from './proxies.js';
+import type { Scope } from './scope.js';
+
+export interface Target {
+  readonly is: 'at most' | 'at least' | 'exactly';
+  readonly value: number;
+}
+
+export interface Figure {
+  /** A proxy, or what it is compared with. */
+  readonly subject: string;
+  readonly what: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly target?: Target | undefined;
+  /** Spread, tool and the like. */
+  readonly note?: string;
+}
+
+export interface Bench {
+  /** Of this scenario alone: ended before the next. */
+  readonly scope: Scope;
+  readonly isQuick: boolean;
+  /** What to measure; the first is judged by the targets, the others are its rivals. */
+  readonly subjects: readonly ProxyName[];
+  /** Picks by mode. */
+  pick(full: number, quick: number): number;
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly about: string;
+  /** Whether proxies other than the judged one are measured beside it. */
+  readonly hasRivals: boolean;
+  run(bench: Bench): Promise<Figure[]>;
+}
+
+/** Undefined where the figure has no target. */
+export function meets({ value, target }: Figure): boolean | undefined {
+  if (target === undefined) return undefined;
+  if (target.is === 'exactly') return value === target.value;
+  return target.is === 'at most' ? value <= target.value : value >= target.value;
+}
+
+/** A target for the judged subject; none for its rivals. */
+export function judged(bench: Bench, subject: string, is: Target['is'], value: number): Target | undefined {
+  return subject === bench.subjects[0] ? { is, value } : undefined;
+}
+
+/** One GET over a connection of its own; the status, once the body has come. */
+export function fetchOnce(url: string, headers: Readonly<Record<string, string>> = {}): Promise<number> {
+  return new Promise((resolve, reject) => {
+    get(url, { agent: false, headers }, (response) => {
+      response.resume();
+      response.once('error', reject);
+      response.once('end', () => resolve(response.statusCode ?? 0));
+    }).once('error', reject);
+  });
+}
+
+/** As fetchOnce, but anything but 200 is an error: for the requests that lay the ground. */
+export async function warm(url: string): Promise<void> {
+  const status = await fetchOnce(url);
+  if (status !== 200) throw new Error(`${url} answers ${status} before the measurement has begun`);
+}

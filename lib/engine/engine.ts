@@ -5,7 +5,7 @@
  */
 import type { StoredResponse } from '../object/stored.js';
 import type { AskedFor } from '../observe/events.js';
-import { isLoop } from '../policy/hygiene.js';
+import { connectionOptions, endToEndFields, isLoop } from '../policy/hygiene.js';
 import { keyOfUrl, primaryKey } from '../policy/key.js';
 import { type RequestDirectives, requestDirectives } from '../policy/request-directives.js';
 import { judgeReuse } from '../policy/reuse.js';
@@ -41,8 +41,9 @@ export class Engine implements RequestHandler {
     this.#viaOut = `1.1 ${parts.hygiene.via}`;
   }
 
-  handle(request: ClientRequest, sink: ReplySink): void {
+  handle(received: ClientRequest, sink: ReplySink): void {
     const { parts } = this;
+    const request = withoutConnectionOptions(received);
     if (isLoop(request.fields, parts.hygiene.via)) {
       this.synth(request, sink, {
         status: 508,
@@ -196,6 +197,17 @@ export class Engine implements RequestHandler {
   get stats(): { readonly fills: number; readonly waiters: number } {
     return { fills: this.collapse.count, waiters: this.collapse.waiterCount };
   }
+}
+
+/**
+ * What Connection lists is between the client and us: it must not choose a variant, or a client could have the answer
+ * to a request without the field stored as the answer to one with it (RFC 9110 §7.6.1).
+ */
+function withoutConnectionOptions(request: ClientRequest): ClientRequest {
+  if (connectionOptions(request.fields).size === 0) return request;
+  const { method, target, scheme, host, httpVersion, remoteAddress, hasBody, isUpgrade, startedAt } = request;
+  const fields = endToEndFields(request.fields);
+  return { method, target, scheme, host, fields, httpVersion, remoteAddress, hasBody, isUpgrade, startedAt };
 }
 
 function ttlSecAt(stored: StoredResponse, now: number): number {

@@ -52,10 +52,9 @@ export function madeResponse(
   if (spec.method === 'GET') fields = fields.without('content-length');
   // RFC 9110 §6.6.1: a recipient with a clock supplies a Date that is missing.
   if (!fields.has('date')) fields = fields.append('Date', formatHttpDate(receipt.responseWall));
-  const names = varyNames(fields);
   return {
     key: spec.key,
-    selection: selectionOf(names === '*' ? [] : names, spec.request.fields),
+    selection: selectionOf(varyNames(fields), spec.request.fields),
     status: receipt.status,
     reasonPhrase: receipt.reasonPhrase,
     fields,
@@ -116,9 +115,8 @@ export function freshenedResponse(spec: FillSpec, target: StoredResponse, receip
     rule: spec.rule.name,
     receivedWall: receipt.responseWall,
   };
-  const names = varyNames(response.fields);
   const isSelected = isSelectedBy(target.selection, spec.request.fields);
-  const variant =
-    isSelected || names === '*' ? undefined : { ...response, selection: selectionOf(names, spec.request.fields) };
+  const selection = selectionOf(varyNames(response.fields), spec.request.fields);
+  const variant = isSelected ? undefined : { ...response, selection };
   return { response, variant, refused: verdict.store ? undefined : verdict.reason };
 }

@@ -125,8 +125,8 @@ export const STORE_STEP_DELAY_MS = 2;
 export const MAX_EVICTIONS_AT_ONCE = 2_000;
 /** Used responses that the search for one victim passes over; beyond: it takes the next one, used or not. */
 export const MAX_EVICTION_LOOKS = 64;
-/** The same among responses past grace, before one within grace is looked for. */
-export const MAX_PAST_GRACE_LOOKS = 2;
+/** The same among responses whose grace has ended, before one of the others is looked for. */
+export const MAX_PAST_GRACE_LOOKS = 8;
 /** How often the store looks for responses whose grace or keep has ended. */
 export const SWEEP_EVERY_MS = 1_000;
 /** Stored responses that one step of the sweep looks at. */

@@ -1,0 +1,302 @@
+/**
+ * The memory tier: stored responses by key under a byte budget that nothing ever exceeds.
+ * Room is made in three ways: a sweep takes what is past keep, pruning in the background holds the use at 85 % of the
+ * budget, and a put or reservation that finds no room evicts as much as it needs, all in bounded steps.
+ */
+import assert from 'node:assert';
+import type { Clock } from '../base/clock.js';
+import {
+  MAX_EVICTIONS_AT_ONCE,
+  MAX_VARIANTS,
+  PRUNE_STEP_BYTES,
+  PRUNE_STEP_COUNT,
+  STORE_STEP_DELAY_MS,
+  SWEEP_EVERY_MS,
+  SWEEP_STEP_COUNT,
+} from '../base/limits.js';
+import { type StoredResponse, storedBytes } from '../object/stored.js';
+import type { Events } from '../observe/events.js';
+import type { RemovalReason, Store, StoreStats } from './contract.js';
+import { Eviction } from './eviction.js';
+import { createKeyedMap } from './keyed.js';
+import { Ledger } from './ledger.js';
+import { NO_SLOT } from './links.js';
+import { hashOf, Slots } from './slots.js';
+import { Stepper } from './stepper.js';
+import { isSameSelection, type Variants, withFirst, without } from './variants.js';
+import { Wheel } from './wheel.js';
+
+export interface MemoryStoreOptions {
+  readonly budgetBytes: number;
+  readonly clock: Clock;
+  readonly events: Events;
+  /** The largest response that is stored at all; default: half of the budget. */
+  readonly maxObjectBytes?: number;
+}
+
+export function createMemoryStore(options: MemoryStoreOptions): Store {
+  return new MemoryStore(options);
+}
+
+class MemoryStore implements Store {
+  readonly #clock: Clock;
+  readonly #events: Events;
+  readonly #ledger: Ledger;
+  readonly #keyed = createKeyedMap<Variants>((_, variants) => this.#lapsed(variants));
+  readonly #slots = new Slots<StoredResponse>();
+  readonly #eviction = new Eviction(this.#slots);
+  readonly #wheel: Wheel;
+  readonly #pruning: Stepper;
+  readonly #sweep: Stepper;
+  /** The variants that peek() gave last: touch() of one of them needs no second lookup. */
+  #peeked: Variants | undefined;
+  #isClosed = false;
+
+  constructor(options: MemoryStoreOptions) {
+    const { clock } = options;
+    this.#clock = clock;
+    this.#events = options.events;
+    this.#ledger = new Ledger(options.budgetBytes, options.maxObjectBytes);
+    this.#wheel = new Wheel(this.#slots, SWEEP_EVERY_MS, clock.now());
+    this.#pruning = new Stepper(clock, () => this.#pruneStep());
+    this.#sweep = new Stepper(clock, () => this.#sweepStep());
+  }
+
+  get maxObjectBytes(): number {
+    return this.#ledger.maxObjectBytes;
+  }
+
+  get stats(): StoreStats {
+    return this.#ledger;
+  }
+
+  peek(key: string): readonly StoredResponse[] | undefined {
+    const variants = this.#keyed.get(key);
+    if (variants === undefined) return undefined;
+    this.#peeked = variants;
+    return variants.list;
+  }
+
+  touch(stored: StoredResponse): void {
+    let variants = this.#peeked;
+    let at = variants === undefined ? -1 : variants.list.indexOf(stored);
+    if (at < 0) {
+      variants = this.#keyed.get(stored.key);
+      at = variants === undefined ? -1 : variants.list.indexOf(stored);
+    }
+    const slot = variants?.slots[at];
+    if (slot !== undefined) this.#slots.use(slot);
+  }
+
+  put(stored: StoredResponse, replaces?: StoredResponse): boolean {
+    assert(stored.body.state === 'complete', 'only a response whose body is complete is stored');
+    assert(replaces === undefined || replaces.key === stored.key, 'a response replaces one of its own key alone');
+    const bytes = storedBytes(stored);
+    if (bytes > this.maxObjectBytes || this.#isClosed) return false;
+    const now = this.#clock.now();
+    if (!this.#sweep.isRunning) {
+      // While nothing was stored the wheel stood still.
+      this.#wheel.turn(now);
+      this.#sweep.start(SWEEP_EVERY_MS);
+    }
+    const replaced = this.#replacedBy(stored, replaces);
+    let replacedBytes = 0;
+    let uses = 0;
+    // What is to be replaced makes room by going, and must not be evicted before it is known that the rest fits.
+    const places = replaced.map((slot) => {
+      replacedBytes += this.#slots.bytes(slot);
+      uses = Math.max(uses, this.#slots.uses(slot));
+      return this.#eviction.withdraw(slot);
+    });
+    if (!this.#makeRoom(bytes - replacedBytes, replacedBytes, this.#ledger.ceilingBytes)) {
+      for (const [at, place] of places.entries()) this.#eviction.restore(replaced[at] ?? NO_SLOT, place);
+      return false;
+    }
+    for (const slot of replaced) this.#drop(slot, 'replaced');
+    const slot = this.#slots.take(stored, bytes, hashOf(stored.key));
+    this.#ledger.add(bytes);
+    // A replacement inherits the standing of the one before it: people ask for the key, not for the bytes.
+    this.#slots.setUses(slot, uses);
+    if (places.length === 0) this.#eviction.admit(slot);
+    else this.#eviction.restore(slot, Math.max(...places));
+    this.#link(stored, slot, now);
+    this.#prune();
+    return true;
+  }
+
+  swap(current: StoredResponse, next: StoredResponse): boolean {
+    assert(next.key === current.key, 'a freshened record keeps its key');
+    const slot = this.#slotOf(current);
+    if (slot === undefined) return false;
+    const now = this.#clock.now();
+    const before = this.#slots.bytes(slot);
+    const bytes = storedBytes(next);
+    const place = this.#eviction.withdraw(slot);
+    const fits = this.#makeRoom(bytes - before, before, this.#ledger.budgetBytes);
+    this.#slots.replace(slot, next, bytes);
+    this.#ledger.bytes += bytes - before;
+    const variants = this.#keyed.get(next.key);
+    assert(variants !== undefined, 'the key of a held response has variants');
+    const at = variants.slots.indexOf(slot);
+    variants.list = withFirst(without(variants.list, at), next);
+    variants.slots = withFirst(without(variants.slots, at), slot);
+    this.#eviction.restore(slot, place);
+    this.#schedule(slot, next, now);
+    this.#keyed.set(next.key, variants, keptUntil(variants) - now);
+    // Only where fills in flight hold all the rest of the budget: then the budget wins.
+    if (!fits) this.#drop(slot, 'evicted');
+    this.#prune();
+    return true;
+  }
+
+  holds(stored: StoredResponse): boolean {
+    return this.#slotOf(stored) !== undefined;
+  }
+
+  remove(stored: StoredResponse, reason: RemovalReason): boolean {
+    const slot = this.#slotOf(stored);
+    if (slot === undefined) return false;
+    this.#drop(slot, reason);
+    return true;
+  }
+
+  removeKey(key: string, reason: RemovalReason): number {
+    const slots = this.#keyed.get(key)?.slots ?? [];
+    for (const slot of slots) this.#drop(slot, reason);
+    return slots.length;
+  }
+
+  reserve(bytes: number): boolean {
+    assert(bytes >= 0, `${bytes} bytes cannot be reserved`);
+    if (this.#isClosed || !this.#ledger.mayReserve(bytes)) return false;
+    if (!this.#makeRoom(bytes, 0, this.#ledger.ceilingBytes)) return false;
+    this.#ledger.reserve(bytes);
+    this.#prune();
+    return true;
+  }
+
+  release(bytes: number): void {
+    this.#ledger.release(bytes);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#pruning.stop();
+    this.#sweep.stop();
+  }
+
+  #slotOf(stored: StoredResponse): number | undefined {
+    const variants = this.#keyed.get(stored.key);
+    return variants?.slots[variants.list.indexOf(stored)];
+  }
+
+  #replacedBy(stored: StoredResponse, replaces: StoredResponse | undefined): number[] {
+    const variants = this.#keyed.get(stored.key);
+    if (variants === undefined) return [];
+    return variants.slots.filter((_, at) => {
+      const own = variants.list[at];
+      return own !== undefined && (own === replaces || isSameSelection(own.selection, stored.selection));
+    });
+  }
+
+  /** Enters a response that has its slot under its key, newest first. */
+  #link(stored: StoredResponse, slot: number, now: number): void {
+    let variants = this.#keyed.get(stored.key);
+    if (variants !== undefined && variants.list.length >= MAX_VARIANTS) {
+      const oldest = variants.slots[variants.slots.length - 1];
+      if (oldest !== undefined) this.#drop(oldest, 'evicted');
+    }
+    if (variants === undefined) variants = { list: [stored], slots: [slot] };
+    else {
+      variants.list = withFirst(variants.list, stored);
+      variants.slots = withFirst(variants.slots, slot);
+    }
+    this.#keyed.set(stored.key, variants, keptUntil(variants) - now);
+    this.#schedule(slot, stored, now);
+  }
+
+  #schedule(slot: number, stored: StoredResponse, now: number): void {
+    this.#wheel.schedule(slot, stored.life.graceUntil > now ? stored.life.graceUntil : stored.life.keepUntil);
+  }
+
+  #drop(slot: number, reason: RemovalReason): void {
+    const stored = this.#slots.at(slot);
+    assert(stored !== undefined, 'a slot that is dropped holds a response');
+    const variants = this.#keyed.get(stored.key);
+    assert(variants !== undefined, 'the key of a held response has variants');
+    const at = variants.slots.indexOf(slot);
+    variants.list = without(variants.list, at);
+    variants.slots = without(variants.slots, at);
+    if (variants.list.length === 0) {
+      this.#keyed.delete(stored.key);
+      if (this.#peeked === variants) this.#peeked = undefined;
+    }
+    const bytes = this.#slots.bytes(slot);
+    this.#eviction.remove(slot);
+    this.#wheel.cancel(slot);
+    this.#slots.give(slot);
+    this.#ledger.subtract(bytes);
+    this.#events.removed(reason, bytes);
+  }
+
+  /** Evicts one response; returns its bytes, or 0 where there is none to evict. */
+  #evictOne(): number {
+    const slot = this.#eviction.takeVictim();
+    if (slot === NO_SLOT) return 0;
+    const bytes = this.#slots.bytes(slot);
+    this.#drop(slot, 'evicted');
+    return bytes;
+  }
+
+  /** Evicts until `bytes` more fit under `limit`. `withdrawnBytes` of what is stored cannot be evicted just now. */
+  #makeRoom(bytes: number, withdrawnBytes: number, limit: number): boolean {
+    if (bytes <= 0) return true;
+    if (this.#ledger.reservedBytes + withdrawnBytes + bytes > limit) return false;
+    for (let count = 0; this.#ledger.usedBytes + bytes > limit; count++)
+      if (count === MAX_EVICTIONS_AT_ONCE || this.#evictOne() === 0) return false;
+    return true;
+  }
+
+  #prune(): void {
+    if (this.#ledger.wantsPruning) this.#pruning.start(STORE_STEP_DELAY_MS);
+  }
+
+  #pruneStep(): number | undefined {
+    let stepBytes = 0;
+    for (let count = 0; count < PRUNE_STEP_COUNT && stepBytes < PRUNE_STEP_BYTES; count++) {
+      if (!this.#ledger.wantsPruning) return undefined;
+      stepBytes += this.#evictOne();
+    }
+    return STORE_STEP_DELAY_MS;
+  }
+
+  /** Gives back what is past keep, and tells eviction what is past grace. Runs only while something is stored. */
+  #sweepStep(): number | undefined {
+    const now = this.#clock.now();
+    this.#wheel.turn(now);
+    for (let count = 0; count < SWEEP_STEP_COUNT && this.#wheel.hasDue; count++) {
+      const slot = this.#wheel.takeDue();
+      const stored = this.#slots.at(slot);
+      assert(stored !== undefined, 'only slots in use come due');
+      if (stored.life.keepUntil <= now) this.#drop(slot, 'expired');
+      else {
+        if (stored.life.graceUntil <= now) this.#eviction.graceEnded(slot);
+        this.#schedule(slot, stored, now);
+      }
+    }
+    if (this.#ledger.objects === 0) return undefined;
+    return this.#wheel.hasDue ? STORE_STEP_DELAY_MS : SWEEP_EVERY_MS;
+  }
+
+  /** A key was looked up past its ttl by the wall clock: where it is past keep by ours too, its memory goes at the next step. */
+  #lapsed(variants: Variants): void {
+    if (keptUntil(variants) > this.#clock.now()) return;
+    for (const slot of variants.slots) this.#wheel.hasten(slot);
+  }
+}
+
+function keptUntil(variants: Variants): number {
+  let until = Number.NEGATIVE_INFINITY;
+  for (const stored of variants.list) if (stored.life.keepUntil > until) until = stored.life.keepUntil;
+  return until;
+}

@@ -1,0 +1,36 @@
+/** Does long work in small steps with pauses between them, so that the process answers requests meanwhile. */
+import type { Clock, Timer } from '../base/clock.js';
+
+export class Stepper {
+  readonly #clock: Clock;
+  readonly #step: () => number | undefined;
+  #timer: Timer | undefined;
+  #isStopped = false;
+
+  /** `step` does a bounded piece of work and returns the pause before the next, or undefined where there is none. */
+  constructor(clock: Clock, step: () => number | undefined) {
+    this.#clock = clock;
+    this.#step = step;
+  }
+
+  get isRunning(): boolean {
+    return this.#timer !== undefined;
+  }
+
+  /** Takes the first step after `delayMs`, unless one is due already. */
+  start(delayMs: number): void {
+    if (this.#timer !== undefined || this.#isStopped) return;
+    this.#timer = this.#clock.after(delayMs, () => {
+      this.#timer = undefined;
+      const pauseMs = this.#step();
+      if (pauseMs !== undefined) this.start(pauseMs);
+    });
+  }
+
+  /** For good. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+}

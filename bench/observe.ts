@@ -15,7 +15,7 @@ function makeTraffic(): AnsweredEvent[] {
   const kinds = [
     ...Array.from({ length: 18 }, () => ({ outcome: 'HIT', reason: 'fresh' }) as const),
     { outcome: 'STALE', reason: 'stale-while-revalidate' } as const,
-    { outcome: 'MISS', reason: 'miss-cold' } as const,
+    { outcome: 'MISS', reason: 'uri-miss' } as const,
   ];
   return Array.from({ length: 1000 }, (_, index) => {
     const kind = kinds[(index * 7) % kinds.length] ?? { outcome: 'HIT', reason: 'fresh' };

@@ -1,7 +1,7 @@
 /** Events as lines for people: aligned, in words, coloured where a terminal shows them. */
 import { inspect } from 'node:util';
 import type { AnsweredEvent, AskedEvent, Outcome } from './events.js';
-import { explainReason } from './reasons.js';
+import { explainReason, failureBehind } from './reasons.js';
 
 const SUBJECT_WIDTH = 34;
 const MAX_SUBJECT_LENGTH = 72;
@@ -76,15 +76,13 @@ function outcomeWords(event: AnsweredEvent): string {
     case 'HIT':
       return 'HIT';
     case 'UPDATING':
-      return 'STALE, a refresh is under way';
+      return 'STALE, refreshing in background';
     case 'STALE':
-      return event.reason === 'stale-while-revalidate'
-        ? 'STALE, refreshing in background'
-        : `STALE: ${because(event.reason)}`;
+      return `STALE: ${because(failureBehind(event.reason) ?? event.reason)}`;
     case 'REVALIDATED':
       return 'REVALIDATED, the origin says not modified';
     case 'MISS':
-      return event.reason === 'miss-cold' ? 'MISS, fetched from the origin' : `MISS: ${because(event.reason)}`;
+      return event.reason === 'uri-miss' ? 'MISS, fetched from the origin' : `MISS: ${because(event.reason)}`;
     case 'EXPIRED':
       return 'EXPIRED, the origin sent a new one';
     case 'BYPASS':
@@ -145,7 +143,8 @@ export class ReadableLines {
   request(event: AnsweredEvent): string {
     const words = outcomeWords(event) + (event.collapsed ? ', shared with others' : '');
     const parts = [
-      this.#time(event.startedWall),
+      // When it ended, so that the lines of a request and of its exchange with the origin follow each other in time.
+      this.#time(event.startedWall + event.durationMs),
       subjectColumn(`${event.method} ${event.target}`),
       paint(String(event.status), statusColour(event.status), this.#isColoured),
       paint(words.padEnd(WORDS_WIDTH), OUTCOME_COLOURS[event.outcome], this.#isColoured),

@@ -3,47 +3,61 @@
  * label, each with one sentence for people. A code that is not here is counted as `other`.
  * Implements RFC 9211 §2.8.
  */
+import type { OriginFailure } from '../base/errors.js';
 
-/** Why a stored response was used, or could not be. */
+/** Why a stored response was used, or had to be validated first. */
 const REUSE = {
   fresh: 'The stored response is fresh.',
   'stale-while-revalidate': 'The stored response is within its grace; it is served while one request refreshes it.',
   'max-stale': 'The client accepts a response that is this stale.',
   'past-grace': 'The stored response is past its grace and has to be validated before use.',
   'past-keep': 'The stored response is past its keep time and of no further use.',
-  'no-cache': 'The origin demands that the stored response is validated before every use.',
-  'must-revalidate': 'The origin forbids the use of the stored response once it is stale.',
+  'no-cache': 'The origin demands that the response is validated before every use.',
+  'must-revalidate': 'The stored response is stale, and must-revalidate forbids its use without validation.',
+  'proxy-revalidate': 'The stored response is stale, and proxy-revalidate forbids its use without validation.',
+  's-maxage': 'The stored response is stale, and s-maxage forbids its use without validation.',
   'request-no-cache': 'The client demands an answer that was just validated.',
-  'request-max-age': 'The client wants a response younger than the stored one.',
+  'request-max-age': 'The client wants a younger response than the stored one.',
   'request-min-fresh': 'The client wants a response that stays fresh for longer than the stored one.',
+  'request-max-stale': 'The client does not accept a response that is this stale.',
 } as const;
 
-/** How a request was met where nothing stored could simply be used. */
+/** What became of a request that went to the origin. */
 const LOOKUP = {
-  'miss-cold': 'Nothing is stored for this URL.',
+  'uri-miss': 'Nothing is stored for this URL.',
   'vary-miss': 'Responses are stored for this URL, but none for these request fields.',
-  collapsed: 'The request waited on an exchange that another request had started.',
-  'hit-for-miss': 'The response of this URL was not storable a moment ago, so nothing waits for it.',
-  revalidated: 'The origin answered 304; the stored response was freshened and served.',
-  'replaced-by-200': 'The origin sent a new response in place of the stored one.',
-  'only-if-cached-miss': 'The client wants a stored response only, and none can be used.',
+  stored: 'The response was stored.',
+  revalidated: 'The origin answered 304, and the stored response was freshened.',
+  superseded: 'A purge or an update came while the origin was asked, and wins.',
+  'only-if-cached': 'The client wants a stored response only, and none can be used.',
 } as const;
 
-/** Why an exchange went past the cache. */
-const PASS = {
-  'method-pass': 'Requests with this method go to the origin.',
-  'body-pass': 'Requests with a body go to the origin.',
-  'upgrade-pass': 'The connection is switched to another protocol.',
-  'range-pass': 'The range goes to the origin, because the whole response is not stored.',
-  'fills-full': 'Too many fills are in flight; this request goes to the origin alone.',
+/** Why a response was not stored, or a request went past the cache. */
+const UNCACHEABLE = {
+  method: 'Requests with this method go to the origin, and their responses are not stored.',
+  upgrade: 'The request switches the connection to another protocol.',
+  'request-body': 'The request has a body and goes to the origin.',
+  'not-final': 'The response is an interim one.',
+  partial: 'The response is only a part.',
+  'not-modified': 'The origin answered 304 to the conditions of the client.',
+  'status-bound-to-request': 'A response with this status concerns one request only.',
+  'status-not-understood': 'The origin allows storing only where the status is understood, and it is not.',
+  'no-store': 'The origin forbids storing the response.',
+  'request-no-store': 'The client forbids storing the response.',
+  private: 'The response is for one user.',
+  'field-withheld': 'A directive withholds a field without which the response cannot be stored.',
+  authorization: 'The request is authorised, and the origin does not allow sharing its response.',
+  'not-cacheable': 'Nothing in the response allows storing it.',
+  'no-freshness': 'The response has no lifetime and no validator, so it could never be used.',
+  'vary-star': 'Vary: * says that the response suits no other request.',
+  'set-cookie': 'The response sets a cookie.',
+  'cookie-heuristic': 'The request has a cookie, and the origin did not declare how long the response is fresh.',
+  'too-large': 'The response is too large to be stored.',
+  'no-room': 'There is no room to store the response.',
 } as const;
 
-/** What happened because the origin failed. */
-const FAILURE = {
-  'stale-if-error': 'The origin answered with an error, and the stored response may be served in that case.',
-  'stale-origin-down': 'The origin cannot be reached, and the stored response may be served in that case.',
-  'refresh-failed-backoff': 'The last refresh failed; the next is due after a pause.',
-  'origin-error-status': 'The origin answered with an error, and nothing stored may be served in its place.',
+/** How the origin failed, by the codes of base/errors. */
+const ORIGIN = {
   'origin-unresolvable': "The origin's name could not be resolved.",
   'origin-refused': 'The origin refused the connection.',
   'origin-reset': 'The origin closed the connection before it answered.',
@@ -53,32 +67,66 @@ const FAILURE = {
   'origin-idle-timeout': 'The origin stopped sending in the middle of its answer.',
   'origin-malformed': "The origin's answer is not valid HTTP.",
   'origin-truncated': 'The origin closed the connection in the middle of its answer.',
-  'origin-breaker-open': 'The origin has failed several times in a row and is not asked until it recovers.',
+  'origin-breaker-open': 'The origin failed several times in a row and is not asked until it recovers.',
   'origin-queue-full': 'Too many requests wait for a connection to the origin.',
   'origin-aborted': 'The exchange with the origin was given up.',
+} as const satisfies Readonly<Record<OriginFailure, string>>;
+
+/** Everything after which a stale response may be served: each has a twin that begins with `stale-`. */
+const FAILURES = {
+  ...ORIGIN,
+  'origin-error-status': 'The origin answered with an error.',
+  'origin-backoff': 'The origin failed for this URL a moment ago; it is asked again later.',
   'waited-too-long': 'The request waited too long on the exchange of another.',
   'too-many-waiters': 'Too many requests wait on the same exchange.',
 } as const;
 
+/** The prefix of a reason to serve something stale because of the failure that follows it. */
+const STALE_PREFIX = 'stale-';
+
+const STALE_ON_FAILURE = Object.fromEntries(
+  Object.entries(FAILURES).map(([code, sentence]) => [
+    `${STALE_PREFIX}${code}`,
+    `${sentence.replace(/\.$/, '')}, so the stored response is served stale.`,
+  ]),
+);
+
+/** How an exchange or a request ended early. */
+const ENDINGS = {
+  'origin-error-shared': 'The origin answered with an error to the request that this one waited on.',
+  'client-left': 'The client left before the end.',
+  'not-wanted': 'Nobody wanted the response any more.',
+} as const;
+
 /** Requests that are refused here. */
-const REFUSAL = {
+const REFUSALS = {
   'malformed-request': 'The request is not valid HTTP.',
-  'url-too-long': 'The request target is too long.',
+  'target-invalid': 'The target of the request is not valid.',
+  'host-invalid': 'The Host of the request is missing, repeated or not valid.',
+  'framing-invalid': 'The length of the request is declared in a way that is not valid.',
+  'request-cut-off': 'The request ended before it was complete.',
+  'request-timeout': 'The request was not received in time.',
+  'content-too-large': 'The chunk extensions of the request are too large.',
+  'url-too-long': 'The target of the request is too long.',
+  'expectation-failed': 'The Expect field of the request names something that is not supported.',
   'fields-too-large': 'The header fields of the request are too large.',
   'too-many-fields': 'The request has too many header fields.',
-  'request-timeout': 'The request was not received in time.',
-  'length-required': 'The request needs a Content-Length.',
-  'content-too-large': 'The body of the request is too large.',
-  'expectation-failed': 'The Expect field of the request names something that is not supported.',
-  'not-implemented': 'The request uses a method or a transfer coding that is not supported.',
+  'not-implemented': 'The request uses a method, a coding or a protocol switch that is not supported.',
   'too-many-connections': 'Too many clients are connected.',
   'loop-detected': 'The request has been through this proxy before.',
-  draining: 'The proxy is shutting down.',
   internal: 'The proxy failed on this request; its log says how.',
 } as const;
 
 /** What a reason code means, one sentence each. */
-export const REASONS: Readonly<Record<string, string>> = { ...REUSE, ...LOOKUP, ...PASS, ...FAILURE, ...REFUSAL };
+export const REASONS: Readonly<Record<string, string>> = {
+  ...REUSE,
+  ...LOOKUP,
+  ...UNCACHEABLE,
+  ...FAILURES,
+  ...STALE_ON_FAILURE,
+  ...ENDINGS,
+  ...REFUSALS,
+};
 
 /** All codes, in the order of the table. */
 export const REASON_CODES: readonly string[] = Object.keys(REASONS);
@@ -86,4 +134,10 @@ export const REASON_CODES: readonly string[] = Object.keys(REASONS);
 /** The sentence for a reason code; undefined where the code is not in the table. */
 export function explainReason(code: string): string | undefined {
   return Object.hasOwn(REASONS, code) ? REASONS[code] : undefined;
+}
+
+/** The failure that made a stale response good enough: `origin-refused` for `stale-origin-refused`. Undefined where there was none. */
+export function failureBehind(code: string): string | undefined {
+  const failure = code.startsWith(STALE_PREFIX) ? code.slice(STALE_PREFIX.length) : '';
+  return Object.hasOwn(FAILURES, failure) ? failure : undefined;
 }

@@ -46,10 +46,10 @@ t.test('counters: a request is counted by outcome, reason code and class of its 
   const metrics = make();
   metrics.events.answered(answered());
   metrics.events.answered(answered());
-  metrics.events.answered(answered({ outcome: 'STALE', reason: 'stale-if-error', status: 404 }));
+  metrics.events.answered(answered({ outcome: 'STALE', reason: 'stale-origin-refused', status: 404 }));
   const samples = await scrape(metrics);
   t.equal(samples.get('patina_requests_total outcome=HIT reason=fresh status=2xx'), 2);
-  t.equal(samples.get('patina_requests_total outcome=STALE reason=stale-if-error status=4xx'), 1);
+  t.equal(samples.get('patina_requests_total outcome=STALE reason=stale-origin-refused status=4xx'), 1);
   t.equal(samples.get('patina_requests_by_method_total method=GET'), 3);
   t.equal(samples.get('patina_requests_by_rule_total outcome=HIT rule=defaults'), 2);
   t.equal(samples.get('patina_response_body_bytes_total outcome=HIT'), 2048);
@@ -57,8 +57,8 @@ t.test('counters: a request is counted by outcome, reason code and class of its 
 
 t.test('counters: collapsed and aborted requests are counted beside their outcome', async (t) => {
   const metrics = make();
-  metrics.events.answered(answered({ outcome: 'MISS', reason: 'miss-cold', collapsed: true }));
-  metrics.events.answered(answered({ outcome: 'MISS', reason: 'miss-cold', ending: 'aborted' }));
+  metrics.events.answered(answered({ outcome: 'MISS', reason: 'uri-miss', collapsed: true }));
+  metrics.events.answered(answered({ outcome: 'MISS', reason: 'uri-miss', ending: 'aborted' }));
   const samples = await scrape(metrics);
   t.equal(samples.get('patina_requests_collapsed_total outcome=MISS'), 1);
   t.equal(samples.get('patina_requests_aborted_total outcome=MISS'), 1);
@@ -129,7 +129,7 @@ t.test(
     metrics.events.answered(answered({ ageSec: 0 }));
     metrics.events.answered(answered({ ageSec: 45 }));
     metrics.events.answered(answered({ outcome: 'STALE', reason: 'stale-while-revalidate', ageSec: 7000 }));
-    metrics.events.answered(answered({ outcome: 'MISS', reason: 'miss-cold', ageSec: undefined }));
+    metrics.events.answered(answered({ outcome: 'MISS', reason: 'uri-miss', ageSec: undefined }));
     const samples = await scrape(metrics);
     t.equal(samples.get('patina_served_age_seconds_bucket le=0 outcome=HIT'), 1);
     t.equal(samples.get('patina_served_age_seconds_bucket le=60 outcome=HIT'), 2);

@@ -60,7 +60,7 @@ export function suiteFolder(): string {
   if (existsSync(join(folder, 'package.json'))) return folder;
   mkdirSync(cache, { recursive: true });
   const archive = join(cache, ARCHIVE);
-  if (!existsSync(archive)) run('npm', ['pack', '--silent', '--ignore-scripts', SUITE], cache);
+  if (!existsSync(archive)) run('npm', ['pack', '--loglevel=error', '--ignore-scripts', SUITE], cache);
   const hash = createHash('sha512').update(readFileSync(archive)).digest('base64');
   if (hash !== ARCHIVE_SHA512) throw new Error(`${archive} is not the ${SUITE} that this expects (sha512-${hash})`);
   const scratch = join(cache, `unpack-${process.pid}`);

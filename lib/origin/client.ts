@@ -38,6 +38,8 @@ class PooledClient implements OriginClient {
   /** Connections without a request; the one used last is at the end. */
   readonly #idle: OriginConnection[] = [];
   readonly #queue = new Set<Exchange>();
+  /** Connections that come free at the end of this turn of the event loop. */
+  #settling = 0;
   #isClosing = false;
   #closed: (() => void) | undefined;
 
@@ -61,9 +63,9 @@ class PooledClient implements OriginClient {
     const exchange = new Exchange(request, listener, this.#options, this);
     if (this.#isClosing) exchange.refuse(new OriginError('origin-aborted', 'the origin client is closing'));
     else {
-      const connection = this.#take();
+      const connection = this.#takeOpen() ?? this.#takeClosed();
       if (connection !== undefined) exchange.sendOn(connection);
-      else if (this.#queue.size >= this.#maxQueue) {
+      else if (this.#queue.size >= this.#maxQueue + this.#settling) {
         exchange.refuse(new OriginError('origin-queue-full', `${this.#maxQueue} requests wait for the origin already`));
       } else {
         this.#queue.add(exchange);
@@ -73,11 +75,17 @@ class PooledClient implements OriginClient {
     return exchange;
   }
 
-  /** The open connection used last, else one to open; undefined where all are busy. */
-  #take(): OriginConnection | undefined {
+  /** The open connection used last. */
+  #takeOpen(): OriginConnection | undefined {
     for (let i = this.#idle.length - 1; i >= 0; i--) {
       if (this.#idle[i]?.isOpen === true) return this.#idle.splice(i, 1)[0];
     }
+    return undefined;
+  }
+
+  /** One to open; undefined where all are busy, or one comes free at the end of this turn. */
+  #takeClosed(): OriginConnection | undefined {
+    if (this.#settling > this.#queue.size) return undefined;
     const closed = this.#idle.pop();
     if (closed !== undefined || this.#connections.size >= this.#options.connections) return closed;
     const connection = new OriginConnection({ ...this.#options, dialler: this.#dialler });
@@ -87,7 +95,9 @@ class PooledClient implements OriginClient {
 
   /** Not at once: bytes behind the end of an answer must be seen, and close the connection, before it is used again. */
   release(connection: OriginConnection): void {
+    this.#settling++;
     setImmediate(() => {
+      this.#settling--;
       const [next] = this.#queue;
       if (next !== undefined) {
         this.#queue.delete(next);

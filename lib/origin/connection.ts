@@ -99,7 +99,10 @@ export class OriginConnection {
     });
     socket.on('close', () => {
       if (this.#socket !== socket) return;
-      if (!socket.readableEnded) this.#cutBy ??= new Error('closed without an end');
+      if (!socket.readableEnded && this.#cutBy === undefined) {
+        // Told as an error, or undici would take this too for the end.
+        socket.emit('error', Object.assign(new Error('closed without an end'), { code: CUT_CODE }));
+      }
       this.#socket = undefined;
     });
   }

@@ -14,7 +14,7 @@
  * request unless a step ended it. A request without script or responder is left hanging.
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 import type { Barrier } from './barrier.js';
 import { type Arrivals, createArrivals } from './barrier.js';
 import { BodyScanner, fieldOf, framingOf, Inbox, parseHead } from './message.js';
@@ -68,16 +68,24 @@ export function finish(): Step {
   };
 }
 
-/** Cuts the connection (RST). */
+/** Cuts the connection (RST; over TLS, without its farewell). */
 export function reset(): Step {
-  return (socket) => {
-    socket.resetAndDestroy();
-  };
+  return (socket) => cut(socket);
 }
 
-/** Never answers; the connection stays open. */
+function cut(socket: Socket): void {
+  if (socket instanceof TLSSocket) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
+/** Never answers; the connection stays open until the other side ends it. */
 export function hang(): Step {
-  return () => new Promise(() => {});
+  return (socket) =>
+    new Promise((resolve) => {
+      if (socket.readableEnded || socket.destroyed) resolve();
+      socket.once('end', resolve);
+      socket.once('close', () => resolve());
+    });
 }
 
 export interface Answer {
@@ -113,6 +121,8 @@ export interface ScriptedOriginOptions {
 export class ScriptedOrigin {
   readonly #options: ScriptedOriginOptions;
   readonly #sockets = new Set<Socket>();
+  /** The sockets beneath TLS. */
+  readonly #handshaking = new Set<Socket>();
   readonly #arrivals: Arrivals = createArrivals();
   readonly #connected: Arrivals = createArrivals();
   readonly #departed: Arrivals = createArrivals();
@@ -132,9 +142,14 @@ export class ScriptedOrigin {
   #makeServer(): Server {
     const accept = (socket: Socket): void => this.#accept(socket);
     const tls = this.#options.tls;
-    return tls === undefined
-      ? createServer({ allowHalfOpen: true, noDelay: true }, accept)
-      : createTlsServer({ ...tls, allowHalfOpen: true }, accept);
+    if (tls === undefined) return createServer({ allowHalfOpen: true, noDelay: true }, accept);
+    const server = createTlsServer({ ...tls, allowHalfOpen: true }, accept);
+    // Also those whose handshake never ends well.
+    server.on('connection', (socket: Socket) => {
+      this.#handshaking.add(socket);
+      socket.on('close', () => this.#handshaking.delete(socket));
+    });
+    return server;
   }
 
   async listen(): Promise<void> {
@@ -218,7 +233,8 @@ export class ScriptedOrigin {
   }
 
   dropConnections(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) cut(socket);
+    for (const socket of this.#handshaking) socket.destroy();
   }
 
   async close(): Promise<void> {
@@ -245,7 +261,7 @@ export class ScriptedOrigin {
     this.requests.push(request);
     this.#arrivals.arrive();
     if (steps !== undefined) return runSteps(steps, socket, request);
-    if (this.#responder === undefined) return new Promise(() => {});
+    if (this.#responder === undefined) return runSteps([hang()], socket, request);
     const answer = await this.#responder(request);
     return runSteps([send(answerBytes(answer, request.method))], socket, request);
   }

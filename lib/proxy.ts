@@ -1,6 +1,7 @@
 /** Puts the parts together: the one place that knows them all. */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import type { AdminSources } from './admin/routes.js';
 import { createAdmin } from './admin/server.js';
 import { type Clock, systemClock } from './base/clock.js';
@@ -12,6 +13,7 @@ import { Engine } from './engine/engine.js';
 import { createFront, type Front } from './front/full-lane.js';
 import { type AccessLog, createAccessLog } from './observe/access-log.js';
 import { type Events, fanOut } from './observe/events.js';
+import type { LogDestination } from './observe/line-sink.js';
 import { createMetrics, type GaugeReadings, type Metrics } from './observe/metrics.js';
 import { guardOrigin } from './origin/breaker.js';
 import { createOriginClient } from './origin/client.js';
@@ -27,8 +29,8 @@ export interface ProxyOptions {
   readonly clock?: Clock | undefined;
   /** Further listeners to what happens. */
   readonly events?: readonly Events[] | undefined;
-  /** Where the access log goes; default: stdout. */
-  readonly logDestination?: NodeJS.WritableStream | undefined;
+  /** Where the access log goes: a descriptor, a path or a stream; default: stdout. */
+  readonly logDestination?: LogDestination | undefined;
   readonly version?: string | undefined;
 }
 
@@ -47,7 +49,7 @@ class ComposedProxy implements Proxy {
   readonly #config: Config;
   readonly #clock: Clock;
   readonly #version: string | undefined;
-  readonly #log: AccessLog | undefined;
+  readonly #log: AccessLog;
   readonly #metrics: Metrics;
   readonly #store: Store;
   readonly #markers: Markers;
@@ -65,10 +67,9 @@ class ComposedProxy implements Proxy {
     this.#clock = clock;
     this.#version = options.version;
     this.#startedAt = clock.now();
-    this.#log = makeLog(config, clock, options);
+    this.#log = makeLog(config, clock, options.logDestination);
     this.#metrics = createMetrics({ clock, gauges: () => this.#readGauges(), version: options.version });
-    const listeners = [this.#metrics.events, ...(this.#log === undefined ? [] : [this.#log])];
-    const events = fanOut([...listeners, ...(options.events ?? [])]);
+    const events = fanOut([this.#metrics.events, this.#log, ...(options.events ?? [])]);
     this.#store = createMemoryStore({ budgetBytes: config.cache.memoryBytes, clock, events });
     this.#markers = createMarkers({ max: MAX_MARKERS, clock });
     const { url, timeouts, connections, tls } = config.origin;
@@ -146,7 +147,7 @@ class ComposedProxy implements Proxy {
     await this.#tunnel.close();
     await this.#origin.close();
     this.#store.close();
-    await this.#log?.close();
+    await this.#log.close();
   }
 
   purgeUrl(url: string): number | undefined {
@@ -183,16 +184,17 @@ class ComposedProxy implements Proxy {
       originRunning: running,
       originQueued: queued,
       markers: this.#markers.size,
-      logLinesDropped: this.#log?.stats.droppedLines,
+      logLinesDropped: this.#log.stats.droppedLines,
     };
   }
 }
 
+const STDOUT = 1;
+
 /** `auto` is for people on a terminal, for machines elsewhere. */
-function makeLog(config: Config, clock: Clock, options: ProxyOptions): AccessLog {
-  const destination = options.logDestination ?? process.stdout;
-  const isTerminal = 'isTTY' in destination && destination.isTTY === true;
+function makeLog(config: Config, clock: Clock, destination: LogDestination = STDOUT): AccessLog {
   const { access, level } = config.log;
+  const isTerminal = destination === STDOUT && isatty(STDOUT);
   const format = access === 'auto' ? (isTerminal ? 'pretty' : 'json') : access;
   return createAccessLog({ format, destination, clock, level });
 }

@@ -3,6 +3,7 @@
  * What the store can answer at once is answered here, with as little work as it takes; everything else becomes a
  * Transaction. Implements RFC 9111 §4 and the design, sections 1 to 3.
  */
+import type { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { AskedFor } from '../observe/events.js';
 import { connectionOptions, endToEndFields, isLoop } from '../policy/hygiene.js';
@@ -112,7 +113,7 @@ export class Engine implements RequestHandler {
     this.makeFill({
       key: chosen.key,
       collapseKey: chosen.key,
-      request,
+      request: withoutCookie(request, chosen),
       method: 'GET',
       basis: chosen,
       conditions: 'stored',
@@ -205,8 +206,21 @@ export class Engine implements RequestHandler {
  */
 function withoutConnectionOptions(request: ClientRequest): ClientRequest {
   if (connectionOptions(request.fields).size === 0) return request;
+  return withFields(request, endToEndFields(request.fields));
+}
+
+/**
+ * A refresh is for everybody. Where the origin never declared the response shareable by its freshness, an answer to
+ * a Cookie could not be stored, so the cookie of whoever happened to ask stays out of it.
+ */
+function withoutCookie(request: ClientRequest, chosen: StoredResponse): ClientRequest {
+  const { ttlSource } = chosen.life;
+  const isUndeclared = ttlSource === 'heuristic' || ttlSource === 'default' || ttlSource === 'none';
+  return isUndeclared && request.fields.has('cookie') ? withFields(request, request.fields.without('cookie')) : request;
+}
+
+function withFields(request: ClientRequest, fields: Fields): ClientRequest {
   const { method, target, scheme, host, httpVersion, remoteAddress, hasBody, isUpgrade, startedAt } = request;
-  const fields = endToEndFields(request.fields);
   return { method, target, scheme, host, fields, httpVersion, remoteAddress, hasBody, isUpgrade, startedAt };
 }
 

@@ -20,7 +20,7 @@ import type { StoredResponse } from '../object/stored.js';
 import type { AskedEnd, AskedFor } from '../observe/events.js';
 import type { OriginExchange, OriginListener, OriginResponseHead } from '../origin/contract.js';
 import { receivedResponseFields, requestToOrigin } from '../policy/hygiene.js';
-import { judgeStorable } from '../policy/storable.js';
+import { isBoundToRequest, judgeStorable } from '../policy/storable.js';
 import { conditionalFields, judgeNotModified, type SentValidators } from '../policy/validate.js';
 import { chooseVariant } from '../policy/vary.js';
 import type { ClientRequest } from './contract.js';
@@ -83,13 +83,12 @@ export function isFailureStatus(status: number): boolean {
   return status === 500 || status === 502 || status === 503 || status === 504;
 }
 
-/** Reasons that speak of one request, not of the key: the next request may well get a storable answer. */
-const REASONS_OF_ONE_REQUEST: ReadonlySet<string> = new Set(['request-no-store', 'no-room', 'partial', 'head-only']);
-/** Reasons that leave what is stored as it is: the answer was for this client, others may share the old one. */
-const REASONS_THAT_KEEP_STORED: ReadonlySet<string> = new Set([
-  'request-no-store',
-  'authorization',
-  'cookie-heuristic',
+/** Reasons that lie in this answer or this moment, not in the key: the next request may well get a storable one. */
+const REASONS_OF_ONE_ANSWER: ReadonlySet<string> = new Set([
+  'no-room',
+  'partial',
+  'not-modified',
+  'status-bound-to-request',
 ]);
 
 export class Fill {
@@ -247,13 +246,12 @@ export class Fill {
     failures.succeeded(spec.key);
     markers.unmark(spec.markerKey);
     this.#end = { end: spec.method === 'GET' ? 'stored' : 'uncacheable', reason: 'stored', savedBytes: 0 };
-    const result: FillResult = {
-      kind: 'shared',
-      response: this.response,
-      revalidated: false,
-      stored: this.#storing,
-    };
-    this.#settle(result, result);
+    const result = { kind: 'shared', response: this.response, revalidated: false, stored: this.#storing } as const;
+    // What may not be stored (a stripped Set-Cookie, fields that a qualified private names) was still meant for the
+    // one whose request this is.
+    const isReduced = fields.count < receipt.fields.without('age').count;
+    const forLeader = isReduced ? madeResponse(spec, receipt, undefined, body) : this.response;
+    this.#settle({ ...result, response: forLeader }, result);
   }
 
   /** RFC 9111 §4.3.3, §4.3.4: a 304 freshens what it was asked about, unless a purge or an update came between. */
@@ -279,9 +277,12 @@ export class Fill {
     const savedBytes = verdict.target.body.totalBytes ?? 0;
     this.#end = { end: 'not-modified', reason: 'revalidated', savedBytes };
     if (freshened.refused !== undefined) {
-      // The merged fields forbid sharing from now on: only the one who asked may have it.
-      store.remove(verdict.target, 'replaced');
-      markers.mark(spec.markerKey, MARKER_TTL_MS);
+      // The merged fields forbid sharing from now on: only the one who asked may have it. Where that lies in its
+      // request alone, what is stored stays as it is, or one client could evict for all.
+      if (!isBoundToRequest(freshened.refused)) {
+        store.remove(verdict.target, 'replaced');
+        markers.mark(spec.markerKey, MARKER_TTL_MS);
+      }
       const { refused: reason, response } = freshened;
       this.#settle({ kind: 'alone', response, reason, revalidated: true }, { kind: 'turned-away', reason });
     } else {
@@ -344,9 +345,12 @@ export class Fill {
     const { spec } = this;
     const { store, failures, markers } = this.#parts;
     if (!isFailureStatus(receipt.status)) failures.succeeded(spec.key);
-    if (!REASONS_OF_ONE_REQUEST.has(reason)) markers.mark(spec.markerKey, MARKER_TTL_MS);
+    const isBound = isBoundToRequest(reason);
+    // Requests with credentials or cookies are remembered apart, so those two reasons may be.
+    const isLasting = !isBound || reason === 'authorization' || reason === 'cookie-heuristic';
+    if (isLasting && !REASONS_OF_ONE_ANSWER.has(reason)) markers.mark(spec.markerKey, MARKER_TTL_MS);
     const replaces = receipt.status < 400 || receipt.status === 404 || receipt.status === 410;
-    if (spec.basis !== undefined && replaces && receipt.status !== 304 && !REASONS_THAT_KEEP_STORED.has(reason)) {
+    if (spec.basis !== undefined && replaces && receipt.status !== 304 && !isBound) {
       store.remove(spec.basis, 'replaced');
     } else if (spec.basis !== undefined && receipt.status >= 400) {
       failures.note(spec.key, retryAfterMs(receipt), 'error-status');

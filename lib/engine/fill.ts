@@ -249,7 +249,8 @@ export class Fill {
     const result = { kind: 'shared', response: this.response, revalidated: false, stored: this.#storing } as const;
     // What may not be stored (a stripped Set-Cookie, fields that a qualified private names) was still meant for the
     // one whose request this is.
-    const isReduced = fields.count < receipt.fields.without('age').count;
+    const suppliedCount = receipt.fields.has('date') ? 0 : 1;
+    const isReduced = fields.count - suppliedCount < receipt.fields.without('age').count;
     const forLeader = isReduced ? madeResponse(spec, receipt, undefined, body) : this.response;
     this.#settle({ ...result, response: forLeader }, result);
   }

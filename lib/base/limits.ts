@@ -177,3 +177,5 @@ export const WRITE_AT_ONCE_BYTES = 256 * 1024;
 export const WRITE_PIECE_BYTES = 1024 * 1024;
 /** Unsent bytes of a connection beyond which interim responses to it are left out. */
 export const MAX_UNSENT_BEFORE_INTERIM_BYTES = 64 * 1024;
+/** Times that one fill asks for the rest of a body that broke off. */
+export const MAX_RESUMES_PER_FILL = 2;

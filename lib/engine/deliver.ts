@@ -72,7 +72,7 @@ export function deliver(
     return { status: 412, reasonPhrase: 'Precondition Failed', fields, payload, note };
   }
   const raw = replyFields(stored.fields, ageSec, delivery, via);
-  const total = stored.body.totalBytes;
+  const total = totalBytes(stored);
   if (request.method === 'HEAD') {
     // RFC 9110 §9.3.2: the fields that a GET would have got, length included where it is known.
     if (total !== undefined && stored.status !== 204 && !stored.fields.has('content-length')) {
@@ -100,13 +100,40 @@ export function deliver(
   };
 }
 
+/** Length of the whole body, as far as it is known. */
+export function totalBytes(stored: StoredResponse): number | undefined {
+  return stored.partial === undefined ? stored.body.totalBytes : stored.partial.totalBytes;
+}
+
+/**
+ * Whether what is at hand of a partial response answers this request: each byte of the ranges that it asks for
+ * (RFC 9111 §3.3).
+ */
+export function coversRanges(stored: StoredResponse, request: ClientRequest): boolean {
+  const { partial } = stored;
+  if (partial === undefined) return true;
+  if (request.method !== 'GET') return false;
+  const ranges = selectRanges(request.fields, stored, partial.totalBytes);
+  switch (ranges.kind) {
+    case 'whole':
+      return false;
+    case 'unsatisfiable':
+      return true;
+    case 'single':
+      return partial.read(ranges.from, ranges.until) !== undefined;
+    case 'multiple':
+      return ranges.ranges.every(({ from, until }) => partial.read(from, until) !== undefined);
+  }
+}
+
 function payloadOf(
   stored: StoredResponse,
   from: number,
   until: number | undefined,
   trailers?: (() => Fields) | undefined,
 ): Payload {
-  const body = stored.body;
+  const { body, partial } = stored;
+  if (partial !== undefined && until !== undefined) return bytesOf(partial.read(from, until) ?? []);
   const chunks = body.wholeChunks;
   if (chunks !== undefined) {
     const end = until ?? body.receivedBytes;
@@ -143,9 +170,11 @@ function deliverRanges(
   const chunks = stored.body.wholeChunks;
   // A body that still arrives is sent whole: RFC 9110 §14.2 lets a server ignore Range.
   if (chunks === undefined) return undefined;
+  const read = (from: number, until: number): Buffer[] =>
+    stored.partial === undefined ? sliceChunks(chunks, from, until) : (stored.partial.read(from, until) ?? []);
   const parts = multipartByteranges(ranges.ranges, stored.fields.get('content-type'), total, makeBoundary());
   const out: Buffer[] = [];
-  for (const part of parts.parts) out.push(part.head, ...sliceChunks(chunks, part.range.from, part.range.until));
+  for (const part of parts.parts) out.push(part.head, ...read(part.range.from, part.range.until));
   out.push(parts.tail);
   return {
     status: 206,

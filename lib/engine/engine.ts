@@ -13,7 +13,7 @@ import { judgeReuse } from '../policy/reuse.js';
 import { chooseVariant } from '../policy/vary.js';
 import { CollapseTable } from './collapse.js';
 import type { ClientRequest, ReplySink, RequestHandler } from './contract.js';
-import { type Delivery, deliver } from './deliver.js';
+import { coversRanges, type Delivery, deliver } from './deliver.js';
 import { type Conditions, Fill, type FillSpec, type Waiter } from './fill.js';
 import type { EngineParts } from './parts.js';
 import { planPass } from './pass.js';
@@ -70,6 +70,10 @@ export class Engine implements RequestHandler {
     }
     const now = parts.clock.now();
     const verdict = judgeReuse(chosen.life, directives, now);
+    if (chosen.partial !== undefined && !(verdict.kind === 'serve' && coversRanges(chosen, request))) {
+      this.#ask(request, sink, key, directives, partialNeed(chosen, request, verdict.kind === 'serve'));
+      return;
+    }
     if (verdict.kind === 'serve') {
       parts.store.touch(chosen);
       if (verdict.refresh) this.#serveGraced(request, sink, chosen, now, verdict.reason);
@@ -198,6 +202,16 @@ export class Engine implements RequestHandler {
   get stats(): { readonly fills: number; readonly waiters: number } {
     return { fills: this.collapse.count, waiters: this.collapse.waiterCount };
   }
+}
+
+/**
+ * A part that does not cover what is asked for. Where the beginning of the whole is wanted and at hand, the rest is
+ * asked for; else the request goes on as if nothing were stored.
+ */
+function partialNeed(chosen: StoredResponse, request: ClientRequest, isUsable: boolean): Need {
+  const mayComplete =
+    isUsable && request.method === 'GET' && !request.fields.has('range') && (chosen.partial?.prefixBytes ?? 0) > 0;
+  return { stale: undefined, begun: mayComplete ? chosen : undefined, fwd: 'partial', reason: 'partial' };
 }
 
 /**

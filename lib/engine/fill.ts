@@ -11,6 +11,7 @@ import {
   JOIN_BODY_BYTES,
   MARKER_TTL_MS,
   MAX_REPEATS_PER_FILL,
+  MAX_RESUMES_PER_FILL,
   RESERVE_STEP_BYTES,
 } from '../base/limits.js';
 import type { Rule } from '../config/rule.js';
@@ -20,15 +21,29 @@ import type { StoredResponse } from '../object/stored.js';
 import type { AskedEnd, AskedFor } from '../observe/events.js';
 import type { OriginExchange, OriginListener, OriginResponseHead } from '../origin/contract.js';
 import { receivedResponseFields, requestToOrigin } from '../policy/hygiene.js';
+import { mergeFields } from '../policy/merge.js';
 import { isBoundToRequest, judgeStorable } from '../policy/storable.js';
-import { conditionalFields, judgeNotModified, type SentValidators } from '../policy/validate.js';
+import { conditionalFields, judgeNotModified, type SentValidators, unconditionalFields } from '../policy/validate.js';
 import { chooseVariant } from '../policy/vary.js';
 import type { ClientRequest } from './contract.js';
 import type { EngineParts } from './parts.js';
-import { contentLength, freshenedResponse, madeResponse, type Receipt, retryAfterMs } from './response.js';
+import {
+  contentLength,
+  freshenedResponse,
+  isSameRepresentation,
+  madeResponse,
+  type Part,
+  partOf,
+  partRecord,
+  type Receipt,
+  retryAfterMs,
+} from './response.js';
 
-/** `stored`: ask with the validators of what is stored. `client`: the client's own conditions and ranges. `none`: neither. */
-export type Conditions = 'stored' | 'client' | 'none';
+/**
+ * `stored`: ask with the validators of what is stored. `client`: the client's own conditions and ranges. `none`: neither.
+ * `rest`: ask for what is missing of the basis, a response of which the beginning is at hand (RFC 9111 §3.4).
+ */
+export type Conditions = 'stored' | 'client' | 'none' | 'rest';
 
 export interface FillSpec {
   readonly key: string;
@@ -78,6 +93,15 @@ export interface Waiter {
   settled(fill: Fill, result: FillResult): void;
 }
 
+/** Asks for the bytes from `from` on, and only of the representation that is at hand (RFC 9110 §13.1.5, §14.2). */
+function restFields(requestFields: Fields, from: number, basis: StoredResponse): Fields {
+  const asked = unconditionalFields(requestFields).append('Range', `bytes=${from}-`);
+  const etag = basis.fields.first('etag');
+  return etag !== undefined && isSameRepresentation(basis.fields, basis.fields)
+    ? asked.append('If-Range', etag)
+    : asked;
+}
+
 /** Statuses that count as a failure of the origin (design, section 1). */
 export function isFailureStatus(status: number): boolean {
   return status === 500 || status === 502 || status === 503 || status === 504;
@@ -103,6 +127,12 @@ export class Fill {
   readonly #waiters = new Set<Waiter>();
   #superseded = false;
   #attempts = 0;
+  #repeats = 0;
+  #resumesLeft = MAX_RESUMES_PER_FILL;
+  /** From which byte on the rest was asked for, while its answer is awaited. */
+  #restFrom: number | undefined;
+  /** Where the bytes of a 206 belong that is being stored as a part. */
+  #part: Part | undefined;
   #exchange: OriginExchange | undefined;
   #sent: SentValidators | undefined;
   #requestAt = 0;
@@ -160,7 +190,11 @@ export class Fill {
     const attempt = ++this.#attempts;
     let fields = requestToOrigin(spec.request, this.#parts.hygiene);
     this.#sent = undefined;
-    if (conditions !== 'client') {
+    const basis = this.response ?? spec.basis;
+    if (conditions === 'rest' && basis !== undefined) {
+      this.#restFrom = this.#body?.receivedBytes ?? basis.partial?.prefixBytes ?? 0;
+      fields = restFields(fields, this.#restFrom, basis);
+    } else if (conditions !== 'client') {
       const useStored = conditions === 'stored';
       const made = conditionalFields(fields, useStored ? spec.candidates : [], useStored ? spec.basis : undefined);
       fields = made.fields;
@@ -198,6 +232,7 @@ export class Fill {
   #head(head: OriginResponseHead): void {
     const { spec } = this;
     const { clock } = this.#parts;
+    if (this.#restFrom !== undefined && this.#isResumed(head)) return;
     this.#status = head.status;
     const receipt: Receipt = {
       status: head.status,
@@ -211,15 +246,30 @@ export class Fill {
       this.#notModified(receipt);
       return;
     }
+    if (head.status === 206 && this.#restFrom !== undefined) {
+      this.#completeBasis(receipt, this.#restFrom);
+      return;
+    }
+    if (head.status === 206 && spec.method === 'GET' && this.#storePart(receipt)) return;
+    if (head.status === 416 && this.#restFrom !== undefined) {
+      this.#repeat('rest-refused');
+      return;
+    }
+    this.#admit(receipt);
+  }
+
+  /** What becomes of an answer with content of its own. */
+  #admit(receipt: Receipt): void {
+    const { spec } = this;
     const verdict = judgeStorable({
       method: spec.method,
       requestFields: spec.request.fields,
-      status: head.status,
+      status: receipt.status,
       fields: receipt.fields,
       rule: spec.rule,
       receivedWall: receipt.responseWall,
     });
-    if (isFailureStatus(head.status) && (spec.basis !== undefined || !verdict.store)) this.#errorStatus(receipt);
+    if (isFailureStatus(receipt.status) && (spec.basis !== undefined || !verdict.store)) this.#errorStatus(receipt);
     else if (!verdict.store) this.#uncacheable(receipt, verdict.reason);
     else this.#store(receipt, verdict.fields);
   }
@@ -253,6 +303,100 @@ export class Fill {
     const isReduced = fields.count - suppliedCount < receipt.fields.without('age').count;
     const forLeader = isReduced ? madeResponse(spec, receipt, undefined, body) : this.response;
     this.#settle({ ...result, response: forLeader }, result);
+  }
+
+  /** RFC 9111 §3.3: a part that came by itself is kept, for ranges that it covers. False: it may not be stored. */
+  #storePart(receipt: Receipt): boolean {
+    const { spec } = this;
+    const part = partOf(receipt.fields);
+    const verdict = judgeStorable({
+      method: spec.method,
+      requestFields: spec.request.fields,
+      status: 200,
+      fields: receipt.fields,
+      rule: spec.rule,
+      receivedWall: receipt.responseWall,
+    });
+    const bytes = part === undefined ? 0 : part.until - part.from;
+    if (part === undefined || !verdict.store || bytes > this.#parts.store.maxObjectBytes || !this.#reserve(bytes)) {
+      return false;
+    }
+    this.#storing = true;
+    this.#part = part;
+    this.#parts.failures.succeeded(spec.key);
+    this.response = madeResponse(
+      spec,
+      receipt,
+      verdict.fields,
+      this.#openBody('retain', contentLength(receipt.fields)),
+    );
+    this.state = 'streaming';
+    this.#leaveTable(this);
+    this.#end = { end: 'stored', reason: 'partial', savedBytes: 0 };
+    const { response } = this;
+    this.#settle(
+      { kind: 'alone', response, reason: 'partial', revalidated: false },
+      { kind: 'turned-away', reason: 'partial' },
+    );
+    return true;
+  }
+
+  /** RFC 9111 §3.4: the missing rest of the same representation makes the basis whole; anything else starts anew. */
+  #completeBasis(receipt: Receipt, from: number): void {
+    const { spec } = this;
+    const known = spec.basis?.partial;
+    const part = partOf(receipt.fields);
+    const isRest =
+      spec.basis !== undefined &&
+      known !== undefined &&
+      part?.from === from &&
+      part.until === part.totalBytes &&
+      part.totalBytes === known.totalBytes &&
+      isSameRepresentation(spec.basis.fields, receipt.fields);
+    const begun = known?.read(0, from);
+    if (!isRest || begun === undefined || part.totalBytes === undefined) {
+      this.#repeat('rest-does-not-fit');
+      return;
+    }
+    const whole: Receipt = {
+      ...receipt,
+      status: 200,
+      reasonPhrase: 'OK',
+      fields: mergeFields(spec.basis.fields, receipt.fields)
+        .without('content-length')
+        .append('Content-Length', String(part.totalBytes)),
+    };
+    this.#status = 200;
+    this.#restFrom = undefined;
+    this.#admit(whole);
+    for (const chunk of begun) this.#data(chunk);
+    this.#status = receipt.status;
+  }
+
+  /**
+   * The body broke off and the origin was asked for the rest: where this is it, the readers never notice. Where it is
+   * not, they see the break.
+   */
+  #isResumed(head: OriginResponseHead): boolean {
+    if (this.state !== 'streaming' || this.response === undefined || this.#body === undefined) return false;
+    const part = partOf(head.fields);
+    const total = this.#body.totalBytes;
+    const fits =
+      head.status === 206 &&
+      part?.from === this.#body.receivedBytes &&
+      part.until === part.totalBytes &&
+      (total === undefined || total === part.totalBytes) &&
+      isSameRepresentation(this.response.fields, head.fields);
+    if (fits) {
+      this.#restFrom = undefined;
+    } else {
+      this.#exchange?.abort();
+      this.#resumesLeft = 0;
+      this.#fail(
+        new OriginError('origin-truncated', 'The answer of the origin broke off, and it does not give the rest.'),
+      );
+    }
+    return true;
   }
 
   /** RFC 9111 §4.3.3, §4.3.4: a 304 freshens what it was asked about, unless a purge or an update came between. */
@@ -312,7 +456,7 @@ export class Fill {
    * (design, section 2; PEERS scar 9).
    */
   #repeat(reason: string): void {
-    if (this.#attempts > MAX_REPEATS_PER_FILL) {
+    if (++this.#repeats > MAX_REPEATS_PER_FILL) {
       this.#fail(
         new OriginError('origin-malformed', `The origin answers 304 to a request without conditions (${reason}).`),
       );
@@ -320,6 +464,8 @@ export class Fill {
     }
     // What is asked from here on is newer than the purge or update.
     this.#superseded = false;
+    this.#restFrom = undefined;
+    this.#exchange?.abort();
     this.#send('none');
   }
 
@@ -405,8 +551,9 @@ export class Fill {
     this.state = 'complete';
     this.#releaseAll();
     body.complete(JOIN_BODY_BYTES);
-    if (this.#storing && this.response !== undefined && !this.#superseded) {
-      const fits = this.#parts.store.put(this.response, this.spec.basis);
+    const record = this.#recordToPut();
+    if (record !== undefined && !this.#superseded) {
+      const fits = this.#parts.store.put(record, this.spec.basis);
       if (!fits) this.#end = { end: 'uncacheable', reason: 'no-room', savedBytes: 0 };
     } else if (this.#storing && this.#superseded) {
       this.#end = { end: 'abandoned', reason: 'superseded', savedBytes: 0 };
@@ -414,7 +561,36 @@ export class Fill {
     this.#finish('stored', 'stored');
   }
 
+  /** What goes into the store, once all of it is here. A part never takes the place of a whole. */
+  #recordToPut(): StoredResponse | undefined {
+    const { response, spec } = this;
+    if (!this.#storing || response === undefined) return undefined;
+    if (this.#part === undefined) return response;
+    const known = chooseVariant(this.#parts.store.peek(spec.key) ?? [], spec.request.fields);
+    if (known !== undefined && known.partial === undefined) return undefined;
+    return partRecord(response, this.#part, known);
+  }
+
+  /** An interrupted download goes on where it broke off, where the representation can be told to be the same. */
+  #mayResume(): boolean {
+    if (this.state !== 'streaming' || !this.#storing || this.#part !== undefined || this.#resumesLeft === 0)
+      return false;
+    const { response } = this;
+    const received = this.#body?.receivedBytes ?? 0;
+    return (
+      response?.status === 200 &&
+      received > 0 &&
+      !this.#superseded &&
+      isSameRepresentation(response.fields, response.fields)
+    );
+  }
+
   #fail(error: OriginError): void {
+    if (this.#mayResume()) {
+      this.#resumesLeft--;
+      this.#send('rest');
+      return;
+    }
     const wasOpened = this.state === 'opened';
     this.state = 'failed';
     this.#end = { end: 'failed', reason: error.code, savedBytes: 0 };

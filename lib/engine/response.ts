@@ -1,8 +1,11 @@
 /** Builds the records that a fill makes of what it received: a new response, or a freshened one. */
 import { RETRY_AFTER_MAX_MS } from '../base/limits.js';
 import { formatHttpDate, parseHttpDate } from '../http/dates.js';
+import { entityTagOf, strongMatch } from '../http/entity-tags.js';
 import type { Fields } from '../http/fields.js';
-import type { Body } from '../object/body.js';
+import { parseContentRange } from '../http/ranges.js';
+import { Body } from '../object/body.js';
+import { Segments } from '../object/segments.js';
 import type { StoredResponse } from '../object/stored.js';
 import { correctedInitialAgeMs } from '../policy/age.js';
 import { lifeOf } from '../policy/lifetime.js';
@@ -59,6 +62,7 @@ export function madeResponse(
     reasonPhrase: receipt.reasonPhrase,
     fields,
     body,
+    partial: undefined,
     life: lifeOf({
       status: receipt.status,
       fields: receipt.fields,
@@ -119,4 +123,55 @@ export function freshenedResponse(spec: FillSpec, target: StoredResponse, receip
   const selection = selectionOf(varyNames(response.fields), spec.request.fields);
   const variant = isSelected ? undefined : { ...response, selection };
   return { response, variant, refused: verdict.store ? undefined : verdict.reason };
+}
+
+/** Where a 206 says that its bytes belong, checked against the bytes that came (RFC 9110 §14.4). */
+export interface Part {
+  readonly from: number;
+  readonly totalBytes: number | undefined;
+  /** What Content-Range claims as the end, exclusive. */
+  readonly until: number;
+}
+
+/** The place of a single-part 206; undefined for a multipart one, or nonsense. */
+export function partOf(fields: Fields): Part | undefined {
+  const value = fields.first('content-range');
+  const read = value === undefined ? undefined : parseContentRange(value);
+  return read?.kind === 'part' ? { from: read.from, until: read.until, totalBytes: read.totalBytes } : undefined;
+}
+
+/**
+ * The record of a part that arrived complete. Framing tells how many bytes came, Content-Range where they begin: where
+ * the two disagree about the end, and the part was to reach the end of the body, the body ends where its bytes do.
+ * More bytes than claimed are believed not at all.
+ */
+export function partRecord(
+  response: StoredResponse,
+  part: Part,
+  known: StoredResponse | undefined,
+): StoredResponse | undefined {
+  const chunks = response.body.wholeChunks;
+  const until = part.from + response.body.receivedBytes;
+  if (chunks === undefined || until === part.from || until > part.until) return undefined;
+  const totalBytes = part.until === part.totalBytes ? until : part.totalBytes;
+  const segment = { from: part.from, until, chunks };
+  const mayCombine =
+    known?.partial !== undefined &&
+    known.partial.totalBytes === totalBytes &&
+    isSameRepresentation(known.fields, response.fields);
+  return {
+    ...response,
+    status: 200,
+    reasonPhrase: 'OK',
+    fields: response.fields.without('content-range'),
+    body: Body.empty,
+    partial: mayCombine && known.partial !== undefined ? known.partial.with(segment) : Segments.of(segment, totalBytes),
+  };
+}
+
+/** RFC 9111 §3.4: parts are of one representation only where both have the same strong entity-tag. */
+export function isSameRepresentation(one: Fields, other: Fields): boolean {
+  const mine = entityTagOf(one.first('etag'));
+  const theirs = entityTagOf(other.first('etag'));
+  return mine !== undefined && theirs !== undefined && strongMatch(mine, theirs);
 }

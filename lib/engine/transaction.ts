@@ -13,7 +13,7 @@ import type { RequestDirectives } from '../policy/request-directives.js';
 import { type FailureKind, judgeReuse, mayServeOnFailure } from '../policy/reuse.js';
 import { isSelectedBy } from '../policy/vary.js';
 import type { ClientRequest, ReplySink } from './contract.js';
-import type { Delivery } from './deliver.js';
+import { coversRanges, type Delivery } from './deliver.js';
 import type { Engine } from './engine.js';
 import type { Conditions, Fill, FillResult, Waiter } from './fill.js';
 import type { SynthSpec } from './synth.js';
@@ -22,7 +22,9 @@ import type { SynthSpec } from './synth.js';
 export interface Need {
   /** A servable or validatable stored response, where one was selected. */
   readonly stale: StoredResponse | undefined;
-  readonly fwd: 'uri-miss' | 'vary-miss' | 'stale' | 'request';
+  /** A partial response of which the rest is wanted. */
+  readonly begun?: StoredResponse | undefined;
+  readonly fwd: 'uri-miss' | 'vary-miss' | 'stale' | 'request' | 'partial';
   /** Reason code. */
   readonly reason: string;
 }
@@ -146,14 +148,14 @@ export class Transaction implements Waiter {
   }
 
   #lead(): void {
-    const stale = this.#need.stale;
+    const { stale, begun } = this.#need;
     const fill = this.#engine.makeFill({
       key: this.#key,
       collapseKey: this.#collapseKey(),
       request: this.request,
       method: this.request.method === 'HEAD' && stale === undefined ? 'HEAD' : 'GET',
-      basis: stale,
-      conditions: 'stored',
+      basis: stale ?? begun,
+      conditions: begun === undefined ? 'stored' : 'rest',
       askedFor: stale === undefined ? 'fill' : 'validate',
       leader: this,
     });
@@ -268,8 +270,8 @@ export class Transaction implements Waiter {
   #lookAgain(): boolean {
     const { store, clock } = this.#engine.parts;
     const found = this.#engine.select(this.#key, this.request);
-    this.#need = { ...this.#need, stale: found };
-    if (found === undefined) return false;
+    this.#need = { ...this.#need, stale: found?.partial === undefined ? found : undefined, begun: undefined };
+    if (found === undefined || !coversRanges(found, this.request)) return false;
     const now = clock.now();
     const verdict = judgeReuse(found.life, this.#directives, now);
     if (verdict.kind !== 'serve') return false;

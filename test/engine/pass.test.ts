@@ -75,7 +75,7 @@ t.test('an origin that cannot be reached gives 502, 503 or 504 with its reason',
   t.match(plan?.failed(new Error('odd')), { status: 502 });
 });
 
-t.test('a Range request on a miss goes out as it is, and its 206 is not stored as a whole', async (t) => {
+t.test('a Range request on a miss goes out as it is, and its 206 never answers for the whole', async (t) => {
   const walk = makeWalk();
   const client = walk.get('/a', { Range: 'bytes=0-1' });
   t.equal(walk.origin.last.field('range'), 'bytes=0-1');

@@ -213,7 +213,7 @@ t.test('design 2: a truncated 200 leaves the stale one in place', async (t) => {
   const walk = stored();
   const client = walk.get('/a');
   walk.origin.last.head(200, { ...SHORT, ETag: '"two"', 'Content-Length': '10' }).data('half');
-  walk.origin.last.fail('origin-truncated');
+  while (client.ending === 'streaming') walk.origin.last.fail('origin-truncated');
   t.equal(client.ending, 'broken', 'never a clean end to half a body');
   t.equal(walk.engine.parts.store.peek('http://example.test/a')?.[0]?.fields.get('etag'), '"one"');
 });

@@ -1,0 +1,165 @@
+// Goal: parts of a response are stored, reused, completed; a broken download goes on (RFC 9111 §3.3, §3.4). Method: walks with a fake clock and a played origin.
+import t from 'tap';
+import { makeWalk } from '../kit/walk.js';
+
+const FRESH = { 'Cache-Control': 'max-age=60', ETag: '"one"' };
+
+t.test('RFC 9111 §3.3: a 206 is stored, and answers the ranges that it covers', async (t) => {
+  const walk = makeWalk();
+  const first = walk.get('/a', { Range: 'bytes=2-7' });
+  walk.origin.last.respond(206, { ...FRESH, 'Content-Range': 'bytes 2-7/10' }, '234567');
+  t.match([first.status, first.body], [206, '234567']);
+  const within = walk.get('/a', { Range: 'bytes=3-4' });
+  t.match(
+    [within.status, within.body, within.outcome, within.field('content-range')],
+    [206, '34', 'HIT', 'bytes 3-4/10'],
+  );
+  walk.get('/a', { Range: 'bytes=0-1' });
+  t.equal(walk.origin.count, 2);
+  t.match(walk.get('/a', { Range: 'bytes=50-' }).status, 416);
+});
+
+t.test('RFC 9111 §3.4: parts with the same strong entity-tag are combined', async (t) => {
+  const walk = makeWalk();
+  for (const [from, text] of [
+    [0, '01234'],
+    [5, '56789'],
+  ] as const) {
+    walk.get('/a', { Range: `bytes=${from}-${from + 4}` });
+    walk.origin.last.respond(206, { ...FRESH, 'Content-Range': `bytes ${from}-${from + 4}/10` }, text);
+  }
+  const both = walk.get('/a', { Range: 'bytes=3-6' });
+  t.match([both.body, both.outcome], ['3456', 'HIT']);
+});
+
+t.test(
+  'RFC 9111 §3.4: parts of another representation, or with a weak or no validator, are not combined',
+  async (t) => {
+    for (const etags of [
+      ['"one"', '"two"'],
+      ['W/"one"', 'W/"one"'],
+      ['', ''],
+    ]) {
+      const walk = makeWalk();
+      for (const [i, from, text] of [
+        [0, 0, '01234'],
+        [1, 5, '56789'],
+      ] as const) {
+        walk.get('/a', { Range: `bytes=${from}-${from + 4}` });
+        const etag = etags[i] === '' ? {} : { ETag: etags[i] ?? '' };
+        const fields = { 'Cache-Control': 'max-age=60', ...etag, 'Content-Range': `bytes ${from}-${from + 4}/10` };
+        walk.origin.last.respond(206, fields, text);
+      }
+      t.equal(walk.get('/a', { Range: 'bytes=3-6' }).ending, 'waiting', etags.join());
+    }
+  },
+);
+
+t.test('RFC 9111 §3.4: a stored beginning is completed by asking for the rest alone', async (t) => {
+  const walk = makeWalk();
+  walk.get('/a', { Range: 'bytes=0-4' });
+  walk.origin.last.respond(206, { ...FRESH, 'Content-Range': 'bytes 0-4/10' }, '01234');
+  const clients = [walk.get('/a'), walk.get('/a')];
+  t.equal(walk.origin.count, 2, 'collapsed');
+  t.match([walk.origin.last.field('range'), walk.origin.last.field('if-range')], ['bytes=5-', '"one"']);
+  walk.origin.last.head(206, { ...FRESH, 'X-New': 'n', 'Content-Range': 'bytes 5-9/10', 'Content-Length': '5' });
+  for (const client of clients)
+    t.match([client.status, client.body], [200, '01234'], 'what is at hand goes out at once');
+  walk.origin.last.data('56789').end();
+  for (const client of clients)
+    t.match([client.body, client.ending, client.field('x-new')], ['0123456789', 'finished', 'n']);
+  t.equal(clients[0]?.field('content-range'), undefined);
+  t.match([walk.get('/a').body, walk.get('/a').outcome], ['0123456789', 'HIT']);
+});
+
+t.test('RFC 9111 §3.4: where the rest is of another representation, it is fetched anew, whole', async (t) => {
+  for (const answer of [
+    [206, { ...FRESH, ETag: '"two"', 'Content-Range': 'bytes 5-9/10' }],
+    [206, { ...FRESH, 'Content-Range': 'bytes 4-9/10' }],
+    [206, { ...FRESH, 'Content-Range': 'bytes 5-10/11' }],
+    [416, {}],
+  ] as const) {
+    const walk = makeWalk();
+    walk.get('/a', { Range: 'bytes=0-4' });
+    walk.origin.last.respond(206, { ...FRESH, 'Content-Range': 'bytes 0-4/10' }, '01234');
+    const client = walk.get('/a');
+    walk.origin.last.respond(answer[0], answer[1], 'abcde');
+    t.equal(client.ending, 'waiting');
+    t.equal(walk.origin.last.field('range'), undefined);
+    walk.origin.last.respond(200, FRESH, 'whole');
+    t.match([client.status, client.body], [200, 'whole']);
+  }
+});
+
+t.test('a 200 in place of the rest is taken as it is', async (t) => {
+  const walk = makeWalk();
+  walk.get('/a', { Range: 'bytes=0-4' });
+  walk.origin.last.respond(206, { ...FRESH, 'Content-Range': 'bytes 0-4/10' }, '01234');
+  const client = walk.get('/a');
+  walk.origin.last.respond(200, { ...FRESH, ETag: '"two"' }, 'abcdefghij');
+  t.match([client.body, walk.get('/a').body], ['abcdefghij', 'abcdefghij']);
+});
+
+t.test('a part never takes the place of a whole, nor is it served as one', async (t) => {
+  const walk = makeWalk();
+  walk.get('/a', { Range: 'bytes=0-4' });
+  const range = walk.origin.last;
+  walk.get('/a');
+  walk.origin.last.respond(200, FRESH, '0123456789');
+  range.respond(206, { ...FRESH, 'Content-Range': 'bytes 0-4/10' }, '01234');
+  t.match([walk.get('/a').body, walk.head('/a').field('content-length')], ['0123456789', '10']);
+});
+
+t.test('a 206 that lies about its bytes is not stored', async (t) => {
+  const walk = makeWalk();
+  const client = walk.get('/a', { Range: 'bytes=0-4' });
+  walk.origin.last.respond(206, { ...FRESH, 'Content-Range': 'bytes 0-2/10' }, '01234');
+  t.equal(client.status, 206);
+  t.equal(walk.engine.parts.store.stats.objects, 0);
+  t.equal(walk.engine.parts.store.stats.reservedBytes, 0);
+});
+
+t.test('a 206 with a body shorter than Content-Range claims ends where its bytes do', async (t) => {
+  const walk = makeWalk();
+  walk.get('/a', { Range: 'bytes=-5' });
+  walk.origin.last.respond(206, { ...FRESH, 'Content-Range': 'bytes 4-9/10' }, '45678');
+  t.match([walk.get('/a', { Range: 'bytes=6-' }).body, walk.get('/a', { Range: 'bytes=-1' }).body], ['678', '8']);
+});
+
+t.test('an interrupted download goes on with a range request; no client notices', async (t) => {
+  const walk = makeWalk();
+  const clients = [walk.get('/a'), walk.get('/a')];
+  walk.origin.last.head(200, { ...FRESH, 'Content-Length': '10' }).data('01234');
+  walk.origin.last.fail('origin-truncated');
+  t.match([walk.origin.last.field('range'), walk.origin.last.field('if-range')], ['bytes=5-', '"one"']);
+  for (const client of clients) t.equal(client.ending, 'streaming');
+  walk.origin.last.respond(206, { ...FRESH, 'Content-Range': 'bytes 5-9/10' }, '56789');
+  for (const client of clients) t.match([client.body, client.ending], ['0123456789', 'finished']);
+  t.equal(walk.get('/a').outcome, 'HIT');
+});
+
+t.test('an interrupted download that cannot go on is seen as broken, and nothing of it is stored', async (t) => {
+  for (const answer of [
+    [200, { ...FRESH }],
+    [206, { ...FRESH, ETag: '"two"', 'Content-Range': 'bytes 5-9/10' }],
+    [206, { ...FRESH, 'Content-Range': 'bytes 4-9/10' }],
+    [503, {}],
+  ] as const) {
+    const walk = makeWalk();
+    const client = walk.get('/a');
+    walk.origin.last.head(200, { ...FRESH, 'Content-Length': '10' }).data('01234');
+    walk.origin.last.fail('origin-reset');
+    walk.origin.last.respond(answer[0], answer[1], 'abcde');
+    t.match([client.body, client.ending], ['01234', 'broken']);
+    t.match(walk.engine.parts.store.stats, { objects: 0, reservedBytes: 0 });
+  }
+});
+
+t.test('an origin that breaks off again and again is asked a bounded number of times', async (t) => {
+  const walk = makeWalk();
+  const client = walk.get('/a');
+  walk.origin.last.head(200, { ...FRESH, 'Content-Length': '10' }).data('0');
+  for (let i = 0; i < 5 && client.ending === 'streaming'; i++) walk.origin.last.fail('origin-reset');
+  t.equal(client.ending, 'broken');
+  t.equal(walk.origin.count, 3);
+});

@@ -46,6 +46,7 @@ async function run(files: readonly string[]): Promise<number> {
     show(report);
   });
   for await (const line of createInterface({ input: child.stdout })) reader.line(line);
+  reader.flush();
   const code = await ended;
   for (const file of files) {
     if (seen.has(file)) continue;

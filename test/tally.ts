@@ -40,6 +40,8 @@ export class TapReader {
   readonly #open: Open[] = [];
   readonly #onFile: (report: FileReport) => void;
   #complaints: string[] = [];
+  /** A file whose last line was read; what tap says of it may follow. */
+  #ended: FileReport | undefined;
   #isInDiagnosis = false;
   #isDiagnosisShown = false;
 
@@ -58,9 +60,19 @@ export class TapReader {
       return;
     }
     const subtest = SUBTEST.exec(line);
+    if (subtest !== null || POINT.test(line)) this.flush();
     if (subtest !== null) this.#begin(subtest[1]?.length ?? 0, subtest[2] ?? '');
     const point = POINT.exec(line);
     if (point !== null) this.#point(point[1]?.length ?? 0, point[2] === 'ok', point[3] ?? '', line);
+  }
+
+  /** Reports the last file. Call it at the end of the stream. */
+  flush(): void {
+    const ended = this.#ended;
+    if (ended === undefined) return;
+    this.#ended = undefined;
+    this.#complaints = [];
+    this.#onFile(ended);
   }
 
   #begin(indent: number, name: string): void {
@@ -73,9 +85,9 @@ export class TapReader {
     const isSkipped = SKIPPED.test(title);
     const innermost = this.#open.at(-1);
     const closes = innermost?.indent === indent;
-    this.#isDiagnosisShown = !isOk && !isSkipped;
-    // The summary of a test whose assertions were shown adds nothing.
-    if (this.#isDiagnosisShown && (!closes || innermost.tally.failed === 0)) {
+    // The summary of a test or file whose assertions were shown adds nothing.
+    this.#isDiagnosisShown = !isOk && !isSkipped && (!closes || innermost.tally.failed === 0);
+    if (this.#isDiagnosisShown) {
       const titles = this.#open.slice(1, closes ? -1 : undefined).map(({ name }) => name);
       this.#complaints.push([...titles, line.trim()].join('\n  '));
     }
@@ -108,8 +120,7 @@ export class TapReader {
       if (isOk) this.#complaints.push('no test ran in this file');
     } else if (!isOk && tally.failed === 0) tally.failed = 1;
     add(this.total, tally);
-    this.#onFile({ name, ...tally, complaints: this.#complaints });
-    this.#complaints = [];
+    this.#ended = { name, ...tally, complaints: this.#complaints };
   }
 }
 

@@ -20,7 +20,7 @@ function ownVersion(): string {
 const world: World = {
   clock,
   version: ownVersion(),
-  createProxy: (config) => createProxy(config, { clock }),
+  createProxy: (config) => createProxy(config, { clock, version: world.version }),
   say: (line) => void process.stdout.write(`${line}\n`),
   complain: (line) => void process.stderr.write(`${line}\n`),
   onStopSignal: (stop) => {

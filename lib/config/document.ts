@@ -29,7 +29,7 @@ const SENTENCES: Readonly<Partial<Record<string, string>>> = {
 /** Parses one YAML document, or tells everything that is wrong with its syntax. */
 export function parseYaml(source: string): Document | { readonly problems: readonly SyntaxProblem[] } {
   const lines = new LineCounter();
-  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, logLevel: 'silent' });
+  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false });
   const at = (offset: number): Place => {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
@@ -53,7 +53,7 @@ export function parseYaml(source: string): Document | { readonly problems: reado
 /** Parses the value of a flag as YAML reads it: a number, a word, or a list or map in flow style. */
 export function parseYamlValue(source: string): { readonly value: unknown } | { readonly problem: string } {
   try {
-    const value: unknown = parse(source, { prettyErrors: false, logLevel: 'silent', maxAliasCount: 0 });
+    const value: unknown = parse(source, { prettyErrors: false, logLevel: 'error', maxAliasCount: 0 });
     return { value };
   } catch (error) {
     if (error instanceof YAMLError || error instanceof ReferenceError) return { problem: error.message };

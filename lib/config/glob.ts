@@ -94,7 +94,7 @@ function follow(tokens: Int16Array, path: string, from: number): boolean {
       const token = tokens[position];
       if (token === undefined) continue;
       if (token === code || (token === ANY_ONE && code !== SLASH)) reach(tokens, position + 1, at + 1, mark, next);
-      else if (token <= ANY_DEPTH || (token === ANY_RUN && code !== SLASH)) reach(tokens, position, at + 1, mark, next);
+      else if (token <= ANY_DEPTH || (token === ANY_RUN && code !== SLASH)) stay(tokens, position, at + 1, mark, next);
     }
     if (next.length === 0) return false;
     [here, next] = [next, here];
@@ -103,15 +103,19 @@ function follow(tokens: Int16Array, path: string, from: number): boolean {
   return mark[size] === path.length;
 }
 
-/** Adds a position, and those behind it that cost no character. */
-function reach(tokens: Int16Array, first: number, step: number, mark: Int32Array, into: number[]): void {
-  let position = first;
-  while (mark[position] !== step) {
-    mark[position] = step;
-    into.push(position);
-    const token = tokens[position];
-    if (token === ANY_FOLDERS) reach(tokens, position + 2, step, mark, into);
-    if (token !== ANY_RUN && token !== ANY_DEPTH && token !== ANY_FOLDERS) return;
-    position += 1;
-  }
+/** Adds a position come to from before it, and those behind it that cost no character. */
+function reach(tokens: Int16Array, position: number, step: number, mark: Int32Array, into: number[]): void {
+  if (mark[position] === step) return;
+  // Only from the slash before them can folders be left out.
+  if (tokens[position] === ANY_FOLDERS) reach(tokens, position + 2, step, mark, into);
+  stay(tokens, position, step, mark, into);
+}
+
+/** Adds a position, and the next where this one takes any number of characters. */
+function stay(tokens: Int16Array, position: number, step: number, mark: Int32Array, into: number[]): void {
+  if (mark[position] === step) return;
+  mark[position] = step;
+  into.push(position);
+  const token = tokens[position];
+  if (token === ANY_RUN || token === ANY_DEPTH || token === ANY_FOLDERS) reach(tokens, position + 1, step, mark, into);
 }

@@ -122,9 +122,9 @@ function placeOf(
 ): FlawPlace {
   const key = flaw.unknown?.key;
   const full = key === undefined ? flaw.path : [...flaw.path, key];
-  // The last flag for a place is the one that holds.
+  // What a flag put there, or what its path was put over. The last flag for a place is the one that holds.
   const flagIndex = overrides.findLastIndex(({ path }) => {
-    return path.length <= full.length && path.every((step, at) => step === String(full[at]));
+    return path.every((step, at) => at >= full.length || step === String(full[at]));
   });
   const override = overrides[flagIndex];
   if (override !== undefined) return { prefix: `${override.flag}: `, order: [Number.MAX_SAFE_INTEGER, flagIndex] };

@@ -80,7 +80,7 @@ export class ClientConnection {
 
   /** Whether the next reply is the last one on this connection. */
   get isLast(): boolean {
-    return this.#isClosing || this.lane.isDraining;
+    return (this.#isClosing && this.#refusalAfter === undefined) || this.lane.isDraining;
   }
 
   /** Whether requests that still come are to be ignored. */
@@ -112,7 +112,8 @@ export class ClientConnection {
     if (this.#running.length > 0) return;
     this.#idleSince = now;
     if (exchange.hasBody) this.#bytesAtRest = this.socket.bytesRead;
-    if (this.#refusalAfter !== undefined) this.#refuseNow(this.#refusalAfter);
+    // While draining, the reply before it has said that it is the last.
+    if (this.#refusalAfter !== undefined && !this.lane.isDraining) this.#refuseNow(this.#refusalAfter);
   }
 
   /** The reply that is being written is the last. `isUnread`: with a part of the request unread. */
@@ -127,9 +128,14 @@ export class ClientConnection {
   takeBack(res: ServerResponse, socket: Socket): void {
     if (socket.destroyed) return;
     res.assignSocket(socket);
-    socket.on('drain', () => res.emit('drain'));
+    this.relayDrain();
     res.once('finish', () => this.linger());
     socket.resume();
+  }
+
+  /** node:http, which let go of the socket, no longer tells replies that the client takes bytes again. */
+  relayDrain(): void {
+    this.socket.on('drain', () => this.#running[0]?.drained());
   }
 
   /** The pass lane has the socket from now on, with its own timeouts. */

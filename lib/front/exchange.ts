@@ -107,6 +107,11 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener {
     return this.#res.headersSent;
   }
 
+  /** The client takes bytes again. */
+  drained(): void {
+    this.#res.emit('drain');
+  }
+
   inform(status: number, fields: Fields): void {
     const { socket } = this.#res;
     if (this.#state !== 'open' || this.httpVersion === '1.0' || socket === null) return;

@@ -241,6 +241,7 @@ class FullLane implements Front, Lane {
     if (connection === undefined || connection.isClosing) return;
     const request = { method: req.method ?? '', host: '', target: req.url ?? '', httpVersion: req.httpVersion };
     if (!connection.isIdle) {
+      connection.relayDrain();
       connection.refuse(REFUSALS.upgradeInPipeline, request);
       return;
     }

@@ -221,7 +221,9 @@ t.test('a fault of the grammar behind a running request is answered after it', a
     payload: { kind: 'bytes', chunks: [Buffer.from('one')], length: 3 },
     note: { outcome: 'HIT', reason: 'fresh', rule: '', ageSec: 0, collapsed: false },
   });
-  t.equal((await client.response()).body.toString(), 'one');
+  const first = await client.response();
+  t.equal(first.body.toString(), 'one');
+  t.equal(first.field('connection'), 'keep-alive', 'which is not the last');
   t.equal((await client.response()).status, 400);
   t.equal(await client.ended, 'finished');
   client.close();

@@ -5,20 +5,12 @@
  * While it arrives it is in one of two modes. `retain` keeps every byte for the store, so a slow reader delays
  * nobody. `flow` keeps only what the readers have not yet taken, and asks the origin to pause while they are full.
  */
+import { appendChunk, compacted, joined, sealTail, type Tail } from './chunks.js';
+import { type BodyReader, type ReadableChunks, Reader } from './reader.js';
+
+export type { BodyReader } from './reader.js';
 
 export type BodyState = 'streaming' | 'complete' | 'failed';
-
-export interface BodyReader {
-  /**
-   * The next bytes. `later` when none is there yet (onReadable tells when to ask again), `end` after the last byte
-   * that was asked for, `failed` when the rest will never come (the reply must not end cleanly then).
-   */
-  read(): Buffer | 'later' | 'end' | 'failed';
-  /** Calls `run` each time that read() may give something else than `later`. One listener for each reader. */
-  onReadable(run: () => void): void;
-  /** The reader wants no more. Safe to call twice. */
-  close(): void;
-}
 
 export interface BodyOptions {
   /** What Content-Length promised, where it did. */
@@ -36,85 +28,55 @@ export interface BodySource {
   abandoned(): void;
 }
 
-class Reader implements BodyReader {
-  readonly #body: Body;
-  /** Next byte to give, counted from the start of the body. */
-  position: number;
-  readonly #until: number;
-  /** Index into the body's chunks where the last read stopped, so that reading is not quadratic. */
-  #chunkIndex = 0;
-  #chunkStart = 0;
-  #listener: (() => void) | undefined;
-
-  constructor(body: Body, from: number, until: number) {
-    this.#body = body;
-    this.position = from;
-    this.#until = until;
-    this.#chunkStart = body.droppedBytes;
-    this.#chunkIndex = body.droppedChunks;
-  }
-
-  read(): Buffer | 'later' | 'end' | 'failed' {
-    if (this.position >= this.#until) return 'end';
-    // A reader that fell out of the kept window can never be given the right bytes again.
-    if (this.position < this.#body.droppedBytes) return 'failed';
-    for (;;) {
-      const chunk = this.#body.chunkAt(this.#chunkIndex);
-      if (chunk === undefined) break;
-      const end = this.#chunkStart + chunk.length;
-      if (this.position < end) {
-        const from = this.position - this.#chunkStart;
-        const to = Math.min(chunk.length, this.#until - this.#chunkStart);
-        this.position = this.#chunkStart + to;
-        if (to === chunk.length) this.#advance(chunk.length);
-        const bytes = from === 0 && to === chunk.length ? chunk : chunk.subarray(from, to);
-        this.#body.taken();
-        return bytes;
-      }
-      this.#advance(chunk.length);
-    }
-    if (this.#body.state === 'streaming') return 'later';
-    return this.#body.state === 'complete' ? 'end' : 'failed';
-  }
-
-  #advance(bytes: number): void {
-    this.#chunkIndex++;
-    this.#chunkStart += bytes;
-  }
-
-  onReadable(run: () => void): void {
-    this.#listener = run;
-  }
-
-  wake(): void {
-    this.#listener?.();
-  }
-
-  close(): void {
-    this.#listener = undefined;
-    this.#body.closeReader(this);
-  }
-}
-
 const NO_SOURCE: BodySource = { pause() {}, resume() {}, abandoned() {} };
 
-export class Body {
+/** Dropped chunks that may stay in front of the kept ones, as empty places, before the list is cut. */
+const MAX_EMPTY_PLACES = 64;
+const NOTHING = Buffer.alloc(0);
+
+/** What a body needs only until its last byte is here and read: a stored body does not pay for it. */
+interface Flight {
+  readonly highWaterBytes: number;
+  readonly readers: Set<Reader>;
+  source: BodySource;
+  /** The last chunk, while small ones are gathered in it. */
+  tail: Tail | undefined;
+  isPaused: boolean;
+  /** Inside a round of waking readers: what they take is accounted for once, at its end. */
+  isWaking: boolean;
+  /** Chunks dropped in all, and empty places in front of the list. */
+  droppedChunks: number;
+  emptyPlaces: number;
+  /** Position of the fastest reader, at most what has arrived. */
+  fastest: number;
+  /** In `flow` mode: readers that still need the first kept chunk. Only when none is left is there anything to drop. */
+  atFirst: number;
+}
+
+export class Body implements ReadableChunks {
   #state: BodyState = 'streaming';
   #mode: 'retain' | 'flow';
   #chunks: Buffer[] = [];
-  #droppedChunks = 0;
-  #droppedBytes = 0;
   #receivedBytes = 0;
+  #droppedBytes = 0;
   #expectedBytes: number | undefined;
-  #highWaterBytes: number;
-  #paused = false;
-  #readers = new Set<Reader>();
-  #source: BodySource = NO_SOURCE;
+  #flight: Flight | undefined;
 
   constructor(options: BodyOptions) {
     this.#mode = options.mode;
     this.#expectedBytes = options.expectedBytes;
-    this.#highWaterBytes = options.highWaterBytes;
+    this.#flight = {
+      highWaterBytes: options.highWaterBytes,
+      readers: new Set(),
+      source: NO_SOURCE,
+      tail: undefined,
+      isPaused: false,
+      isWaking: false,
+      droppedChunks: 0,
+      emptyPlaces: 0,
+      fastest: 0,
+      atFirst: 0,
+    };
   }
 
   static readonly empty: Body = Body.of([]);
@@ -122,12 +84,11 @@ export class Body {
   /** A body whose bytes are all here. */
   static of(chunks: readonly Buffer[]): Body {
     const body = new Body({ mode: 'retain', highWaterBytes: Number.POSITIVE_INFINITY });
-    for (const chunk of chunks) {
-      body.#chunks.push(chunk);
-      body.#receivedBytes += chunk.length;
-    }
+    // A list made by filter() keeps places for more.
+    body.#chunks = chunks.filter((chunk) => chunk.length > 0).slice();
+    for (const chunk of chunks) body.#receivedBytes += chunk.length;
     body.#state = 'complete';
-    body.#expectedBytes = body.#receivedBytes;
+    body.#flight = undefined;
     return body;
   }
 
@@ -154,9 +115,9 @@ export class Body {
     return this.#state === 'complete' ? this.#receivedBytes : this.#expectedBytes;
   }
 
-  /** All chunks, where the body is complete and held whole: what one write can send. */
+  /** All chunks, where the body is complete and held whole for good: what one write can send. */
   get wholeChunks(): readonly Buffer[] | undefined {
-    return this.#state === 'complete' && this.#droppedBytes === 0 ? this.#chunks : undefined;
+    return this.#state === 'complete' && this.#mode === 'retain' ? this.#chunks : undefined;
   }
 
   get droppedBytes(): number {
@@ -164,116 +125,199 @@ export class Body {
   }
 
   get droppedChunks(): number {
-    return this.#droppedChunks;
+    return this.#flight?.droppedChunks ?? 0;
   }
 
+  /** Readers of a body that still arrives, or of which unread bytes are held. */
   get readerCount(): number {
-    return this.#readers.size;
+    return this.#flight?.readers.size ?? 0;
   }
 
   /** Where pauses and the news of having no reader go. */
   attach(source: BodySource): void {
-    this.#source = source;
+    if (this.#flight !== undefined) this.#flight.source = source;
   }
 
   chunkAt(index: number): Buffer | undefined {
-    return this.#chunks[index - this.#droppedChunks];
+    const flight = this.#flight;
+    return this.#chunks[flight === undefined ? index : index - flight.droppedChunks + flight.emptyPlaces];
   }
 
   /** Reads bytes from `from` up to but not including `until` (default: to the end). */
   open(from = 0, until: number = Number.POSITIVE_INFINITY): BodyReader {
     const reader = new Reader(this, from, until);
-    this.#readers.add(reader);
+    const flight = this.#flight;
+    if (flight !== undefined) {
+      flight.readers.add(reader);
+      if (from < this.#firstEnd(flight)) flight.atFirst++;
+    }
     return reader;
   }
 
-  closeReader(reader: BodyReader): void {
-    if (!this.#readers.delete(reader as Reader)) return;
-    if (this.#mode !== 'flow' || this.#state !== 'streaming') return;
-    if (this.#readers.size === 0) this.#source.abandoned();
-    else this.taken();
+  closeReader(reader: Reader): void {
+    const flight = this.#flight;
+    if (flight?.readers.delete(reader) !== true || this.#mode !== 'flow') return;
+    if (flight.readers.size > 0) this.#trim(flight);
+    else if (this.#state === 'streaming') flight.source.abandoned();
+    else this.#letGo();
   }
 
   /** Appends bytes that arrived. */
   write(chunk: Buffer): void {
-    if (this.#state !== 'streaming' || chunk.length === 0) return;
-    this.#chunks.push(this.#mode === 'retain' ? compact(chunk) : chunk);
+    const flight = this.#flight;
+    if (this.#state !== 'streaming' || flight === undefined || chunk.length === 0) return;
     this.#receivedBytes += chunk.length;
-    this.#wakeAll();
-    if (this.#mode === 'flow') this.#regulate();
+    if (this.#mode === 'retain') {
+      flight.tail = appendChunk(this.#chunks, flight.tail, chunk);
+      this.#wakeAll(flight);
+      return;
+    }
+    this.#chunks.push(compacted(chunk));
+    this.#wakeAll(flight);
+    this.#trim(flight);
   }
 
   /** Stops keeping bytes for the store: from now on only what readers still want is held. */
   stopRetaining(): void {
-    if (this.#mode === 'flow' || this.#state !== 'streaming') return;
+    const flight = this.#flight;
+    if (this.#mode === 'flow' || flight === undefined) return;
     this.#mode = 'flow';
-    if (this.#readers.size === 0) this.#source.abandoned();
-    else this.#regulate();
+    flight.tail = sealTail(this.#chunks, flight.tail);
+    if (flight.readers.size === 0) flight.source.abandoned();
+    else this.#trim(flight);
   }
 
-  /** The last byte has arrived. Small bodies become one chunk, so that a hit is one write. */
+  /**
+   * The last byte has arrived. Small bodies become one chunk, so that a hit is one write. Where Content-Length
+   * promised another length the body has failed: a broken one never ends cleanly (RFC 9112 §8).
+   */
   complete(joinUpToBytes: number): void {
-    if (this.#state !== 'streaming') return;
-    this.#state = 'complete';
-    if (
-      this.#chunks.length > 1 &&
-      this.#mode === 'retain' &&
-      this.#receivedBytes <= joinUpToBytes &&
-      this.#readers.size === 0
-    ) {
-      this.#chunks = [Buffer.concat(this.#chunks)];
+    const flight = this.#flight;
+    if (this.#state !== 'streaming' || flight === undefined) return;
+    if (this.#expectedBytes !== undefined && this.#expectedBytes !== this.#receivedBytes) {
+      this.fail();
+      return;
     }
-    this.#wakeAll();
+    this.#state = 'complete';
+    flight.tail = sealTail(this.#chunks, flight.tail);
+    if (this.#mode === 'retain' && this.#chunks.length > 1 && this.#receivedBytes <= joinUpToBytes) {
+      this.#chunks = [joined(this.#chunks, this.#receivedBytes)];
+      for (const reader of flight.readers) reader.rebase();
+    }
+    this.#land(flight);
   }
 
   /** The rest will never come. */
   fail(): void {
-    if (this.#state !== 'streaming') return;
+    const flight = this.#flight;
+    if (this.#state !== 'streaming' || flight === undefined) return;
     this.#state = 'failed';
-    this.#wakeAll();
+    this.#land(flight);
   }
 
   /** A reader took bytes: in `flow` mode, lets go what nobody needs any more. */
-  taken(): void {
-    if (this.#mode === 'flow') this.#regulate();
+  taken(reader: Reader, from: number): void {
+    const flight = this.#flight;
+    if (flight === undefined || this.#mode !== 'flow' || !flight.readers.has(reader)) return;
+    if (reader.position > flight.fastest) flight.fastest = reader.position;
+    if (flight.isWaking) return;
+    const firstEnd = this.#firstEnd(flight);
+    const isPastFirst = reader.position >= firstEnd || reader.isSatisfied;
+    if (from < firstEnd && isPastFirst && --flight.atFirst === 0) this.#trim(flight);
+    else this.#pace(flight);
   }
 
-  #regulate(): void {
+  /** No more bytes come. A body in `flow` mode is still held for its readers, one in `retain` mode needs none to be known. */
+  #land(flight: Flight): void {
+    // The source's closures would keep the whole exchange with the origin alive for as long as the body is stored.
+    flight.source = NO_SOURCE;
+    if (this.#mode === 'retain') {
+      this.#flight = undefined;
+      // A list that grew keeps places for more; this one is held for long.
+      this.#chunks = this.#chunks.slice();
+    }
+    this.#wakeAll(flight);
+    if (this.#mode !== 'flow') return;
+    if (flight.readers.size === 0) this.#letGo();
+    else this.#trim(flight);
+  }
+
+  /** Nobody reads a body in `flow` mode any more. */
+  #letGo(): void {
+    this.#droppedBytes = this.#receivedBytes;
+    this.#chunks = [];
+    this.#flight = undefined;
+  }
+
+  /** Position after the first kept chunk. */
+  #firstEnd(flight: Flight): number {
+    return this.#droppedBytes + (this.#chunks[flight.emptyPlaces]?.length ?? 0);
+  }
+
+  /**
+   * Drops chunks that no reader needs, and cuts off readers that fell behind. Looks at every reader, so it is called
+   * once for each chunk that arrives or is dropped, and not at each read.
+   */
+  #trim(flight: Flight): void {
+    if (flight.readers.size === 0) return;
     let slowest = Number.POSITIVE_INFINITY;
     let fastest = this.#droppedBytes;
-    for (const reader of this.#readers) {
-      if (reader.position < slowest) slowest = reader.position;
-      if (reader.position > fastest) fastest = reader.position;
+    for (const reader of flight.readers) {
+      // One that has all it asked for neither needs anything nor sets a pace.
+      if (reader.isSatisfied) continue;
+      // One that waits for a later range needs none of what is here, and has not outrun what arrived.
+      const position = Math.min(reader.position, this.#receivedBytes);
+      if (position < slowest) slowest = position;
+      if (position > fastest) fastest = position;
     }
+    flight.fastest = slowest === Number.POSITIVE_INFINITY ? this.#receivedBytes : fastest;
     // The pace is the fastest reader's. One that falls behind by more than the window is cut off (its read() says
     // `failed`) rather than let to delay the others; lib/decisions/0003 says why.
-    const floor = Math.max(slowest, this.#readers.size > 1 ? fastest - this.#highWaterBytes : slowest);
-    while (this.#chunks.length > 0) {
-      const first = this.#chunks[0] as Buffer;
-      if (this.#droppedBytes + first.length > floor) break;
-      this.#chunks.shift();
-      this.#droppedChunks++;
+    this.#dropUpTo(flight, Math.max(slowest, fastest - flight.highWaterBytes));
+    const firstEnd = this.#firstEnd(flight);
+    flight.atFirst = 0;
+    for (const reader of flight.readers) {
+      if (reader.isSatisfied) continue;
+      if (reader.position < this.#droppedBytes) {
+        // It counts no more. Where its client takes bytes it hears of it now, else when the client does.
+        flight.readers.delete(reader);
+        reader.wake();
+      } else if (reader.position < firstEnd) flight.atFirst++;
+    }
+    this.#pace(flight);
+  }
+
+  /** Drops the chunks that end at or before `floor`. */
+  #dropUpTo(flight: Flight, floor: number): void {
+    for (;;) {
+      const first = this.#chunks[flight.emptyPlaces];
+      if (first === undefined || this.#droppedBytes + first.length > floor) break;
+      this.#chunks[flight.emptyPlaces++] = NOTHING;
+      flight.droppedChunks++;
       this.#droppedBytes += first.length;
     }
-    const unread = this.#receivedBytes - fastest;
-    if (!this.#paused && unread > this.#highWaterBytes && this.#state === 'streaming') {
-      this.#paused = true;
-      this.#source.pause();
-    } else if (this.#paused && unread <= this.#highWaterBytes / 2) {
-      this.#paused = false;
-      this.#source.resume();
+    // Cutting the list moves all that is kept, so it waits until that is the smaller part.
+    if (flight.emptyPlaces < MAX_EMPTY_PLACES || flight.emptyPlaces * 2 < this.#chunks.length) return;
+    this.#chunks.splice(0, flight.emptyPlaces);
+    flight.emptyPlaces = 0;
+  }
+
+  #pace(flight: Flight): void {
+    if (this.#state !== 'streaming') return;
+    const unreadBytes = this.#receivedBytes - flight.fastest;
+    if (!flight.isPaused && unreadBytes > flight.highWaterBytes) {
+      flight.isPaused = true;
+      flight.source.pause();
+    } else if (flight.isPaused && unreadBytes <= flight.highWaterBytes / 2) {
+      flight.isPaused = false;
+      flight.source.resume();
     }
   }
 
-  #wakeAll(): void {
-    for (const reader of this.#readers) reader.wake();
+  #wakeAll(flight: Flight): void {
+    const wasWaking = flight.isWaking;
+    flight.isWaking = true;
+    for (const reader of flight.readers) reader.wake();
+    flight.isWaking = wasWaking;
   }
-}
-
-/** A small slice of a large receive buffer would pin all of it for as long as the body is stored. */
-function compact(chunk: Buffer): Buffer {
-  if (chunk.length * 2 > chunk.buffer.byteLength) return chunk;
-  const copy = Buffer.allocUnsafeSlow(chunk.length);
-  chunk.copy(copy);
-  return copy;
 }

@@ -14,7 +14,8 @@ export interface Store {
   touch(stored: StoredResponse): void;
   /**
    * Puts a response in. `replaces` is taken out in the same step where it is still there. A response with the same
-   * selection as another of its key replaces that one as well. Returns false where it does not fit the budget.
+   * selection as another of its key replaces that one as well. Returns false where it does not fit the budget, or
+   * its body is not complete and held whole; nothing but what was evicted for it has changed then.
    */
   put(stored: StoredResponse, replaces?: StoredResponse): boolean;
   /**

@@ -89,10 +89,10 @@ class MemoryStore implements Store {
   }
 
   put(stored: StoredResponse, replaces?: StoredResponse): boolean {
-    assert(stored.body.state === 'complete', 'only a response whose body is complete is stored');
     assert(replaces === undefined || replaces.key === stored.key, 'a response replaces one of its own key alone');
     const bytes = storedBytes(stored);
-    if (bytes > this.maxObjectBytes || this.#isClosed) return false;
+    // Nothing half-received is stored, whoever asks for it.
+    if (stored.body.wholeChunks === undefined || bytes > this.maxObjectBytes || this.#isClosed) return false;
     const now = this.#clock.now();
     if (!this.#sweep.isRunning) {
       // While nothing was stored the wheel stood still.

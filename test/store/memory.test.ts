@@ -66,9 +66,9 @@ t.test('keys that an object has of its own are keys like any other', (t) => {
 t.test('a body that is not complete is never stored', (t) => {
   const { store, make } = setUp(100 * KB);
   const body = new Body({ mode: 'retain', highWaterBytes: KB });
-  t.throws(() => store.put(make({ body })), /body is complete/);
+  t.notOk(store.put(make({ body })));
   body.fail();
-  t.throws(() => store.put(make({ body })), /body is complete/);
+  t.notOk(store.put(make({ body })));
   t.equal(store.stats.objects, 0);
   t.end();
 });

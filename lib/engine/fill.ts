@@ -3,29 +3,21 @@
  *
  * A fill goes opened -> streaming -> complete | failed. Its head decides what becomes of it: stored (waiters follow
  * the bytes as they arrive), freshened (a 304 was merged), alone (uncacheable: the leader gets it, the others are
- * turned away and go on their own), or failed. Implements RFC 9111 §3.3, §4.3.3, §4.3.4 and the design, sections 1 to 3.
+ * turned away and go on their own), or failed. Implements RFC 9111 §3.3, §3.4, §4.3.3, §4.3.4 and the design,
+ * sections 1 to 3.
  */
 import { OriginError } from '../base/errors.js';
-import {
-  FLOW_WINDOW_BYTES,
-  JOIN_BODY_BYTES,
-  MARKER_TTL_MS,
-  MAX_REPEATS_PER_FILL,
-  MAX_RESUMES_PER_FILL,
-  RESERVE_STEP_BYTES,
-} from '../base/limits.js';
-import type { Rule } from '../config/rule.js';
+import { MARKER_TTL_MS, MAX_REPEATS_PER_FILL, MAX_RESUMES_PER_FILL } from '../base/limits.js';
 import { Fields } from '../http/fields.js';
-import { Body } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
-import type { AskedEnd, AskedFor } from '../observe/events.js';
+import type { AskedEnd } from '../observe/events.js';
 import type { OriginExchange, OriginListener, OriginResponseHead } from '../origin/contract.js';
 import { receivedResponseFields, requestToOrigin } from '../policy/hygiene.js';
-import { mergeFields } from '../policy/merge.js';
-import { isBoundToRequest, judgeStorable } from '../policy/storable.js';
+import { isBoundToRequest } from '../policy/storable.js';
 import { conditionalFields, judgeNotModified, type SentValidators, unconditionalFields } from '../policy/validate.js';
 import { chooseVariant } from '../policy/vary.js';
-import type { ClientRequest } from './contract.js';
+import type { Conditions, FillResult, FillSpec, Waiter } from './fill-contract.js';
+import { Inflow } from './inflow.js';
 import type { EngineParts } from './parts.js';
 import {
   contentLength,
@@ -33,79 +25,11 @@ import {
   isSameRepresentation,
   madeResponse,
   type Part,
-  partOf,
   partRecord,
   type Receipt,
   retryAfterMs,
 } from './response.js';
-
-/**
- * `stored`: ask with the validators of what is stored. `client`: the client's own conditions and ranges. `none`: neither.
- * `rest`: ask for what is missing of the basis, a response of which the beginning is at hand (RFC 9111 §3.4).
- */
-export type Conditions = 'stored' | 'client' | 'none' | 'rest';
-
-export interface FillSpec {
-  readonly key: string;
-  readonly method: 'GET' | 'HEAD';
-  readonly request: ClientRequest;
-  readonly rule: Rule;
-  /** The stored response that is to be validated. */
-  readonly basis: StoredResponse | undefined;
-  /** All stored responses of the key: their validators are sent as well (RFC 9111 §4.3.1). */
-  readonly candidates: readonly StoredResponse[];
-  readonly conditions: Conditions;
-  readonly askedFor: AskedFor;
-  readonly background: boolean;
-  /** Where the key is remembered as uncacheable. */
-  readonly markerKey: string;
-}
-
-export type FillResult =
-  | {
-      readonly kind: 'shared';
-      readonly response: StoredResponse;
-      readonly revalidated: boolean;
-      readonly stored: boolean;
-    }
-  | {
-      readonly kind: 'alone';
-      readonly response: StoredResponse;
-      readonly reason: string;
-      readonly revalidated: boolean;
-    }
-  | { readonly kind: 'turned-away'; readonly reason: string }
-  | { readonly kind: 'failed'; readonly failure: 'unreachable'; readonly error: OriginError }
-  | {
-      readonly kind: 'failed';
-      readonly failure: 'error-status';
-      readonly status: number;
-      /** The origin's own error answer: for the leader alone, since it may be meant for it alone. */
-      readonly response: StoredResponse | undefined;
-      readonly retryAfterSec: number | undefined;
-    };
-
-/** A request that waits on a fill, or leads it. */
-export interface Waiter {
-  readonly request: ClientRequest;
-  inform(status: number, fields: Fields): void;
-  /** Told once. Opens a reader on the body of the response before it returns, if it wants that body. */
-  settled(fill: Fill, result: FillResult): void;
-}
-
-/** Asks for the bytes from `from` on, and only of the representation that is at hand (RFC 9110 §13.1.5, §14.2). */
-function restFields(requestFields: Fields, from: number, basis: StoredResponse): Fields {
-  const asked = unconditionalFields(requestFields).append('Range', `bytes=${from}-`);
-  const etag = basis.fields.first('etag');
-  return etag !== undefined && isSameRepresentation(basis.fields, basis.fields)
-    ? asked.append('If-Range', etag)
-    : asked;
-}
-
-/** Statuses that count as a failure of the origin (design, section 1). */
-export function isFailureStatus(status: number): boolean {
-  return status === 500 || status === 502 || status === 503 || status === 504;
-}
+import { type Answer, isRestOf, judgeAnswer } from './verdict.js';
 
 /** Reasons that lie in this answer or this moment, not in the key: the next request may well get a storable one. */
 const REASONS_OF_ONE_ANSWER: ReadonlySet<string> = new Set([
@@ -115,9 +39,15 @@ const REASONS_OF_ONE_ANSWER: ReadonlySet<string> = new Set([
   'status-bound-to-request',
 ]);
 
+interface Ending {
+  readonly end: AskedEnd;
+  readonly reason: string;
+  readonly savedBytes: number;
+}
+
 export class Fill {
   state: 'opened' | 'streaming' | 'complete' | 'failed' = 'opened';
-  /** What is being stored, once its head is here. */
+  /** What others may follow, once its head is here. */
   response: StoredResponse | undefined;
   readonly spec: FillSpec;
   readonly #parts: EngineParts;
@@ -129,19 +59,20 @@ export class Fill {
   #attempts = 0;
   #repeats = 0;
   #resumesLeft = MAX_RESUMES_PER_FILL;
+  #exchange: OriginExchange | undefined;
+  #sent: SentValidators | undefined;
   /** From which byte on the rest was asked for, while its answer is awaited. */
   #restFrom: number | undefined;
   /** Where the bytes of a 206 belong that is being stored as a part. */
   #part: Part | undefined;
-  #exchange: OriginExchange | undefined;
-  #sent: SentValidators | undefined;
+  #inflow: Inflow | undefined;
   #requestAt = 0;
   #startedAt = 0;
   #status: number | undefined;
-  #reservedBytes = 0;
-  #storing = false;
   #trailers = Fields.empty;
-  #end: { end: AskedEnd; reason: string; savedBytes: number } | undefined;
+  /** What is told in the end, where it is known before. */
+  #ending: Ending | undefined;
+  #isFinished = false;
 
   constructor(parts: EngineParts, spec: FillSpec, leader: Waiter | undefined, leaveTable: (fill: Fill) => void) {
     this.#parts = parts;
@@ -186,20 +117,8 @@ export class Fill {
   }
 
   #send(conditions: Conditions): void {
-    const { spec } = this;
     const attempt = ++this.#attempts;
-    let fields = requestToOrigin(spec.request, this.#parts.hygiene);
-    this.#sent = undefined;
-    const basis = this.response ?? spec.basis;
-    if (conditions === 'rest' && basis !== undefined) {
-      this.#restFrom = this.#body?.receivedBytes ?? basis.partial?.prefixBytes ?? 0;
-      fields = restFields(fields, this.#restFrom, basis);
-    } else if (conditions !== 'client') {
-      const useStored = conditions === 'stored';
-      const made = conditionalFields(fields, useStored ? spec.candidates : [], useStored ? spec.basis : undefined);
-      fields = made.fields;
-      if (useStored) this.#sent = made.sent;
-    }
+    const fields = this.#requestFields(conditions);
     this.#requestAt = this.#parts.clock.now();
     // What an earlier attempt still has to say concerns nobody any more.
     const isCurrent = (): boolean => attempt === this.#attempts && this.state !== 'failed';
@@ -220,7 +139,35 @@ export class Fill {
         if (isCurrent()) this.#fail(error);
       },
     };
-    this.#exchange = this.#parts.origin.fetch({ method: spec.method, target: spec.request.target, fields }, listener);
+    const { method, request } = this.spec;
+    this.#exchange = this.#parts.origin.fetch({ method, target: request.target, fields }, listener);
+  }
+
+  #requestFields(conditions: Conditions): Fields {
+    const { request, basis, candidates } = this.spec;
+    const fields = requestToOrigin(request, this.#parts.hygiene);
+    this.#sent = undefined;
+    this.#restFrom = undefined;
+    switch (conditions) {
+      case 'client':
+        return fields;
+      case 'none':
+        return unconditionalFields(fields);
+      case 'stored': {
+        const made = conditionalFields(fields, candidates, basis);
+        this.#sent = made.sent;
+        return made.fields;
+      }
+      case 'rest': {
+        const begun = this.response ?? basis;
+        this.#restFrom = this.#inflow?.body.receivedBytes ?? begun?.partial?.prefixBytes ?? 0;
+        const asked = unconditionalFields(fields).append('Range', `bytes=${this.#restFrom}-`);
+        // RFC 9110 §13.1.5: of that representation, or the whole of the new one.
+        const etag = begun?.fields.first('etag');
+        const isStrong = begun !== undefined && isSameRepresentation(begun.fields, begun.fields);
+        return isStrong && etag !== undefined ? asked.append('If-Range', etag) : asked;
+      }
+    }
   }
 
   #inform(status: number, fields: Fields): void {
@@ -230,9 +177,11 @@ export class Fill {
   }
 
   #head(head: OriginResponseHead): void {
-    const { spec } = this;
-    const { clock } = this.#parts;
-    if (this.#restFrom !== undefined && this.#isResumed(head)) return;
+    if (this.state === 'streaming') {
+      this.#resume(head);
+      return;
+    }
+    const { clock, store } = this.#parts;
     this.#status = head.status;
     const receipt: Receipt = {
       status: head.status,
@@ -242,199 +191,112 @@ export class Fill {
       responseAt: clock.now(),
       responseWall: clock.wall(),
     };
-    if (head.status === 304 && spec.conditions !== 'client') {
-      this.#notModified(receipt);
-      return;
-    }
-    if (head.status === 206 && this.#restFrom !== undefined) {
-      this.#completeBasis(receipt, this.#restFrom);
-      return;
-    }
-    if (head.status === 206 && spec.method === 'GET' && this.#storePart(receipt)) return;
-    if (head.status === 416 && this.#restFrom !== undefined) {
-      this.#repeat('rest-refused');
-      return;
-    }
-    this.#admit(receipt);
+    this.#act(judgeAnswer(this.spec, receipt, this.#restFrom, store.maxObjectBytes), receipt);
   }
 
-  /** What becomes of an answer with content of its own. */
-  #admit(receipt: Receipt): void {
-    const { spec } = this;
-    const verdict = judgeStorable({
-      method: spec.method,
-      requestFields: spec.request.fields,
-      status: receipt.status,
-      fields: receipt.fields,
-      rule: spec.rule,
-      receivedWall: receipt.responseWall,
-    });
-    if (isFailureStatus(receipt.status) && (spec.basis !== undefined || !verdict.store)) this.#errorStatus(receipt);
-    else if (!verdict.store) this.#uncacheable(receipt, verdict.reason);
-    else this.#store(receipt, verdict.fields);
+  #act(answer: Answer, receipt: Receipt): void {
+    switch (answer.kind) {
+      case 'not-modified':
+        this.#notModified(receipt);
+        return;
+      case 'whole':
+        this.#store(receipt, answer.fields);
+        return;
+      case 'part':
+        this.#storePart(receipt, answer.part, answer.fields);
+        return;
+      case 'rest':
+        this.#store(answer.receipt, answer.fields);
+        for (const chunk of answer.begun) this.#data(chunk);
+        return;
+      case 'repeat':
+        this.#repeat(answer.reason);
+        return;
+      case 'error-status':
+        this.#errorStatus(receipt);
+        return;
+      case 'uncacheable':
+        this.#uncacheable(receipt, answer.reason);
+        return;
+    }
   }
 
-  /** A complete response may be stored: everyone follows its bytes as they arrive. */
+  /** To be stored: everyone follows its bytes as they arrive. */
   #store(receipt: Receipt, fields: Fields): void {
     const { spec } = this;
     const { store, failures, markers } = this.#parts;
-    const expectedBytes = contentLength(receipt.fields);
-    if (spec.method === 'GET') {
-      if (expectedBytes !== undefined && expectedBytes > store.maxObjectBytes) {
-        this.#uncacheable(receipt, 'too-large');
-        return;
-      }
-      if (!this.#reserve(expectedBytes ?? RESERVE_STEP_BYTES)) {
-        this.#uncacheable(receipt, 'no-room');
-        return;
-      }
-      this.#storing = true;
+    const isGet = spec.method === 'GET';
+    const expectedBytes = this.#hasNoBody(receipt.status) ? 0 : contentLength(receipt.fields);
+    const inflow = isGet ? Inflow.keep(store, expectedBytes, this.#source()) : Inflow.none(store, this.#source());
+    if (inflow === undefined) {
+      this.#uncacheable(receipt, 'no-room');
+      return;
     }
-    const body = this.#openBody('retain', expectedBytes);
-    this.response = madeResponse(spec, receipt, fields, body);
-    this.state = 'streaming';
+    this.#opened(inflow, isGet ? 'stored' : 'uncacheable', isGet ? 'stored' : 'head-only');
+    const response = madeResponse(spec, receipt, fields, inflow.body);
+    this.response = response;
     failures.succeeded(spec.key);
     markers.unmark(spec.markerKey);
-    this.#end = { end: spec.method === 'GET' ? 'stored' : 'uncacheable', reason: 'stored', savedBytes: 0 };
-    const result = { kind: 'shared', response: this.response, revalidated: false, stored: this.#storing } as const;
+    const result = { kind: 'shared', response, revalidated: false, stored: inflow.isKept } as const;
     // What may not be stored (a stripped Set-Cookie, fields that a qualified private names) was still meant for the
     // one whose request this is.
     const suppliedCount = receipt.fields.has('date') ? 0 : 1;
     const isReduced = fields.count - suppliedCount < receipt.fields.without('age').count;
-    const forLeader = isReduced ? madeResponse(spec, receipt, undefined, body) : this.response;
+    const forLeader = isReduced ? madeResponse(spec, receipt, undefined, inflow.body) : response;
     this.#settle({ ...result, response: forLeader }, result);
   }
 
-  /** RFC 9111 §3.3: a part that came by itself is kept, for ranges that it covers. False: it may not be stored. */
-  #storePart(receipt: Receipt): boolean {
+  /** RFC 9111 §3.3: a part is kept, for ranges that it covers. */
+  #storePart(receipt: Receipt, part: Part, fields: Fields): void {
     const { spec } = this;
-    const part = partOf(receipt.fields);
-    const verdict = judgeStorable({
-      method: spec.method,
-      requestFields: spec.request.fields,
-      status: 200,
-      fields: receipt.fields,
-      rule: spec.rule,
-      receivedWall: receipt.responseWall,
-    });
-    const bytes = part === undefined ? 0 : part.until - part.from;
-    if (part === undefined || !verdict.store || bytes > this.#parts.store.maxObjectBytes || !this.#reserve(bytes)) {
-      return false;
-    }
-    this.#storing = true;
-    this.#part = part;
-    this.#parts.failures.succeeded(spec.key);
-    this.response = madeResponse(
-      spec,
-      receipt,
-      verdict.fields,
-      this.#openBody('retain', contentLength(receipt.fields)),
-    );
-    this.state = 'streaming';
-    this.#leaveTable(this);
-    this.#end = { end: 'stored', reason: 'partial', savedBytes: 0 };
-    const { response } = this;
-    this.#settle(
-      { kind: 'alone', response, reason: 'partial', revalidated: false },
-      { kind: 'turned-away', reason: 'partial' },
-    );
-    return true;
-  }
-
-  /** RFC 9111 §3.4: the missing rest of the same representation makes the basis whole; anything else starts anew. */
-  #completeBasis(receipt: Receipt, from: number): void {
-    const { spec } = this;
-    const known = spec.basis?.partial;
-    const part = partOf(receipt.fields);
-    const isRest =
-      spec.basis !== undefined &&
-      known !== undefined &&
-      part?.from === from &&
-      part.until === part.totalBytes &&
-      part.totalBytes === known.totalBytes &&
-      isSameRepresentation(spec.basis.fields, receipt.fields);
-    const begun = known?.read(0, from);
-    if (!isRest || begun === undefined || part.totalBytes === undefined) {
-      this.#repeat('rest-does-not-fit');
+    const inflow = Inflow.keep(this.#parts.store, contentLength(receipt.fields), this.#source());
+    if (inflow === undefined) {
+      this.#uncacheable(receipt, 'no-room');
       return;
     }
-    const whole: Receipt = {
-      ...receipt,
-      status: 200,
-      reasonPhrase: 'OK',
-      fields: mergeFields(spec.basis.fields, receipt.fields)
-        .without('content-length')
-        .append('Content-Length', String(part.totalBytes)),
-    };
-    this.#status = 200;
-    this.#restFrom = undefined;
-    this.#admit(whole);
-    for (const chunk of begun) this.#data(chunk);
-    this.#status = receipt.status;
-  }
-
-  /**
-   * The body broke off and the origin was asked for the rest: where this is it, the readers never notice. Where it is
-   * not, they see the break.
-   */
-  #isResumed(head: OriginResponseHead): boolean {
-    if (this.state !== 'streaming' || this.response === undefined || this.#body === undefined) return false;
-    const part = partOf(head.fields);
-    const total = this.#body.totalBytes;
-    const fits =
-      head.status === 206 &&
-      part?.from === this.#body.receivedBytes &&
-      part.until === part.totalBytes &&
-      (total === undefined || total === part.totalBytes) &&
-      isSameRepresentation(this.response.fields, head.fields);
-    if (fits) {
-      this.#restFrom = undefined;
-    } else {
-      this.#exchange?.abort();
-      this.#resumesLeft = 0;
-      this.#fail(
-        new OriginError('origin-truncated', 'The answer of the origin broke off, and it does not give the rest.'),
-      );
-    }
-    return true;
+    this.#opened(inflow, 'stored', 'partial');
+    this.#part = part;
+    this.#parts.failures.succeeded(spec.key);
+    const response = madeResponse(spec, receipt, fields, inflow.body);
+    this.response = response;
+    this.#leaveTable(this);
+    this.#alone(response, 'partial', false);
   }
 
   /** RFC 9111 §4.3.3, §4.3.4: a 304 freshens what it was asked about, unless a purge or an update came between. */
   #notModified(receipt: Receipt): void {
     const { spec } = this;
     const { store, failures, markers } = this.#parts;
-    if (this.#sent === undefined || (this.#superseded && this.#isWanted())) {
-      this.#repeat('unexpected-not-modified');
-      return;
-    }
-    if (this.#superseded) {
+    if (this.#superseded && !this.#isWanted()) {
       this.#finish('abandoned', 'superseded');
       return;
     }
-    const verdict = judgeNotModified(receipt.fields, this.#sent, spec.candidates, spec.basis, spec.request.fields);
+    const sent = this.#superseded ? undefined : this.#sent;
+    const verdict =
+      sent === undefined
+        ? ({ kind: 'refetch', reason: 'unsolicited-304' } as const)
+        : judgeNotModified(receipt.fields, sent, spec.candidates, spec.basis, spec.request.fields);
     if (verdict.kind === 'refetch') {
       this.#repeat(verdict.reason);
       return;
     }
-    const freshened = freshenedResponse(spec, verdict.target, receipt);
+    const { response, variant, refused } = freshenedResponse(spec, verdict.target, receipt);
     failures.succeeded(spec.key);
     this.state = 'complete';
     const savedBytes = verdict.target.body.totalBytes ?? 0;
-    this.#end = { end: 'not-modified', reason: 'revalidated', savedBytes };
-    if (freshened.refused !== undefined) {
+    this.#ending = { end: 'not-modified', reason: 'revalidated', savedBytes };
+    if (refused !== undefined) {
       // The merged fields forbid sharing from now on: only the one who asked may have it. Where that lies in its
       // request alone, what is stored stays as it is, or one client could evict for all.
-      if (!isBoundToRequest(freshened.refused)) {
+      if (!isBoundToRequest(refused)) {
         store.remove(verdict.target, 'replaced');
         markers.mark(spec.markerKey, MARKER_TTL_MS);
       }
-      const { refused: reason, response } = freshened;
-      this.#settle({ kind: 'alone', response, reason, revalidated: true }, { kind: 'turned-away', reason });
+      this.#alone(response, refused, true);
     } else {
-      const response = this.#swapIn(verdict.target, freshened.response);
-      if (freshened.variant !== undefined) store.put(freshened.variant);
-      const shared = freshened.variant ?? response;
-      const result: FillResult = { kind: 'shared', response: shared, revalidated: true, stored: true };
+      const current = this.#swapIn(verdict.target, response);
+      if (variant !== undefined) store.put(variant);
+      const result = { kind: 'shared', response: variant ?? current, revalidated: true, stored: true } as const;
       this.#settle(result, result);
     }
     this.#finish('not-modified', 'revalidated');
@@ -452,20 +314,18 @@ export class Fill {
   }
 
   /**
-   * A 304 that concerns nothing we hold: ask once more without conditions, within the same client request
-   * (design, section 2; PEERS scar 9).
+   * An answer that does not fit what was asked, such as a 304 that concerns nothing we hold: ask once more without
+   * conditions, within the same client request (design, section 2; PEERS scar 9).
    */
   #repeat(reason: string): void {
+    this.#exchange?.abort();
     if (++this.#repeats > MAX_REPEATS_PER_FILL) {
-      this.#fail(
-        new OriginError('origin-malformed', `The origin answers 304 to a request without conditions (${reason}).`),
-      );
+      const sentence = `The answers of the origin do not fit what it was asked (${reason}).`;
+      this.#fail(new OriginError('origin-malformed', sentence));
       return;
     }
     // What is asked from here on is newer than the purge or update.
     this.#superseded = false;
-    this.#restFrom = undefined;
-    this.#exchange?.abort();
     this.#send('none');
   }
 
@@ -474,16 +334,13 @@ export class Fill {
     const retryMs = retryAfterMs(receipt);
     this.#parts.failures.note(spec.key, retryMs, 'error-status');
     this.#leaveTable(this);
-    this.#end = { end: 'error', reason: 'origin-error-status', savedBytes: 0 };
-    this.state = 'streaming';
+    const response = this.#openPassing(receipt, 'error', 'origin-error-status');
     const failed = {
       kind: 'failed',
       failure: 'error-status',
       status: receipt.status,
       retryAfterSec: retryMs === undefined ? undefined : retryMs / 1000,
     } as const;
-    const body = this.#openBody('flow', contentLength(receipt.fields));
-    const response = madeResponse(spec, receipt, undefined, body);
     this.#settle({ ...failed, response }, { ...failed, response: undefined });
   }
 
@@ -491,97 +348,101 @@ export class Fill {
   #uncacheable(receipt: Receipt, reason: string): void {
     const { spec } = this;
     const { store, failures, markers } = this.#parts;
-    if (!isFailureStatus(receipt.status)) failures.succeeded(spec.key);
     const isBound = isBoundToRequest(reason);
     // Requests with credentials or cookies are remembered apart, so those two reasons may be.
     const isLasting = !isBound || reason === 'authorization' || reason === 'cookie-heuristic';
     if (isLasting && !REASONS_OF_ONE_ANSWER.has(reason)) markers.mark(spec.markerKey, MARKER_TTL_MS);
-    const replaces = receipt.status < 400 || receipt.status === 404 || receipt.status === 410;
-    if (spec.basis !== undefined && replaces && receipt.status !== 304 && !isBound) {
-      store.remove(spec.basis, 'replaced');
-    } else if (spec.basis !== undefined && receipt.status >= 400) {
-      failures.note(spec.key, retryAfterMs(receipt), 'error-status');
+    const { status } = receipt;
+    const isNewTruth = (status < 400 && status !== 304) || status === 404 || status === 410;
+    if (isNewTruth) failures.succeeded(spec.key);
+    if (spec.basis !== undefined) {
+      if (isNewTruth && !isBound) store.remove(spec.basis, 'replaced');
+      else if (status >= 400) failures.note(spec.key, retryAfterMs(receipt), 'error-status');
     }
     this.#leaveTable(this);
-    this.#end = { end: 'uncacheable', reason, savedBytes: 0 };
-    this.state = 'streaming';
-    const body = this.#openBody('flow', contentLength(receipt.fields));
-    const response = madeResponse(spec, receipt, undefined, body);
-    this.#settle({ kind: 'alone', response, reason, revalidated: false }, { kind: 'turned-away', reason });
+    this.#alone(this.#openPassing(receipt, 'uncacheable', reason), reason, false);
   }
 
-  #body: Body | undefined;
+  #openPassing(receipt: Receipt, end: AskedEnd, reason: string): StoredResponse {
+    const { store } = this.#parts;
+    const expectedBytes = this.#hasNoBody(receipt.status) ? 0 : contentLength(receipt.fields);
+    const inflow = Inflow.pass(store, expectedBytes, this.#source());
+    this.#opened(inflow, end, reason);
+    return madeResponse(this.spec, receipt, undefined, inflow.body);
+  }
 
-  #openBody(mode: 'retain' | 'flow', expectedBytes: number | undefined): Body {
-    const hasBody = this.spec.method === 'GET' && this.#status !== 204 && this.#status !== 304;
-    const body = new Body({ mode, expectedBytes: hasBody ? expectedBytes : 0, highWaterBytes: FLOW_WINDOW_BYTES });
-    body.attach({
+  #opened(inflow: Inflow, end: AskedEnd, reason: string): void {
+    this.#inflow = inflow;
+    this.state = 'streaming';
+    this.#ending = { end, reason, savedBytes: 0 };
+  }
+
+  #hasNoBody(status: number): boolean {
+    return this.spec.method === 'HEAD' || status === 204 || status === 304;
+  }
+
+  #source(): { pause(): void; resume(): void; abandoned(): void } {
+    return {
       pause: () => this.#exchange?.pause(),
       resume: () => this.#exchange?.resume(),
-      abandoned: () => {
-        this.#exchange?.abort();
-        body.fail();
-        this.#finish('abandoned', 'client-left');
-      },
-    });
-    this.#body = body;
-    return body;
+      abandoned: () => this.#abandon('client-left'),
+    };
   }
 
   #data(chunk: Buffer): void {
-    const body = this.#body;
-    if (body === undefined) return;
-    body.write(chunk);
-    if (!this.#storing || body.receivedBytes <= this.#reservedBytes) return;
-    const tooLarge = body.receivedBytes > this.#parts.store.maxObjectBytes;
-    if (!tooLarge && this.#reserve(Math.max(RESERVE_STEP_BYTES, body.receivedBytes >> 2))) return;
-    // A response too large for the budget streams through: whoever reads it goes on reading, the store forgets it.
-    this.#storing = false;
-    this.#releaseAll();
+    const overflow = this.#inflow?.write(chunk);
+    if (overflow === undefined) return;
     this.#leaveTable(this);
-    this.#end = { end: 'uncacheable', reason: tooLarge ? 'too-large' : 'no-room', savedBytes: 0 };
-    if (tooLarge) this.#parts.markers.mark(this.spec.markerKey, MARKER_TTL_MS);
-    body.stopRetaining();
+    this.#ending = { end: 'uncacheable', reason: overflow, savedBytes: 0 };
+    if (overflow === 'too-large') this.#parts.markers.mark(this.spec.markerKey, MARKER_TTL_MS);
+    this.#inflow?.body.stopRetaining();
   }
 
   #complete(trailers: Fields): void {
-    const body = this.#body;
-    if (body === undefined) return;
+    const inflow = this.#inflow;
+    if (inflow === undefined) return;
     this.#trailers = trailers;
     this.state = 'complete';
-    this.#releaseAll();
-    body.complete(JOIN_BODY_BYTES);
-    const record = this.#recordToPut();
-    if (record !== undefined && !this.#superseded) {
-      const fits = this.#parts.store.put(record, this.spec.basis);
-      if (!fits) this.#end = { end: 'uncacheable', reason: 'no-room', savedBytes: 0 };
-    } else if (this.#storing && this.#superseded) {
-      this.#end = { end: 'abandoned', reason: 'superseded', savedBytes: 0 };
+    inflow.complete();
+    if (inflow.isKept) {
+      if (this.#superseded) this.#ending = { end: 'abandoned', reason: 'superseded', savedBytes: 0 };
+      else this.#put();
     }
     this.#finish('stored', 'stored');
   }
 
-  /** What goes into the store, once all of it is here. A part never takes the place of a whole. */
-  #recordToPut(): StoredResponse | undefined {
+  /** Into the store, now that all of it is here. A part never takes the place of a whole. */
+  #put(): void {
+    const { store } = this.#parts;
     const { response, spec } = this;
-    if (!this.#storing || response === undefined) return undefined;
-    if (this.#part === undefined) return response;
-    const known = chooseVariant(this.#parts.store.peek(spec.key) ?? [], spec.request.fields);
-    if (known !== undefined && known.partial === undefined) return undefined;
-    return partRecord(response, this.#part, known);
+    let record = response;
+    if (response !== undefined && this.#part !== undefined) {
+      const known = chooseVariant(store.peek(spec.key) ?? [], spec.request.fields);
+      const isWholeKnown = known !== undefined && known.partial === undefined;
+      record = isWholeKnown ? undefined : partRecord(response, this.#part, known);
+    }
+    if (record !== undefined && store.put(record, spec.basis)) return;
+    const reason = record === undefined ? 'partial' : 'no-room';
+    this.#ending = { end: 'uncacheable', reason, savedBytes: 0 };
   }
 
   /** An interrupted download goes on where it broke off, where the representation can be told to be the same. */
   #mayResume(): boolean {
-    if (this.state !== 'streaming' || !this.#storing || this.#part !== undefined || this.#resumesLeft === 0)
-      return false;
     const { response } = this;
-    const received = this.#body?.receivedBytes ?? 0;
-    return (
-      response?.status === 200 &&
-      received > 0 &&
-      !this.#superseded &&
-      isSameRepresentation(response.fields, response.fields)
+    if (this.state !== 'streaming' || this.#resumesLeft === 0 || this.#superseded || this.#part !== undefined) {
+      return false;
+    }
+    if (response?.status !== 200 || this.#inflow?.isKept !== true || response.body.receivedBytes === 0) return false;
+    return isSameRepresentation(response.fields, response.fields);
+  }
+
+  /** The answer to that: where it is the rest, no reader ever notices; where it is not, they see the break. */
+  #resume(head: OriginResponseHead): void {
+    if (this.response !== undefined && isRestOf(this.response, head.status, head.fields)) return;
+    this.#exchange?.abort();
+    this.#resumesLeft = 0;
+    this.#fail(
+      new OriginError('origin-truncated', 'The answer of the origin broke off, and it does not give the rest.'),
     );
   }
 
@@ -593,8 +454,7 @@ export class Fill {
     }
     const wasOpened = this.state === 'opened';
     this.state = 'failed';
-    this.#end = { end: 'failed', reason: error.code, savedBytes: 0 };
-    this.#releaseAll();
+    this.#ending = { end: 'failed', reason: error.code, savedBytes: 0 };
     const retryMs = error.retryAfterSec === undefined ? undefined : error.retryAfterSec * 1000;
     this.#parts.failures.note(this.spec.key, retryMs, 'unreachable');
     if (wasOpened) {
@@ -603,7 +463,7 @@ export class Fill {
       this.#settle(result, result);
     }
     // Readers see a body that breaks off, never a clean end; what was stored before stays stored.
-    this.#body?.fail();
+    this.#inflow?.fail();
     this.#finish('failed', error.code);
   }
 
@@ -611,7 +471,11 @@ export class Fill {
     return this.#leader !== undefined || this.#waiters.size > 0;
   }
 
-  /** Tells the leader and the waiters, once. Aborts the exchange where nobody reads and nothing is stored. */
+  #alone(response: StoredResponse, reason: string, revalidated: boolean): void {
+    this.#settle({ kind: 'alone', response, reason, revalidated }, { kind: 'turned-away', reason });
+  }
+
+  /** Tells the leader and the waiters, once. Gives the exchange up where nobody reads and nothing is stored. */
   #settle(forLeader: FillResult, forWaiters: FillResult): void {
     const leader = this.#leader;
     this.#leader = undefined;
@@ -619,43 +483,31 @@ export class Fill {
     this.#waiters.clear();
     leader?.settled(this, forLeader);
     for (const waiter of waiters) waiter.settled(this, forWaiters);
-    const body = this.#body;
-    if (body === undefined || body.mode !== 'flow' || body.state !== 'streaming' || body.readerCount > 0) return;
+    const body = this.#inflow?.body;
+    if (body?.mode === 'flow' && body.state === 'streaming' && body.readerCount === 0) this.#abandon('not-wanted');
+  }
+
+  #abandon(reason: string): void {
     this.#exchange?.abort();
-    body.fail();
-    this.#finish('abandoned', 'not-wanted');
+    this.#inflow?.fail();
+    this.#finish('abandoned', reason);
   }
-
-  #reserve(bytes: number): boolean {
-    if (!this.#parts.store.reserve(bytes)) return false;
-    this.#reservedBytes += bytes;
-    return true;
-  }
-
-  #releaseAll(): void {
-    if (this.#reservedBytes > 0) this.#parts.store.release(this.#reservedBytes);
-    this.#reservedBytes = 0;
-  }
-
-  #finished = false;
 
   #finish(end: AskedEnd, reason: string): void {
-    if (this.#finished) return;
-    this.#finished = true;
+    if (this.#isFinished) return;
+    this.#isFinished = true;
     if (end === 'abandoned') this.state = 'failed';
-    this.#releaseAll();
     this.#leaveTable(this);
-    const told = this.#end ?? { end, reason, savedBytes: 0 };
-    this.#parts.events.asked({
-      askedFor: this.spec.askedFor,
-      end: told.end,
+    const { clock, events } = this.#parts;
+    const { key, askedFor, background } = this.spec;
+    events.asked({
+      ...(this.#ending ?? { end, reason, savedBytes: 0 }),
+      askedFor,
       status: this.#status,
-      reason: told.reason,
-      key: this.spec.key,
-      durationMs: this.#parts.clock.now() - this.#startedAt,
-      bodyBytes: this.#body?.receivedBytes ?? 0,
-      background: this.spec.background,
-      savedBytes: told.savedBytes,
+      key,
+      durationMs: clock.now() - this.#startedAt,
+      bodyBytes: this.#inflow?.body.receivedBytes ?? 0,
+      background,
     });
   }
 }

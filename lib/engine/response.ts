@@ -12,7 +12,7 @@ import { lifeOf } from '../policy/lifetime.js';
 import { mergeFields } from '../policy/merge.js';
 import { judgeStorable } from '../policy/storable.js';
 import { isSelectedBy, selectionOf, varyNames } from '../policy/vary.js';
-import type { FillSpec } from './fill.js';
+import type { FillSpec } from './fill-contract.js';
 
 /** A response head as it came, with the instants that its age is computed from. */
 export interface Receipt {

@@ -15,7 +15,8 @@ import { isSelectedBy } from '../policy/vary.js';
 import type { ClientRequest, ReplySink } from './contract.js';
 import { coversRanges, type Delivery } from './deliver.js';
 import type { Engine } from './engine.js';
-import type { Conditions, Fill, FillResult, Waiter } from './fill.js';
+import type { Fill } from './fill.js';
+import type { Conditions, FillResult, Waiter } from './fill-contract.js';
 import type { SynthSpec } from './synth.js';
 
 /** Why the store alone could not answer. */

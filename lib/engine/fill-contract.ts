@@ -1,0 +1,62 @@
+/** What a fill is told, and what it tells those who wait on it. */
+import type { OriginError } from '../base/errors.js';
+import type { Rule } from '../config/rule.js';
+import type { Fields } from '../http/fields.js';
+import type { StoredResponse } from '../object/stored.js';
+import type { AskedFor } from '../observe/events.js';
+import type { ClientRequest } from './contract.js';
+import type { Fill } from './fill.js';
+
+/**
+ * `stored`: ask with the validators of what is stored. `client`: the client's own conditions and ranges. `none`: neither.
+ * `rest`: ask for what is missing of the basis, a response of which the beginning is at hand (RFC 9111 §3.4).
+ */
+export type Conditions = 'stored' | 'client' | 'none' | 'rest';
+
+export interface FillSpec {
+  readonly key: string;
+  readonly method: 'GET' | 'HEAD';
+  readonly request: ClientRequest;
+  readonly rule: Rule;
+  /** The stored response that is to be validated. */
+  readonly basis: StoredResponse | undefined;
+  /** All stored responses of the key: their validators are sent as well (RFC 9111 §4.3.1). */
+  readonly candidates: readonly StoredResponse[];
+  readonly conditions: Conditions;
+  readonly askedFor: AskedFor;
+  readonly background: boolean;
+  /** Where the key is remembered as uncacheable. */
+  readonly markerKey: string;
+}
+
+export type FillResult =
+  | {
+      readonly kind: 'shared';
+      readonly response: StoredResponse;
+      readonly revalidated: boolean;
+      readonly stored: boolean;
+    }
+  | {
+      readonly kind: 'alone';
+      readonly response: StoredResponse;
+      readonly reason: string;
+      readonly revalidated: boolean;
+    }
+  | { readonly kind: 'turned-away'; readonly reason: string }
+  | { readonly kind: 'failed'; readonly failure: 'unreachable'; readonly error: OriginError }
+  | {
+      readonly kind: 'failed';
+      readonly failure: 'error-status';
+      readonly status: number;
+      /** The origin's own error answer: for the leader alone, since it may be meant for it alone. */
+      readonly response: StoredResponse | undefined;
+      readonly retryAfterSec: number | undefined;
+    };
+
+/** A request that waits on a fill, or leads it. */
+export interface Waiter {
+  readonly request: ClientRequest;
+  inform(status: number, fields: Fields): void;
+  /** Told once. Opens a reader on the body of the response before it returns, if it wants that body. */
+  settled(fill: Fill, result: FillResult): void;
+}

@@ -1,0 +1,88 @@
+/** The body of a fill as it comes in: charged to the budget while it is meant for the store, let through where not. */
+import { FLOW_WINDOW_BYTES, JOIN_BODY_BYTES, RESERVE_STEP_BYTES } from '../base/limits.js';
+import { Body, type BodySource } from '../object/body.js';
+import type { Store } from '../store/contract.js';
+
+/** Why a body that was meant for the store is not any more. */
+export type Overflow = 'too-large' | 'no-room';
+
+export class Inflow {
+  readonly body: Body;
+  readonly #store: Store;
+  #isKept: boolean;
+  #reservedBytes: number;
+
+  private constructor(store: Store, body: Body, reservedBytes: number) {
+    this.#store = store;
+    this.body = body;
+    this.#isKept = reservedBytes > 0;
+    this.#reservedBytes = reservedBytes;
+  }
+
+  /** A body for the store; undefined where the budget has no room for it. */
+  static keep(store: Store, expectedBytes: number | undefined, source: BodySource): Inflow | undefined {
+    const bytes = Math.max(1, expectedBytes ?? RESERVE_STEP_BYTES);
+    if (!store.reserve(bytes)) return undefined;
+    return new Inflow(store, openBody('retain', expectedBytes, source), bytes);
+  }
+
+  /** A body that only its readers want. */
+  static pass(store: Store, expectedBytes: number | undefined, source: BodySource): Inflow {
+    return new Inflow(store, openBody('flow', expectedBytes, source), 0);
+  }
+
+  /** The body of an answer that has none, such as that to HEAD. */
+  static none(store: Store, source: BodySource): Inflow {
+    return new Inflow(store, openBody('retain', 0, source), 0);
+  }
+
+  /** Whether it is meant for the store. */
+  get isKept(): boolean {
+    return this.#isKept;
+  }
+
+  /**
+   * Takes bytes in. Where they outgrow the budget, whoever reads goes on reading and the store forgets the body: that
+   * is told once, as the result, before a reader can notice.
+   */
+  write(chunk: Buffer): Overflow | undefined {
+    this.body.write(chunk);
+    const received = this.body.receivedBytes;
+    if (!this.#isKept || received <= this.#reservedBytes) return undefined;
+    const isTooLarge = received > this.#store.maxObjectBytes;
+    const step = Math.max(RESERVE_STEP_BYTES, received >> 2);
+    if (!isTooLarge && this.#store.reserve(step)) {
+      this.#reservedBytes += step;
+      return undefined;
+    }
+    this.release();
+    return isTooLarge ? 'too-large' : 'no-room';
+  }
+
+  complete(): void {
+    this.#giveBack();
+    this.body.complete(JOIN_BODY_BYTES);
+  }
+
+  fail(): void {
+    this.release();
+    this.body.fail();
+  }
+
+  /** It is not meant for the store any more. */
+  release(): void {
+    this.#isKept = false;
+    this.#giveBack();
+  }
+
+  #giveBack(): void {
+    if (this.#reservedBytes > 0) this.#store.release(this.#reservedBytes);
+    this.#reservedBytes = 0;
+  }
+}
+
+function openBody(mode: 'retain' | 'flow', expectedBytes: number | undefined, source: BodySource): Body {
+  const body = new Body({ mode, expectedBytes, highWaterBytes: FLOW_WINDOW_BYTES });
+  body.attach(source);
+  return body;
+}

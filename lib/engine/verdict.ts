@@ -1,0 +1,114 @@
+/**
+ * What an answer of the origin means for the fill that asked: a verdict without side effects, in the order in which the
+ * questions decide. Implements RFC 9111 §3, §3.3, §3.4, §4.3.3 and the design, sections 1 and 2.
+ */
+import type { Fields } from '../http/fields.js';
+import type { StoredResponse } from '../object/stored.js';
+import { mergeFields } from '../policy/merge.js';
+import { judgeStorable } from '../policy/storable.js';
+import type { FillSpec } from './fill-contract.js';
+import { contentLength, isSameRepresentation, type Part, partOf, type Receipt } from './response.js';
+
+export type Answer =
+  /** A 304 to a condition of ours, or to none. */
+  | { readonly kind: 'not-modified' }
+  /** To be stored whole. */
+  | { readonly kind: 'whole'; readonly fields: Fields }
+  /** A part, to be stored as such. */
+  | { readonly kind: 'part'; readonly part: Part; readonly fields: Fields }
+  /** The rest of a response of which `begun` is at hand: together they are what `receipt` describes. */
+  | { readonly kind: 'rest'; readonly receipt: Receipt; readonly begun: readonly Buffer[]; readonly fields: Fields }
+  /** It does not fit what was asked: ask again, without conditions. */
+  | { readonly kind: 'repeat'; readonly reason: string }
+  /** A failure of the origin. */
+  | { readonly kind: 'error-status' }
+  | { readonly kind: 'uncacheable'; readonly reason: string };
+
+/** Statuses that count as a failure of the origin (design, section 1). */
+function isFailureStatus(status: number): boolean {
+  return status === 500 || status === 502 || status === 503 || status === 504;
+}
+
+/** `restFrom`: from which byte on the rest of the basis was asked for, where it was. */
+export function judgeAnswer(
+  spec: FillSpec,
+  receipt: Receipt,
+  restFrom: number | undefined,
+  maxObjectBytes: number,
+): Answer {
+  if (receipt.status === 304 && spec.conditions !== 'client') return { kind: 'not-modified' };
+  if (restFrom !== undefined) {
+    if (receipt.status === 206) return judgeRest(spec, receipt, restFrom);
+    if (receipt.status === 416) return { kind: 'repeat', reason: 'rest-refused' };
+  } else if (receipt.status === 206 && spec.method === 'GET') {
+    return judgePart(spec, receipt, maxObjectBytes);
+  }
+  const verdict = judgeStored(spec, receipt);
+  // An error answer never takes the place of what is stored (PEERS scar 3); on its own it goes by its own fields.
+  if (isFailureStatus(receipt.status) && (spec.basis !== undefined || !verdict.store)) return { kind: 'error-status' };
+  if (!verdict.store) return { kind: 'uncacheable', reason: verdict.reason };
+  const expectedBytes = contentLength(receipt.fields) ?? 0;
+  if (spec.method === 'GET' && expectedBytes > maxObjectBytes) return { kind: 'uncacheable', reason: 'too-large' };
+  return { kind: 'whole', fields: verdict.fields };
+}
+
+function judgeStored(spec: FillSpec, receipt: Receipt): ReturnType<typeof judgeStorable> {
+  return judgeStorable({
+    method: spec.method,
+    requestFields: spec.request.fields,
+    status: receipt.status,
+    fields: receipt.fields,
+    rule: spec.rule,
+    receivedWall: receipt.responseWall,
+  });
+}
+
+/** RFC 9111 §3.3: a part is stored where the whole that it belongs to might be. */
+function judgePart(spec: FillSpec, receipt: Receipt, maxObjectBytes: number): Answer {
+  const part = partOf(receipt.fields);
+  const verdict = judgeStored(spec, { ...receipt, status: 200 });
+  if (!verdict.store) return { kind: 'uncacheable', reason: verdict.reason };
+  if (part === undefined) return { kind: 'uncacheable', reason: 'partial' };
+  if (part.until - part.from > maxObjectBytes) return { kind: 'uncacheable', reason: 'too-large' };
+  return { kind: 'part', part, fields: verdict.fields };
+}
+
+/** RFC 9111 §3.4: the missing rest of the same representation makes the basis whole; anything else starts anew. */
+function judgeRest(spec: FillSpec, receipt: Receipt, from: number): Answer {
+  const known = spec.basis?.partial;
+  const part = partOf(receipt.fields);
+  const begun = known?.read(0, from);
+  if (
+    spec.basis === undefined ||
+    begun === undefined ||
+    part?.totalBytes === undefined ||
+    part.totalBytes !== known?.totalBytes ||
+    !continues(part, from, receipt.fields, spec.basis)
+  ) {
+    return { kind: 'repeat', reason: 'rest-does-not-fit' };
+  }
+  const fields = mergeFields(spec.basis.fields, receipt.fields);
+  const whole: Receipt = {
+    ...receipt,
+    status: 200,
+    reasonPhrase: 'OK',
+    fields: fields.without('content-length').append('Content-Length', String(part.totalBytes)),
+  };
+  const verdict = judgeStored(spec, whole);
+  return verdict.store
+    ? { kind: 'rest', receipt: whole, begun, fields: verdict.fields }
+    : { kind: 'repeat', reason: verdict.reason };
+}
+
+/** Whether a part goes from `from` to the end of the very representation that `begun` is of. */
+function continues(part: Part, from: number, fields: Fields, begun: StoredResponse): boolean {
+  return part.from === from && part.until === part.totalBytes && isSameRepresentation(begun.fields, fields);
+}
+
+/** Whether an answer is the rest of a body that broke off while it was received. */
+export function isRestOf(response: StoredResponse, status: number, fields: Fields): boolean {
+  const { receivedBytes, totalBytes } = response.body;
+  const part = status === 206 ? partOf(fields) : undefined;
+  if (part === undefined || !continues(part, receivedBytes, fields, response)) return false;
+  return totalBytes === undefined || totalBytes === part.totalBytes;
+}

@@ -179,3 +179,5 @@ export const WRITE_PIECE_BYTES = 1024 * 1024;
 export const MAX_UNSENT_BEFORE_INTERIM_BYTES = 64 * 1024;
 /** Times that one fill asks for the rest of a body that broke off. */
 export const MAX_RESUMES_PER_FILL = 2;
+/** Requests of one connection that may be in work at once (RFC 9112 §9.3.2); beyond: 503, and the connection ends. */
+export const MAX_PIPELINED_REQUESTS = 256;

@@ -1,48 +1,24 @@
 /**
- * One client connection: the requests that run on it, how it ends, and what its client may take its time for.
- * Time is looked at once a sweep for all connections together, so that a request starts no timer.
+ * One client connection: the requests that run on it, and how it ends.
  * Implements RFC 9112 §9.3 (persistence), §9.6 (closing, with a lingering read) and RFC 9110 §15.5.9 (408).
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Clock } from '../base/clock.js';
-import { LINGER_MS } from '../base/limits.js';
-import type { RequestHandler } from '../engine/contract.js';
-import type { AnsweredEvent, Events } from '../observe/events.js';
+import { LINGER_MS, MAX_PIPELINED_REQUESTS } from '../base/limits.js';
+import type { AnsweredEvent } from '../observe/events.js';
+import type { Lane } from './contract.js';
 import type { Exchange } from './exchange.js';
-import type { IntakeLimits } from './intake.js';
-import type { Tunnel } from './pass-lane.js';
-import { REFUSALS, type Refusal, type RefusalStyle, refusalBytes } from './refusal.js';
+import { Patience } from './patience.js';
+import { REFUSALS, type Refusal, refusalBytes } from './refusal.js';
 
-export interface FrontLimits extends IntakeLimits {
-  readonly headTimeoutMs: number;
-  readonly bodyIdleMs: number;
-  readonly replyIdleMs: number;
-  readonly keepAliveMs: number;
-  readonly connections: number;
-}
-
-/** What all connections of one front share. */
-export interface Lane {
-  readonly handler: RequestHandler;
-  readonly tunnel: Tunnel;
-  readonly clock: Clock;
-  readonly events: Events;
-  readonly limits: FrontLimits;
-  readonly debugHeader: string | undefined;
-  readonly style: RefusalStyle;
-  readonly isDraining: boolean;
-}
-
-/** What is known of a request that was refused before it became an exchange. */
-export interface RefusedRequest {
+/** What a request that was refused called itself. */
+export interface RequestLine {
   readonly method: string;
-  readonly host: string;
   readonly target: string;
   readonly httpVersion: string;
 }
 
-const NOTHING_KNOWN: RefusedRequest = { method: '', host: '', target: '', httpVersion: '' };
+const UNREADABLE: RequestLine = { method: '', target: '', httpVersion: '' };
 
 export class ClientConnection {
   readonly lane: Lane;
@@ -54,23 +30,15 @@ export class ClientConnection {
   #isClosing = false;
   #isTunnelled = false;
   /** Replied once every running exchange is settled. */
-  #refusalAfter: Refusal | undefined;
+  #refusalAfter: Buffer | undefined;
   #lingerUntil: number | undefined;
 
-  /** Bytes read when the last head was complete: more than these, with nothing running, are part of the next. */
-  #bytesAtRest = 0;
-  #idleSince: number;
-  #headSince: number | undefined;
-  #bodyBytesSeen = 0;
-  #bodyMovedAt = 0;
-  #unsentSeen = 0;
-  #writtenSeen = 0;
-  #replyMovedAt = 0;
+  readonly #patience: Patience;
 
   constructor(lane: Lane, socket: Socket) {
     this.lane = lane;
     this.socket = socket;
-    this.#idleSince = lane.clock.now();
+    this.#patience = new Patience(socket, lane.limits, lane.clock.now());
   }
 
   get remoteAddress(): string {
@@ -93,6 +61,11 @@ export class ClientConnection {
     return this.#running[this.#running.length - 1]?.isReceiving === true;
   }
 
+  /** Whether so many requests of this client are in work that no further one is taken. */
+  get isFull(): boolean {
+    return this.#running.length >= MAX_PIPELINED_REQUESTS;
+  }
+
   get isIdle(): boolean {
     return this.#running.length === 0 && !this.#isTunnelled;
   }
@@ -100,9 +73,7 @@ export class ClientConnection {
   /** A request begins. */
   began(exchange: Exchange): void {
     this.#running.push(exchange);
-    this.#bytesAtRest = this.socket.bytesRead;
-    this.#headSince = undefined;
-    this.#bodyBytesSeen = 0;
+    this.#patience.requestBegan();
   }
 
   /** A request is over. */
@@ -110,16 +81,15 @@ export class ClientConnection {
     const at = this.#running.indexOf(exchange);
     if (at >= 0) this.#running.splice(at, 1);
     if (this.#running.length > 0) return;
-    this.#idleSince = now;
-    if (exchange.hasBody) this.#bytesAtRest = this.socket.bytesRead;
+    this.#patience.rests(now, exchange.hasBody);
     // While draining, the reply before it has said that it is the last.
-    if (this.#refusalAfter !== undefined && !this.lane.isDraining) this.#refuseNow(this.#refusalAfter);
+    if (this.#refusalAfter !== undefined && !this.lane.isDraining) this.#writeLast(this.#refusalAfter);
   }
 
   /** The reply that is being written is the last. `isUnread`: with a part of the request unread. */
   closeAfter(isUnread: boolean): void {
     this.#isClosing = true;
-    // Node ends the connection by destroySoon() after the last reply. With bytes unread, that would be a reset, which
+    // node:http ends the connection by destroySoon() after the last reply. With bytes unread, that would be a reset, which
     // can take the reply from the client's hands (RFC 9112 §9.6).
     if (isUnread) this.socket.destroySoon = () => this.linger();
   }
@@ -167,12 +137,13 @@ export class ClientConnection {
   }
 
   /** What came is no request. Whatever runs is answered first. */
-  refuse(refused: Refusal, request: RefusedRequest = NOTHING_KNOWN): void {
+  refuse(refused: Refusal, request: RequestLine = UNREADABLE): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    this.tellRefused(refused, request);
-    if (this.#running.length === 0) this.#refuseNow(refused);
-    else this.#refusalAfter = refused;
+    this.#tellRefused(refused, request);
+    const bytes = refusalBytes(refused, this.lane.clock.wall(), this.lane.style, request.method);
+    if (this.#running.length === 0) this.#writeLast(bytes);
+    else this.#refusalAfter = bytes;
   }
 
   /** The body of the request that is being received cannot be read on. */
@@ -184,27 +155,28 @@ export class ClientConnection {
       return;
     }
     this.#isClosing = true;
-    this.socket.write(refusalBytes(refused, this.lane.clock.wall(), this.lane.style));
+    this.socket.write(refusalBytes(refused, this.lane.clock.wall(), this.lane.style, exchange.method));
     exchange.left(refused);
     // The end of the connection is what tells the pass lane that the rest will not come.
     this.socket.destroySoon();
   }
 
-  #refuseNow(refused: Refusal): void {
+  #writeLast(bytes: Buffer): void {
     this.#refusalAfter = undefined;
     if (!this.socket.writable) {
       this.socket.destroy();
       return;
     }
-    this.socket.write(refusalBytes(refused, this.lane.clock.wall(), this.lane.style));
+    this.socket.write(bytes);
     this.linger();
   }
 
   /** One refused request, for the log and the counters. */
-  tellRefused(refused: Refusal, request: RefusedRequest): void {
+  #tellRefused(refused: Refusal, request: RequestLine): void {
     const event: AnsweredEvent = {
       method: request.method,
-      host: request.host,
+      // Not one that a key could be made with.
+      host: '',
       target: request.target,
       remoteAddress: this.remoteAddress,
       httpVersion: request.httpVersion,
@@ -228,7 +200,7 @@ export class ClientConnection {
   drain(): void {
     if (!this.isIdle || this.#lingerUntil !== undefined) return;
     // A head that is on its way is a request: it gets its answer, within the head timeout.
-    if (this.socket.bytesRead > this.#bytesAtRest) return;
+    if (this.#patience.isHeadBegun) return;
     this.#isClosing = true;
     this.socket.destroySoon();
   }
@@ -240,66 +212,27 @@ export class ClientConnection {
       return;
     }
     if (this.#isTunnelled) return;
-    if (this.#isReplyStuck(now)) {
-      this.lane.events.notice('info', 'reply-idle', 'A client took no byte of its reply and was cut off', {
-        remoteAddress: this.remoteAddress,
-      });
-      this.cut(false);
-      return;
-    }
     const newest = this.#running[this.#running.length - 1];
-    if (newest === undefined) this.#sweepIdle(now);
-    else if (newest.isReceiving) this.#sweepBody(newest, now);
-  }
-
-  #sweepIdle(now: number): void {
-    const { limits } = this.lane;
-    if (this.socket.bytesRead > this.#bytesAtRest && !this.#isClosing) {
-      this.#headSince ??= now;
-      if (now - this.#headSince >= limits.headTimeoutMs) this.refuse(REFUSALS.headTimeout);
-    } else if (now - this.#idleSince >= limits.keepAliveMs || this.lane.isDraining) {
-      this.#isClosing = true;
-      this.socket.destroySoon();
+    const receiving = newest?.isReceiving === true ? newest : undefined;
+    switch (this.#patience.lookAt(now, newest === undefined, receiving)) {
+      case undefined:
+        break;
+      case 'reply':
+        this.lane.events.notice('info', 'reply-idle', 'A client took no byte of its reply and was cut off', {
+          remoteAddress: this.remoteAddress,
+        });
+        this.cut(false);
+        break;
+      case 'body':
+        this.breakOff(REFUSALS.bodyTimeout);
+        break;
+      case 'head':
+        this.refuse(REFUSALS.headTimeout);
+        break;
+      case 'idle':
+        this.#isClosing = true;
+        this.socket.destroySoon();
+        break;
     }
   }
-
-  #sweepBody(exchange: Exchange, now: number): void {
-    const { bytesRead } = this.socket;
-    // RFC 9110 §10.1.1: a client that waits for 100 (Continue) sends nothing before it, and is not late.
-    const isWaitingForUs = exchange.hasUntakenBytes || (exchange.expectsContinue && bytesRead === this.#bytesAtRest);
-    if (bytesRead !== this.#bodyBytesSeen || isWaitingForUs) {
-      this.#bodyBytesSeen = bytesRead;
-      this.#bodyMovedAt = now;
-    } else if (now - this.#bodyMovedAt >= this.lane.limits.bodyIdleMs) {
-      this.breakOff(REFUSALS.bodyTimeout);
-    }
-  }
-
-  /** Whether bytes wait here for a client that has taken none for too long. */
-  #isReplyStuck(now: number): boolean {
-    const unsent = unsentBytes(this.socket);
-    if (unsent === 0) {
-      this.#unsentSeen = 0;
-      return false;
-    }
-    const written = this.socket.bytesWritten;
-    if (unsent !== this.#unsentSeen || written !== this.#writtenSeen) {
-      this.#unsentSeen = unsent;
-      this.#writtenSeen = written;
-      this.#replyMovedAt = now;
-      return false;
-    }
-    return now - this.#replyMovedAt >= this.lane.limits.replyIdleMs;
-  }
-}
-
-/**
- * Bytes that the kernel has not taken. What Node counts as unsent moves only as a whole write is done, which for a
- * large write to a slow client takes minutes; the handle beneath knows how much of the write is left.
- */
-function unsentBytes(socket: Socket): number {
-  const buffered = socket.writableLength;
-  if (buffered === 0) return 0;
-  const handle = (socket as { _handle?: { writeQueueSize?: number } | null })._handle;
-  return handle?.writeQueueSize ?? buffered;
 }

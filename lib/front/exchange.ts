@@ -59,6 +59,8 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener {
   #status = 0;
   #note: ReplyNote | undefined;
   #bodyBytes = 0;
+  /** The client was told why, and what the pass lane still says of the reply does not count. */
+  #isCutOff = false;
 
   constructor(
     connection: ClientConnection,
@@ -225,6 +227,7 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener {
 
   /** The pass lane has begun to answer. */
   answering(status: number, note: ReplyNote): void {
+    if (this.#isCutOff) return;
     this.#status = status;
     this.#note = note;
   }
@@ -234,7 +237,7 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener {
     if (this.#state !== 'passed') return;
     this.#bodyBytes = end.bodyBytes;
     const isUnread = this.isReceiving;
-    this.#settle(end.ending);
+    this.#settle(this.#isCutOff ? 'aborted' : end.ending);
     // RFC 9112 §9.3: the rest of this body stands before the next request, and nobody reads it any more.
     if (isUnread) this.#connection.linger();
   }
@@ -243,11 +246,14 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener {
   left(refused?: Refusal): void {
     if (this.#state === 'settled') return;
     const gone = this.#gone;
+    this.#gone = undefined;
     if (refused !== undefined) {
+      this.#isCutOff = true;
       this.#status = refused.status;
       this.#note = refusedNote(refused);
     }
-    this.#settle('aborted');
+    // The pass lane sees for itself that the client is gone, and how far it came.
+    if (this.#state !== 'passed') this.#settle('aborted');
     gone?.();
   }
 

@@ -6,70 +6,19 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Clock, Timer } from '../base/clock.js';
-import {
-  BODY_IDLE_TIMEOUT_MS,
-  CONNECTION_SWEEP_MS,
-  KEEP_ALIVE_TIMEOUT_MS,
-  LISTEN_BACKLOG,
-  MAX_CONNECTIONS,
-  MAX_REFUSED_CONNECTIONS,
-  MAX_REQUEST_FIELD_COUNT,
-  MAX_REQUEST_FIELDS_BYTES,
-  MAX_TARGET_BYTES,
-  REPLY_IDLE_TIMEOUT_MS,
-  REQUEST_HEAD_TIMEOUT_MS,
-} from '../base/limits.js';
+import { CONNECTION_SWEEP_MS, LISTEN_BACKLOG, MAX_REFUSED_CONNECTIONS } from '../base/limits.js';
 import type { RequestHandler } from '../engine/contract.js';
 import { splitList } from '../http/tokens.js';
 import type { Events } from '../observe/events.js';
-import { ClientConnection, type FrontLimits, type Lane } from './connection.js';
+import { ClientConnection, type RequestLine } from './connection.js';
+import { DEFAULT_LIMITS, type Front, type FrontLimits, type FrontOptions, type Lane } from './contract.js';
 import { Exchange, type UpgradeSocket } from './exchange.js';
 import { Intake, isRefused } from './intake.js';
 import { readParserFault } from './parser-fault.js';
 import type { Tunnel } from './pass-lane.js';
-import { REFUSALS, type Refusal, type RefusalStyle, refusalReply } from './refusal.js';
+import { REFUSALS, type RefusalStyle } from './refusal.js';
 
-export interface FrontOptions {
-  /** Where clients connect. Port 0 takes a free one. */
-  readonly listen: { readonly host: string; readonly port: number };
-  readonly handler: RequestHandler;
-  readonly tunnel: Tunnel;
-  readonly clock: Clock;
-  readonly events: Events;
-  /** What is not given has the default of base/limits. */
-  readonly limits?: Partial<FrontLimits> | undefined;
-  /** Name of a response header that says the outcome in one word. */
-  readonly debugHeader?: string | undefined;
-  /** Our member of Via on the replies that the front makes itself, such as `1.1 patina-1`. */
-  readonly via?: string | undefined;
-  /** The host of HTTP/1.0 requests that name none: default, the address that they came to. */
-  readonly defaultHost?: string | undefined;
-}
-
-export interface Front {
-  /** Listens. Resolves with the address, `HOST:PORT`; rejects with Node's error where that cannot be had. */
-  start(): Promise<string>;
-  /**
-   * Stops accepting and closes idle connections; what runs finishes, with Connection: close. Resolves once all are
-   * closed, or after `timeoutMs` when those that are left were cut off.
-   */
-  drain(timeoutMs: number): Promise<void>;
-  /** Cuts everything off. */
-  close(): Promise<void>;
-  /** Client connections that are open. */
-  readonly connections: number;
-}
-
-const DEFAULT_LIMITS: FrontLimits = {
-  targetBytes: MAX_TARGET_BYTES,
-  fieldsBytes: MAX_REQUEST_FIELDS_BYTES,
-  fieldCount: MAX_REQUEST_FIELD_COUNT,
-  headTimeoutMs: REQUEST_HEAD_TIMEOUT_MS,
-  bodyIdleMs: BODY_IDLE_TIMEOUT_MS,
-  replyIdleMs: REPLY_IDLE_TIMEOUT_MS,
-  keepAliveMs: KEEP_ALIVE_TIMEOUT_MS,
-  connections: MAX_CONNECTIONS,
-};
+export type { Front, FrontLimits, FrontOptions } from './contract.js';
 
 /** Node's own look at timeouts, which is not used: setInterval's longest interval. */
 const NEVER_MS = 2 ** 31 - 1;
@@ -193,15 +142,16 @@ class FullLane implements Front, Lane {
     const connection = this.#connections.get(req.socket);
     // After a last reply, what was read ahead is no longer answered (RFC 9112 §9.6).
     if (connection === undefined || connection.isClosing) return;
-    const target = req.url as string;
     const verdict = this.#intake.judge({
       method: req.method as string,
-      target,
+      target: req.url as string,
       httpVersion: req.httpVersion,
       raw: req.rawHeaders,
     });
-    if (isRefused(verdict)) {
-      this.#refuse(connection, verdict, req, res);
+    if (isRefused(verdict) || connection.isFull) {
+      connection.refuse(isRefused(verdict) ? verdict : REFUSALS.pipelined, requestLine(req));
+      // What is left of its body is read past while the connection lingers.
+      req.resume();
       return;
     }
     this.#hand(connection, new Exchange(connection, verdict, req, res));
@@ -223,23 +173,12 @@ class FullLane implements Front, Lane {
     }
   }
 
-  /** Replies to a request that goes no further, in its turn, and closes the connection. */
-  #refuse(connection: ClientConnection, refused: Refusal, req: IncomingMessage, res: ServerResponse): void {
-    const { method = '', url: target = '', httpVersion } = req;
-    connection.closeAfter(true);
-    connection.tellRefused(refused, { method, host: '', target, httpVersion });
-    const { reasonPhrase, raw, body } = refusalReply(refused, this.clock.wall(), this.style);
-    res.sendDate = false;
-    res.writeHead(refused.status, reasonPhrase, raw);
-    res.end(body);
-  }
-
   #upgraded(req: IncomingMessage, socket: Socket, head: Buffer): void {
     // node:http has taken its listeners away; without one, a reset would end the process.
     socket.on('error', () => socket.destroy());
     const connection = this.#connections.get(socket);
     if (connection === undefined || connection.isClosing) return;
-    const request = { method: req.method ?? '', host: '', target: req.url ?? '', httpVersion: req.httpVersion };
+    const request = requestLine(req);
     if (!connection.isIdle) {
       connection.relayDrain();
       connection.refuse(REFUSALS.upgradeInPipeline, request);
@@ -262,8 +201,7 @@ class FullLane implements Front, Lane {
 
   #connectAsked(req: IncomingMessage, socket: Socket): void {
     socket.on('error', () => socket.destroy());
-    const { method = '', url: target = '', httpVersion } = req;
-    this.#connections.get(socket)?.refuse(REFUSALS.method, { method, host: '', target, httpVersion });
+    this.#connections.get(socket)?.refuse(REFUSALS.method, requestLine(req));
   }
 
   /** node:http could not read on: a fault in the grammar, or in the connection. */
@@ -310,6 +248,10 @@ class FullLane implements Front, Lane {
   #stopAccepting(): void {
     if (this.#server.listening) this.#server.close();
   }
+}
+
+function requestLine(req: IncomingMessage): RequestLine {
+  return { method: req.method ?? '', target: req.url ?? '', httpVersion: req.httpVersion };
 }
 
 /**

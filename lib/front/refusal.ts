@@ -45,6 +45,7 @@ export const REFUSALS = {
   fieldsBytes: refusal(431, 'fields-too-large', 'The header fields of the request are too large.'),
   fieldCount: refusal(431, 'too-many-fields', 'The request has too many header fields.'),
   internal: refusal(500, 'internal', 'The proxy failed on this request.'),
+  pipelined: refusal(503, 'too-many-requests-in-line', 'Too many requests of this connection are in work.'),
   connections: refusal(503, 'too-many-connections', 'Too many clients are connected.'),
 } as const satisfies Readonly<Record<string, Refusal>>;
 
@@ -87,10 +88,12 @@ export function refusalReply(refused: Refusal, wall: number, style: RefusalStyle
   return { reasonPhrase: PHRASES[refused.status], raw, body };
 }
 
-/** The same as bytes, for a connection on which there is no request to reply to. */
-export function refusalBytes(refused: Refusal, wall: number, style: RefusalStyle): Buffer {
+/** The same as bytes. `method`: empty where the request could not be read. */
+export function refusalBytes(refused: Refusal, wall: number, style: RefusalStyle, method: string): Buffer {
   const { reasonPhrase, raw, body } = refusalReply(refused, wall, style);
   let head = `HTTP/1.1 ${refused.status} ${reasonPhrase}\r\n`;
   for (let i = 0; i < raw.length; i += 2) head += `${raw[i]}: ${raw[i + 1]}\r\n`;
-  return Buffer.concat([Buffer.from(`${head}\r\n`, 'latin1'), body]);
+  const bytes = Buffer.from(`${head}\r\n`, 'latin1');
+  // RFC 9110 §9.3.2: a HEAD gets no content, not even with an error.
+  return method === 'HEAD' ? bytes : Buffer.concat([bytes, body]);
 }

@@ -1,6 +1,7 @@
 // Goal: connections are kept, ended and timed as RFC 9112 §9 and the limits say, and none is felt by another.
 // Method: raw sockets against a front with a stub engine; time is a fake clock that the test moves.
 import t from 'tap';
+import { MAX_PIPELINED_REQUESTS } from '../../lib/base/limits.js';
 import { createFront } from '../../lib/front/full-lane.js';
 import { Body } from '../../lib/object/body.js';
 import { turns } from '../kit/barrier.js';
@@ -34,6 +35,17 @@ t.test('RFC 9112 §9.3.2: pipelined requests are answered in order, however they
     house.answered.map((event) => event.target),
     ['/1', '/2', '/3'],
   );
+});
+
+t.test('RFC 9112 §9.3.2: beyond a bound, pipelined requests end the connection with a 503', async (t) => {
+  const house = await openHouse(t, () => {});
+  const client = await connectRaw(house.port);
+  client.send(get('/x').repeat(MAX_PIPELINED_REQUESTS + 2));
+  await house.arrivals.reached(MAX_PIPELINED_REQUESTS);
+  for (const { sink } of house.handed) sink.reply(replyOf('ok'));
+  for (let i = 0; i < MAX_PIPELINED_REQUESTS; i++) t.equal((await client.response()).status, 200);
+  t.equal((await client.response()).field('cache-status'), 'patina; detail=too-many-requests-in-line');
+  t.equal(await client.ended, 'finished');
 });
 
 t.test('RFC 9112 §9.6: a client that has ended its side still gets its answers', async (t) => {

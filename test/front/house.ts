@@ -1,7 +1,8 @@
 /** A front on a free port with a stub for the engine: what it was handed, what it told, and a clock that a test moves. */
 import type { Test } from 'tap';
 import type { ClientRequest, Reply, ReplySink } from '../../lib/engine/contract.js';
-import { createFront, type Front, type FrontOptions } from '../../lib/front/full-lane.js';
+import type { Front, FrontOptions } from '../../lib/front/contract.js';
+import { createFront } from '../../lib/front/full-lane.js';
 import type { Tunnel } from '../../lib/front/pass-lane.js';
 import { Fields } from '../../lib/http/fields.js';
 import { type AnsweredEvent, SILENT } from '../../lib/observe/events.js';

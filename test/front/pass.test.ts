@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import t, { type Test } from 'tap';
 import type { PassPlan, Reply } from '../../lib/engine/contract.js';
-import type { FrontOptions } from '../../lib/front/full-lane.js';
+import type { FrontOptions } from '../../lib/front/contract.js';
 import type { PassEnd, Tunnel } from '../../lib/front/pass-lane.js';
 import { Fields } from '../../lib/http/fields.js';
 import { CutOff, connectRaw } from '../kit/raw-client.js';
@@ -92,7 +92,10 @@ t.test('limits: a body that stops arriving is answered 408, and the tunnel sees 
   const house = await openPassing(
     t,
     (req, res, plan, done) => {
-      req.on('error', () => aborted++);
+      req.on('error', () => {
+        aborted++;
+        done({ ending: 'aborted', bodyBytes: 0 });
+      });
       echo(req, res, plan, done);
     },
     { limits: { bodyIdleMs: 5000 } },
@@ -126,8 +129,8 @@ t.test('limits: a client that waits for 100 (Continue) is not late', async (t) =
 t.test('limits: once an answer has begun, a body that stops arriving ends the connection', async (t) => {
   const house = await openPassing(
     t,
-    (req, res, plan) => {
-      req.on('error', () => {});
+    (req, res, plan, done) => {
+      req.on('error', () => done({ ending: 'aborted', bodyBytes: 2 }));
       req.resume();
       const { fields } = plan.respond(200, 'OK', Fields.empty);
       res.writeHead(200, 'OK', [...fields.raw, 'Content-Length', '5']);
@@ -187,19 +190,21 @@ t.test('drain: a passed request that is answered meanwhile is the last', async (
   await drained;
 });
 
-t.test('a client that leaves a passed request is told once, whatever the tunnel says later', async (t) => {
-  let finish = (): void => {};
+t.test('a passed request whose client left is told once, when the tunnel has seen it', async (t) => {
   const house = await openPassing(t, (req, _res, _plan, done) => {
-    req.on('error', () => {});
-    finish = () => done({ ending: 'finished', bodyBytes: 7 });
+    req.on('error', () => {
+      done({ ending: 'aborted', bodyBytes: 7 });
+      done({ ending: 'aborted', bodyBytes: 7 });
+    });
   });
   const client = await connectRaw(house.port);
   client.send(POST);
   await house.arrivals.reached(1);
   client.reset();
   await house.answers.reached(1);
-  finish();
-  t.match(house.answered, [{ status: 499, reason: 'client-left', ending: 'aborted' }]);
+  await until(() => house.front.connections === 0);
+  t.match(house.answered, [{ status: 499, reason: 'client-left', ending: 'aborted', bodyBytes: 7 }]);
+  t.equal(house.answered.length, 1);
 });
 
 t.test('RFC 9110 §7.8: the tunnel gets the socket and the bytes behind the head, and no timeout of ours', async (t) => {
@@ -226,7 +231,7 @@ t.test('RFC 9110 §7.8: the tunnel gets the socket and the bytes behind the head
   t.equal((await client.bytes(3)).toString(), 'def');
   client.close();
   await house.answers.reached(1);
-  t.match(house.answered, [{ status: 101, outcome: 'BYPASS' }]);
+  t.match(house.answered, [{ status: 101, outcome: 'BYPASS', ending: 'finished', bodyBytes: 6 }]);
   t.equal(house.answered.length, 1);
 });
 

@@ -229,6 +229,24 @@ t.test('a fault of the grammar behind a running request is answered after it', a
   client.close();
 });
 
+t.test('RFC 9110 §9.3.2: a refused HEAD gets no content', async (t) => {
+  const house = await openHouse(t);
+  const client = await connectRaw(house.port);
+  const response = await client.send('HEAD /x HTTP/1.1\r\n\r\n').response('HEAD');
+  t.equal(response.status, 400);
+  t.equal(await client.ended, 'finished');
+  t.equal(client.surplusBytes, 0);
+});
+
+t.test('RFC 9112 §9.6: a refusal is not lost to a body that the client is still sending', async (t) => {
+  const house = await openHouse(t, undefined, { limits: { fieldCount: 3 } });
+  const client = await connectRaw(house.port);
+  client.send(post(`Content-Length: 20000000\r\nA: b\r\nC: d\r\n`, ''));
+  client.send(Buffer.alloc(20_000_000));
+  t.equal((await client.response()).status, 431);
+  t.equal(await client.ended, 'finished');
+});
+
 t.test('a clean request after a refused one gets the clean answer', async (t) => {
   const house = await openHouse(t);
   for (const bytes of [get('Host: a\r\nHost: b\r\n'), `GET /x HTTP/1.1\r\n${HOST}X : y\r\n\r\n`]) {

@@ -1,0 +1,84 @@
+/** What a front is made of, and what can be done with it. */
+import type { Clock } from '../base/clock.js';
+import {
+  BODY_IDLE_TIMEOUT_MS,
+  KEEP_ALIVE_TIMEOUT_MS,
+  MAX_CONNECTIONS,
+  MAX_REQUEST_FIELD_COUNT,
+  MAX_REQUEST_FIELDS_BYTES,
+  MAX_TARGET_BYTES,
+  REPLY_IDLE_TIMEOUT_MS,
+  REQUEST_HEAD_TIMEOUT_MS,
+} from '../base/limits.js';
+import type { RequestHandler } from '../engine/contract.js';
+import type { Events } from '../observe/events.js';
+import type { IntakeLimits } from './intake.js';
+import type { Tunnel } from './pass-lane.js';
+import type { RefusalStyle } from './refusal.js';
+
+export interface FrontLimits extends IntakeLimits {
+  /** Time for a client to send a request head; beyond: 408. */
+  readonly headTimeoutMs: number;
+  /** Time without a byte of a request body; beyond: 408, or the end of the connection where an answer has begun. */
+  readonly bodyIdleMs: number;
+  /** Time that a client may take no byte of a reply; beyond: the end of the connection. */
+  readonly replyIdleMs: number;
+  /** Time that an idle connection stays open. */
+  readonly keepAliveMs: number;
+  /** Client connections at once; beyond: 503. */
+  readonly connections: number;
+}
+
+export const DEFAULT_LIMITS: FrontLimits = {
+  targetBytes: MAX_TARGET_BYTES,
+  fieldsBytes: MAX_REQUEST_FIELDS_BYTES,
+  fieldCount: MAX_REQUEST_FIELD_COUNT,
+  headTimeoutMs: REQUEST_HEAD_TIMEOUT_MS,
+  bodyIdleMs: BODY_IDLE_TIMEOUT_MS,
+  replyIdleMs: REPLY_IDLE_TIMEOUT_MS,
+  keepAliveMs: KEEP_ALIVE_TIMEOUT_MS,
+  connections: MAX_CONNECTIONS,
+};
+
+export interface FrontOptions {
+  /** Where clients connect. Port 0 takes a free one. */
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly handler: RequestHandler;
+  readonly tunnel: Tunnel;
+  readonly clock: Clock;
+  readonly events: Events;
+  /** What is not given has the default of base/limits. */
+  readonly limits?: Partial<FrontLimits> | undefined;
+  /** Name of a response header that says the outcome in one word. */
+  readonly debugHeader?: string | undefined;
+  /** Our member of Via on the replies that the front makes itself, such as `1.1 patina-1`. */
+  readonly via?: string | undefined;
+  /** The host of HTTP/1.0 requests that name none: default, the address that they came to. */
+  readonly defaultHost?: string | undefined;
+}
+
+export interface Front {
+  /** Listens. Resolves with the address, `HOST:PORT`; rejects with Node's error where that cannot be had. */
+  start(): Promise<string>;
+  /**
+   * Stops accepting and closes idle connections; what runs finishes, with Connection: close. Resolves once all are
+   * closed, or after `timeoutMs` when those that are left were cut off.
+   */
+  drain(timeoutMs: number): Promise<void>;
+  /** Cuts everything off. */
+  close(): Promise<void>;
+  /** Client connections that are open. */
+  readonly connections: number;
+}
+
+/** What all connections of one front share. */
+export interface Lane {
+  readonly handler: RequestHandler;
+  readonly tunnel: Tunnel;
+  readonly clock: Clock;
+  readonly events: Events;
+  readonly limits: FrontLimits;
+  readonly debugHeader: string | undefined;
+  readonly style: RefusalStyle;
+  readonly isDraining: boolean;
+}

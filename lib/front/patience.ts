@@ -1,0 +1,109 @@
+/**
+ * How long a client has taken for what it is doing, told by one look a sweep: no timer is set or cleared by a request.
+ * A look costs a few numbers; times are right to within one sweep, and never short.
+ */
+import type { Socket } from 'node:net';
+import type { FrontLimits } from './contract.js';
+
+/** The request whose body is still arriving. */
+export interface Receiving {
+  /** Bytes of the body wait here for whoever takes them: then it is not the client who is slow. */
+  readonly hasUntakenBytes: boolean;
+  /** The client may be waiting for 100 (Continue) before it sends the body (RFC 9110 §10.1.1). */
+  readonly expectsContinue: boolean;
+}
+
+/** What took too long. */
+export type Impatience = 'reply' | 'head' | 'body' | 'idle';
+
+export class Patience {
+  readonly #socket: Socket;
+  readonly #limits: FrontLimits;
+  /** Bytes read when the last head was complete: more than these, with nothing running, are part of the next. */
+  #bytesAtRest = 0;
+  #idleSince: number;
+  #headSince: number | undefined;
+  #bodyBytesSeen = 0;
+  #bodyMovedAt = 0;
+  #unsentSeen = 0;
+  #writtenSeen = 0;
+  #replyMovedAt = 0;
+
+  constructor(socket: Socket, limits: FrontLimits, now: number) {
+    this.#socket = socket;
+    this.#limits = limits;
+    this.#idleSince = now;
+  }
+
+  /** The head of a request is complete. */
+  requestBegan(): void {
+    this.#bytesAtRest = this.#socket.bytesRead;
+    this.#headSince = undefined;
+    this.#bodyBytesSeen = 0;
+  }
+
+  /** Nothing runs any more. */
+  rests(now: number, hadBody: boolean): void {
+    this.#idleSince = now;
+    if (hadBody) this.#bytesAtRest = this.#socket.bytesRead;
+  }
+
+  /** Whether, with nothing running, a part of a head has arrived. */
+  get isHeadBegun(): boolean {
+    return this.#socket.bytesRead > this.#bytesAtRest;
+  }
+
+  /** What the client has taken too long for, if anything. `receiving`: undefined where no body is on its way. */
+  lookAt(now: number, isResting: boolean, receiving: Receiving | undefined): Impatience | undefined {
+    if (this.#isReplyStuck(now)) return 'reply';
+    if (isResting) return this.#lookAtRest(now);
+    return receiving !== undefined && this.#isBodyStuck(now, receiving) ? 'body' : undefined;
+  }
+
+  #lookAtRest(now: number): Impatience | undefined {
+    if (this.isHeadBegun) {
+      this.#headSince ??= now;
+      return now - this.#headSince >= this.#limits.headTimeoutMs ? 'head' : undefined;
+    }
+    return now - this.#idleSince >= this.#limits.keepAliveMs ? 'idle' : undefined;
+  }
+
+  #isBodyStuck(now: number, receiving: Receiving): boolean {
+    const { bytesRead } = this.#socket;
+    const isWaitingForUs = receiving.hasUntakenBytes || (receiving.expectsContinue && bytesRead === this.#bytesAtRest);
+    if (bytesRead !== this.#bodyBytesSeen || isWaitingForUs) {
+      this.#bodyBytesSeen = bytesRead;
+      this.#bodyMovedAt = now;
+      return false;
+    }
+    return now - this.#bodyMovedAt >= this.#limits.bodyIdleMs;
+  }
+
+  /** Whether bytes wait here for a client that has taken none for too long. */
+  #isReplyStuck(now: number): boolean {
+    const unsent = unsentBytes(this.#socket);
+    if (unsent === 0) {
+      this.#unsentSeen = 0;
+      return false;
+    }
+    const written = this.#socket.bytesWritten;
+    if (unsent !== this.#unsentSeen || written !== this.#writtenSeen) {
+      this.#unsentSeen = unsent;
+      this.#writtenSeen = written;
+      this.#replyMovedAt = now;
+      return false;
+    }
+    return now - this.#replyMovedAt >= this.#limits.replyIdleMs;
+  }
+}
+
+/**
+ * Bytes that the kernel has not taken. What Node counts as unsent moves only as a whole write is done, which for a
+ * large write to a slow client takes minutes; the handle beneath knows how much of the write is left.
+ */
+function unsentBytes(socket: Socket): number {
+  const buffered = socket.writableLength;
+  if (buffered === 0) return 0;
+  const handle = (socket as { _handle?: { writeQueueSize?: number } | null })._handle;
+  return handle?.writeQueueSize ?? buffered;
+}

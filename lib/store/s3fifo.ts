@@ -8,7 +8,7 @@ import { type Links, NO_SLOT } from './links.js';
 import type { Slots } from './slots.js';
 
 /** Share of the bytes that the small queue may hold before it is the one that gives. */
-const SMALL_SHARE = 0.1;
+const SMALL_SHARE = 0.05;
 /** Uses in the small queue from which on a response moves to the main one. */
 const USES_TO_MOVE = 2;
 

@@ -4,6 +4,7 @@ import t from 'tap';
 import {
   BACKOFF_FIRST_MS,
   BACKOFF_MAX_MS,
+  COLD_FAILURES_BEFORE_BACKOFF,
   FAILURE_FORGOTTEN_AFTER_MS,
   RETRY_AFTER_MAX_MS,
 } from '../../lib/base/limits.js';
@@ -87,6 +88,23 @@ t.test('a failure of long ago is forgotten, one of a while ago is not', (t) => {
   clock.advance(1);
   t.equal(failures.count('a'), 0);
   t.equal(failures.retryAt('a'), undefined);
+  t.end();
+});
+
+t.test('a key is pending until its time has come, with how it failed last and whether it does so persistently', (t) => {
+  const { clock, failures } = setUp();
+  t.equal(failures.pending('a'), undefined);
+  for (let count = 1; count <= COLD_FAILURES_BEFORE_BACKOFF; count++) {
+    failures.note('a', undefined, count === 1 ? 'unreachable' : 'error-status');
+    t.strictSame(failures.pending('a'), {
+      retryAt: failures.retryAt('a') ?? 0,
+      kind: count === 1 ? 'unreachable' : 'error-status',
+      isPersistent: count >= COLD_FAILURES_BEFORE_BACKOFF,
+    });
+  }
+  clock.advance((failures.retryAt('a') ?? 0) - clock.now());
+  t.equal(failures.pending('a'), undefined, 'it may be asked for again');
+  t.equal(failures.count('a'), COLD_FAILURES_BEFORE_BACKOFF, 'and is remembered');
   t.end();
 });
 

@@ -23,14 +23,21 @@ import type { OriginClient, OriginExchange, OriginListener, OriginRequest, Origi
 const UNREACHED: ReadonlySet<OriginFailure> = new Set([
   'origin-unresolvable',
   'origin-refused',
-  'origin-reset',
   'origin-tls',
   'origin-connect-timeout',
   'origin-headers-timeout',
 ]);
 
-/** Failures that say nothing of the origin. */
-const NEUTRAL: ReadonlySet<OriginFailure> = new Set(['origin-breaker-open', 'origin-queue-full', 'origin-aborted']);
+/**
+ * Failures that say nothing of whether the origin can be reached. A reset is one of them: somebody took the connection,
+ * and that one resource makes it drop connections is no reason to stop asking for all others.
+ */
+const NEUTRAL: ReadonlySet<OriginFailure> = new Set([
+  'origin-reset',
+  'origin-breaker-open',
+  'origin-queue-full',
+  'origin-aborted',
+]);
 
 type Closed = { readonly kind: 'closed'; failureCount: number };
 type Open = { readonly kind: 'open'; readonly until: number; readonly openings: number };

@@ -1,5 +1,5 @@
 /** What a scenario is, and what it finds out. One file of bench/scenarios/ each; bench/scenarios/index.ts lists them. */
-import { get } from 'node:http';
+import { Agent, get } from 'node:http';
 import type { ProxyName } from './proxies.js';
 import type { Scope } from './scope.js';
 
@@ -49,10 +49,12 @@ export function judged(bench: Bench, subject: string, is: Target['is'], value: n
   return subject === bench.subjects[0] ? { is, value } : undefined;
 }
 
-/** One GET over a connection of its own; the status, once the body has come. */
+const agent = new Agent({ keepAlive: true });
+
+/** One GET, over a connection that is kept; the status, once the body has come. */
 export function fetchOnce(url: string, headers: Readonly<Record<string, string>> = {}): Promise<number> {
   return new Promise((resolve, reject) => {
-    get(url, { agent: false, headers }, (response) => {
+    get(url, { agent, headers }, (response) => {
       response.resume();
       response.once('error', reject);
       response.once('end', () => resolve(response.statusCode ?? 0));

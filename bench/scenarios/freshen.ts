@@ -8,9 +8,10 @@ import { median, spread } from '../kit/stats.js';
 const BODY_BYTES = 100 * 1000 * 1000;
 const MEGABYTE = 1e6;
 /** So that compiling and the first growth of the heap are over. */
-const WARM_UP = 500;
-const IN_ONE_WINDOW = 100;
-const WINDOWS = 7;
+const WARM_UP = 2_000;
+/** Few, so that a window is shorter than the sawtooth of the garbage collector. */
+const IN_ONE_WINDOW = 20;
+const WINDOWS = 25;
 
 export const freshen: Scenario = {
   name: 'freshen',

@@ -8,6 +8,8 @@ import { hashOf } from '../lib/store/slots.js';
 import { ClockPolicy, type EvictionPolicy, LruPolicy, makeS3Fifo, SievePolicy, TinyLfuPolicy } from './policies.js';
 
 const KEY_COUNT = 100_000;
+/** Keys of the news that come up in the `burst` traces, beside the others. */
+const NEWS_COUNT = 50_000;
 const SEED = 20_260_101;
 
 interface Trace {
@@ -61,18 +63,20 @@ function shuffled(random: () => number): Uint32Array {
 
 /** Sizes of 1 for all, or a log-normal mix around 8 KB with a tail of megabytes, as web trees have. */
 function makeSizes(mixed: boolean, random: () => number): Float64Array {
-  return Float64Array.from({ length: KEY_COUNT }, () => {
+  return Float64Array.from({ length: KEY_COUNT + NEWS_COUNT }, () => {
     if (!mixed) return 1;
     const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
     return Math.ceil(Math.min(8_000_000, 8192 * Math.exp(1.5 * normal)));
   });
 }
 
-type Kind = 'zipf' | 'scan' | 'drift' | 'scan+drift';
+const KINDS = ['zipf', 'scan', 'drift', 'scan+drift', 'burst'] as const;
+type Kind = (typeof KINDS)[number];
 
 /**
  * `scan`: two times during the trace a crawler walks all keys in order, one request in four being its own.
  * `drift`: every 20,000 requests a hundred of the thousand most popular keys change places with random ones.
+ * `burst`: half of the requests are for news, of which one comes up every 40 requests and is forgotten within 80,000.
  */
 function makeTrace(kind: Kind, alpha: number, mixed: boolean, requests: number): Trace {
   const random = makeRandom(SEED);
@@ -94,6 +98,11 @@ function makeTrace(kind: Kind, alpha: number, mixed: boolean, requests: number):
         keyOfRank[other] = held;
       }
     }
+    if (kind === 'burst' && random() < 0.5) {
+      const newest = Math.floor(at / 40);
+      keys[at] = KEY_COUNT + (Math.max(0, newest - Math.floor(random() ** 3 * 2000)) % NEWS_COUNT);
+      continue;
+    }
     const start = scanStarts.findLast((one) => at >= one && at < one + scanLength);
     const crawls = scans && start !== undefined && (at - start) % 4 === 0;
     keys[at] = crawls ? (at - (start ?? 0)) / 4 : (keyOfRank[zipf()] as number);
@@ -108,7 +117,7 @@ interface Score {
 }
 
 function play(trace: Trace, policy: EvictionPolicy, budget: number, hashes: Uint32Array): Score {
-  const slotOf = new Int32Array(KEY_COUNT).fill(-1);
+  const slotOf = new Int32Array(KEY_COUNT + NEWS_COUNT).fill(-1);
   const warm = Math.floor(trace.keys.length * 0.2);
   let used = 0;
   let hits = 0;
@@ -162,17 +171,19 @@ function main(): void {
   const requests = quick ? 1_100_000 : 2_000_000;
   const alphas = quick ? [0.9] : [0.7, 0.9, 1.1];
   const shares = quick ? [0.05] : [0.01, 0.05, 0.2];
-  const hashes = Uint32Array.from({ length: KEY_COUNT }, (_, key) => hashOf(`http://example.test/page/${key}`));
+  const hashes = Uint32Array.from({ length: KEY_COUNT + NEWS_COUNT }, (_, key) =>
+    hashOf(`http://example.test/page/${key}`),
+  );
   const names = POLICIES.map(([name]) => name);
   for (const mixed of [false, true]) {
     console.log(mixed ? '\nmixed sizes: hit ratio / byte hit ratio, %' : 'equal sizes: hit ratio, %');
     console.log(`| trace | cache | ${names.join(' | ')} |\n| --- | --- |${' --- |'.repeat(names.length)}`);
     const wins = new Map<string, number>();
     const speed = new Map<string, number[]>();
-    for (const kind of ['zipf', 'scan', 'drift', 'scan+drift'] as const) {
+    for (const kind of KINDS) {
       for (const alpha of alphas) {
         const trace = makeTrace(kind, alpha, mixed, requests);
-        const total = trace.sizes.reduce((sum, size) => sum + size, 0);
+        const total = trace.sizes.subarray(0, KEY_COUNT).reduce((sum, size) => sum + size, 0);
         for (const share of shares) {
           const scores = POLICIES.map(([name, make]) => {
             const score = play(trace, make(total * share, KEY_COUNT * share), total * share, hashes);
@@ -184,7 +195,7 @@ function main(): void {
         }
       }
     }
-    const cases = 4 * alphas.length * shares.length;
+    const cases = KINDS.length * alphas.length * shares.length;
     console.log(`| mean hit ratio | | ${names.map((name) => percent((wins.get(name) ?? 0) / cases)).join(' | ')} |`);
     const medians = names.map((name) => {
       const sorted = (speed.get(name) ?? []).toSorted((a, b) => a - b);

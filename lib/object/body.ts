@@ -272,7 +272,7 @@ export class Body implements ReadableChunks {
     }
     flight.fastest = slowest === Number.POSITIVE_INFINITY ? this.#receivedBytes : fastest;
     // The pace is the fastest reader's. One that falls behind by more than the window is cut off (its read() says
-    // `failed`) rather than let to delay the others; lib/decisions/0003 says why.
+    // `failed`): to wait for it would delay the others, and to keep all for it would be memory without a bound.
     this.#dropUpTo(flight, Math.max(slowest, fastest - flight.highWaterBytes));
     const firstEnd = this.#firstEnd(flight);
     flight.atFirst = 0;

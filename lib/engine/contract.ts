@@ -59,12 +59,23 @@ export interface Reply {
   readonly close?: boolean;
 }
 
+/** Sees the body of a passed answer go by. One of end and fail is called, once. */
+export interface BodyTap {
+  write(chunk: Buffer): void;
+  end(): void;
+  fail(): void;
+}
+
 /** How a request is to go through the pass lane. */
 export interface PassPlan {
   /** Request fields for the origin: hop-by-hop fields gone; Host, Via and X-Forwarded fields in. */
   readonly requestFields: Fields;
   /** Called with the head of the origin's answer; returns the reply to send around its body. Not called for 101. */
-  respond(status: number, reasonPhrase: string, fields: Fields): { fields: Fields; note: ReplyNote };
+  respond(
+    status: number,
+    reasonPhrase: string,
+    fields: Fields,
+  ): { readonly fields: Fields; readonly note: ReplyNote; readonly tap?: BodyTap | undefined };
   /** Fields of a 101 for the client. */
   upgraded(fields: Fields): { fields: Fields; note: ReplyNote };
   /** The exchange with the origin failed before a head: the reply to send instead. */

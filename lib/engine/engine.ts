@@ -11,13 +11,15 @@ import { keyOfUrl, primaryKey } from '../policy/key.js';
 import { type RequestDirectives, requestDirectives } from '../policy/request-directives.js';
 import { judgeReuse } from '../policy/reuse.js';
 import { chooseVariant } from '../policy/vary.js';
+import { type Capture, captureAnswer } from './capture.js';
 import { CollapseTable } from './collapse.js';
-import type { ClientRequest, ReplySink, RequestHandler } from './contract.js';
+import type { BodyTap, ClientRequest, ReplySink, RequestHandler } from './contract.js';
 import { coversRanges, type Delivery, deliver } from './deliver.js';
 import { Fill } from './fill.js';
 import type { Conditions, FillSpec, Waiter } from './fill-contract.js';
 import type { EngineParts } from './parts.js';
 import { planPass } from './pass.js';
+import type { Receipt } from './response.js';
 import { type SynthSpec, synthReply } from './synth.js';
 import { type Need, Transaction } from './transaction.js';
 
@@ -37,6 +39,7 @@ export class Engine implements RequestHandler {
   readonly parts: EngineParts;
   readonly collapse = new CollapseTable();
   readonly #viaOut: string;
+  readonly #captures = new Set<Capture>();
 
   constructor(parts: EngineParts) {
     this.parts = parts;
@@ -186,9 +189,19 @@ export class Engine implements RequestHandler {
     sink.reply(synthReply(request, spec, this.parts.clock.wall(), this.#viaOut));
   }
 
+  /** Starts storing the answer to a passed request, where that is allowed. */
+  capture(request: ClientRequest, receipt: Receipt): BodyTap | undefined {
+    const capture = captureAnswer(this.parts, request, primaryKey(request), receipt, (over) => {
+      this.#captures.delete(over);
+    });
+    if (capture !== undefined) this.#captures.add(capture);
+    return capture;
+  }
+
   /** Takes out all that is stored under a key; what is in flight for it is not stored any more. Returns how many. */
   purgeKey(key: string, reason: 'purged' | 'invalidated' = 'purged'): number {
     for (const fill of [...this.collapse.of(key)]) fill.supersede();
+    for (const capture of this.#captures) if (capture.key === key) capture.supersede();
     this.parts.markers.unmark(key);
     return this.parts.store.removeKey(key, reason);
   }

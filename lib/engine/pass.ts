@@ -25,15 +25,25 @@ export function planPass(engine: Engine, request: ClientRequest, reason: string)
     raw.push('Via', via, 'Cache-Status', formatCacheStatus(entry));
     return new Fields(raw);
   };
+  const requestAt = parts.clock.now();
   return {
     requestFields: requestToOrigin(request, parts.hygiene),
-    respond(status, _reasonPhrase, fields) {
+    respond(status, reasonPhrase, fields) {
       const received = receivedResponseFields(fields);
       const { method, scheme, host, target } = request;
       for (const key of invalidatedKeys({ method, status, scheme, host, target, fields: received })) {
         engine.purgeKey(key, 'invalidated');
       }
-      return { fields: addOwn(received, status), note };
+      const { clock } = parts;
+      const receipt = {
+        status,
+        reasonPhrase,
+        fields: received,
+        requestAt,
+        responseAt: clock.now(),
+        responseWall: clock.wall(),
+      };
+      return { fields: addOwn(received, status), note, tap: engine.capture(request, receipt) };
     },
     upgraded: (fields) => ({ fields: addOwn(fields, 101), note }),
     failed: (error) => failedReply(engine, request, rule, error, via),

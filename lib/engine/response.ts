@@ -45,7 +45,7 @@ export function retryAfterMs(receipt: Receipt): number | undefined {
  * its one receiver and carries all end-to-end fields.
  */
 export function madeResponse(
-  spec: FillSpec,
+  spec: Pick<FillSpec, 'key' | 'method' | 'request' | 'rule'>,
   receipt: Receipt,
   storable: Fields | undefined,
   body: Body,

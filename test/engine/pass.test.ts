@@ -101,3 +101,52 @@ t.test('RFC 9110 §14: ranges from the store: one, several, none that fits', asy
   t.match(several.body, /Content-Range: bytes 0-0\/10\r\n\r\n0\r\n/);
   t.match(several.body, /Content-Range: bytes 8-9\/10\r\n\r\n89\r\n/);
 });
+
+t.test(
+  'RFC 9110 §9.3.3: the answer to a POST that is the representation of its target answers a later GET',
+  async (t) => {
+    const walk = makeWalk();
+    const plan = walk.send({ method: 'POST', target: '/a' }).passed;
+    const fields = { 'Cache-Control': 'max-age=60', 'Content-Location': '/a', 'Content-Length': '5' };
+    const tap = plan?.respond(200, 'OK', Fields.of(fields)).tap;
+    tap?.write(Buffer.from('hello'));
+    t.equal(walk.get('/a').ending, 'waiting', 'not before it is complete');
+    walk.origin.last.fail();
+    tap?.end();
+    t.match([walk.get('/a').body, walk.get('/a').outcome], ['hello', 'HIT']);
+  },
+);
+
+t.test(
+  'RFC 9110 §9.3.3: not without explicit freshness, nor with another Content-Location, nor where it is forbidden',
+  async (t) => {
+    for (const fields of [
+      { 'Content-Location': '/a', 'Last-Modified': 'Wed, 01 Jan 2025 00:00:00 GMT' },
+      { 'Cache-Control': 'max-age=60', 'Content-Location': '/b' },
+      { 'Cache-Control': 'max-age=60', 'Content-Location': 'http://other.test/a' },
+      { 'Cache-Control': 'max-age=60' },
+      { 'Cache-Control': 'private, max-age=60', 'Content-Location': '/a' },
+      { 'Cache-Control': 'max-age=60', 'Content-Location': '/a', 'Set-Cookie': 'a=b' },
+    ]) {
+      const walk = makeWalk();
+      const tap = walk.send({ method: 'POST', target: '/a' }).passed?.respond(200, 'OK', Fields.of(fields)).tap;
+      t.equal(tap, undefined, JSON.stringify(fields));
+    }
+  },
+);
+
+t.test(
+  'a capture that breaks off, or that a later write overtakes, stores nothing and gives its room back',
+  async (t) => {
+    const walk = makeWalk();
+    const fields = Fields.of({ 'Cache-Control': 'max-age=60', 'Content-Location': '/a' });
+    const broken = walk.send({ method: 'POST', target: '/a' }).passed?.respond(200, 'OK', fields).tap;
+    broken?.write(Buffer.from('hel'));
+    broken?.fail();
+    const overtaken = walk.send({ method: 'POST', target: '/a' }).passed?.respond(200, 'OK', fields).tap;
+    overtaken?.write(Buffer.from('old'));
+    walk.send({ method: 'PUT', target: '/a' }).passed?.respond(204, 'No Content', Fields.empty);
+    overtaken?.end();
+    t.match(walk.engine.parts.store.stats, { objects: 0, reservedBytes: 0 });
+  },
+);

@@ -422,6 +422,8 @@ export class Fill {
       record = isWholeKnown ? undefined : partRecord(response, this.#part, known);
     }
     if (record !== undefined && store.put(record, spec.basis)) return;
+    // What was stored is older than what has just been seen, and must not be served once more for want of room.
+    if (record !== undefined && spec.basis !== undefined) store.remove(spec.basis, 'replaced');
     const reason = record === undefined ? 'partial' : 'no-room';
     this.#ending = { end: 'uncacheable', reason, savedBytes: 0 };
   }

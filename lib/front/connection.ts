@@ -23,7 +23,7 @@ const UNREADABLE: RequestLine = { method: '', target: '', httpVersion: '' };
 export class ClientConnection {
   readonly lane: Lane;
   readonly socket: Socket;
-  #remoteAddress: string | undefined;
+  readonly remoteAddress: string;
   /** Exchanges that are not settled, oldest first. Requests are read ahead, so there may be several (RFC 9112 §9.3.2). */
   readonly #running: Exchange[] = [];
   /** Nothing that comes from now on is looked at. */
@@ -38,12 +38,9 @@ export class ClientConnection {
   constructor(lane: Lane, socket: Socket) {
     this.lane = lane;
     this.socket = socket;
+    // Asked for now: a closed socket no longer knows.
+    this.remoteAddress = socket.remoteAddress ?? '';
     this.#patience = new Patience(socket, lane.limits, lane.clock.now());
-  }
-
-  get remoteAddress(): string {
-    this.#remoteAddress ??= this.socket.remoteAddress ?? '';
-    return this.#remoteAddress;
   }
 
   /** Whether the next reply is the last one on this connection. */

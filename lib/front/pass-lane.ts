@@ -1,23 +1,15 @@
 /** Gives a request to the tunnel, with the plan of the engine around it, and takes the account of it back. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
-import type { PassPlan, Reply, ReplyNote } from '../engine/contract.js';
+import type { PassPlan, ReplyNote } from '../engine/contract.js';
 import type { Fields } from '../http/fields.js';
+import type { Tunnel as OriginTunnel, PassEnd } from '../origin/tunnel.js';
 import type { ClientConnection } from './connection.js';
 import type { Exchange, UpgradeSocket } from './exchange.js';
 
-/** How the tunnel says that a request is over. */
-export interface PassEnd {
-  readonly ending: 'finished' | 'aborted';
-  /** Body bytes handed to the client's socket. */
-  readonly bodyBytes: number;
-}
+export type { PassEnd } from '../origin/tunnel.js';
 
-/** What the front needs of lib/origin/tunnel.ts. */
-export interface Tunnel {
-  web(req: IncomingMessage, res: ServerResponse, plan: PassPlan, done: (end: PassEnd) => void): void;
-  upgrade(req: IncomingMessage, socket: Socket, head: Buffer, plan: PassPlan, done: (end: PassEnd) => void): void;
-}
+/** What the front needs of the tunnel. */
+export type Tunnel = Pick<OriginTunnel, 'web' | 'upgrade'>;
 
 /** node:http's side of a request. */
 export interface Wire {
@@ -26,33 +18,39 @@ export interface Wire {
   readonly upgrade: UpgradeSocket | undefined;
 }
 
-export function startPass(connection: ClientConnection, exchange: Exchange, plan: PassPlan, wire: Wire): void {
-  const { tunnel, debugHeader } = connection.lane;
-  const { req, res, upgrade } = wire;
-  const answering = (status: number, made: { fields: Fields; note: ReplyNote }) => {
+/** The plan, with what the front adds to each reply and wants to know of it. */
+function watch(plan: PassPlan, connection: ClientConnection, exchange: Exchange, res: ServerResponse): PassPlan {
+  const { debugHeader } = connection.lane;
+  const answering = <Made extends { readonly fields: Fields; readonly note: ReplyNote }>(
+    status: number,
+    made: Made,
+  ) => {
     exchange.answering(status, made.note);
-    if (debugHeader === undefined) return made;
-    return { fields: made.fields.set(debugHeader, made.note.outcome), note: made.note };
+    if (connection.isLast) res.shouldKeepAlive = false;
+    return debugHeader === undefined ? made : { ...made, fields: made.fields.set(debugHeader, made.note.outcome) };
   };
-  const watched: PassPlan = {
+  return {
     requestFields: plan.requestFields,
-    respond(status, reasonPhrase, fields) {
-      if (connection.isLast) res.shouldKeepAlive = false;
-      return answering(status, plan.respond(status, reasonPhrase, fields));
-    },
+    respond: (status, reasonPhrase, fields) => answering(status, plan.respond(status, reasonPhrase, fields)),
     upgraded: (fields) => answering(101, plan.upgraded(fields)),
-    failed(error): Reply {
+    failed(error) {
       const reply = plan.failed(error);
-      exchange.answering(reply.status, reply.note);
-      return reply;
+      if (reply.close === true) connection.closeAfter(exchange.isReceiving);
+      return answering(reply.status, reply);
     },
   };
+}
+
+export function startPass(connection: ClientConnection, exchange: Exchange, plan: PassPlan, wire: Wire): void {
+  const { tunnel } = connection.lane;
+  const { req, res, upgrade } = wire;
+  const watched = watch(plan, connection, exchange, res);
   const done = (end: PassEnd): void => exchange.passed(end);
-  if (upgrade === undefined || !exchange.isUpgrade) {
-    if (upgrade !== undefined) connection.takeBack(res, upgrade.socket);
-    tunnel.web(req, res, watched, done);
+  if (upgrade !== undefined && exchange.isUpgrade) {
+    connection.tunnelled();
+    tunnel.upgrade(req, upgrade.socket, upgrade.head, watched, done);
     return;
   }
-  connection.tunnelled();
-  tunnel.upgrade(req, upgrade.socket, upgrade.head, watched, done);
+  if (upgrade !== undefined) connection.takeBack(res, upgrade.socket);
+  tunnel.web(req, res, watched, done);
 }

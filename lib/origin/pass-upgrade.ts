@@ -1,0 +1,343 @@
+/**
+ * One Upgrade through the pass lane: the origin's 101 opens a tunnel of bytes, anything else is passed back as the
+ * reply and closes the connection. Implements RFC 9110 §7.8, §15.2.2 and RFC 9112 §9.6.
+ */
+import type { ClientRequest, IncomingMessage, InformationEvent } from 'node:http';
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { OriginError } from '../base/errors.js';
+import { MAX_INTERIM_RESPONSES, MAX_ORIGIN_QUEUE_WAIT_MS, MAX_RESPONSE_FIELDS_BYTES } from '../base/limits.js';
+import type { Fields } from '../http/fields.js';
+import { isBodiless, readFields, readReason } from './answer-head.js';
+import { Deadline } from './deadline.js';
+import { exchangeFailure, malformed } from './failure.js';
+import {
+  interimBytes,
+  judgeHead,
+  originForm,
+  type PassEnd,
+  type PassReply,
+  payloadBytes,
+  replyLines,
+  setHead,
+  type TunnelPlan,
+} from './pass.js';
+import type { PassTimes } from './pass-web.js';
+
+/**
+ * The client's end of the tunnel as http-proxy gets it: pipes into it and out of it, and writes a head of its own
+ * making to it, which is dropped because the real one was sent already.
+ */
+class ClientSide extends Duplex {
+  readonly #socket: Socket;
+  #dropsNextWrite = false;
+  /** Until there is a tunnel, nothing that http-proxy does here reaches the client. */
+  #isOpen = false;
+  moved: (bytes: number) => void = () => {};
+
+  constructor(socket: Socket) {
+    super({ allowHalfOpen: true, autoDestroy: false });
+    this.#socket = socket;
+    // Every way in which this ends is seen at the sockets.
+    this.on('error', () => {});
+  }
+
+  open(head: Buffer): void {
+    const socket = this.#socket;
+    this.#isOpen = true;
+    this.#dropsNextWrite = true;
+    if (head.length > 0) this.push(head);
+    socket.on('data', (chunk: Buffer) => {
+      this.moved(0);
+      if (!this.push(chunk)) socket.pause();
+    });
+    socket.once('end', () => this.push(null));
+  }
+
+  override _read(): void {
+    if (this.#isOpen) this.#socket.resume();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    if (this.#dropsNextWrite || !this.#isOpen) {
+      this.#dropsNextWrite = false;
+      done();
+      return;
+    }
+    this.moved(chunk.length);
+    this.#socket.write(chunk, (error) => done(error ?? null));
+  }
+
+  override _final(done: () => void): void {
+    if (this.#isOpen) this.#socket.end();
+    done();
+  }
+
+  // What http-proxy sets on a socket.
+  setTimeout(): this {
+    return this;
+  }
+
+  setNoDelay(): this {
+    this.#socket.setNoDelay(true);
+    return this;
+  }
+
+  setKeepAlive(): this {
+    this.#socket.setKeepAlive(true);
+    return this;
+  }
+}
+
+export interface UpgradeListener {
+  /** The tunnel stands, and no longer counts as a request. */
+  established(): void;
+  ended(end: PassEnd, wasEstablished: boolean): void;
+}
+
+export class UpgradePass {
+  readonly clientSide: ClientSide;
+  readonly #req: IncomingMessage;
+  readonly #socket: Socket;
+  readonly #head: Buffer;
+  readonly #plan: TunnelPlan;
+  readonly #times: PassTimes;
+  readonly #listener: UpgradeListener;
+  readonly #deadline: Deadline;
+  #request: ClientRequest | undefined;
+  #originSocket: Socket | undefined;
+  #phase: 'connection' | 'head' | 'body' | 'tunnel' | 'half' | 'over' = 'connection';
+  #interimCount = 0;
+  #bodyBytes = 0;
+  #isEstablished = false;
+  #isBroken = false;
+  #isEnded = false;
+
+  constructor(
+    req: IncomingMessage,
+    socket: Socket,
+    head: Buffer,
+    plan: TunnelPlan,
+    times: PassTimes,
+    listener: UpgradeListener,
+  ) {
+    this.#req = req;
+    this.#socket = socket;
+    this.#head = head;
+    this.#plan = plan;
+    this.#times = times;
+    this.#listener = listener;
+    this.clientSide = new ClientSide(socket);
+    this.#deadline = new Deadline(times.clock, MAX_ORIGIN_QUEUE_WAIT_MS, () => this.#expired());
+    socket.on('error', () => this.#break());
+    socket.once('close', () => this.#clientClosed());
+  }
+
+  /** Called with the request to the origin before anything is sent, and before http-proxy listens to it. */
+  prepare(request: ClientRequest): void {
+    this.#request = request;
+    Object.assign(request, { maxHeaderSize: MAX_RESPONSE_FIELDS_BYTES });
+    request.once('socket', () => {
+      if (this.#phase !== 'connection') return;
+      this.#phase = 'head';
+      this.#deadline.restart(this.#times.headersTimeoutMs);
+    });
+    request.on('information', (interim) => this.#hearInterim(request, interim));
+    request.once('upgrade', (answer, socket, head) => this.#hearUpgrade(request, answer, socket as Socket, head));
+    request.once('response', (answer) => this.#hearRefusal(request, answer));
+    try {
+      setHead(request, {
+        method: this.#req.method ?? 'GET',
+        target: originForm(this.#req),
+        fields: this.#plan.requestFields,
+        framing: 'none',
+        upgrade: this.#req.headers.upgrade ?? '',
+      });
+    } catch (error) {
+      request.destroy();
+      this.fail(exchangeFailure(error, 'none'));
+    }
+  }
+
+  #hearInterim(request: ClientRequest, interim: InformationEvent): void {
+    const fields = readFields(interim.rawHeaders);
+    this.#interimCount++;
+    if (fields === undefined || interim.statusCode === 101 || this.#interimCount > MAX_INTERIM_RESPONSES) {
+      request.destroy();
+      this.fail(malformed('an interim response that cannot be passed on'));
+      return;
+    }
+    this.#deadline.touch();
+    if (interim.statusCode === 100 || !this.#socket.writable) return;
+    this.#socket.write(interimBytes(interim.statusCode, readReason(interim.statusMessage), fields));
+  }
+
+  #hearUpgrade(request: ClientRequest, answer: IncomingMessage, originSocket: Socket, head: Buffer): void {
+    const fields = judgeHead(answer);
+    this.#originSocket = originSocket;
+    originSocket.on('error', () => this.#break());
+    originSocket.once('close', () => this.#originClosed());
+    if (typeof fields === 'string' || answer.statusCode !== 101) {
+      originSocket.destroy();
+      request.destroy();
+      this.fail(malformed(typeof fields === 'string' ? fields : 'an upgrade with another status than 101'));
+      return;
+    }
+    if (this.#phase === 'over') {
+      originSocket.destroy();
+      return;
+    }
+    this.#phase = 'tunnel';
+    this.#isEstablished = true;
+    this.#deadline.restart(this.#times.tunnelIdleTimeoutMs);
+    const reply = this.#plan.upgraded(fields);
+    const lines = replyLines(reply.fields.without('upgrade'));
+    lines.push('Connection', 'Upgrade', 'Upgrade', fields.get('upgrade') ?? this.#req.headers.upgrade ?? '');
+    this.#writeHead(101, readReason(answer.statusMessage), lines);
+    this.#bodyBytes += head.length;
+    this.clientSide.moved = (bytes) => {
+      this.#bodyBytes += bytes;
+      this.#deadline.touch();
+    };
+    this.clientSide.open(this.#head);
+    originSocket.once('end', () => this.#half());
+    this.#socket.once('end', () => this.#half());
+    this.#listener.established();
+  }
+
+  /** One side has said all; the other gets a moment to do so too. */
+  #half(): void {
+    if (this.#phase !== 'tunnel') return;
+    this.#phase = 'half';
+    this.#deadline.restart(this.#times.idleTimeoutMs);
+  }
+
+  /** The origin answers like to any request: the reply is passed back and ends the connection. */
+  #hearRefusal(request: ClientRequest, answer: IncomingMessage): void {
+    // Keeps http-proxy from writing it too.
+    Object.assign(answer, { upgrade: true });
+    const fields = judgeHead(answer);
+    if (typeof fields === 'string') {
+      request.destroy();
+      this.fail(malformed(fields));
+      return;
+    }
+    if (this.#phase === 'over') return;
+    this.#phase = 'body';
+    this.#deadline.restart(this.#times.idleTimeoutMs);
+    const status = answer.statusCode ?? 502;
+    const phrase = readReason(answer.statusMessage);
+    // Ends with the connection where it has no length: there is no chunked coding at hand here (RFC 9112 §6.3).
+    this.#writeHead(status, phrase, [
+      ...replyLines(this.#plan.respond(status, phrase, fields).fields),
+      'Connection',
+      'close',
+    ]);
+    this.#pumpBody(request, answer, isBodiless(this.#req.method ?? 'GET', status));
+  }
+
+  #pumpBody(request: ClientRequest, answer: IncomingMessage, isBare: boolean): void {
+    const socket = this.#socket;
+    const cut = (): void => {
+      request.destroy();
+      if (this.#phase === 'body') socket.resetAndDestroy();
+    };
+    answer.on('data', (chunk: Buffer) => {
+      this.#deadline.touch();
+      if (isBare) return;
+      this.#bodyBytes += chunk.length;
+      if (!socket.write(chunk)) answer.pause();
+    });
+    socket.on('drain', () => answer.resume());
+    answer.once('end', () => {
+      this.#phase = 'over';
+      this.#deadline.stop();
+      socket.end();
+      socket.resume();
+    });
+    answer.on('error', cut);
+    answer.once('close', () => {
+      if (!answer.complete) cut();
+    });
+  }
+
+  #writeHead(status: number, phrase: string, lines: readonly string[]): void {
+    let head = `HTTP/1.1 ${status} ${phrase}\r\n`;
+    for (let i = 0; i < lines.length; i += 2) head += `${lines[i]}: ${lines[i + 1]}\r\n`;
+    this.#socket.write(Buffer.from(`${head}\r\n`, 'latin1'));
+  }
+
+  /** http-proxy's word for any error of the request or of the origin's end of the tunnel. */
+  failed(error: Error): void {
+    if (this.#phase === 'connection' || this.#phase === 'head') this.fail(exchangeFailure(error, 'none'));
+    else if (this.#phase !== 'over') this.#break();
+  }
+
+  /** Replies in the place of the origin. */
+  fail(error: OriginError): void {
+    if (this.#phase !== 'connection' && this.#phase !== 'head') return;
+    this.#phase = 'over';
+    this.#deadline.stop();
+    const socket = this.#socket;
+    if (!socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const reply: PassReply = this.#plan.failed(error);
+    const bytes = payloadBytes(reply);
+    const fields: Fields = reply.fields.without('content-length');
+    const lines = [...replyLines(fields), 'Content-Length', String(bytes.length), 'Connection', 'close'];
+    this.#writeHead(reply.status, reply.reasonPhrase, lines);
+    this.#bodyBytes = bytes.length;
+    socket.end(bytes);
+    socket.resume();
+  }
+
+  #expired(): void {
+    if (this.#phase === 'tunnel' || this.#phase === 'half') {
+      this.#break();
+      return;
+    }
+    if (this.#phase === 'body') {
+      if (this.#socket.writableNeedDrain) this.#deadline.restart();
+      else this.#break();
+      return;
+    }
+    const error =
+      this.#phase === 'connection'
+        ? new OriginError('origin-queue-full', 'no connection to the origin became free in time')
+        : new OriginError('origin-headers-timeout', 'the origin did not answer the upgrade in time');
+    this.#request?.destroy(error);
+    this.fail(error);
+  }
+
+  /** Cuts both ends: neither may take what came for all there was. */
+  #break(): void {
+    this.#isBroken = true;
+    this.#phase = 'over';
+    this.#deadline.stop();
+    this.#request?.destroy();
+    this.#originSocket?.destroy();
+    if (!this.#socket.destroyed) this.#socket.resetAndDestroy();
+  }
+
+  #originClosed(): void {
+    if (this.#isEnded || !this.#isEstablished) return;
+    // It ended cleanly: the pipe ends the client's side behind the last byte. Else there is no such end.
+    if (this.#originSocket?.readableEnded !== true) this.#break();
+    else this.#half();
+  }
+
+  #clientClosed(): void {
+    const isWhole = this.#isEstablished
+      ? this.#socket.readableEnded && !this.#isBroken
+      : this.#phase === 'over' && !this.#isBroken;
+    this.#deadline.stop();
+    this.#phase = 'over';
+    this.#request?.destroy();
+    this.#originSocket?.destroy();
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#listener.ended({ ending: isWhole ? 'finished' : 'aborted', bodyBytes: this.#bodyBytes }, this.#isEstablished);
+  }
+}

@@ -18,13 +18,12 @@ interface Candidate {
 }
 
 /**
- * Candidates by first path segment, each list in the order of the file and complete in itself, so that a request
- * looks at few of them however many rules there are.
+ * Candidates by the plain segments that their patterns begin with, as a tree. A node has every candidate that may
+ * match a path which leads to it and no further, in the order of the file: a request looks at few rules, however many there are.
  */
-interface Index {
-  readonly bySegment: ReadonlyMap<string, readonly Candidate[]>;
-  /** For a first segment that no pattern names: the candidates that may match any. */
-  readonly otherwise: readonly Candidate[];
+interface Node {
+  readonly children: Map<string, Node>;
+  candidates: readonly Candidate[];
 }
 
 /** Resolves what each rule inherits and makes the rules ready to be asked. */
@@ -33,10 +32,10 @@ export function makeRules(settings: Pick<ConfigSettings, 'defaults' | 'rules'>):
   const candidates = settings.rules.map((own): Candidate => {
     return { glob: globOf(own), rule: inherit(own, settings.defaults) };
   });
-  const index = buildIndex(candidates);
+  const tree = buildTree(candidates);
   const all = [...candidates.map(({ rule }) => rule), fallback];
   if (candidates.length === 0) return { ruleFor: () => fallback, all };
-  return { ruleFor: (target) => firstMatch(index, pathToMatch(target)) ?? fallback, all };
+  return { ruleFor: (target) => firstMatch(tree, pathToMatch(target)) ?? fallback, all };
 }
 
 function inherit(own: RuleSettings, defaults: ConfigSettings['defaults']): Rule {
@@ -58,37 +57,45 @@ function globOf({ match }: RuleSettings): Glob | undefined {
   return compiled.glob;
 }
 
-/** The first segment that every path of the pattern has, or undefined where it may have any. */
-function segmentOf(glob: Glob | undefined): string | undefined {
-  if (glob === undefined) return undefined;
-  if (glob.isExact) return firstSegment(glob.prefix);
-  const end = glob.prefix.indexOf('/', 1);
-  return end < 0 ? undefined : glob.prefix.slice(1, end);
+/** The segments that every matching path begins with, whole ones only. */
+function plainSegments(glob: Glob | undefined): string[] {
+  if (glob === undefined) return [];
+  const segments = glob.prefix.slice(1).split('/');
+  return glob.isExact ? segments : segments.slice(0, -1);
 }
 
-function firstSegment(path: string): string {
-  const end = path.indexOf('/', 1);
-  return end < 0 ? path.slice(1) : path.slice(1, end);
-}
-
-function buildIndex(candidates: readonly Candidate[]): Index {
-  const otherwise = candidates.filter(({ glob }) => segmentOf(glob) === undefined);
-  const bySegment = new Map<string, Candidate[]>();
-  for (const { glob } of candidates) {
-    const segment = segmentOf(glob);
-    if (segment !== undefined) bySegment.set(segment, []);
-  }
+function buildTree(candidates: readonly Candidate[]): Node {
+  const root: Node = { children: new Map(), candidates: [] };
+  const home = new Map<Candidate, Node>();
   for (const candidate of candidates) {
-    const segment = segmentOf(candidate.glob);
-    const lists = segment === undefined ? bySegment.values() : [bySegment.get(segment)];
-    for (const list of lists) list?.push(candidate);
+    let node = root;
+    for (const segment of plainSegments(candidate.glob)) {
+      const child = node.children.get(segment) ?? { children: new Map(), candidates: [] };
+      node.children.set(segment, child);
+      node = child;
+    }
+    home.set(candidate, node);
   }
-  return { bySegment, otherwise };
+  const collect = (node: Node, above: ReadonlySet<Node>) => {
+    const here = new Set([...above, node]);
+    node.candidates = candidates.filter((candidate) => here.has(home.get(candidate) ?? root));
+    for (const child of node.children.values()) collect(child, here);
+  };
+  collect(root, new Set());
+  return root;
 }
 
-function firstMatch({ bySegment, otherwise }: Index, path: string): Rule | undefined {
-  const candidates = bySegment.size === 0 ? otherwise : (bySegment.get(firstSegment(path)) ?? otherwise);
-  for (const { glob, rule } of candidates) if (glob === undefined || glob.matches(path)) return rule;
+function firstMatch(root: Node, path: string): Rule | undefined {
+  let node = root;
+  let from = 1;
+  while (node.children.size > 0 && from > 0) {
+    const end = path.indexOf('/', from);
+    const child = node.children.get(end < 0 ? path.slice(from) : path.slice(from, end));
+    if (child === undefined) break;
+    node = child;
+    from = end + 1;
+  }
+  for (const { glob, rule } of node.candidates) if (glob === undefined || glob.matches(path)) return rule;
   return undefined;
 }
 

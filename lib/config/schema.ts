@@ -34,7 +34,7 @@ import {
 
 const DAY_MS = 24 * HOUR_MS;
 const KILOBYTE = 1024;
-const MAX_RULES = 10_000;
+const MAX_RULES = 1000;
 
 const timeouts = section(
   {

@@ -181,3 +181,5 @@ export const MAX_UNSENT_BEFORE_INTERIM_BYTES = 64 * 1024;
 export const MAX_RESUMES_PER_FILL = 2;
 /** Requests of one connection that may be in work at once (RFC 9112 §9.3.2); beyond: 503, and the connection ends. */
 export const MAX_PIPELINED_REQUESTS = 256;
+/** Field names whose form the reply writer remembers; beyond: it starts anew. */
+export const MAX_KNOWN_FIELD_NAMES = 1_000;

@@ -12,6 +12,7 @@ import { isBodiless, readFields, readReason } from './answer-head.js';
 import { Deadline } from './deadline.js';
 import { exchangeFailure, malformed } from './failure.js';
 import {
+  cutOff,
   interimBytes,
   judgeHead,
   originForm,
@@ -212,11 +213,12 @@ export class UpgradePass {
     this.#deadline.restart(this.#times.idleTimeoutMs);
   }
 
-  /** The origin answers like to any request: the reply is passed back and ends the connection. */
+  /**
+   * The origin answers like to any request: the reply is passed back and ends the connection. http-proxy writes it
+   * too, undelimited, but to a side that is not open.
+   */
   #hearRefusal(request: ClientRequest, answer: IncomingMessage): void {
-    // Keeps http-proxy from writing it too.
-    Object.assign(answer, { upgrade: true });
-    const fields = judgeHead(answer);
+    const fields = answer.statusCode === 101 ? 'a 101 without an upgrade' : judgeHead(answer);
     if (typeof fields === 'string') {
       request.destroy();
       this.fail(malformed(fields));
@@ -240,7 +242,7 @@ export class UpgradePass {
     const socket = this.#socket;
     const cut = (): void => {
       request.destroy();
-      if (this.#phase === 'body') socket.resetAndDestroy();
+      if (this.#phase === 'body') cutOff(socket);
     };
     answer.on('data', (chunk: Buffer) => {
       this.#deadline.touch();
@@ -317,8 +319,8 @@ export class UpgradePass {
     this.#phase = 'over';
     this.#deadline.stop();
     this.#request?.destroy();
-    this.#originSocket?.destroy();
-    if (!this.#socket.destroyed) this.#socket.resetAndDestroy();
+    if (this.#originSocket !== undefined) cutOff(this.#originSocket);
+    cutOff(this.#socket);
   }
 
   #originClosed(): void {
@@ -335,6 +337,8 @@ export class UpgradePass {
     this.#deadline.stop();
     this.#phase = 'over';
     this.#request?.destroy();
+    // Also where it had our end already and waits for nothing more than its own.
+    if (this.#originSocket !== undefined && !isWhole) cutOff(this.#originSocket);
     this.#originSocket?.destroy();
     if (this.#isEnded) return;
     this.#isEnded = true;

@@ -16,6 +16,7 @@ import { isBodiless, readFields, readReason } from './answer-head.js';
 import { Deadline } from './deadline.js';
 import { exchangeFailure, malformed } from './failure.js';
 import {
+  cutOff,
   interimBytes,
   judgeHead,
   originForm,
@@ -320,7 +321,7 @@ export class WebPass {
     const { socket } = this.#res;
     // What ends with the connection would look complete at a clean end.
     const isDelimitedByClose = !this.#res.chunkedEncoding && !this.#isSized;
-    if (isDelimitedByClose && socket !== null) socket.resetAndDestroy();
+    if (isDelimitedByClose && socket !== null) cutOff(socket);
     this.#res.destroy();
     this.#over('aborted');
   }

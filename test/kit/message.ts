@@ -7,26 +7,36 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /** Bytes that arrived and were not yet taken. */
 export class Inbox {
-  #bytes: Buffer = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  #length = 0;
 
   add(chunk: Buffer): void {
-    this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
+    this.#chunks.push(chunk);
+    this.#length += chunk.length;
   }
 
   get length(): number {
-    return this.#bytes.length;
+    return this.#length;
+  }
+
+  #joined(): Buffer {
+    const joined = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
+    this.#chunks = [joined];
+    return joined;
   }
 
   /** Takes up to `max` bytes. */
   take(max: number): Buffer {
-    const out = this.#bytes.subarray(0, max);
-    this.#bytes = this.#bytes.subarray(out.length);
+    const bytes = this.#joined();
+    const out = bytes.subarray(0, max);
+    this.#length -= out.length;
+    this.#chunks = this.#length === 0 ? [] : [bytes.subarray(out.length)];
     return out;
   }
 
   /** Takes everything up to and with `mark`, or nothing where it has not arrived. */
   takeThrough(mark: string): string | undefined {
-    const at = this.#bytes.indexOf(mark, 0, 'latin1');
+    const at = this.#joined().indexOf(mark, 0, 'latin1');
     return at < 0 ? undefined : this.take(at + mark.length).toString('latin1');
   }
 }

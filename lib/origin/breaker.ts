@@ -244,7 +244,10 @@ class Watch implements OriginListener {
     this.#isTold = true;
     if (failure === undefined) this.#breaker.reached(this.#permit);
     else if (UNREACHED.has(failure)) this.#breaker.failed(this.#permit, failure);
-    else if (NEUTRAL.has(failure)) {
+    else if (failure === 'origin-reset' && this.#permit.state.kind === 'half-open') {
+      // A probe, though, is to bring an answer.
+      this.#breaker.failed(this.#permit, failure);
+    } else if (NEUTRAL.has(failure)) {
       this.#breaker.released(this.#permit);
       this.#released();
     } else this.#breaker.reached(this.#permit);

@@ -75,7 +75,6 @@ t.test('BREAKER_FAILURES failures in a row to reach the origin open it', async (
   for (const code of [
     'origin-unresolvable',
     'origin-refused',
-    'origin-reset',
     'origin-tls',
     'origin-connect-timeout',
     'origin-headers-timeout',
@@ -122,6 +121,8 @@ t.test('what says nothing of the origin is not counted', async (t) => {
   for (let i = 0; i < BREAKER_FAILURES * 2; i++) {
     ask();
     client.fail(-1, 'origin-queue-full');
+    ask();
+    client.fail(-1, 'origin-reset');
     guard.fetch(get(), new Recorder()).abort();
   }
   t.equal(guard.reachable, true);
@@ -165,6 +166,16 @@ t.test('a probe that fails opens it for twice as long, up to BREAKER_OPEN_MAX_MS
   open();
   clock.advance(BREAKER_OPEN_FIRST_MS);
   t.equal(guard.reachable, true, 'an answer makes the time short again');
+});
+
+t.test('a probe that is reset brought no answer', async (t) => {
+  const { clock, client, guard, told, ask, open } = setUp();
+  open();
+  clock.advance(BREAKER_OPEN_FIRST_MS);
+  ask();
+  client.fail(-1, 'origin-reset');
+  t.equal(guard.reachable, false);
+  t.equal(told.at(-1), 'open: origin-reset');
 });
 
 t.test('BREAKER_JITTER moves the time at random, up and down', async (t) => {

@@ -75,9 +75,10 @@ export class ClientConnection {
 
   /** A request is over. */
   settled(exchange: Exchange, now: number): void {
-    const at = this.#running.indexOf(exchange);
-    if (at >= 0) this.#running.splice(at, 1);
-    if (this.#running.length > 0) return;
+    const running = this.#running;
+    if (running.length === 1 && running[0] === exchange) running.pop();
+    else if (running.includes(exchange)) running.splice(running.indexOf(exchange), 1);
+    if (running.length > 0) return;
     this.#patience.rests(now, exchange.hasBody);
     // While draining, the reply before it has said that it is the last.
     if (this.#refusalAfter !== undefined && !this.lane.isDraining) this.#writeLast(this.#refusalAfter);

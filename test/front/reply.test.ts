@@ -1,6 +1,7 @@
 // Goal: a reply is framed so that no client can misread where it ends, and a broken body never ends cleanly.
 // Method: raw sockets against a front whose engine is a stub; the raw client parses strictly.
 import t, { type Test } from 'tap';
+import { MAX_KNOWN_FIELD_NAMES } from '../../lib/base/limits.js';
 import type { Reply, ReplySink } from '../../lib/engine/contract.js';
 import { Fields } from '../../lib/http/fields.js';
 import { Body } from '../../lib/object/body.js';
@@ -67,7 +68,7 @@ t.test('RFC 9112 §6.3: framing fields of the origin are replaced by our own', a
   const { response } = await ask(t, { fields });
   t.equal(response.field('content-length'), '10');
   t.equal(response.field('transfer-encoding'), undefined);
-  t.equal(response.field('connection'), 'keep-alive');
+  t.equal(response.field('connection'), undefined, 'RFC 9112 §9.3: HTTP/1.1 persists without a word');
   t.equal(response.field('keep-alive'), undefined);
 });
 
@@ -87,6 +88,27 @@ t.test('RFC 9110 §5.5: obs-text in values comes out byte for byte', async (t) =
   t.equal(head.response.field('content-disposition'), 'attachment; filename="\xe9\xff.txt"');
   const { client } = await follow(t, streaming(), undefined, GET, { fields });
   t.equal((await client.head()).field('x'), '\xe9', 'also where the head goes out before the body');
+});
+
+t.test('a field named like a property of every object is a field', async (t) => {
+  const { response } = await ask(t, { fields: new Fields(['constructor', '1', '__proto__', '2']) });
+  t.equal(response.field('constructor'), '1');
+  t.equal(response.field('__proto__'), '2');
+});
+
+t.test('names of fields are remembered within a bound', async (t) => {
+  let served = 0;
+  const house = await openHouse(t, (_request, sink) => {
+    const raw: string[] = [];
+    for (let i = 0; i < 40; i++) raw.push(`X-${served++}`, 'v');
+    sink.reply(replyOf('body', { fields: new Fields(raw) }));
+  });
+  const client = await connectRaw(house.port);
+  t.teardown(() => client.close());
+  while (served < 2 * MAX_KNOWN_FIELD_NAMES) {
+    const response = await client.send(GET).response();
+    t.equal(response.field(`x-${served - 1}`), 'v');
+  }
 });
 
 t.test('several chunks are sent as one body', async (t) => {
@@ -297,7 +319,7 @@ t.test('the debug header says the outcome', async (t) => {
 });
 
 t.test('a field that cannot be written becomes a 500, and no field of it is sent', async (t) => {
-  for (const fields of [new Fields(['X', 'a\r\nSet-Cookie: b']), new Fields(['X Y', 'a'])]) {
+  for (const fields of [new Fields(['X', 'a\r\nSet-Cookie: b']), new Fields(['X Y', 'a']), new Fields(['', 'a'])]) {
     const body = streaming();
     const { house, client } = await follow(t, body, undefined, GET, { fields });
     const response = await client.response();

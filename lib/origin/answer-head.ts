@@ -3,6 +3,7 @@
  * Implements RFC 9110 §5.5 and RFC 9112 §4, §6.1.
  */
 import { Fields } from '../http/fields.js';
+import { isToken } from '../http/tokens.js';
 
 /** A list of field names and values as bytes, or as strings of latin1. */
 export type WireFields = readonly (Buffer | string)[];
@@ -34,15 +35,22 @@ export function readFields(wire: WireFields): Fields | undefined {
   return raw.length === 0 ? Fields.empty : new Fields(raw);
 }
 
+/** RFC 9112 §7.2 and its aliases: content in one of these is not what the client would take it for. */
+const COMPRESSIONS: ReadonlySet<string> = new Set(['gzip', 'x-gzip', 'deflate', 'compress', 'x-compress']);
+
 /**
- * Why the framing cannot be followed, or undefined. We ask for no transfer coding, so one other than chunked would
- * reach the client as if it were content (RFC 9112 §6.1); both framing fields at once smell of smuggling (RFC 9112 §6.3).
+ * Why the framing cannot be followed, or undefined. We ask for no transfer coding, so a compression would reach the
+ * client as if it were content (RFC 9112 §6.1); both framing fields at once smell of smuggling, and so does what only
+ * looks like chunked (RFC 9112 §6.3). Any other single name codes nothing that anybody knows: such a body ends with its
+ * connection (RFC 9112 §6.3, rule 4), and the field goes no further.
  */
 export function framingFault(fields: Fields): string | undefined {
-  const coding = fields.get('transfer-encoding');
+  const coding = fields.get('transfer-encoding')?.toLowerCase();
   if (coding === undefined) return undefined;
-  if (coding.toLowerCase() !== 'chunked') return `Transfer-Encoding: ${coding.slice(0, 40)}`;
-  return fields.has('content-length') ? 'Transfer-Encoding beside Content-Length' : undefined;
+  if (fields.has('content-length')) return 'Transfer-Encoding beside Content-Length';
+  if (coding === 'chunked') return undefined;
+  const isUnknown = isToken(coding) && !coding.includes('chunk') && !COMPRESSIONS.has(coding);
+  return isUnknown ? undefined : `Transfer-Encoding: ${coding.slice(0, 40)}`;
 }
 
 /** A reason phrase that can be written again; it means nothing (RFC 9112 §4), so one that cannot is dropped. */

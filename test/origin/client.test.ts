@@ -249,6 +249,17 @@ const CASES: readonly WireCase[] = [
     story: ['fail'],
   },
   {
+    title: 'RFC 9112 §6.3: a coding that nobody knows leaves the body to end with its connection',
+    steps: [send(`${head(OK, 'Transfer-Encoding: LMNOPQR')}hello`), finish()],
+    ending: 'end',
+    body: 'hello',
+  },
+  {
+    title: 'RFC 9112 §6.3: what only looks like chunked is malformed',
+    steps: [send(`${head(OK, 'Transfer-Encoding: xchunked')}hello`), finish()],
+    ending: 'origin-malformed',
+  },
+  {
     title: 'RFC 9112 §6.3: Transfer-Encoding beside Content-Length is malformed',
     steps: [send(`${head(OK, 'Content-Length: 5', 'Transfer-Encoding: chunked')}5\r\nhello\r\n0\r\n\r\n`)],
     ending: 'origin-malformed',

@@ -26,10 +26,12 @@ import {
   type RequestFraming,
   replyLines,
   requestFraming,
+  sendHead,
   setHead,
   type TunnelPlan,
   trailerPairs,
 } from './pass.js';
+import { Upload } from './pass-upload.js';
 
 export interface PassTimes {
   readonly clock: Clock;
@@ -51,11 +53,6 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRAC
 /** What the deadline waits for. */
 type Phase = 'connection' | 'upload' | 'head' | 'body' | 'over';
 
-/** Sends the head by itself. Not with flushHeaders(), which writes it as UTF-8: fields are latin1. */
-function sendHead(message: ClientRequest | ServerResponse): void {
-  message.write('', 'latin1');
-}
-
 export class WebPass {
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
@@ -69,7 +66,7 @@ export class WebPass {
   #phase: Phase = 'connection';
   #request: ClientRequest | undefined;
   #answer: IncomingMessage | undefined;
-  #isUploading = false;
+  #upload: Upload | undefined;
   #retryCount = 0;
   #interimCount = 0;
   #bodyBytes = 0;
@@ -141,46 +138,25 @@ export class WebPass {
       fields: this.#plan.requestFields,
       framing: this.#framing,
     });
-    request.once('socket', () => this.#enter(this.#isUploading ? 'upload' : 'head'));
+    request.once('socket', () => this.#enter(this.#upload?.isRunning === true ? 'upload' : 'head'));
     request.on('information', (interim) => this.#hearInterim(request, interim));
     request.once('response', (answer) => this.#hearHead(request, answer));
     request.once('upgrade', () => this.#abandon(request, malformed('an upgrade that was not asked for')));
-    if (this.#framing === 'none') request.end();
-    else if (this.#expectsContinue) this.#awaitContinue(request);
-    else this.#upload(request);
-  }
-
-  /** The body waits for the origin's 100, or for a client that does not wait (RFC 9110 §10.1.1). */
-  #awaitContinue(request: ClientRequest): void {
-    const go = (): void => {
-      this.#req.off('readable', go);
-      request.off('continue', go);
-      if (this.#answer === undefined && !this.#isAnswered) this.#upload(request);
-    };
-    request.once('continue', go);
-    this.#req.once('readable', go);
-    sendHead(request);
-  }
-
-  #upload(request: ClientRequest): void {
-    this.#isUploading = true;
-    if (request.socket !== null) this.#enter('upload');
-    const req = this.#req;
-    if (this.#framing === 'chunked') {
-      req.once('end', () => {
-        const trailers = trailerPairs(req.rawTrailers);
-        if (trailers !== undefined && !request.destroyed) request.addTrailers(trailers);
-      });
+    if (this.#framing === 'none') {
+      request.end();
+      return;
     }
-    req.on('data', () => this.#deadline?.touch());
-    request.on('drain', () => this.#deadline?.touch());
-    request.once('finish', () => {
-      this.#isUploading = false;
-      if (this.#phase === 'upload') this.#enter('head');
+    this.#upload = new Upload(this.#req, request, {
+      begun: () => {
+        if (request.socket !== null) this.#enter('upload');
+      },
+      moved: () => this.#deadline?.touch(),
+      sent: () => {
+        if (this.#phase === 'upload') this.#enter('head');
+      },
     });
-    // Not only with the first byte of the body, which may be long in coming.
-    sendHead(request);
-    req.pipe(request);
+    if (this.#expectsContinue) this.#upload.awaitContinue();
+    else this.#upload.begin();
   }
 
   #enter(phase: Phase): void {
@@ -265,7 +241,7 @@ export class WebPass {
     // Chunked coding is not for HTTP/1.0 (RFC 9112 §6.1); its connection ends with the body.
     if (this.#req.httpVersion === '1.0') res.useChunkedEncodingByDefault = false;
     // The body that the client held back will not come, so what follows on its connection cannot be told apart.
-    if (this.#expectsContinue && !this.#isUploading && !this.#req.complete) res.shouldKeepAlive = false;
+    if (this.#expectsContinue && this.#upload?.hasBegun === false && !this.#req.complete) res.shouldKeepAlive = false;
     this.#isSized = fields.has('content-length');
     res.writeHead(status, phrase, lines);
     if (isBodiless(this.#req.method ?? 'GET', status)) res.end();
@@ -277,13 +253,10 @@ export class WebPass {
     const trailers = trailerPairs(answer.rawTrailers);
     if (trailers !== undefined && this.#res.chunkedEncoding) this.#res.addTrailers(trailers);
     // What is left of the request's body is for nobody.
-    if (!request.writableFinished) this.#stopUpload(request);
-  }
-
-  #stopUpload(request: ClientRequest): void {
-    this.#req.unpipe(request);
-    request.destroy();
-    this.#req.resume();
+    if (!request.writableFinished) {
+      request.destroy();
+      this.#upload?.stop();
+    }
   }
 
   /** Ends the exchange for a reason of ours. */
@@ -330,10 +303,9 @@ export class WebPass {
     if (this.#isAnswered) return;
     this.#isAnswered = true;
     this.#enter('over');
-    const request = this.#request;
-    if (request !== undefined) this.#req.unpipe(request);
     this.#writeReply(this.#plan.failed(error));
-    this.#req.resume();
+    if (this.#upload === undefined) this.#req.resume();
+    else this.#upload.stop();
   }
 
   #writeReply(reply: PassReply): void {

@@ -2,7 +2,7 @@
  * What both halves of the pass lane share: the plan that comes from above, the agent that opens connections, and the
  * head of the request to the origin. Implements RFC 9110 §6.5.1, §7.6.1 and RFC 9112 §3.2, §6.1-6.3.
  */
-import { Agent, type ClientRequest, type IncomingMessage } from 'node:http';
+import { Agent, type ClientRequest, type IncomingMessage, type OutgoingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../base/clock.js';
@@ -167,6 +167,11 @@ export function setHead(request: ClientRequest, head: RequestHead): void {
     request.setHeader('Connection', 'Upgrade');
     request.setHeader('Upgrade', head.upgrade);
   }
+}
+
+/** Sends the head by itself. Not with flushHeaders(), which writes it as UTF-8: fields are latin1. */
+export function sendHead(message: OutgoingMessage): void {
+  message.write('', 'latin1');
 }
 
 /** The fields of an answer's head, or why it must not be passed on. */

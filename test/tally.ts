@@ -24,7 +24,7 @@ interface Open {
   hasInner: boolean;
 }
 
-const POINT = /^( *)(not ok|ok)(?: \d+)?(?: - )?(.*)$/;
+const POINT = /^( *)(not ok|ok)(?= |$)(?: \d+)?(?: - )?(.*)$/;
 const SUBTEST = /^( *)# Subtest: (.*)$/;
 const SKIPPED = / # (?:SKIP|TODO)\b/i;
 
@@ -44,6 +44,7 @@ export class TapReader {
   #ended: FileReport | undefined;
   #isInDiagnosis = false;
   #isDiagnosisShown = false;
+  #diagnosisEnd = '';
 
   constructor(onFile: (report: FileReport) => void) {
     this.#onFile = onFile;
@@ -52,11 +53,12 @@ export class TapReader {
   line(line: string): void {
     if (this.#isInDiagnosis) {
       if (this.#isDiagnosisShown) this.#complaints.push(line);
-      if (line.trim() === '...') this.#isInDiagnosis = false;
+      if (line === this.#diagnosisEnd) this.#isInDiagnosis = false;
       return;
     }
     if (line.trim() === '---') {
       this.#isInDiagnosis = true;
+      this.#diagnosisEnd = line.replace('---', '...');
       return;
     }
     const subtest = SUBTEST.exec(line);

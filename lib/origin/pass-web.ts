@@ -16,6 +16,7 @@ import { isBodiless, readFields, readReason } from './answer-head.js';
 import { Deadline } from './deadline.js';
 import { exchangeFailure, malformed } from './failure.js';
 import {
+  type AnswerTap,
   cutOff,
   interimBytes,
   judgeHead,
@@ -72,6 +73,7 @@ export class WebPass {
   #bodyBytes = 0;
   /** The client was told a Content-Length. */
   #isSized = false;
+  #tap: AnswerTap | undefined;
   /** The client's reply is settled: nothing more is written, and late events are ignored. */
   #isAnswered = false;
   #isDone = false;
@@ -217,6 +219,7 @@ export class WebPass {
     const phrase = readReason(answer.statusMessage);
     try {
       const reply = this.#plan.respond(status, phrase, fields);
+      this.#tap = reply.tap;
       this.#writeHead(status, phrase, reply.fields);
     } catch (error) {
       this.#cut(request, error);
@@ -224,6 +227,7 @@ export class WebPass {
     }
     answer.on('data', (chunk: Buffer) => {
       this.#bodyBytes += chunk.length;
+      this.#tap?.write(chunk);
       this.#deadline?.touch();
     });
     answer.once('end', () => this.#hearEnd(request, answer));
@@ -250,6 +254,8 @@ export class WebPass {
 
   #hearEnd(request: ClientRequest, answer: IncomingMessage): void {
     this.#enter('over');
+    this.#tap?.end();
+    this.#tap = undefined;
     const trailers = trailerPairs(answer.rawTrailers);
     if (trailers !== undefined && this.#res.chunkedEncoding) this.#res.addTrailers(trailers);
     // What is left of the request's body is for nobody.
@@ -333,6 +339,8 @@ export class WebPass {
     if (ending === 'aborted') this.#leave();
     if (this.#isDone) return;
     this.#isDone = true;
+    this.#tap?.fail();
+    this.#tap = undefined;
     this.#done({ ending, bodyBytes: this.#bodyBytes });
   }
 }

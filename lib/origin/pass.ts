@@ -32,11 +32,22 @@ export interface PassReply {
   readonly close?: boolean;
 }
 
+/** Sees the body of the answer go by; one of end and fail is called, once. */
+export interface AnswerTap {
+  write(chunk: Buffer): void;
+  end(): void;
+  fail(): void;
+}
+
 /** How a request is to go: the part of the engine's PassPlan that is needed here. */
 export interface TunnelPlan {
   /** End-to-end fields for the origin, Host among them. */
   readonly requestFields: Fields;
-  respond(status: number, reasonPhrase: string, fields: Fields): { readonly fields: Fields };
+  respond(
+    status: number,
+    reasonPhrase: string,
+    fields: Fields,
+  ): { readonly fields: Fields; readonly tap?: AnswerTap | undefined };
   upgraded(fields: Fields): { readonly fields: Fields };
   failed(error: OriginError): PassReply;
 }

@@ -19,6 +19,9 @@ export type DurationSetting =
 
 export type SetCookiePolicy = 'refuse' | 'strip' | 'share';
 
+/** What a request gets for which nothing is stored: it waits for the origin, or 202 at once while the origin works. */
+export type ColdPolicy = 'wait' | 'accepted';
+
 export interface Rule {
   /** `defaults` where no rule of the file matched. */
   readonly name: string;
@@ -27,6 +30,7 @@ export interface Rule {
   readonly keep: DurationSetting;
   readonly staleIfError: DurationSetting;
   readonly setCookie: SetCookiePolicy;
+  readonly cold: ColdPolicy;
   /** Directives of the origin that the user overrides, in so many words, to serve stale nevertheless. */
   readonly staleDespite: readonly StaleForbiddance[];
 }
@@ -41,5 +45,6 @@ export const ORIGIN_DECIDES: Rule = {
   keep: ORIGIN,
   staleIfError: ORIGIN,
   setCookie: 'refuse',
+  cold: 'wait',
   staleDespite: [],
 };

@@ -46,6 +46,7 @@ function inherit(own: RuleSettings, defaults: ConfigSettings['defaults']): Rule 
     keep: own.keep ?? defaults.keep,
     staleIfError: own.staleIfError ?? defaults.staleIfError,
     setCookie: own.setCookie ?? defaults.setCookie,
+    cold: own.cold ?? defaults.cold,
     staleDespite: own.staleDespite ?? defaults.staleDespite,
   };
 }

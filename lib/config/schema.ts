@@ -124,6 +124,9 @@ const lifetimes = {
   set_cookie: choice(['refuse', 'strip', 'share'], {
     doc: 'What to do with a response that has Set-Cookie: `refuse` does not store it, `strip` stores it without that field, `share` stores it and gives the cookie to everybody (only where it is the same for all).',
   }),
+  cold: choice(['wait', 'accepted'], {
+    doc: 'What a GET gets for which nothing is stored: `wait` lets it wait for the origin; `accepted` answers 202 at once, with Location and Retry-After, while one request to the origin runs, and the content once it is there. For work that takes the origin long.',
+  }),
   stale_despite: staleDespite(
     'Directives of the origin that forbid stale use and are overridden here nevertheless, in so many words: any of `must-revalidate`, `proxy-revalidate`, `no-cache`, `s-maxage`.',
   ),
@@ -136,6 +139,7 @@ const defaults = section(
     keep: preset(lifetimes.keep, 'origin'),
     stale_if_error: preset(lifetimes.stale_if_error, 'origin'),
     set_cookie: preset(lifetimes.set_cookie, 'refuse'),
+    cold: preset(lifetimes.cold, 'wait'),
     stale_despite: preset(lifetimes.stale_despite, []),
   },
   {
@@ -163,6 +167,7 @@ const rule = section(
     keep: optional(lifetimes.keep),
     stale_if_error: optional(lifetimes.stale_if_error),
     set_cookie: optional(lifetimes.set_cookie),
+    cold: optional(lifetimes.cold),
     stale_despite: optional(lifetimes.stale_despite),
   },
   { doc: 'Each has any of the settings of `defaults`, and inherits the others from there.' },

@@ -20,7 +20,7 @@ import type { Conditions, FillSpec, Waiter } from './fill-contract.js';
 import type { EngineParts } from './parts.js';
 import { planPass } from './pass.js';
 import type { Receipt } from './response.js';
-import { type SynthSpec, synthReply } from './synth.js';
+import { acceptedReply, type SynthSpec, synthReply } from './synth.js';
 import { type Need, Transaction } from './transaction.js';
 
 export interface FillOrder {
@@ -131,6 +131,7 @@ export class Engine implements RequestHandler {
   }
 
   #ask(request: ClientRequest, sink: ReplySink, key: string, directives: RequestDirectives, need: Need): void {
+    const { parts } = this;
     if (directives.onlyIfCached) {
       this.synth(request, sink, {
         status: 504,
@@ -140,7 +141,36 @@ export class Engine implements RequestHandler {
       });
       return;
     }
+    if (need.stale === undefined && request.method === 'GET' && parts.ruleFor(request.target).cold === 'accepted') {
+      if (this.#acceptCold(request, sink, key)) return;
+    }
     new Transaction(this, request, sink, key, directives, need).start();
+  }
+
+  /**
+   * 202 at once while one request to the origin runs (design, section 3; SYSTEMS row 2). Not where the last answer was
+   * uncacheable, or the origin fails: then there is nothing to come back for.
+   */
+  #acceptCold(request: ClientRequest, sink: ReplySink, key: string): boolean {
+    const { parts } = this;
+    if (parts.markers.isMarked(this.markerKey(key, request)) || parts.failures.pending(key) !== undefined) return false;
+    const running = this.collapse.find(key, request.fields);
+    // Its bytes are arriving: whoever comes now follows them.
+    if (running?.state === 'streaming' || (running === undefined && this.collapse.isFull)) return false;
+    const rule = parts.ruleFor(request.target).name;
+    sink.reply(acceptedReply(request, rule, parts.clock.wall(), this.#viaOut));
+    if (running !== undefined) return true;
+    this.makeFill({
+      key,
+      collapseKey: key,
+      request,
+      method: 'GET',
+      basis: undefined,
+      conditions: 'stored',
+      askedFor: 'fill',
+      leader: undefined,
+    }).start();
+    return true;
   }
 
   /** The stored response for a request, newest first (RFC 9111 §4.1), whatever its phase. */

@@ -41,3 +41,30 @@ export function synthReply(request: ClientRequest, spec: SynthSpec, wall: number
     },
   };
 }
+
+/** Seconds after which a client that got 202 is told to come back. */
+const COLD_RETRY_SEC = 1;
+
+/**
+ * RFC 9110 §15.3.3: the origin is at work, and nobody has to wait for it. Location is where the content will be, which
+ * is where it was asked for.
+ */
+export function acceptedReply(request: ClientRequest, rule: string, wall: number, via: string): Reply {
+  const status = formatCacheStatus({ kind: 'fwd', fwd: 'uri-miss', collapsed: true, detail: 'cold-accepted' });
+  const body = Buffer.from('The origin is at work on this. Ask again in a moment.\n');
+  return {
+    status: 202,
+    reasonPhrase: 'Accepted',
+    fields: Fields.of({
+      Date: formatHttpDate(wall),
+      'Content-Type': 'text/plain; charset=utf-8',
+      'Cache-Control': 'no-store',
+      Location: request.target,
+      'Retry-After': String(COLD_RETRY_SEC),
+      Via: via,
+      'Cache-Status': status,
+    }),
+    payload: { kind: 'bytes', chunks: [body], length: body.length },
+    note: { outcome: 'MISS', reason: 'cold-accepted', rule, ageSec: undefined, collapsed: true },
+  };
+}

@@ -26,6 +26,7 @@ const REUSE = {
 const LOOKUP = {
   'uri-miss': 'Nothing is stored for this URL.',
   'vary-miss': 'Responses are stored for this URL, but none for these request fields.',
+  'cold-accepted': 'Nothing is stored yet; the origin is at work, and the client was told to come back.',
   stored: 'The response was stored.',
   revalidated: 'The origin answered 304, and the stored response was freshened.',
   superseded: 'A purge or an update came while the origin was asked, and wins.',
@@ -96,6 +97,10 @@ const ENDINGS = {
   'origin-error-shared': 'The origin answered with an error to the request that this one waited on.',
   'client-left': 'The client left before the end.',
   'not-wanted': 'Nobody wanted the response any more.',
+  'head-only': 'The request was for the fields alone, which are shared but not stored.',
+  'unsolicited-304': 'The origin answered 304 to no condition of ours; it is asked again without conditions.',
+  'rest-refused': 'The origin does not give the rest of what is at hand; the whole is asked for.',
+  'rest-does-not-fit': 'The rest that the origin gave is of another representation; the whole is asked for.',
 } as const;
 
 /** Requests that are refused here. */
@@ -112,6 +117,7 @@ const REFUSALS = {
   'fields-too-large': 'The header fields of the request are too large.',
   'too-many-fields': 'The request has too many header fields.',
   'not-implemented': 'The request uses a method, a coding or a protocol switch that is not supported.',
+  'too-many-requests-in-line': 'Too many requests of this connection are in work.',
   'too-many-connections': 'Too many clients are connected.',
   'loop-detected': 'The request has been through this proxy before.',
   internal: 'The proxy failed on this request; its log says how.',

@@ -4,6 +4,7 @@
  * Every exchange is noted, so that the story of a failed test can be told.
  */
 import { request } from 'node:http';
+import { type Dispatcher, fetch as undiciFetch } from 'undici';
 
 /** A proxy that gives no answer within this fails the test. */
 const ANSWER_TIMEOUT_MS = 10_000;
@@ -12,6 +13,9 @@ interface Init {
   readonly method?: string;
   readonly headers?: readonly (readonly [name: string, value: string])[];
   readonly body?: string;
+  readonly signal?: AbortSignal;
+  /** Given where the suite wants to see interim responses: it listens in an interceptor of undici. */
+  readonly dispatcher?: Dispatcher;
 }
 
 export interface SuiteResponse {
@@ -35,6 +39,25 @@ function toPairs(raw: readonly string[]): [string, string][] {
   const pairs: [string, string][] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) pairs.push([raw[i] ?? '', raw[i + 1] ?? '']);
   return pairs;
+}
+
+/** Through undici: its own `fetch` adds fields, but to no test of interim responses do they matter. */
+async function exchangeByUndici(
+  url: string,
+  init: Init,
+  dispatcher: Dispatcher,
+  note: Exchange,
+): Promise<SuiteResponse> {
+  const headers = note.requestFields.map(([name, value]): [string, string] => [name, value]);
+  const response = await undiciFetch(url, { method: note.method, headers, dispatcher, signal: init.signal ?? null });
+  const body = await response.text();
+  Object.assign(note, { status: response.status, responseFields: [...response.headers], body });
+  return {
+    status: response.status,
+    statusText: response.statusText,
+    headers: new Headers([...response.headers]),
+    text: () => Promise.resolve(body),
+  };
 }
 
 function exchange(url: string, init: Init, note: Exchange): Promise<SuiteResponse> {
@@ -84,6 +107,8 @@ export function makeClient(): Client {
       const note: Exchange = { method: init.method ?? 'GET', url, requestFields: [...(init.headers ?? [])] };
       exchanges.push(note);
       try {
+        const { dispatcher } = init;
+        if (dispatcher !== undefined) return await exchangeByUndici(url, init, dispatcher, note);
         return await exchange(url, init, note);
       } catch (error) {
         note.error = error instanceof Error ? error.message : String(error);

@@ -1,22 +1,36 @@
 /** `npm run conformance`: the http-tests/cache-tests suite against Patina, or against any other proxy. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readFlags } from '../../bench/kit/cli.js';
 import { installedVersion, PROXY_NAMES, type ProxyName, startProxy } from '../../bench/kit/proxies.js';
-import { checkoutRoot } from '../../bench/kit/root.js';
 import { freePort, type Scope, untilOpen, withScope } from '../../bench/kit/scope.js';
-import { printFailures, printScores, printStory, type Scored, scorePeers } from './report.js';
+import { checkCacheStatus } from './cache-status.js';
+import { writePage } from './page.js';
+import { readExpected, recordCatalogue, recordVerdicts, SETTINGS, type SetCookie } from './record.js';
+import * as report from './report.js';
 import { type RunOutcome, runInThread } from './runner.js';
 import { compare, score, type Verdict } from './score.js';
-import { cacheFolder, loadGroups, loadPeers, SUITE, type SuiteGroup, SuiteUnavailable, suiteFolder } from './suite.js';
+import {
+  cacheFolder,
+  enginePath,
+  fetchSuite,
+  loadGroups,
+  loadPeers,
+  type Suite,
+  type SuiteGroup,
+  SuiteUnavailable,
+  suiteIn,
+} from './suite.js';
 
 const USAGE = `usage: npm run conformance -- [options]
   --set-cookie refuse|share   one run with this setting of Patina; without it both, one after the other
   --only ID[,ID]              these tests alone
   --parallel N                tests at once (100, as the suite's own runner)
   --verbose                   the story of every test that did not pass
-  --update                    write what passes now to test/conformance/expected.json
+  --update                    record what passes now, and write the page
+  --page                      write test/conformance/README.md from what is recorded, and run nothing
+  --suite DIR                 not the release on npm, but this copy of the suite's repository
   --proxy patina|nginx|varnish
   --proxy-cmd COMMAND         another proxy: {port} and {origin_port} in it are replaced
   --base URL --origin-port N  a proxy that runs already, in front of 127.0.0.1:N
@@ -28,6 +42,8 @@ const flags = readFlags(USAGE, {
   parallel: { type: 'string', default: '100' },
   verbose: { type: 'boolean', default: false },
   update: { type: 'boolean', default: false },
+  page: { type: 'boolean', default: false },
+  suite: { type: 'string' },
   proxy: { type: 'string', default: 'patina' },
   'proxy-cmd': { type: 'string' },
   base: { type: 'string' },
@@ -37,26 +53,13 @@ const flags = readFlags(USAGE, {
 
 const MEMORY_MB = 128;
 
-type SetCookie = 'refuse' | 'share';
-type Expected = Partial<Record<SetCookie, Record<string, Verdict>>>;
-
-function expectedFile(): string {
-  return join(checkoutRoot(), 'test/conformance/expected.json');
-}
-
-function readExpected(): Expected {
-  if (!existsSync(expectedFile())) return {};
-  const parsed: unknown = JSON.parse(readFileSync(expectedFile(), 'utf8'));
-  return parsed as Expected;
-}
-
 async function startSuiteServer(scope: Scope, folder: string): Promise<number> {
   const port = flags['origin-port'] === undefined ? await freePort() : Number(flags['origin-port']);
   const shim = join(dirname(fileURLToPath(import.meta.url)), 'loopback.js');
   const server = scope.start({
     name: "the suite's server",
     command: process.execPath,
-    args: ['--import', shim, join(folder, 'server/server.mjs')],
+    args: ['--import', shim, join(folder, enginePath(folder, 'server/server.mjs'))],
     cwd: folder,
     env: {
       npm_config_protocol: 'http',
@@ -109,23 +112,11 @@ function withDependencies(groups: readonly SuiteGroup[], ids: readonly string[])
   return found;
 }
 
-function judge(label: SetCookie, verdicts: ReadonlyMap<string, Verdict>): boolean {
-  const expected = readExpected()[label];
-  if (expected === undefined) {
-    console.log('there is no list of expected passes yet: --update writes it');
-    return true;
-  }
-  const { lost, gained, changed } = compare(expected, verdicts);
-  for (const line of gained) console.log(`now passes (--update records it): ${line}`);
-  for (const line of changed) console.log(`answered otherwise than recorded: ${line}`);
-  for (const line of lost) console.log(`REGRESSION ${line}`);
-  return lost.length === 0;
-}
-
-function record(label: SetCookie, verdicts: ReadonlyMap<string, Verdict>): void {
-  const before = readExpected();
-  const ordered = Object.fromEntries([...verdicts].sort(([a], [b]) => (a < b ? -1 : 1)));
-  writeFileSync(expectedFile(), `${JSON.stringify({ ...before, [label]: ordered }, undefined, 2)}\n`);
+function judge({ line }: Suite, label: SetCookie, verdicts: ReadonlyMap<string, Verdict>): boolean {
+  const expected = readExpected(line)[label];
+  if (expected !== undefined) return report.printComparison(compare(expected, verdicts));
+  console.log('there is no list of expected passes yet: --update writes it');
+  return true;
 }
 
 function writeResults(name: string, outcome: RunOutcome): void {
@@ -136,56 +127,58 @@ function writeResults(name: string, outcome: RunOutcome): void {
   console.log(`results, in the form of the suite: ${file}`);
 }
 
-/** Two runs may differ where cookies are concerned, and nowhere else. */
-function printDifference(groups: readonly SuiteGroup[], runs: readonly Scored[]): boolean {
-  const [first, second] = runs;
-  if (first === undefined || second === undefined) return true;
-  const tests = groups.flatMap((group) => group.tests);
-  const differing = tests.filter((test) => first.verdicts.get(test.id) !== second.verdicts.get(test.id));
-  console.log(`\nthe two runs differ in: ${differing.map((test) => test.id).join(', ') || 'nothing'}`);
-  const others = differing.filter((test) => !/set-cookie/i.test(test.id));
-  for (const test of others) console.log(`FAIL ${test.id} has nothing to do with Set-Cookie`);
-  return others.length === 0;
-}
-
 function printStories({ results, stories }: RunOutcome): void {
   for (const [id, story] of Object.entries(stories))
-    if (results[id] !== true || flags.only !== undefined) printStory(id, story, results[id]);
+    if (results[id] !== true || flags.only !== undefined) report.printStory(id, story, results[id]);
+}
+
+const IS_PATINA = flags.base === undefined && flags['proxy-cmd'] === undefined && flags.proxy === 'patina';
+
+/** One run, shown and judged. */
+async function runAs(scope: Scope, suite: Suite, groups: readonly SuiteGroup[], label: SetCookie) {
+  const subject = IS_PATINA ? `Patina (${label})` : (flags['proxy-cmd'] ?? flags.base ?? flags.proxy);
+  console.log(`\n${suite.title} against ${subject}`);
+  const outcome = await runOnce(scope, suite.folder, label);
+  const verdicts = score(groups, outcome.results);
+  report.printFailures(groups, verdicts, outcome.results);
+  if (flags.verbose) printStories(outcome);
+  let isGood = IS_PATINA ? report.printCacheStatus(checkCacheStatus(outcome.stories)) : true;
+  if (flags.only === undefined) {
+    writeResults(IS_PATINA ? `patina-${suite.line}-${label}` : 'other', outcome);
+    if (IS_PATINA && flags.update) recordVerdicts(suite.line, label, verdicts);
+    if (IS_PATINA) isGood = judge(suite, label, verdicts) && isGood;
+  }
+  return { isGood, scored: { name: subject, verdicts } };
 }
 
 async function main(scope: Scope): Promise<number> {
   if (!PROXY_NAMES.some((name) => name === flags.proxy)) throw new Error(`--proxy ${flags.proxy}: not known`);
-  const folder = suiteFolder();
-  const groups = await loadGroups(folder);
+  if (flags.page) return writePage();
+  if (IS_PATINA && installedVersion('patina') === undefined) throw new Error('Patina is not built: npm run build');
+  const suite = flags.suite === undefined ? fetchSuite() : suiteIn(flags.suite);
+  const groups = await loadGroups(suite.folder);
   if (flags.only !== undefined) flags.only = withDependencies(groups, flags.only.split(',')).join(',');
-  const isPatina = flags.base === undefined && flags['proxy-cmd'] === undefined && flags.proxy === 'patina';
-  if (isPatina && installedVersion('patina') === undefined) throw new Error('Patina is not built: npm run build');
-  const both = isPatina && flags['set-cookie'] === undefined;
-  const labels: SetCookie[] = both ? ['refuse', 'share'] : [flags['set-cookie'] === 'share' ? 'share' : 'refuse'];
-  const subject = isPatina ? 'Patina' : (flags['proxy-cmd'] ?? flags.base ?? flags.proxy);
-  const runs: Scored[] = [];
+  const peers = await loadPeers(suite.folder);
+  const both = IS_PATINA && flags['set-cookie'] === undefined;
+  const labels = both ? SETTINGS : SETTINGS.filter((label) => label === (flags['set-cookie'] ?? 'refuse'));
+  const runs: report.Scored[] = [];
   let isGood = true;
   for (const label of labels) {
-    const name = isPatina ? `${subject} (${label})` : subject;
-    console.log(`\n${SUITE} against ${name}`);
-    const outcome = await runOnce(scope, folder, label);
-    const verdicts = score(groups, outcome.results);
-    runs.push({ name, verdicts });
-    printFailures(groups, verdicts, outcome.results);
-    if (flags.verbose) printStories(outcome);
-    if (flags.only !== undefined) continue;
-    writeResults(isPatina ? `patina-${label}` : 'other', outcome);
-    if (!isPatina) continue;
-    if (flags.update) record(label, verdicts);
-    isGood = judge(label, verdicts) && isGood;
+    const run = await runAs(scope, suite, groups, label);
+    runs.push(run.scored);
+    isGood = run.isGood && isGood;
   }
   if (flags.only !== undefined) return isGood ? 0 : 1;
-  const peers = flags['no-peers'] ? [] : await loadPeers(folder);
+  const shown = flags['no-peers'] ? [] : peers;
   console.log('');
-  printScores(groups, [...runs, ...scorePeers(groups, peers)]);
-  if (peers.length > 0)
-    console.log(`peers as stored: ${peers.map((peer) => `${peer.name} ${peer.version}`).join(', ')}`);
-  return printDifference(groups, runs) && isGood ? 0 : 1;
+  report.printScores(groups, [...runs, ...report.scorePeers(groups, shown)]);
+  if (shown.length > 0)
+    console.log(`peers as stored: ${shown.map((peer) => `${peer.name} ${peer.version}`).join(', ')}`);
+  if (IS_PATINA && flags.update) {
+    recordCatalogue(suite, groups, peers);
+    writePage();
+  }
+  return report.printDifference(groups, runs) && isGood ? 0 : 1;
 }
 
 await withScope(async (scope) => {

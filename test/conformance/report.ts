@@ -1,12 +1,13 @@
 /** What a run shows: the tables beside the peers, and the story of single tests. */
 import { type Cell, textTable } from '../../bench/kit/table.js';
+import type { CacheStatusReport } from './cache-status.js';
 import type { Exchange } from './client.js';
-import { isGood, kindOf, score, tally, type Verdict } from './score.js';
+import { APART, isAboutSetCookie, KINDS } from './record.js';
+import { type Comparison, isGood, kindOf, score, tally, type Verdict } from './score.js';
 import type { Kind, Peer, RawResults, SuiteGroup } from './suite.js';
 
-const KINDS: readonly Kind[] = ['required', 'optimal', 'check'];
-/** Not part of HTTP, and an option in Patina: its tests are counted apart from the totals. */
-const APART = 'surrogate-control';
+/** Faults shown of a run; one mistake makes hundreds. */
+const SHOWN_FAULT_COUNT = 20;
 
 export interface Scored {
   readonly name: string;
@@ -94,4 +95,30 @@ export function printStory(id: string, story: readonly Exchange[], result: RawRe
     printFields('<', exchange.responseFields ?? []);
     if (exchange.body !== undefined && exchange.body !== '') console.log(`  < (body) ${exchange.body}`);
   }
+}
+
+/** What has changed against the record; whether nothing was lost. */
+export function printComparison({ lost, gained, changed }: Comparison): boolean {
+  for (const line of gained) console.log(`now passes (--update records it): ${line}`);
+  for (const line of changed) console.log(`answered otherwise than recorded: ${line}`);
+  for (const line of lost) console.log(`REGRESSION ${line}`);
+  return lost.length === 0;
+}
+
+/** Two runs may differ where Set-Cookie is concerned, and nowhere else. */
+export function printDifference(groups: readonly SuiteGroup[], runs: readonly Scored[]): boolean {
+  const [first, second] = runs;
+  if (first === undefined || second === undefined) return true;
+  const tests = groups.flatMap((group) => group.tests);
+  const differing = tests.filter((test) => first.verdicts.get(test.id) !== second.verdicts.get(test.id));
+  console.log(`\nthe two runs differ in: ${differing.map((test) => test.id).join(', ') || 'nothing'}`);
+  const others = differing.filter((test) => !isAboutSetCookie(test.id));
+  for (const test of others) console.log(`FAIL ${test.id} has nothing to do with Set-Cookie`);
+  return others.length === 0;
+}
+
+export function printCacheStatus({ answerCount, faults }: CacheStatusReport): boolean {
+  for (const fault of faults.slice(0, SHOWN_FAULT_COUNT)) console.log(`FAIL Cache-Status: ${fault}`);
+  console.log(`Cache-Status: ${answerCount - faults.length} of ${answerCount} answers have a valid one`);
+  return answerCount > 0 && faults.length === 0;
 }

@@ -4,7 +4,7 @@
  */
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 import { type Exchange, makeClient } from './client.js';
-import { importSuite, loadGroups, type RawResults } from './suite.js';
+import { enginePath, importSuite, loadGroups, type RawResults } from './suite.js';
 
 export interface RunOrder {
   readonly folder: string;
@@ -28,15 +28,18 @@ interface Runner {
 
 async function runSuite(order: RunOrder): Promise<RunOutcome> {
   const client = makeClient();
+  // The release takes the function that it is given, the repository the one that it finds.
+  Object.assign(globalThis, { fetch: client.fetch });
   const groups = await loadGroups(order.folder);
   const { only } = order;
   const chosen = groups.map((group) => ({
     ...group,
     tests: group.tests.filter((test) => only === undefined || only.includes(test.id)),
   }));
-  const runner = await importSuite<Runner>(order.folder, 'client/runner.mjs');
+  const runner = await importSuite<Runner>(order.folder, enginePath(order.folder, 'client/runner.mjs'));
   await runner.runTests(chosen, client.fetch, false, order.base, order.parallel);
-  const { testUUIDs } = await importSuite<{ testUUIDs: Record<string, string> }>(order.folder, 'client/test.mjs');
+  const module = enginePath(order.folder, 'client/test.mjs');
+  const { testUUIDs } = await importSuite<{ testUUIDs: Record<string, string> }>(order.folder, module);
   const stories = Object.entries(testUUIDs).map(([id, token]) => [id, client.story(token)] as const);
   return { results: runner.getResults(), stories: Object.fromEntries(stories) };
 }

@@ -9,11 +9,13 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { checkoutRoot } from '../../bench/kit/root.js';
 
-export const SUITE = 'http-cache-tests@0.4.5';
+const RELEASE = 'http-cache-tests@0.4.5';
 const ARCHIVE = 'http-cache-tests-0.4.5.tgz';
 /** What the archive hashes to: another archive under this name is not the one that was read and found harmless. */
 const ARCHIVE_SHA512 = 'DjuwN9nUZXLTW+wav1LRESCZNVxl8SshwOy4z1pxuWbWt5/ay6sM9QQ1lebBaDO6P1IMBoK6mdf+PuVP/QNL8A==';
 const FETCH_TIMEOUT_MS = 60_000;
+/** A group that the command line of the release adds, and that its repository has dropped since. */
+const SURROGATE = 'tests/surrogate-control.mjs';
 
 export type Kind = 'required' | 'optimal' | 'check';
 
@@ -53,16 +55,37 @@ function run(command: string, args: readonly string[], cwd: string): void {
   if (status !== 0) throw new SuiteUnavailable(`${command} ${args.join(' ')}: ${error?.message ?? stderr.trim()}`);
 }
 
-/** The folder of the suite, fetched on first use; throws SuiteUnavailable where that cannot be. */
-export function suiteFolder(): string {
+/** The release on npm and the repository that it comes from ask different things; what is recorded is so for each. */
+export type SuiteLine = 'npm' | 'upstream';
+
+export interface Suite {
+  readonly folder: string;
+  readonly line: SuiteLine;
+  /** Name and version, as the suite says. */
+  readonly title: string;
+}
+
+/** The release on npm, fetched on first use; throws SuiteUnavailable where that cannot be. */
+export function fetchSuite(): Suite {
+  return { folder: releaseFolder(), line: 'npm', title: RELEASE };
+}
+
+/** A suite that is there already, such as a checkout of its repository. */
+export function suiteIn(folder: string): Suite {
+  const parsed: unknown = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  const { name, version } = parsed as { name: string; version: string };
+  return { folder, line: 'upstream', title: `${name}, ${version}` };
+}
+
+function releaseFolder(): string {
   const cache = cacheFolder();
   const folder = join(cache, 'suite-0.4.5');
   if (existsSync(join(folder, 'package.json'))) return folder;
   mkdirSync(cache, { recursive: true });
   const archive = join(cache, ARCHIVE);
-  if (!existsSync(archive)) run('npm', ['pack', '--loglevel=error', '--ignore-scripts', SUITE], cache);
+  if (!existsSync(archive)) run('npm', ['pack', '--loglevel=error', '--ignore-scripts', RELEASE], cache);
   const hash = createHash('sha512').update(readFileSync(archive)).digest('base64');
-  if (hash !== ARCHIVE_SHA512) throw new Error(`${archive} is not the ${SUITE} that this expects (sha512-${hash})`);
+  if (hash !== ARCHIVE_SHA512) throw new Error(`${archive} is not the ${RELEASE} that this expects (sha512-${hash})`);
   const scratch = join(cache, `unpack-${process.pid}`);
   mkdirSync(scratch, { recursive: true });
   run('tar', ['-xzf', archive, '-C', scratch], cache);
@@ -70,6 +93,11 @@ export function suiteFolder(): string {
   renameSync(join(scratch, 'package'), folder);
   rmSync(scratch, { recursive: true, force: true });
   return folder;
+}
+
+/** A file of the part that runs the tests: the repository has moved it since the release. */
+export function enginePath(folder: string, path: string): string {
+  return existsSync(join(folder, 'test-engine')) ? join('test-engine', path) : path;
 }
 
 /** Imports a module of the suite. It has no types; the caller says what it is. */
@@ -81,15 +109,17 @@ export async function importSuite<Module>(folder: string, path: string): Promise
 /** All groups that the suite's own command line runs, with those tests of them that apply to a proxy. */
 export async function loadGroups(folder: string): Promise<SuiteGroup[]> {
   const { default: groups } = await importSuite<{ default: SuiteGroup[] }>(folder, 'tests/index.mjs');
-  const surrogate = await importSuite<{ default: SuiteGroup }>(folder, 'tests/surrogate-control.mjs');
-  return [...groups, surrogate.default].map((group) => ({
+  const all = [...groups];
+  if (existsSync(join(folder, SURROGATE)))
+    all.push((await importSuite<{ default: SuiteGroup }>(folder, SURROGATE)).default);
+  return all.map((group) => ({
     id: group.id,
     name: group.name,
     tests: group.tests.filter((test) => test.browser_only !== true),
   }));
 }
 
-/** The results that the package ships of other proxies and CDNs. */
+/** The results that the package ships of other proxies and CDNs; none where it ships none. */
 export async function loadPeers(folder: string): Promise<Peer[]> {
   interface Entry {
     readonly file: string;
@@ -97,6 +127,7 @@ export async function loadPeers(folder: string): Promise<Peer[]> {
     readonly type: string;
     readonly version: string;
   }
+  if (!existsSync(join(folder, 'results/index.mjs'))) return [];
   const { default: index } = await importSuite<{ default: Entry[] }>(folder, 'results/index.mjs');
   return index
     .filter((entry) => entry.type === 'rev-proxy' || entry.type === 'cdn')

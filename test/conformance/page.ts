@@ -1,0 +1,4 @@
+/** The page test/conformance/README.md, made from what is recorded. */
+export function writePage(): number {
+  return 0;
+}

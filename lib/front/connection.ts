@@ -43,9 +43,10 @@ export class ClientConnection {
     this.#patience = new Patience(socket, lane.limits, lane.clock.now());
   }
 
-  /** Whether the next reply is the last one on this connection. */
-  get isLast(): boolean {
-    return (this.#isClosing && this.#refusalAfter === undefined) || this.lane.isDraining;
+  /** Whether the reply to this one is the last on this connection: never one that has others behind it. */
+  isLastReply(exchange: Exchange): boolean {
+    if (!this.#isClosing && !this.lane.isDraining) return false;
+    return this.#refusalAfter === undefined && this.#running[this.#running.length - 1] === exchange;
   }
 
   /** Whether requests that still come are to be ignored. */
@@ -80,15 +81,16 @@ export class ClientConnection {
     else if (running.includes(exchange)) running.splice(running.indexOf(exchange), 1);
     if (running.length > 0) return;
     this.#patience.rests(now, exchange.hasBody);
-    // While draining, the reply before it has said that it is the last.
-    if (this.#refusalAfter !== undefined && !this.lane.isDraining) this.#writeLast(this.#refusalAfter);
+    if (this.#refusalAfter !== undefined) this.#writeLast(this.#refusalAfter);
+    // node:http does this only where the last reply had said so, and it may have gone out before that was known.
+    else if ((this.#isClosing || this.lane.isDraining) && !this.#isTunnelled) this.socket.destroySoon();
   }
 
-  /** The reply that is being written is the last. `isUnread`: with a part of the request unread. */
+  /** What runs is answered, and then the connection ends. `isUnread`: with a part of the request unread. */
   closeAfter(isUnread: boolean): void {
     this.#isClosing = true;
-    // node:http ends the connection by destroySoon() after the last reply. With bytes unread, that would be a reset, which
-    // can take the reply from the client's hands (RFC 9112 §9.6).
+    // The connection is ended by destroySoon() after the last reply. With bytes unread, that would be a reset, which can
+    // take the reply from the client's hands (RFC 9112 §9.6).
     if (isUnread) this.socket.destroySoon = () => this.linger();
   }
 

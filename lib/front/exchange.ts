@@ -139,14 +139,14 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener {
     this.#note = reply.note;
     this.#status = reply.status;
     if (this.#upgrade !== undefined) this.#connection.takeBack(this.#res, this.#upgrade.socket);
-    const isLast = reply.close === true || this.isReceiving || this.#upgrade !== undefined || this.#connection.isLast;
-    if (isLast) this.#connection.closeAfter(this.isReceiving);
+    const isEnding = reply.close === true || this.isReceiving || this.#upgrade !== undefined;
+    if (isEnding) this.#connection.closeAfter(this.isReceiving);
     let payload: Payload;
     try {
       payload = writeReplyHead(this.#res, reply, {
         method: this.method,
         httpVersion: this.httpVersion,
-        isLast,
+        isLast: this.#connection.isLastReply(this),
         debugHeader: this.#connection.lane.debugHeader,
       });
     } catch (error) {

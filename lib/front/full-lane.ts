@@ -141,7 +141,10 @@ class FullLane implements Front, Lane {
   #requested(req: IncomingMessage, res: ServerResponse): void {
     const connection = this.#connections.get(req.socket);
     // After a last reply, what was read ahead is no longer answered (RFC 9112 §9.6).
-    if (connection === undefined || connection.isClosing) return;
+    if (connection === undefined || connection.isClosing) {
+      req.resume();
+      return;
+    }
     const verdict = this.#intake.judge({
       method: req.method as string,
       target: req.url as string,

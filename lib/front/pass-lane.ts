@@ -26,7 +26,7 @@ function watch(plan: PassPlan, connection: ClientConnection, exchange: Exchange,
     made: Made,
   ) => {
     exchange.answering(status, made.note);
-    if (connection.isLast) res.shouldKeepAlive = false;
+    if (connection.isLastReply(exchange)) res.shouldKeepAlive = false;
     return debugHeader === undefined ? made : { ...made, fields: made.fields.set(debugHeader, made.note.outcome) };
   };
   return {

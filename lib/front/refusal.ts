@@ -31,7 +31,7 @@ export const REFUSALS = {
   length: refusal(400, 'framing-invalid', 'The Content-Length of the request is not valid.'),
   framing: refusal(400, 'framing-invalid', 'The request has both a Content-Length and a Transfer-Encoding.'),
   codingInOldVersion: refusal(400, 'framing-invalid', 'An HTTP/1.0 request cannot have a Transfer-Encoding.'),
-  codingEmpty: refusal(400, 'framing-invalid', 'The Transfer-Encoding of the request is empty.'),
+  codingEmpty: refusal(400, 'malformed-request', 'The Transfer-Encoding of the request is empty.'),
   coding: refusal(501, 'not-implemented', 'The request uses a transfer coding that is not supported.'),
   method: refusal(501, 'not-implemented', 'The method of the request is not supported.'),
   upgradeWithBody: refusal(501, 'not-implemented', 'A request with a body cannot switch protocols here.'),

@@ -227,6 +227,53 @@ t.test(
   },
 );
 
+t.test('drain: a reply that had begun before ends its connection too', async (t) => {
+  const body = new Body({ mode: 'retain', highWaterBytes: 1024 });
+  const house = await openHouse(t, (_request, sink) => {
+    sink.reply(replyOf('', { payload: { kind: 'reader', reader: body.open(), length: undefined } }));
+  });
+  const client = await connectRaw(house.port);
+  const response = await client.send(get('/stream')).head();
+  const drained = house.front.drain(10_000);
+  body.write(Buffer.from('ab'));
+  body.complete(0);
+  t.equal((await response.whole()).body.toString(), 'ab');
+  t.equal(await client.ended, 'finished');
+  await drained;
+});
+
+t.test('drain: of pipelined requests only the reply to the newest says that it is the last', async (t) => {
+  const house = await openHouse(t, () => {});
+  const client = await connectRaw(house.port);
+  client.send(get('/1') + get('/2'));
+  await house.arrivals.reached(2);
+  const drained = house.front.drain(10_000);
+  for (const { sink } of house.handed) sink.reply(replyOf('ok'));
+  t.equal((await client.response()).field('connection'), undefined);
+  t.equal((await client.response()).field('connection'), 'close');
+  t.equal(await client.ended, 'finished');
+  await drained;
+});
+
+t.test('RFC 9112 §9.6: a reply that is to be the last lets those behind it go out first', async (t) => {
+  for (const order of [
+    [0, 1],
+    [1, 0],
+  ]) {
+    const house = await openHouse(t, () => {});
+    const client = await connectRaw(house.port);
+    client.send(get('/1') + get('/2'));
+    await house.arrivals.reached(2);
+    for (const at of order) {
+      const one = house.handed[at];
+      one?.sink.reply(replyOf(one.request.target, { close: at === 0 }));
+    }
+    t.equal((await client.response()).body.toString(), '/1');
+    t.equal((await client.response()).body.toString(), '/2');
+    t.equal(await client.ended, 'finished');
+  }
+});
+
 t.test('drain: what does not finish in time is cut off', async (t) => {
   const house = await openHouse(t, () => {});
   const client = await connectRaw(house.port);

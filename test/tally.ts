@@ -1,6 +1,6 @@
 /**
- * Counts what a TAP stream says, by claim: the innermost titled test counts once, however many assertions it makes.
- * A test file that crashed, ran out of time or made no claim at all is a failure too.
+ * Counts what the TAP of one test file says, by claim: the innermost titled test counts once, however many assertions
+ * it makes. A file that crashed, ran out of time or made no claim at all is a failure too.
  */
 
 export interface Tally {
@@ -9,14 +9,13 @@ export interface Tally {
   skipped: number;
 }
 
-/** What became of one test file, once its last line was read. */
+/** What became of one test file. */
 export interface FileReport extends Tally {
-  readonly name: string;
-  /** Lines to show: each failed assertion with its diagnosis. */
+  /** Lines to show: each failed assertion with its diagnosis, and how the file itself failed. */
   readonly complaints: readonly string[];
 }
 
-/** A test that has begun and not ended, at its depth of nesting. */
+/** A titled test that has begun and not ended. */
 interface Open {
   readonly indent: number;
   readonly name: string;
@@ -28,105 +27,87 @@ const POINT = /^( *)(not ok|ok)(?= |$)(?: \d+)?(?: - )?(.*)$/;
 const SUBTEST = /^( *)# Subtest: (.*)$/;
 const SKIPPED = / # (?:SKIP|TODO)\b/i;
 
-function add(to: Tally, from: Tally): void {
+export function noTally(): Tally {
+  return { passed: 0, failed: 0, skipped: 0 };
+}
+
+export function addTally(to: Tally, from: Tally): void {
   to.passed += from.passed;
   to.failed += from.failed;
   to.skipped += from.skipped;
 }
 
-/** Reads a TAP stream line by line. */
+/** Reads the TAP of one file line by line. */
 export class TapReader {
-  readonly total: Tally = { passed: 0, failed: 0, skipped: 0 };
+  readonly #total = noTally();
   readonly #open: Open[] = [];
-  readonly #onFile: (report: FileReport) => void;
-  #complaints: string[] = [];
-  /** A file whose last line was read; what tap says of it may follow. */
-  #ended: FileReport | undefined;
-  #isInDiagnosis = false;
+  readonly #complaints: string[] = [];
+  /** The line that ends the diagnosis being read. */
+  #diagnosisEnd: string | undefined;
   #isDiagnosisShown = false;
-  #diagnosisEnd = '';
-
-  constructor(onFile: (report: FileReport) => void) {
-    this.#onFile = onFile;
-  }
 
   line(line: string): void {
-    if (this.#isInDiagnosis) {
+    if (this.#diagnosisEnd !== undefined) {
       if (this.#isDiagnosisShown) this.#complaints.push(line);
-      if (line === this.#diagnosisEnd) this.#isInDiagnosis = false;
+      if (line === this.#diagnosisEnd) this.#diagnosisEnd = undefined;
       return;
     }
     if (line.trim() === '---') {
-      this.#isInDiagnosis = true;
       this.#diagnosisEnd = line.replace('---', '...');
       return;
     }
     const subtest = SUBTEST.exec(line);
-    if (subtest !== null || POINT.test(line)) this.flush();
-    if (subtest !== null) this.#begin(subtest[1]?.length ?? 0, subtest[2] ?? '');
     const point = POINT.exec(line);
-    if (point !== null) this.#point(point[1]?.length ?? 0, point[2] === 'ok', point[3] ?? '', line);
+    if (subtest !== null) this.#begin(subtest[1]?.length ?? 0, subtest[2] ?? '');
+    else if (point !== null) this.#point(point[1]?.length ?? 0, point[2] === 'ok', point[3] ?? '', line.trim());
   }
 
-  /** Reports the last file. Call it at the end of the stream. */
-  flush(): void {
-    const ended = this.#ended;
-    if (ended === undefined) return;
-    this.#ended = undefined;
-    this.#complaints = [];
-    this.#onFile(ended);
+  /** The file has ended; `failure` says how, where it did not end well. */
+  end(failure: string | undefined): FileReport {
+    const { passed, failed, skipped } = this.#total;
+    const isSilent = passed + failed + skipped === 0;
+    const complaints = [...this.#complaints];
+    // A failed claim makes the exit code that its file ends with: it is counted and shown already.
+    const isNews = failure !== undefined && failed === 0;
+    if (isNews) complaints.push(...this.#open.map(({ name }) => `in: ${name}`), failure);
+    if (isSilent) complaints.push('no test ran in this file');
+    return { passed, failed: failed + (isNews || isSilent ? 1 : 0), skipped, complaints };
   }
 
   #begin(indent: number, name: string): void {
     const outer = this.#open.at(-1);
     if (outer !== undefined) outer.hasInner = true;
-    this.#open.push({ indent, name, tally: { passed: 0, failed: 0, skipped: 0 }, hasInner: false });
+    this.#open.push({ indent, name, tally: noTally(), hasInner: false });
   }
 
-  #point(indent: number, isOk: boolean, title: string, line: string): void {
+  #point(indent: number, isOk: boolean, title: string, shown: string): void {
     const isSkipped = SKIPPED.test(title);
     const innermost = this.#open.at(-1);
     const closes = innermost?.indent === indent;
-    // The summary of a test or file whose assertions were shown adds nothing.
+    // The summary of a test whose assertions were shown adds nothing.
     this.#isDiagnosisShown = !isOk && !isSkipped && (!closes || innermost.tally.failed === 0);
     if (this.#isDiagnosisShown) {
-      const titles = this.#open.slice(1, closes ? -1 : undefined).map(({ name }) => name);
-      this.#complaints.push([...titles, line.trim()].join('\n  '));
+      const titles = this.#open.slice(0, closes ? -1 : undefined).map(({ name }) => name);
+      this.#complaints.push([...titles, shown].join('\n  '));
     }
-    if (closes) this.#end(isOk, isSkipped);
-    else if (innermost !== undefined) this.#assertion(innermost, isOk, isSkipped);
+    const verdict = verdictOf(isOk, isSkipped);
+    if (innermost === undefined) addTally(this.#total, verdict);
+    else if (closes) this.#close(innermost, verdict);
+    else if (verdict.failed > 0) innermost.tally.failed = 1;
   }
 
-  /** An assertion counts for itself only where no titled test is around it. */
-  #assertion(around: Open, isOk: boolean, isSkipped: boolean): void {
-    const isAtTopOfFile = this.#open.length === 1;
-    if (isAtTopOfFile) add(around.tally, verdict(isOk, isSkipped));
-    else if (!isOk && !isSkipped) around.tally.failed = 1;
-  }
-
-  #end(isOk: boolean, isSkipped: boolean): void {
-    const ended = this.#open.pop();
-    if (ended === undefined) return;
-    const outer = this.#open.at(-1);
-    if (outer === undefined) this.#endFile(ended, isOk);
-    else if (!ended.hasInner) add(outer.tally, verdict(isOk && ended.tally.failed === 0, isSkipped));
+  #close(ended: Open, verdict: Tally): void {
+    this.#open.pop();
+    const around = this.#open.at(-1)?.tally ?? this.#total;
+    if (!ended.hasInner) addTally(around, verdict);
     else {
-      add(outer.tally, ended.tally);
-      if (!isOk && ended.tally.failed === 0) outer.tally.failed += 1;
+      addTally(around, ended.tally);
+      if (verdict.failed > 0 && ended.tally.failed === 0) around.failed += 1;
     }
-  }
-
-  #endFile({ name, tally }: Open, isOk: boolean): void {
-    if (tally.passed + tally.failed + tally.skipped === 0) {
-      tally.failed = 1;
-      if (isOk) this.#complaints.push('no test ran in this file');
-    } else if (!isOk && tally.failed === 0) tally.failed = 1;
-    add(this.total, tally);
-    this.#ended = { name, ...tally, complaints: this.#complaints };
   }
 }
 
-function verdict(isOk: boolean, isSkipped: boolean): Tally {
+function verdictOf(isOk: boolean, isSkipped: boolean): Tally {
   return { passed: isOk && !isSkipped ? 1 : 0, failed: isOk || isSkipped ? 0 : 1, skipped: isSkipped ? 1 : 0 };
 }
 

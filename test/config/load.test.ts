@@ -275,6 +275,7 @@ t.test('section 7: with no file and no flag the defaults hold: the headers of th
     keep: origin,
     staleIfError: origin,
     setCookie: 'refuse',
+    cold: 'wait',
     staleDespite: [],
   });
   t.same(settings.listen, { host: '127.0.0.1', port: 8080 });
@@ -294,9 +295,9 @@ admin: {listen: off}
 origin: {url: 'https://a:1', host: b, timeouts: {connect: 1s, headers: 2s, idle: 3s}, connections: 4, tls: {ca_file: ${ca}, verify: false}}
 name: edge-1
 cache: {memory: 1GB}
-defaults: {ttl: {default: 1s, min: 0, max: 1h}, grace: 0, keep: 1d, stale_if_error: 1.5h, set_cookie: strip, stale_despite: no-cache}
+defaults: {ttl: {default: 1s, min: 0, max: 1h}, grace: 0, keep: 1d, stale_if_error: 1.5h, set_cookie: strip, cold: accepted, stale_despite: no-cache}
 rules:
-  - {name: a, match: {path: /a}, ttl: origin, set_cookie: share, stale_despite: [s-maxage, s-maxage]}
+  - {name: a, match: {path: /a}, ttl: origin, set_cookie: share, cold: wait, stale_despite: [s-maxage, s-maxage]}
   - name: b
 debug_header: CDN-Cache
 log: {access: json, level: warn}
@@ -324,6 +325,7 @@ limits: {url: 1KB, headers: 2KB, header_count: 9, head_timeout: 1s, body_idle: 2
         keep: { kind: 'fixed', ms: 86_400_000 },
         staleIfError: { kind: 'fixed', ms: 5_400_000 },
         setCookie: 'strip',
+        cold: 'accepted',
         staleDespite: ['no-cache'],
       },
       rules: [
@@ -335,6 +337,7 @@ limits: {url: 1KB, headers: 2KB, header_count: 9, head_timeout: 1s, body_idle: 2
           keep: undefined,
           staleIfError: undefined,
           setCookie: 'share',
+          cold: 'wait',
           staleDespite: ['s-maxage'],
         },
         {
@@ -345,6 +348,7 @@ limits: {url: 1KB, headers: 2KB, header_count: 9, head_timeout: 1s, body_idle: 2
           keep: undefined,
           staleIfError: undefined,
           setCookie: undefined,
+          cold: undefined,
           staleDespite: undefined,
         },
       ],

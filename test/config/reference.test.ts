@@ -36,7 +36,7 @@ t.test('conf/patina.yaml is valid', async (t) => {
   t.equal(settings.origin.url?.origin, 'http://127.0.0.1:3000');
   t.same(
     settings.rules.map(({ name }) => name),
-    ['assets', 'search', 'articles'],
+    ['assets', 'search', 'articles', 'reports'],
   );
   t.same(settings.limits, readConfig().limits, 'the limits that it shows are the defaults');
 });

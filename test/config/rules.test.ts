@@ -44,6 +44,7 @@ t.test('section 7: a rule inherits from defaults what it does not say', async (t
         keep: '3s',
         stale_if_error: '4s',
         set_cookie: 'strip',
+        cold: 'accepted',
         stale_despite: ['no-cache'],
       },
       rules: [
@@ -55,6 +56,7 @@ t.test('section 7: a rule inherits from defaults what it does not say', async (t
           keep: 0,
           stale_if_error: 0,
           set_cookie: 'share',
+          cold: 'wait',
           stale_despite: [],
         },
         { name: 'none', match: { path: '/none' } },
@@ -69,6 +71,7 @@ t.test('section 7: a rule inherits from defaults what it does not say', async (t
     keep: fixed(0),
     staleIfError: fixed(0),
     setCookie: 'share',
+    cold: 'wait',
     staleDespite: [],
   });
   t.same(rules.ruleFor('/none'), {
@@ -78,6 +81,7 @@ t.test('section 7: a rule inherits from defaults what it does not say', async (t
     keep: fixed(3000),
     staleIfError: fixed(4000),
     setCookie: 'strip',
+    cold: 'accepted',
     staleDespite: ['no-cache'],
   });
 });

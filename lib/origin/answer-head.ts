@@ -35,6 +35,11 @@ export function readFields(wire: WireFields): Fields | undefined {
   return raw.length === 0 ? Fields.empty : new Fields(raw);
 }
 
+/** RFC 9110 §15: three digits of which the first is a class. The parsers let 000 to 099 by, which nobody can write. */
+export function statusFault(status: number): string | undefined {
+  return status < 100 || status > 999 ? `status ${status}` : undefined;
+}
+
 /** RFC 9112 §7.2 and its aliases: content in one of these is not what the client would take it for. */
 const COMPRESSIONS: ReadonlySet<string> = new Set(['gzip', 'x-gzip', 'deflate', 'compress', 'x-compress']);
 

@@ -7,7 +7,7 @@ import type { Clock } from '../base/clock.js';
 import { OriginError } from '../base/errors.js';
 import { MAX_INTERIM_RESPONSES } from '../base/limits.js';
 import { Fields } from '../http/fields.js';
-import { framingFault, isBodiless, readFields, readReason } from './answer-head.js';
+import { framingFault, isBodiless, readFields, readReason, statusFault } from './answer-head.js';
 import type { OriginResponseHead } from './contract.js';
 import { Deadline } from './deadline.js';
 import { type AnswerProgress, exchangeFailure, malformed } from './failure.js';
@@ -47,7 +47,7 @@ function headFault(status: number, fields: Fields, version: string): string | un
   if (version !== 'HTTP/1.1' && version !== 'HTTP/1.0') return `version ${version}`;
   // HTTP/1.0 knows no transfer coding: its framing is faulty then (RFC 9112 §6.1).
   if (version === 'HTTP/1.0' && fields.has('transfer-encoding')) return 'Transfer-Encoding in HTTP/1.0';
-  return status === 101 ? 'an upgrade that was not asked for' : framingFault(fields);
+  return status === 101 ? 'an upgrade that was not asked for' : (statusFault(status) ?? framingFault(fields));
 }
 
 export interface AttemptTimes {

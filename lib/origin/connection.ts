@@ -9,7 +9,7 @@ import { MAX_RESPONSE_FIELDS_BYTES, ORIGIN_CONNECTION_TTL_MS, ORIGIN_KEEP_ALIVE_
 import type { Fields } from '../http/fields.js';
 import { Attempt, type AttemptListener } from './attempt.js';
 import type { OriginRequest } from './contract.js';
-import type { Dialler } from './dial.js';
+import { type Dialler, wasCut } from './dial.js';
 import { HeadSift } from './head-sift.js';
 
 export interface ConnectionOptions {
@@ -96,6 +96,9 @@ export class OriginConnection {
     socket.on('error', (error: NodeJS.ErrnoException) => {
       if (this.#socket === socket) this.#cutBy = error;
       if (error.code === 'ECONNRESET') error.code = CUT_CODE;
+    });
+    socket.on('end', () => {
+      if (this.#socket === socket && wasCut(socket)) this.#cutBy ??= new Error('reset behind its last bytes');
     });
     socket.on('close', () => {
       if (this.#socket !== socket) return;

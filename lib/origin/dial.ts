@@ -38,6 +38,17 @@ export function phaseOf(socket: Socket): DialPhase {
   return phases.get(socket) ?? 'ready';
 }
 
+const cutSockets = new WeakSet<Socket>();
+
+/**
+ * Whether a dialled socket that told an ordinary end was reset in truth: where a reset comes together with bytes, both
+ * are read at once, and node reports the reset as the end of the stream. Within a body that ends with its connection
+ * that is the difference between a part and the whole (RFC 9112 §8).
+ */
+export function wasCut(socket: Socket): boolean {
+  return cutSockets.has(socket);
+}
+
 export class Dialler {
   readonly #options: DialOptions;
   /** TLS session to resume: saves a round trip of the handshake. */
@@ -84,6 +95,11 @@ export class Dialler {
       settle(undefined);
     });
     socket.on('error', (error) => settle(connectFailure(error, phaseOf(socket))));
+    // A socket that only ended still has a peer; one that was reset has none. Asked for the first time here, or an
+    // answer from before would be repeated.
+    socket.once('end', () => {
+      if (socket.remoteAddress === undefined) cutSockets.add(socket);
+    });
     socket.once('close', () => settle(connectFailure(new Error('closed while connecting'), phaseOf(socket))));
     return socket;
   }

@@ -12,6 +12,7 @@ import { ClientSide } from './client-side.js';
 import { Deadline } from './deadline.js';
 import { exchangeFailure, malformed } from './failure.js';
 import {
+  brokeOff,
   cutOff,
   interimBytes,
   judgeHead,
@@ -187,6 +188,10 @@ export class UpgradePass {
     });
     socket.on('drain', () => answer.resume());
     answer.once('end', () => {
+      if (brokeOff(answer)) {
+        cut();
+        return;
+      }
       this.#phase = 'over';
       this.#deadline.stop();
       socket.end();

@@ -17,6 +17,7 @@ import { Deadline } from './deadline.js';
 import { exchangeFailure, malformed } from './failure.js';
 import {
   type AnswerTap,
+  brokeOff,
   cutOff,
   interimBytes,
   judgeHead,
@@ -253,6 +254,10 @@ export class WebPass {
   }
 
   #hearEnd(request: ClientRequest, answer: IncomingMessage): void {
+    if (brokeOff(answer)) {
+      this.#cut(request, new Error('the answer was reset behind its last bytes'));
+      return;
+    }
     this.#enter('over');
     this.#tap?.end();
     this.#tap = undefined;

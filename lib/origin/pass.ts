@@ -9,8 +9,8 @@ import type { Clock } from '../base/clock.js';
 import { OriginError } from '../base/errors.js';
 import { ORIGIN_CONNECTION_TTL_MS, PASS_KEEP_ALIVE_MS } from '../base/limits.js';
 import { Fields } from '../http/fields.js';
-import { framingFault, readFields } from './answer-head.js';
-import type { Dialler } from './dial.js';
+import { framingFault, readFields, statusFault } from './answer-head.js';
+import { type Dialler, wasCut } from './dial.js';
 
 /** How a request went that the pass lane had. */
 export interface PassEnd {
@@ -191,7 +191,13 @@ export function judgeHead(answer: IncomingMessage): Fields | string {
   if (fields === undefined) return 'a control byte in a field value';
   if (answer.httpVersion !== '1.1' && answer.httpVersion !== '1.0') return `version HTTP/${answer.httpVersion}`;
   if (answer.httpVersion === '1.0' && fields.has('transfer-encoding')) return 'Transfer-Encoding in HTTP/1.0';
-  return framingFault(fields) ?? fields;
+  return statusFault(answer.statusCode ?? 0) ?? framingFault(fields) ?? fields;
+}
+
+/** Whether a body broke off though node says that it ended: one that ends with its connection, which was reset. */
+export function brokeOff(answer: IncomingMessage): boolean {
+  const { 'content-length': length, 'transfer-encoding': coding } = answer.headers;
+  return length === undefined && coding?.toLowerCase() !== 'chunked' && wasCut(answer.socket);
 }
 
 /** Fields as they go to the client: those of this hop are written by node. */

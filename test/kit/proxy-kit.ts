@@ -1,0 +1,170 @@
+/**
+ * The whole proxy, as createProxy makes it, in front of a scripted origin: real sockets on free ports, the access log
+ * off, and what it tells its listeners kept for the test.
+ *
+ *   const house = await openProxy(t, { conf: { defaults: { ttl: '10s' } } });   // conf: as in the conf file
+ *   house.origin.respond(() => ({ body: 'hello' }));
+ *   const response = await house.get('/a', 'Range: bytes=0-1');                 // on a connection of its own
+ *   t.equal(house.metric(await house.metrics(), 'patina_objects'), 1);
+ *
+ * With a FakeClock every timer of the proxy is the test's. Everything is closed when the test ends.
+ */
+import type { Test } from 'tap';
+import { readConfig } from '../../lib/config/load.js';
+import { withOrigin } from '../../lib/config/schema.js';
+import { type CacheStatusMember, parseCacheStatus } from '../../lib/http/structured.js';
+import { type AnsweredEvent, type AskedEvent, SILENT } from '../../lib/observe/events.js';
+import { createProxy, type Proxy as Running } from '../../lib/proxy.js';
+import { type Arrivals, createArrivals } from './barrier.js';
+import type { FakeClock } from './clock.js';
+import { connectRaw, type RawClient, type RawHead, type RawResponse } from './raw-client.js';
+import { type ScriptedOrigin, type ScriptedOriginOptions, startScriptedOrigin } from './scripted-origin.js';
+
+export interface OpenOptions {
+  /** Settings over those of the kit, in the shape of the conf file. An `origin` here needs no url. */
+  readonly conf?: Readonly<Record<string, unknown>>;
+  readonly clock?: FakeClock;
+  readonly origin?: ScriptedOriginOptions;
+  /** Stands in for the scripted origin. */
+  readonly url?: URL;
+}
+
+export interface OpenProxy {
+  readonly proxy: Running;
+  readonly origin: ScriptedOrigin;
+  readonly port: number;
+  readonly adminPort: number;
+  readonly answered: AnsweredEvent[];
+  readonly answers: Arrivals;
+  readonly asked: AskedEvent[];
+  readonly asks: Arrivals;
+  /** Codes of the notices. */
+  readonly notices: string[];
+  connect(): Promise<RawClient>;
+  /** These bytes on a connection of their own; the first response to them, whole. */
+  ask(bytes: string | Buffer, method?: string): Promise<RawResponse>;
+  /** A GET with these field lines beside Host. */
+  get(target: string, ...lines: string[]): Promise<RawResponse>;
+  /** The same of the admin listener. */
+  admin(target: string): Promise<RawResponse>;
+  metrics(): Promise<string>;
+}
+
+/** The host that the requests of the kit name. */
+export const HOST = 'a.example';
+
+/** A request head with these lines beside Host. */
+export function request(method: string, target: string, ...lines: string[]): string {
+  return [`${method} ${target} HTTP/1.1`, `Host: ${HOST}`, ...lines, '', ''].join('\r\n');
+}
+
+/** Our own member of a reply's Cache-Status, which is the last; throws where the field is not valid (RFC 9211 §2). */
+export function cacheStatus(response: RawHead): CacheStatusMember {
+  const members = parseCacheStatus([response.field('cache-status') ?? '']);
+  const own = members?.at(-1);
+  if (own?.cache !== 'patina') throw new Error(`Cache-Status: ${response.field('cache-status')}`);
+  return own;
+}
+
+/** The reason code of a reply. */
+export function detailOf(response: RawHead): string {
+  return String(cacheStatus(response).parameters.get('detail'));
+}
+
+/** The sum of the samples of a metric whose labels contain each of `labels`, such as `outcome="HIT"`. */
+export function metric(exposition: string, name: string, ...labels: string[]): number {
+  let sum = 0;
+  for (const line of exposition.split('\n')) {
+    const match = /^([a-z_]+)(?:\{(.*)\})? (\S+)$/.exec(line);
+    if (match?.[1] === name && labels.every((label) => match[2]?.includes(label))) sum += Number(match[3]);
+  }
+  return sum;
+}
+
+function portOf(address: string): number {
+  return Number(address.slice(address.lastIndexOf(':') + 1));
+}
+
+/** Waits until `holds`, while the event loop turns; the runner's own timeout ends it where that never comes. */
+export async function settled(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+export async function openProxy(t: Test, options: OpenOptions = {}): Promise<OpenProxy> {
+  const origin = await startScriptedOrigin(options.origin);
+  const { origin: reach, ...more } = options.conf ?? {};
+  const url = options.url ?? origin.url;
+  const settings = readConfig({
+    listen: '127.0.0.1:0',
+    admin: '127.0.0.1:0',
+    log: { access: 'off' },
+    debug_header: 'CDN-Cache',
+    ...more,
+    origin: { url: url.href, ...(reach as object | undefined) },
+  });
+  const answered: AnsweredEvent[] = [];
+  const asked: AskedEvent[] = [];
+  const notices: string[] = [];
+  const answers = createArrivals();
+  const asks = createArrivals();
+  const proxy = createProxy(withOrigin(settings, url), {
+    clock: options.clock,
+    logDestination: { write: (_bytes, done) => done() },
+    events: [
+      {
+        ...SILENT,
+        answered(event) {
+          answered.push(event);
+          answers.arrive();
+        },
+        asked(event) {
+          asked.push(event);
+          asks.arrive();
+        },
+        notice(_level, code) {
+          notices.push(code);
+        },
+      },
+    ],
+  });
+  const { listen, admin = '' } = await proxy.start();
+  const clients = new Set<RawClient>();
+  t.teardown(async () => {
+    for (const client of clients) client.close();
+    // First, so that no exchange is left for the proxy to wait on.
+    await origin.close();
+    await proxy.close();
+  });
+  const [port, adminPort] = [portOf(listen), portOf(admin)];
+  const connect = async (to = port): Promise<RawClient> => {
+    const client = await connectRaw(to);
+    clients.add(client);
+    return client;
+  };
+  const ask = async (bytes: string | Buffer, method = 'GET', to = port): Promise<RawResponse> => {
+    const client = await connect(to);
+    try {
+      return await client.send(bytes).response(method);
+    } finally {
+      client.close();
+      clients.delete(client);
+    }
+  };
+  const adminGet = (target: string) => ask(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`, 'GET', adminPort);
+  return {
+    proxy,
+    origin,
+    port,
+    adminPort,
+    answered,
+    answers,
+    asked,
+    asks,
+    notices,
+    connect: () => connect(),
+    ask: (bytes, method) => ask(bytes, method),
+    get: (target, ...lines) => ask(request('GET', target, ...lines)),
+    admin: adminGet,
+    metrics: async () => (await adminGet('/metrics')).body.toString(),
+  };
+}

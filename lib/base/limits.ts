@@ -183,3 +183,7 @@ export const MAX_RESUMES_PER_FILL = 2;
 export const MAX_PIPELINED_REQUESTS = 256;
 /** Field names whose form the reply writer remembers; beyond: it starts anew. */
 export const MAX_KNOWN_FIELD_NAMES = 1_000;
+/** Separate parts of one response that are kept; beyond: they start anew with the newest. */
+export const MAX_PARTS = 64;
+/** Time past its freshness for which a body that still arrives, and that nobody reads, is received for the store. */
+export const UNREAD_BODY_MAX_MS = 60_000;

@@ -2,8 +2,9 @@
  * Stores the answer to a POST that says it is the representation of its target: a later GET may be answered with it.
  * Implements RFC 9110 §9.3.3 and RFC 9111 §4: explicit freshness, and Content-Location equal to the target.
  */
-import { keyOfUrl } from '../policy/key.js';
+import { effectiveScheme, keyOfUrl } from '../policy/key.js';
 import { judgeStorable } from '../policy/storable.js';
+import { isNewest } from './bookkeeping.js';
 import type { BodyTap, ClientRequest } from './contract.js';
 import { Inflow } from './inflow.js';
 import type { EngineParts } from './parts.js';
@@ -53,8 +54,8 @@ export function captureAnswer(
       if (inflow.write(chunk) !== undefined) inflow.fail();
     },
     end() {
-      inflow.complete();
-      if (inflow.isKept && !isSuperseded) store.put(madeResponse(spec, receipt, verdict.fields, inflow.body));
+      const record = madeResponse(spec, receipt, verdict.fields, inflow.body);
+      if (inflow.complete() && inflow.isKept && !isSuperseded && isNewest(parts, record)) store.put(record);
       done(capture);
     },
     fail() {
@@ -71,6 +72,6 @@ const EXPLICIT: ReadonlySet<string> = new Set(['cdn-cache-control', 's-maxage', 
 function isOwnLocation(request: ClientRequest, key: string, receipt: Receipt): boolean {
   const location = receipt.fields.first('content-location');
   if (location === undefined) return false;
-  const base = `${request.scheme}://${request.host}${request.target}`;
+  const base = `${effectiveScheme(request)}://${request.host}${request.target}`;
   return URL.canParse(location, base) && keyOfUrl(new URL(location, base).href) === key;
 }

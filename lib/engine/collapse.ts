@@ -1,27 +1,62 @@
-/** The fills in flight, by primary key: who may join which (design, section 3). */
+/** The fills in flight: those that others may join, and all of them, so that a purge reaches each (design, section 3). */
 import { MAX_FILLS } from '../base/limits.js';
 import type { Fields } from '../http/fields.js';
+import type { StoredResponse } from '../object/stored.js';
 import { isSelectedBy, selectionOf } from '../policy/vary.js';
 import type { Fill } from './fill.js';
 
-export class CollapseTable {
-  readonly #fills = new Map<string, Fill[]>();
+/** Fills under a key. */
+class Shelf {
+  readonly #byKey = new Map<string, Set<Fill>>();
   #count = 0;
 
-  /** Fills in flight that others may join. */
   get count(): number {
     return this.#count;
+  }
+
+  of(key: string): ReadonlySet<Fill> | undefined {
+    return this.#byKey.get(key);
+  }
+
+  add(key: string, fill: Fill): void {
+    const fills = this.#byKey.get(key);
+    if (fills === undefined) this.#byKey.set(key, new Set([fill]));
+    else fills.add(fill);
+    this.#count++;
+  }
+
+  delete(key: string, fill: Fill): void {
+    const fills = this.#byKey.get(key);
+    if (fills?.delete(fill) !== true) return;
+    if (fills.size === 0) this.#byKey.delete(key);
+    this.#count--;
+  }
+
+  *[Symbol.iterator](): IterableIterator<Fill> {
+    for (const fills of this.#byKey.values()) yield* fills;
+  }
+}
+
+export class CollapseTable {
+  /** By the key under which they may be joined. */
+  readonly #joinable = new Shelf();
+  /** Every fill until its end, by primary key. */
+  readonly #running = new Shelf();
+
+  /** Fills and refreshes in flight. */
+  get count(): number {
+    return this.#running.count;
   }
 
   /** Requests that wait on any fill. */
   get waiterCount(): number {
     let sum = 0;
-    for (const fills of this.#fills.values()) for (const fill of fills) sum += fill.waiterCount;
+    for (const fill of this.#running) sum += fill.waiterCount;
     return sum;
   }
 
   get isFull(): boolean {
-    return this.#count >= MAX_FILLS;
+    return this.#joinable.count >= MAX_FILLS;
   }
 
   /**
@@ -30,31 +65,39 @@ export class CollapseTable {
    * a waiter that turns out to be another variant looks up again.
    */
   find(key: string, requestFields: Fields): Fill | undefined {
-    const fills = this.#fills.get(key);
+    const fills = this.#joinable.of(key);
     if (fills === undefined) return undefined;
     for (const fill of fills) if (answers(fill, requestFields)) return fill;
     return undefined;
   }
 
-  add(key: string, fill: Fill): void {
-    const fills = this.#fills.get(key);
-    if (fills === undefined) this.#fills.set(key, [fill]);
-    else fills.push(fill);
-    this.#count++;
+  /** Whether a request that would freshen `stored` is under way, for whatever selecting fields. */
+  isFreshening(stored: StoredResponse): boolean {
+    const fills = this.#joinable.of(stored.key);
+    if (fills === undefined) return false;
+    for (const fill of fills) if (fill.spec.basis === stored) return true;
+    return false;
   }
 
-  remove(key: string, fill: Fill): void {
-    const fills = this.#fills.get(key);
-    const at = fills?.indexOf(fill) ?? -1;
-    if (fills === undefined || at < 0) return;
-    fills.splice(at, 1);
-    if (fills.length === 0) this.#fills.delete(key);
-    this.#count--;
+  add(fill: Fill): void {
+    const { key, collapseKey } = fill.spec;
+    this.#running.add(key, fill);
+    if (collapseKey !== undefined) this.#joinable.add(collapseKey, fill);
   }
 
-  /** All fills of a key, for purges and updates. */
-  of(key: string): readonly Fill[] {
-    return this.#fills.get(key) ?? [];
+  /** No further request may join. */
+  close(fill: Fill): void {
+    if (fill.spec.collapseKey !== undefined) this.#joinable.delete(fill.spec.collapseKey, fill);
+  }
+
+  ended(fill: Fill): void {
+    this.close(fill);
+    this.#running.delete(fill.spec.key, fill);
+  }
+
+  /** All fills of a primary key, joinable or not. */
+  running(key: string): readonly Fill[] {
+    return [...(this.#running.of(key) ?? [])];
   }
 }
 

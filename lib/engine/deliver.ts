@@ -2,8 +2,10 @@
  * Makes the reply to one request from one stored response: conditions first, then ranges, then the body
  * (the order of RFC 9110 §13.2.2). Implements RFC 9111 §4 (the fields of a reply made from the store).
  */
+import assert from 'node:assert/strict';
 import { type CacheStatusEntry, formatCacheStatus } from '../http/cache-status.js';
 import { Fields } from '../http/fields.js';
+import type { Segments } from '../object/segments.js';
 import { sliceChunks } from '../object/slice.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { Outcome } from '../observe/events.js';
@@ -133,7 +135,7 @@ function payloadOf(
   trailers?: (() => Fields) | undefined,
 ): Payload {
   const { body, partial } = stored;
-  if (partial !== undefined && until !== undefined) return bytesOf(partial.read(from, until) ?? []);
+  if (partial !== undefined) return bytesOf(heldRange(partial, from, until));
   const chunks = body.wholeChunks;
   if (chunks !== undefined) {
     const end = until ?? body.receivedBytes;
@@ -143,6 +145,13 @@ function payloadOf(
   const length = until === undefined ? undefined : until - from;
   const reader = body.open(from, from === 0 && until === body.totalBytes ? undefined : until);
   return { kind: 'reader', reader, length, trailers };
+}
+
+/** Bytes of a partial response that coversRanges has found to be there. */
+function heldRange(partial: Segments, from: number, until: number | undefined): Buffer[] {
+  const bytes = until === undefined ? undefined : partial.read(from, until);
+  assert(bytes !== undefined, 'a part is served for what it covers, and for nothing else');
+  return bytes;
 }
 
 /** RFC 9110 §14: 206 with one range or several, or 416. Undefined: answer with the whole. */
@@ -171,7 +180,7 @@ function deliverRanges(
   // A body that still arrives is sent whole: RFC 9110 §14.2 lets a server ignore Range.
   if (chunks === undefined) return undefined;
   const read = (from: number, until: number): Buffer[] =>
-    stored.partial === undefined ? sliceChunks(chunks, from, until) : (stored.partial.read(from, until) ?? []);
+    stored.partial === undefined ? sliceChunks(chunks, from, until) : heldRange(stored.partial, from, until);
   const parts = multipartByteranges(ranges.ranges, stored.fields.get('content-type'), total, makeBoundary());
   const out: Buffer[] = [];
   for (const part of parts.parts) out.push(part.head, ...read(part.range.from, part.range.until));

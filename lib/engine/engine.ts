@@ -3,13 +3,15 @@
  * What the store can answer at once is answered here, with as little work as it takes; everything else becomes a
  * Transaction. Implements RFC 9111 §4 and the design, sections 1 to 3.
  */
+import type { Rule } from '../config/rule.js';
 import type { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { AskedFor } from '../observe/events.js';
 import { connectionOptions, endToEndFields, isLoop } from '../policy/hygiene.js';
-import { keyOfUrl, primaryKey } from '../policy/key.js';
+import { keyOfUrl, requestKey } from '../policy/key.js';
 import { type RequestDirectives, requestDirectives } from '../policy/request-directives.js';
 import { judgeReuse } from '../policy/reuse.js';
+import { judgeStorable } from '../policy/storable.js';
 import { chooseVariant } from '../policy/vary.js';
 import { type Capture, captureAnswer } from './capture.js';
 import { CollapseTable } from './collapse.js';
@@ -22,6 +24,9 @@ import { planPass } from './pass.js';
 import type { Receipt } from './response.js';
 import { acceptedReply, type SynthSpec, synthReply } from './synth.js';
 import { type Need, Transaction } from './transaction.js';
+
+/** What is put behind a key to remember it as uncacheable: nobody's, with credentials, with cookies, with both. */
+const MARKER_SUFFIXES = ['', ' a', ' c', ' ac'] as const;
 
 export interface FillOrder {
   readonly key: string;
@@ -64,7 +69,7 @@ export class Engine implements RequestHandler {
       return;
     }
     const directives = requestDirectives(request.fields);
-    const key = primaryKey(request);
+    const key = requestKey(request);
     const stored = parts.store.peek(key);
     const chosen = stored === undefined ? undefined : chooseVariant(stored, request.fields);
     if (chosen === undefined) {
@@ -74,8 +79,9 @@ export class Engine implements RequestHandler {
     }
     const now = parts.clock.now();
     const verdict = judgeReuse(chosen.life, directives, now);
-    if (chosen.partial !== undefined && !(verdict.kind === 'serve' && coversRanges(chosen, request))) {
-      this.#ask(request, sink, key, directives, partialNeed(chosen, request, verdict.kind === 'serve'));
+    const isUsable = verdict.kind === 'serve' && verdict.phase === 'fresh';
+    if (chosen.partial !== undefined && !(isUsable && coversRanges(chosen, request))) {
+      this.#ask(request, sink, key, directives, partialNeed(chosen, request, isUsable));
       return;
     }
     if (verdict.kind === 'serve') {
@@ -103,7 +109,8 @@ export class Engine implements RequestHandler {
 
   /** In grace: the answer goes out first, then one background request for all (RFC 5861 §3). */
   #serveGraced(request: ClientRequest, sink: ReplySink, chosen: StoredResponse, now: number, reason: string): void {
-    const isRefreshing = this.collapse.find(chosen.key, request.fields) !== undefined;
+    const isRefreshing =
+      this.collapse.isFreshening(chosen) || this.collapse.find(chosen.key, request.fields) !== undefined;
     const isHeldBack = !isRefreshing && this.parts.failures.pending(chosen.key) !== undefined;
     this.reply(request, sink, chosen, {
       outcome: isHeldBack ? 'STALE' : 'UPDATING',
@@ -121,7 +128,7 @@ export class Engine implements RequestHandler {
     this.makeFill({
       key: chosen.key,
       collapseKey: chosen.key,
-      request: withoutCookie(request, chosen),
+      request: forEverybody(request, chosen, this.parts.ruleFor(request.target), this.parts.clock.wall()),
       method: 'GET',
       basis: chosen,
       conditions: 'stored',
@@ -141,9 +148,8 @@ export class Engine implements RequestHandler {
       });
       return;
     }
-    if (need.stale === undefined && request.method === 'GET' && parts.ruleFor(request.target).cold === 'accepted') {
-      if (this.#acceptCold(request, sink, key)) return;
-    }
+    const mayAccept = need.stale === undefined && request.method === 'GET' && !directives.noStore;
+    if (mayAccept && parts.ruleFor(request.target).cold === 'accepted' && this.#acceptCold(request, sink, key)) return;
     new Transaction(this, request, sink, key, directives, need).start();
   }
 
@@ -181,7 +187,6 @@ export class Engine implements RequestHandler {
 
   makeFill(order: FillOrder): Fill {
     const { parts } = this;
-    const { collapseKey } = order;
     const spec: FillSpec = {
       key: order.key,
       method: order.method,
@@ -192,13 +197,10 @@ export class Engine implements RequestHandler {
       conditions: order.conditions,
       askedFor: order.askedFor,
       background: order.leader === undefined,
+      collapseKey: order.collapseKey,
       markerKey: this.markerKey(order.key, order.request),
     };
-    const fill = new Fill(parts, spec, order.leader, (ended) => {
-      if (collapseKey !== undefined) this.collapse.remove(collapseKey, ended);
-    });
-    if (collapseKey !== undefined) this.collapse.add(collapseKey, fill);
-    return fill;
+    return new Fill(parts, this.collapse, spec, order.leader);
   }
 
   /**
@@ -206,9 +208,9 @@ export class Engine implements RequestHandler {
    * uncacheable where the anonymous one is not, so these are remembered apart.
    */
   markerKey(key: string, request: ClientRequest): string {
-    const credentials = request.fields.has('authorization') ? 'a' : '';
-    const cookie = request.fields.has('cookie') ? 'c' : '';
-    return credentials === '' && cookie === '' ? key : `${key} ${credentials}${cookie}`;
+    const isAuthorized = request.fields.has('authorization');
+    const hasCookie = request.fields.has('cookie');
+    return `${key}${MARKER_SUFFIXES[(isAuthorized ? 1 : 0) + (hasCookie ? 2 : 0)]}`;
   }
 
   reply(request: ClientRequest, sink: ReplySink, stored: StoredResponse, delivery: Delivery): void {
@@ -221,7 +223,7 @@ export class Engine implements RequestHandler {
 
   /** Starts storing the answer to a passed request, where that is allowed. */
   capture(request: ClientRequest, receipt: Receipt): BodyTap | undefined {
-    const capture = captureAnswer(this.parts, request, primaryKey(request), receipt, (over) => {
+    const capture = captureAnswer(this.parts, request, requestKey(request), receipt, (over) => {
       this.#captures.delete(over);
     });
     if (capture !== undefined) this.#captures.add(capture);
@@ -230,9 +232,10 @@ export class Engine implements RequestHandler {
 
   /** Takes out all that is stored under a key; what is in flight for it is not stored any more. Returns how many. */
   purgeKey(key: string, reason: 'purged' | 'invalidated' = 'purged'): number {
-    for (const fill of [...this.collapse.of(key)]) fill.supersede();
+    for (const fill of this.collapse.running(key)) fill.supersede();
     for (const capture of this.#captures) if (capture.key === key) capture.supersede();
-    this.parts.markers.unmark(key);
+    for (const suffix of MARKER_SUFFIXES) this.parts.markers.unmark(`${key}${suffix}`);
+    this.parts.failures.succeeded(key);
     return this.parts.store.removeKey(key, reason);
   }
 
@@ -268,13 +271,16 @@ function withoutConnectionOptions(request: ClientRequest): ClientRequest {
 }
 
 /**
- * A refresh is for everybody. Where the origin never declared the response shareable by its freshness, an answer to
- * a Cookie could not be stored, so the cookie of whoever happened to ask stays out of it.
+ * A refresh is for everybody, not for whoever happened to ask: without its wishes, and without its credentials and
+ * cookies unless the answer to them would be shared all the same.
  */
-function withoutCookie(request: ClientRequest, chosen: StoredResponse): ClientRequest {
-  const { ttlSource } = chosen.life;
-  const isUndeclared = ttlSource === 'heuristic' || ttlSource === 'default' || ttlSource === 'none';
-  return isUndeclared && request.fields.has('cookie') ? withFields(request, request.fields.without('cookie')) : request;
+function forEverybody(request: ClientRequest, chosen: StoredResponse, rule: Rule, wall: number): ClientRequest {
+  const { status, fields, selection } = chosen;
+  const asked = request.fields.filter((name) => name !== 'cache-control' && name !== 'pragma');
+  const { store } = judgeStorable({ method: 'GET', requestFields: asked, status, fields, rule, receivedWall: wall });
+  const isOwn = (name: string): boolean => name === 'authorization' || name === 'cookie';
+  const kept = store ? asked : asked.filter((name) => !isOwn(name) || selection.names.includes(name));
+  return kept === request.fields ? request : withFields(request, kept);
 }
 
 function withFields(request: ClientRequest, fields: Fields): ClientRequest {

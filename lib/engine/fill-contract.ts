@@ -24,7 +24,10 @@ export interface FillSpec {
   readonly candidates: readonly StoredResponse[];
   readonly conditions: Conditions;
   readonly askedFor: AskedFor;
+  /** Nobody waits for it to begin with. */
   readonly background: boolean;
+  /** Under which other requests may join; undefined: none may. */
+  readonly collapseKey: string | undefined;
   /** Where the key is remembered as uncacheable. */
   readonly markerKey: string;
 }
@@ -55,7 +58,6 @@ export type FillResult =
 
 /** A request that waits on a fill, or leads it. */
 export interface Waiter {
-  readonly request: ClientRequest;
   inform(status: number, fields: Fields): void;
   /** Told once. Opens a reader on the body of the response before it returns, if it wants that body. */
   settled(fill: Fill, result: FillResult): void;

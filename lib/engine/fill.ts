@@ -7,16 +7,20 @@
  * sections 1 to 3.
  */
 import { OriginError } from '../base/errors.js';
-import { MARKER_TTL_MS, MAX_REPEATS_PER_FILL, MAX_RESUMES_PER_FILL } from '../base/limits.js';
+import { MARKER_TTL_MS, MAX_REPEATS_PER_FILL, MAX_RESUMES_PER_FILL, UNREAD_BODY_MAX_MS } from '../base/limits.js';
 import { Fields } from '../http/fields.js';
+import type { BodySource } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { AskedEnd } from '../observe/events.js';
-import type { OriginExchange, OriginListener, OriginResponseHead } from '../origin/contract.js';
-import { receivedResponseFields, requestToOrigin } from '../policy/hygiene.js';
+import type { OriginListener, OriginResponseHead } from '../origin/contract.js';
+import { receivedResponseFields } from '../policy/hygiene.js';
 import { isBoundToRequest } from '../policy/storable.js';
-import { conditionalFields, judgeNotModified, type SentValidators, unconditionalFields } from '../policy/validate.js';
+import { judgeNotModified } from '../policy/validate.js';
 import { chooseVariant } from '../policy/vary.js';
-import type { Conditions, FillResult, FillSpec, Waiter } from './fill-contract.js';
+import { Asking } from './asking.js';
+import { isNewest, markUncacheable, noteErrorStatus, noteUncacheable, noteUnreachable } from './bookkeeping.js';
+import type { CollapseTable } from './collapse.js';
+import type { FillResult, FillSpec, Waiter } from './fill-contract.js';
 import { Inflow } from './inflow.js';
 import type { EngineParts } from './parts.js';
 import {
@@ -29,15 +33,7 @@ import {
   type Receipt,
   retryAfterMs,
 } from './response.js';
-import { type Answer, isRestOf, judgeAnswer } from './verdict.js';
-
-/** Reasons that lie in this answer or this moment, not in the key: the next request may well get a storable one. */
-const REASONS_OF_ONE_ANSWER: ReadonlySet<string> = new Set([
-  'no-room',
-  'partial',
-  'not-modified',
-  'status-bound-to-request',
-]);
+import { isRestOf, judgeAnswer } from './verdict.js';
 
 interface Ending {
   readonly end: AskedEnd;
@@ -45,28 +41,23 @@ interface Ending {
   readonly savedBytes: number;
 }
 
-export class Fill {
+export class Fill implements OriginListener {
   state: 'opened' | 'streaming' | 'complete' | 'failed' = 'opened';
   /** What others may follow, once its head is here. */
   response: StoredResponse | undefined;
+  /** A purge or an update came while this was in flight. */
+  isSuperseded = false;
   readonly spec: FillSpec;
   readonly #parts: EngineParts;
-  /** Leaves the collapse table: no further request may join. */
-  readonly #leaveTable: (fill: Fill) => void;
+  readonly #table: CollapseTable;
+  readonly #asking: Asking;
   #leader: Waiter | undefined;
   readonly #waiters = new Set<Waiter>();
-  #superseded = false;
-  #attempts = 0;
   #repeats = 0;
   #resumesLeft = MAX_RESUMES_PER_FILL;
-  #exchange: OriginExchange | undefined;
-  #sent: SentValidators | undefined;
-  /** From which byte on the rest was asked for, while its answer is awaited. */
-  #restFrom: number | undefined;
   /** Where the bytes of a 206 belong that is being stored as a part. */
   #part: Part | undefined;
   #inflow: Inflow | undefined;
-  #requestAt = 0;
   #startedAt = 0;
   #status: number | undefined;
   #trailers = Fields.empty;
@@ -74,11 +65,12 @@ export class Fill {
   #ending: Ending | undefined;
   #isFinished = false;
 
-  constructor(parts: EngineParts, spec: FillSpec, leader: Waiter | undefined, leaveTable: (fill: Fill) => void) {
+  constructor(parts: EngineParts, table: CollapseTable, spec: FillSpec, leader: Waiter | undefined) {
     this.#parts = parts;
+    this.#table = table;
     this.spec = spec;
     this.#leader = leader;
-    this.#leaveTable = leaveTable;
+    this.#asking = new Asking(parts, spec, this);
   }
 
   get waiterCount(): number {
@@ -92,7 +84,10 @@ export class Fill {
 
   start(): void {
     this.#startedAt = this.#parts.clock.now();
-    this.#send(this.spec.conditions);
+    this.#table.add(this);
+    const { basis, conditions } = this.spec;
+    const begun = basis === undefined ? undefined : { response: basis, bytes: basis.partial?.prefixBytes ?? 0 };
+    this.#asking.send(conditions, begun);
   }
 
   join(waiter: Waiter): void {
@@ -105,78 +100,22 @@ export class Fill {
     if (this.#leader !== waiter) return;
     this.#leader = undefined;
     if (this.spec.conditions === 'client' && this.state === 'opened' && this.#waiters.size === 0) {
-      this.#exchange?.abort();
-      this.#finish('abandoned', 'client-left');
+      this.#abandon('client-left');
     }
   }
 
-  /** A purge or an update came while this was in flight: it wins, nothing of this answer is stored. */
+  /** A purge or an update wins: nothing of this answer is stored, and nobody who comes later may join. */
   supersede(): void {
-    this.#superseded = true;
-    this.#leaveTable(this);
+    this.isSuperseded = true;
+    this.#table.close(this);
   }
 
-  #send(conditions: Conditions): void {
-    const attempt = ++this.#attempts;
-    const fields = this.#requestFields(conditions);
-    this.#requestAt = this.#parts.clock.now();
-    // What an earlier attempt still has to say concerns nobody any more.
-    const isCurrent = (): boolean => attempt === this.#attempts && this.state !== 'failed';
-    const listener: OriginListener = {
-      inform: (status, informed) => {
-        if (isCurrent()) this.#inform(status, informed);
-      },
-      head: (head) => {
-        if (isCurrent()) this.#head(head);
-      },
-      data: (chunk) => {
-        if (isCurrent()) this.#data(chunk);
-      },
-      end: (trailers) => {
-        if (isCurrent()) this.#complete(trailers);
-      },
-      fail: (error) => {
-        if (isCurrent()) this.#fail(error);
-      },
-    };
-    const { method, request } = this.spec;
-    this.#exchange = this.#parts.origin.fetch({ method, target: request.target, fields }, listener);
+  /** RFC 9110 §15.2. To the one whose request it answers, alone: it may be meant for nobody else. */
+  inform(status: number, fields: Fields): void {
+    this.#leader?.inform(status, receivedResponseFields(fields));
   }
 
-  #requestFields(conditions: Conditions): Fields {
-    const { request, basis, candidates } = this.spec;
-    const fields = requestToOrigin(request, this.#parts.hygiene);
-    this.#sent = undefined;
-    this.#restFrom = undefined;
-    switch (conditions) {
-      case 'client':
-        return fields;
-      case 'none':
-        return unconditionalFields(fields);
-      case 'stored': {
-        const made = conditionalFields(fields, candidates, basis);
-        this.#sent = made.sent;
-        return made.fields;
-      }
-      case 'rest': {
-        const begun = this.response ?? basis;
-        this.#restFrom = this.#inflow?.body.receivedBytes ?? begun?.partial?.prefixBytes ?? 0;
-        const asked = unconditionalFields(fields).append('Range', `bytes=${this.#restFrom}-`);
-        // RFC 9110 §13.1.5: of that representation, or the whole of the new one.
-        const etag = begun?.fields.first('etag');
-        const isStrong = begun !== undefined && isSameRepresentation(begun.fields, begun.fields);
-        return isStrong && etag !== undefined ? asked.append('If-Range', etag) : asked;
-      }
-    }
-  }
-
-  #inform(status: number, fields: Fields): void {
-    const endToEnd = receivedResponseFields(fields);
-    this.#leader?.inform(status, endToEnd);
-    for (const waiter of this.#waiters) waiter.inform(status, endToEnd);
-  }
-
-  #head(head: OriginResponseHead): void {
+  head(head: OriginResponseHead): void {
     if (this.state === 'streaming') {
       this.#resume(head);
       return;
@@ -187,14 +126,11 @@ export class Fill {
       status: head.status,
       reasonPhrase: head.reasonPhrase,
       fields: receivedResponseFields(head.fields),
-      requestAt: this.#requestAt,
+      requestAt: this.#asking.requestAt,
       responseAt: clock.now(),
       responseWall: clock.wall(),
     };
-    this.#act(judgeAnswer(this.spec, receipt, this.#restFrom, store.maxObjectBytes), receipt);
-  }
-
-  #act(answer: Answer, receipt: Receipt): void {
+    const answer = judgeAnswer(this.spec, receipt, this.#asking.restFrom, store.maxObjectBytes);
     switch (answer.kind) {
       case 'not-modified':
         this.#notModified(receipt);
@@ -203,11 +139,12 @@ export class Fill {
         this.#store(receipt, answer.fields);
         return;
       case 'part':
-        this.#storePart(receipt, answer.part, answer.fields);
+        this.#part = answer.part;
+        this.#store(receipt, answer.fields);
         return;
       case 'rest':
         this.#store(answer.receipt, answer.fields);
-        for (const chunk of answer.begun) this.#data(chunk);
+        for (const chunk of answer.begun) this.data(chunk);
         return;
       case 'repeat':
         this.#repeat(answer.reason);
@@ -221,7 +158,7 @@ export class Fill {
     }
   }
 
-  /** To be stored: everyone follows its bytes as they arrive. */
+  /** To be stored, whole or as a part: everyone follows its bytes as they arrive. */
   #store(receipt: Receipt, fields: Fields): void {
     const { spec } = this;
     const { store, failures, markers } = this.#parts;
@@ -235,7 +172,7 @@ export class Fill {
     this.#opened(inflow, isGet ? 'stored' : 'uncacheable', isGet ? 'stored' : 'head-only');
     const response = madeResponse(spec, receipt, fields, inflow.body);
     this.response = response;
-    failures.succeeded(spec.key);
+    if (isGet) failures.succeeded(spec.key);
     markers.unmark(spec.markerKey);
     const result = { kind: 'shared', response, revalidated: false, stored: inflow.isKept } as const;
     // What may not be stored (a stripped Set-Cookie, fields that a qualified private names) was still meant for the
@@ -246,58 +183,42 @@ export class Fill {
     this.#settle({ ...result, response: forLeader }, result);
   }
 
-  /** RFC 9111 §3.3: a part is kept, for ranges that it covers. */
-  #storePart(receipt: Receipt, part: Part, fields: Fields): void {
-    const { spec } = this;
-    const inflow = Inflow.keep(this.#parts.store, contentLength(receipt.fields), this.#source());
-    if (inflow === undefined) {
-      this.#uncacheable(receipt, 'no-room');
-      return;
-    }
-    this.#opened(inflow, 'stored', 'partial');
-    this.#part = part;
-    this.#parts.failures.succeeded(spec.key);
-    const response = madeResponse(spec, receipt, fields, inflow.body);
-    this.response = response;
-    this.#leaveTable(this);
-    this.#alone(response, 'partial', false);
-  }
-
   /** RFC 9111 §4.3.3, §4.3.4: a 304 freshens what it was asked about, unless a purge or an update came between. */
   #notModified(receipt: Receipt): void {
     const { spec } = this;
-    const { store, failures, markers } = this.#parts;
-    if (this.#superseded && !this.#isWanted()) {
-      this.#finish('abandoned', 'superseded');
+    if (this.isSuperseded && !this.#isWanted()) {
+      this.#abandon('superseded');
       return;
     }
-    const sent = this.#superseded ? undefined : this.#sent;
+    const { sent } = this.#asking;
     const verdict =
-      sent === undefined
+      sent === undefined || this.isSuperseded
         ? ({ kind: 'refetch', reason: 'unsolicited-304' } as const)
         : judgeNotModified(receipt.fields, sent, spec.candidates, spec.basis, spec.request.fields);
     if (verdict.kind === 'refetch') {
       this.#repeat(verdict.reason);
       return;
     }
-    const { response, variant, refused } = freshenedResponse(spec, verdict.target, receipt);
+    const { target } = verdict;
+    const { response, variant, forLeader, refused } = freshenedResponse(spec, target, receipt);
+    const { store, failures, markers } = this.#parts;
     failures.succeeded(spec.key);
     this.state = 'complete';
-    const savedBytes = verdict.target.body.totalBytes ?? 0;
-    this.#ending = { end: 'not-modified', reason: 'revalidated', savedBytes };
+    this.#ending = { end: 'not-modified', reason: 'revalidated', savedBytes: target.body.totalBytes ?? 0 };
+    // Before anybody is told, or one who looks again would find and join what is over.
+    this.#table.close(this);
     if (refused !== undefined) {
       // The merged fields forbid sharing from now on: only the one who asked may have it. Where that lies in its
       // request alone, what is stored stays as it is, or one client could evict for all.
-      if (!isBoundToRequest(refused)) {
-        store.remove(verdict.target, 'replaced');
-        markers.mark(spec.markerKey, MARKER_TTL_MS);
-      }
+      if (!isBoundToRequest(refused)) store.remove(target, 'replaced');
+      markUncacheable(this.#parts, spec, target.status, refused);
       this.#alone(response, refused, true);
     } else {
-      const current = this.#swapIn(verdict.target, response);
+      const current = this.#swapIn(target, response);
       if (variant !== undefined) store.put(variant);
+      markers.unmark(spec.markerKey);
       const result = { kind: 'shared', response: variant ?? current, revalidated: true, stored: true } as const;
-      this.#settle(result, result);
+      this.#settle(forLeader === undefined ? result : { ...result, response: forLeader }, result);
     }
     this.#finish('not-modified', 'revalidated');
   }
@@ -307,7 +228,7 @@ export class Fill {
     const { store } = this.#parts;
     if (store.swap(target, next)) return next;
     const current = chooseVariant(store.peek(this.spec.key) ?? [], this.spec.request.fields);
-    if (current !== undefined) return current;
+    if (current !== undefined && current.partial === undefined) return current;
     // Evicted, not purged: the body is still at hand, so nothing has to be fetched again.
     store.put(next);
     return next;
@@ -318,23 +239,22 @@ export class Fill {
    * conditions, within the same client request (design, section 2; PEERS scar 9).
    */
   #repeat(reason: string): void {
-    this.#exchange?.abort();
+    this.#asking.abort();
     if (++this.#repeats > MAX_REPEATS_PER_FILL) {
       const sentence = `The answers of the origin do not fit what it was asked (${reason}).`;
-      this.#fail(new OriginError('origin-malformed', sentence));
+      this.fail(new OriginError('origin-malformed', sentence));
       return;
     }
-    // What is asked from here on is newer than the purge or update.
-    this.#superseded = false;
-    this.#send('none');
+    // What is asked from here on is newer than the purge or update, but for one that comes still.
+    this.isSuperseded = false;
+    this.#asking.send('none');
   }
 
   #errorStatus(receipt: Receipt): void {
-    const { spec } = this;
-    const retryMs = retryAfterMs(receipt);
-    this.#parts.failures.note(spec.key, retryMs, 'error-status');
-    this.#leaveTable(this);
+    noteErrorStatus(this.#parts, this.spec, receipt);
+    this.#table.close(this);
     const response = this.#openPassing(receipt, 'error', 'origin-error-status');
+    const retryMs = retryAfterMs(receipt);
     const failed = {
       kind: 'failed',
       failure: 'error-status',
@@ -346,27 +266,14 @@ export class Fill {
 
   /** Not for the store: the leader alone gets the bytes; the others go on their own, all at once (design, section 3). */
   #uncacheable(receipt: Receipt, reason: string): void {
-    const { spec } = this;
-    const { store, failures, markers } = this.#parts;
-    const isBound = isBoundToRequest(reason);
-    // Requests with credentials or cookies are remembered apart, so those two reasons may be.
-    const isLasting = !isBound || reason === 'authorization' || reason === 'cookie-heuristic';
-    if (isLasting && !REASONS_OF_ONE_ANSWER.has(reason)) markers.mark(spec.markerKey, MARKER_TTL_MS);
-    const { status } = receipt;
-    const isNewTruth = (status < 400 && status !== 304) || status === 404 || status === 410;
-    if (isNewTruth) failures.succeeded(spec.key);
-    if (spec.basis !== undefined) {
-      if (isNewTruth && !isBound) store.remove(spec.basis, 'replaced');
-      else if (status >= 400) failures.note(spec.key, retryAfterMs(receipt), 'error-status');
-    }
-    this.#leaveTable(this);
+    if (!this.isSuperseded) noteUncacheable(this.#parts, this.spec, receipt, reason);
+    this.#table.close(this);
     this.#alone(this.#openPassing(receipt, 'uncacheable', reason), reason, false);
   }
 
   #openPassing(receipt: Receipt, end: AskedEnd, reason: string): StoredResponse {
-    const { store } = this.#parts;
     const expectedBytes = this.#hasNoBody(receipt.status) ? 0 : contentLength(receipt.fields);
-    const inflow = Inflow.pass(store, expectedBytes, this.#source());
+    const inflow = Inflow.pass(this.#parts.store, expectedBytes, this.#source());
     this.#opened(inflow, end, reason);
     return madeResponse(this.spec, receipt, undefined, inflow.body);
   }
@@ -381,37 +288,57 @@ export class Fill {
     return this.spec.method === 'HEAD' || status === 204 || status === 304;
   }
 
-  #source(): { pause(): void; resume(): void; abandoned(): void } {
+  #source(): BodySource {
     return {
-      pause: () => this.#exchange?.pause(),
-      resume: () => this.#exchange?.resume(),
+      pause: () => this.#asking.pause(),
+      resume: () => this.#asking.resume(),
       abandoned: () => this.#abandon('client-left'),
     };
   }
 
-  #data(chunk: Buffer): void {
-    const overflow = this.#inflow?.write(chunk);
-    if (overflow === undefined) return;
-    this.#leaveTable(this);
-    this.#ending = { end: 'uncacheable', reason: overflow, savedBytes: 0 };
-    if (overflow === 'too-large') this.#parts.markers.mark(this.spec.markerKey, MARKER_TTL_MS);
-    this.#inflow?.body.stopRetaining();
+  data(chunk: Buffer): void {
+    const inflow = this.#inflow;
+    if (inflow === undefined) return;
+    const overflow = inflow.write(chunk);
+    if (overflow !== undefined) this.#outgrown(inflow, overflow);
+    else if (inflow.body.readerCount === 0 && this.#isPointless()) this.#abandon('not-wanted');
   }
 
-  #complete(trailers: Fields): void {
+  /** Nobody reads it, and what it will store nobody may use any more: an endless stream would go on for ever. */
+  #isPointless(): boolean {
+    if (this.isSuperseded) return true;
+    const life = this.response?.life;
+    return life !== undefined && this.#parts.clock.now() > Math.max(life.staleAt, life.graceUntil) + UNREAD_BODY_MAX_MS;
+  }
+
+  #outgrown(inflow: Inflow, reason: string): void {
+    const { basis, markerKey } = this.spec;
+    this.#table.close(this);
+    this.#ending = { end: 'uncacheable', reason, savedBytes: 0 };
+    if (reason === 'too-large') this.#parts.markers.mark(markerKey, MARKER_TTL_MS);
+    // What was stored is older than what has just been seen.
+    if (basis !== undefined) this.#parts.store.remove(basis, 'replaced');
+    inflow.body.stopRetaining();
+  }
+
+  end(trailers: Fields): void {
     const inflow = this.#inflow;
     if (inflow === undefined) return;
     this.#trailers = trailers;
+    if (!inflow.complete()) {
+      this.#resumesLeft = 0;
+      this.fail(new OriginError('origin-truncated', 'The answer of the origin is not as long as it said.'));
+      return;
+    }
     this.state = 'complete';
-    inflow.complete();
     if (inflow.isKept) {
-      if (this.#superseded) this.#ending = { end: 'abandoned', reason: 'superseded', savedBytes: 0 };
+      if (this.isSuperseded) this.#ending = { end: 'abandoned', reason: 'superseded', savedBytes: 0 };
       else this.#put();
     }
     this.#finish('stored', 'stored');
   }
 
-  /** Into the store, now that all of it is here. A part never takes the place of a whole. */
+  /** Into the store, now that all of it is here. A part never takes the place of a whole, nor an older answer of a newer. */
   #put(): void {
     const { store } = this.#parts;
     const { response, spec } = this;
@@ -420,18 +347,25 @@ export class Fill {
       const known = chooseVariant(store.peek(spec.key) ?? [], spec.request.fields);
       const isWholeKnown = known !== undefined && known.partial === undefined;
       record = isWholeKnown ? undefined : partRecord(response, this.#part, known);
+      if ((record?.partial?.heldBytes ?? 0) > store.maxObjectBytes) record = undefined;
     }
-    if (record !== undefined && store.put(record, spec.basis)) return;
-    // What was stored is older than what has just been seen, and must not be served once more for want of room.
-    if (record !== undefined && spec.basis !== undefined) store.remove(spec.basis, 'replaced');
-    const reason = record === undefined ? 'partial' : 'no-room';
+    let reason = 'partial';
+    if (record !== undefined) {
+      if (!isNewest(this.#parts, record)) reason = 'superseded';
+      else if (store.put(record, spec.basis)) return;
+      else {
+        reason = 'no-room';
+        // What was stored is older than what has just been seen, and must not be served once more for want of room.
+        if (spec.basis !== undefined) store.remove(spec.basis, 'replaced');
+      }
+    }
     this.#ending = { end: 'uncacheable', reason, savedBytes: 0 };
   }
 
   /** An interrupted download goes on where it broke off, where the representation can be told to be the same. */
   #mayResume(): boolean {
     const { response } = this;
-    if (this.state !== 'streaming' || this.#resumesLeft === 0 || this.#superseded || this.#part !== undefined) {
+    if (this.state !== 'streaming' || this.#resumesLeft === 0 || this.isSuperseded || this.#part !== undefined) {
       return false;
     }
     if (response?.status !== 200 || this.#inflow?.isKept !== true || response.body.receivedBytes === 0) return false;
@@ -441,26 +375,27 @@ export class Fill {
   /** The answer to that: where it is the rest, no reader ever notices; where it is not, they see the break. */
   #resume(head: OriginResponseHead): void {
     if (this.response !== undefined && isRestOf(this.response, head.status, head.fields)) return;
-    this.#exchange?.abort();
+    this.#asking.abort();
     this.#resumesLeft = 0;
-    this.#fail(
+    this.fail(
       new OriginError('origin-truncated', 'The answer of the origin broke off, and it does not give the rest.'),
     );
   }
 
-  #fail(error: OriginError): void {
-    if (this.#mayResume()) {
+  fail(error: OriginError): void {
+    const { response } = this;
+    if (this.state === 'complete' || this.state === 'failed') return;
+    if (response !== undefined && this.#mayResume()) {
       this.#resumesLeft--;
-      this.#send('rest');
+      this.#asking.send('rest', { response, bytes: response.body.receivedBytes });
       return;
     }
     const wasOpened = this.state === 'opened';
     this.state = 'failed';
     this.#ending = { end: 'failed', reason: error.code, savedBytes: 0 };
-    const retryMs = error.retryAfterSec === undefined ? undefined : error.retryAfterSec * 1000;
-    this.#parts.failures.note(this.spec.key, retryMs, 'unreachable');
+    noteUnreachable(this.#parts, this.spec, error);
     if (wasOpened) {
-      this.#leaveTable(this);
+      this.#table.close(this);
       const result: FillResult = { kind: 'failed', failure: 'unreachable', error };
       this.#settle(result, result);
     }
@@ -490,20 +425,23 @@ export class Fill {
   }
 
   #abandon(reason: string): void {
-    this.#exchange?.abort();
+    this.#asking.abort();
     this.#inflow?.fail();
+    this.state = 'failed';
     this.#finish('abandoned', reason);
   }
 
   #finish(end: AskedEnd, reason: string): void {
     if (this.#isFinished) return;
     this.#isFinished = true;
-    if (end === 'abandoned') this.state = 'failed';
-    this.#leaveTable(this);
-    const { clock, events } = this.#parts;
-    const { key, askedFor, background } = this.spec;
+    this.#table.ended(this);
+    const { clock, events, markers } = this.#parts;
+    const { key, askedFor, background, markerKey } = this.spec;
+    const told = this.#ending ?? { end, reason, savedBytes: 0 };
+    // Who was told to come back for it must not be put off again and again.
+    if (askedFor === 'fill' && background && told.end === 'uncacheable') markers.mark(markerKey, MARKER_TTL_MS);
     events.asked({
-      ...(this.#ending ?? { end, reason, savedBytes: 0 }),
+      ...told,
       askedFor,
       status: this.#status,
       key,

@@ -59,9 +59,11 @@ export class Inflow {
     return isTooLarge ? 'too-large' : 'no-room';
   }
 
-  complete(): void {
+  /** Returns whether the body is whole: where Content-Length promised another length it has failed. */
+  complete(): boolean {
     this.#giveBack();
     this.body.complete(JOIN_BODY_BYTES);
+    return this.body.state === 'complete';
   }
 
   fail(): void {

@@ -7,7 +7,8 @@ import { type CacheStatusEntry, formatCacheStatus } from '../http/cache-status.j
 import { formatHttpDate } from '../http/dates.js';
 import { Fields } from '../http/fields.js';
 import { receivedResponseFields, requestToOrigin } from '../policy/hygiene.js';
-import { invalidatedKeys } from '../policy/invalidate.js';
+import { invalidatedKeys, isSafe } from '../policy/invalidate.js';
+import { effectiveScheme, requestKey } from '../policy/key.js';
 import type { ClientRequest, PassPlan, Reply, ReplyNote } from './contract.js';
 import type { Engine } from './engine.js';
 import { synthReply } from './synth.js';
@@ -30,10 +31,12 @@ export function planPass(engine: Engine, request: ClientRequest, reason: string)
     requestFields: requestToOrigin(request, parts.hygiene),
     respond(status, reasonPhrase, fields) {
       const received = receivedResponseFields(fields);
-      const { method, scheme, host, target } = request;
+      const { method, host, target } = request;
+      const scheme = effectiveScheme(request);
       for (const key of invalidatedKeys({ method, status, scheme, host, target, fields: received })) {
         engine.purgeKey(key, 'invalidated');
       }
+      if (!isSafe(method) && status >= 200 && status < 400) engine.purgeKey(requestKey(request), 'invalidated');
       const { clock } = parts;
       const receipt = {
         status,

@@ -1,5 +1,5 @@
 /** Builds the records that a fill makes of what it received: a new response, or a freshened one. */
-import { RETRY_AFTER_MAX_MS } from '../base/limits.js';
+import { MAX_PARTS, RETRY_AFTER_MAX_MS } from '../base/limits.js';
 import { formatHttpDate, parseHttpDate } from '../http/dates.js';
 import { entityTagOf, strongMatch } from '../http/entity-tags.js';
 import type { Fields } from '../http/fields.js';
@@ -72,6 +72,7 @@ export function madeResponse(
       receivedWall: receipt.responseWall,
     }),
     rule: spec.rule.name,
+    requestedAt: receipt.requestAt,
     fetchedAt: receipt.responseAt,
     receivedWall: receipt.responseWall,
   };
@@ -86,6 +87,8 @@ export interface Freshened {
    * fields of this request, so that its next request finds it at once (RFC 9111 §4.1).
    */
   readonly variant: StoredResponse | undefined;
+  /** Where the 304 carried what is for the one who asked alone: the response with it. */
+  readonly forLeader: StoredResponse | undefined;
   /** Reason why the merged fields no longer allow sharing. */
   readonly refused: string | undefined;
 }
@@ -95,7 +98,9 @@ export function freshenedResponse(spec: FillSpec, target: StoredResponse, receip
   const update = receipt.fields.has('date')
     ? receipt.fields
     : receipt.fields.append('Date', formatHttpDate(receipt.responseWall));
-  const merged = mergeFields(target.fields, update);
+  // A cookie that comes with a 304 is for the one who asked; what is stored is the same as before.
+  const isCookieKept = spec.rule.setCookie !== 'share';
+  const merged = mergeFields(target.fields, update, isCookieKept ? ['set-cookie'] : []);
   const verdict = judgeStorable({
     method: 'GET',
     requestFields: spec.request.fields,
@@ -117,12 +122,16 @@ export function freshenedResponse(spec: FillSpec, target: StoredResponse, receip
       receivedWall: receipt.responseWall,
     }),
     rule: spec.rule.name,
+    requestedAt: receipt.requestAt,
     receivedWall: receipt.responseWall,
   };
   const isSelected = isSelectedBy(target.selection, spec.request.fields);
   const selection = selectionOf(varyNames(response.fields), spec.request.fields);
   const variant = isSelected ? undefined : { ...response, selection };
-  return { response, variant, refused: verdict.store ? undefined : verdict.reason };
+  let own = response.fields;
+  if (isCookieKept) for (const cookie of receipt.fields.lines('set-cookie')) own = own.append('Set-Cookie', cookie);
+  const forLeader = own === response.fields ? undefined : { ...response, fields: own };
+  return { response, variant, forLeader, refused: verdict.store ? undefined : verdict.reason };
 }
 
 /** Where a 206 says that its bytes belong, checked against the bytes that came (RFC 9110 §14.4). */
@@ -157,6 +166,7 @@ export function partRecord(
   const segment = { from: part.from, until, chunks };
   const mayCombine =
     known?.partial !== undefined &&
+    known.partial.runs.length < MAX_PARTS &&
     known.partial.totalBytes === totalBytes &&
     isSameRepresentation(known.fields, response.fields);
   return {

@@ -9,8 +9,10 @@ import type { CacheStatusEntry } from '../http/cache-status.js';
 import type { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { Outcome } from '../observe/events.js';
+import { isConditional } from '../policy/precondition.js';
 import type { RequestDirectives } from '../policy/request-directives.js';
 import { type FailureKind, judgeReuse, mayServeOnFailure } from '../policy/reuse.js';
+import { isBoundToRequest } from '../policy/storable.js';
 import { isSelectedBy } from '../policy/vary.js';
 import type { ClientRequest, ReplySink } from './contract.js';
 import { coversRanges, type Delivery } from './deliver.js';
@@ -77,12 +79,7 @@ export class Transaction implements Waiter {
       this.#join(joined);
       return;
     }
-    const hasRange = this.request.method === 'GET' && this.request.fields.has('range');
-    const mayCollapse =
-      !this.#directives.noStore &&
-      !engine.collapse.isFull &&
-      !engine.parts.markers.isMarked(engine.markerKey(this.#key, this.request)) &&
-      (this.#need.stale !== undefined || !hasRange);
+    const mayCollapse = !this.#directives.noStore && !engine.collapse.isFull && !this.#isMarked();
     if (mayCollapse) this.#lead();
     else this.#goAlone(this.#need.stale === undefined ? 'client' : 'stored');
   }
@@ -94,10 +91,12 @@ export class Transaction implements Waiter {
   #heldBack(): boolean {
     const { failures, clock, origin } = this.#engine.parts;
     const failure = failures.pending(this.#key);
-    if (failure === undefined) return false;
+    if (failure === undefined || failure.kind === 'declined') return false;
     const kind: FailureKind = origin.reachable ? failure.kind : 'unreachable';
     if (this.#serveStale(kind, 'stale-origin-backoff')) return true;
-    if (!failure.isPersistent) return false;
+    // Credentials, or a page that is everyone's own, may fare better than the requests that failed.
+    const isAnybodys = this.#engine.markerKey(this.#key, this.request) === this.#key && !this.#isMarked();
+    if (!failure.isPersistent || !isAnybodys || this.#directives.noStore) return false;
     this.#synth({
       status: failure.kind === 'unreachable' ? 504 : 503,
       reason: 'origin-backoff',
@@ -107,17 +106,40 @@ export class Transaction implements Waiter {
     return true;
   }
 
+  /** Remembered as uncacheable, for requests like this one. */
+  #isMarked(): boolean {
+    return this.#engine.parts.markers.isMarked(this.#engine.markerKey(this.#key, this.request));
+  }
+
   #joinable(): Fill | undefined {
     if (this.#directives.noStore) return undefined;
     const fill = this.#engine.collapse.find(this.#collapseKey(), this.request.fields);
     if (fill === undefined) return undefined;
-    // A client that insists on validation is not served by an answer that was already on its way (RFC 9111 §5.2.1.4).
-    if (fill.state !== 'opened' && this.#directives.noCache) return undefined;
-    return fill;
+    if (fill.state === 'opened') return fill;
+    // What arrives already is like what is stored: usable as long as it is fresh, or stale by leave (RFC 9111 §4).
+    const { response } = fill;
+    const now = this.#engine.parts.clock.now();
+    if (response !== undefined && fill.state === 'streaming') {
+      if (judgeReuse(response.life, this.#directives, now).kind === 'serve') return fill;
+    }
+    this.#engine.collapse.close(fill);
+    return undefined;
   }
 
+  /**
+   * Requests that one answer can serve. A HEAD or a range for which nothing is stored goes out as it is, together with
+   * its like.
+   */
   #collapseKey(): string {
-    return this.request.method === 'HEAD' && this.#need.stale === undefined ? `HEAD ${this.#key}` : this.#key;
+    if (this.#need.stale !== undefined || this.#need.begun !== undefined) return this.#key;
+    if (this.request.method === 'HEAD') return `HEAD ${this.#key}`;
+    return this.#rangeKey() ?? this.#key;
+  }
+
+  #rangeKey(): string | undefined {
+    const { fields } = this.request;
+    const range = fields.get('range');
+    return range === undefined ? undefined : `RANGE ${range} ${fields.get('if-range') ?? ''} ${this.#key}`;
   }
 
   #join(fill: Fill): void {
@@ -150,13 +172,20 @@ export class Transaction implements Waiter {
 
   #lead(): void {
     const { stale, begun } = this.#need;
+    const isPlain = stale === undefined && begun === undefined;
+    // The client's conditions would be answered to all who wait.
+    const isRange = isPlain && this.request.method === 'GET' && this.request.fields.has('range');
+    if (isRange && isConditional(this.request.fields)) {
+      this.#goAlone('client');
+      return;
+    }
     const fill = this.#engine.makeFill({
       key: this.#key,
       collapseKey: this.#collapseKey(),
       request: this.request,
       method: this.request.method === 'HEAD' && stale === undefined ? 'HEAD' : 'GET',
       basis: stale ?? begun,
-      conditions: begun === undefined ? 'stored' : 'rest',
+      conditions: isRange ? 'client' : begun === undefined ? 'stored' : 'rest',
       askedFor: stale === undefined ? 'fill' : 'validate',
       leader: this,
     });
@@ -210,7 +239,10 @@ export class Transaction implements Waiter {
         return;
       case 'turned-away':
         // Known to be uncacheable now: everyone goes at once, nobody queues behind anybody (PEERS scar 30).
-        if (!this.#lookAgain()) this.#goAlone('client');
+        // Where it was the leader's own request that forbade it, the others may well share.
+        if (this.#lookAgain()) return;
+        if (isBoundToRequest(result.reason)) this.#round();
+        else this.#goAlone('client');
         return;
       case 'failed':
         this.#answerFailed(fill, result);
@@ -240,7 +272,8 @@ export class Transaction implements Waiter {
 
   #answerFailed(fill: Fill, result: FillResult & { kind: 'failed' }): void {
     const reason = result.failure === 'unreachable' ? result.error.code : 'origin-error-status';
-    if (this.#serveStale(result.failure, `stale-${reason}`)) return;
+    // A copy that was purged while the origin was asked is nobody's any more.
+    if (!fill.isSuperseded && this.#serveStale(result.failure, `stale-${reason}`)) return;
     if (result.failure === 'unreachable') {
       this.#synth({
         status: result.error.status,
@@ -302,8 +335,9 @@ export class Transaction implements Waiter {
 
   /** Waiting is over: stale where that is allowed, else the error. */
   #giveUp(error: Omit<SynthSpec, 'rule'>): void {
+    const isPurged = this.#fill?.isSuperseded === true;
     this.#fill = undefined;
-    if (!this.#serveStale('unreachable', `stale-${error.reason}`)) this.#synth(error);
+    if (isPurged || !this.#serveStale('unreachable', `stale-${error.reason}`)) this.#synth(error);
   }
 
   #fetchedOutcome(): Outcome {

@@ -5,6 +5,7 @@
 import type { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
 import { mergeFields } from '../policy/merge.js';
+import { isConditional } from '../policy/precondition.js';
 import { judgeStorable } from '../policy/storable.js';
 import type { FillSpec } from './fill-contract.js';
 import { contentLength, isSameRepresentation, type Part, partOf, type Receipt } from './response.js';
@@ -25,7 +26,7 @@ export type Answer =
   | { readonly kind: 'uncacheable'; readonly reason: string };
 
 /** Statuses that count as a failure of the origin (design, section 1). */
-function isFailureStatus(status: number): boolean {
+export function isFailureStatus(status: number): boolean {
   return status === 500 || status === 502 || status === 503 || status === 504;
 }
 
@@ -36,20 +37,30 @@ export function judgeAnswer(
   restFrom: number | undefined,
   maxObjectBytes: number,
 ): Answer {
-  if (receipt.status === 304 && spec.conditions !== 'client') return { kind: 'not-modified' };
+  const { status } = receipt;
+  const isClients = spec.conditions === 'client';
+  if (status === 304 && !(isClients && isConditional(spec.request.fields))) return { kind: 'not-modified' };
   if (restFrom !== undefined) {
-    if (receipt.status === 206) return judgeRest(spec, receipt, restFrom);
-    if (receipt.status === 416) return { kind: 'repeat', reason: 'rest-refused' };
-  } else if (receipt.status === 206 && spec.method === 'GET') {
-    return judgePart(spec, receipt, maxObjectBytes);
+    if (status === 206) return judgeRest(spec, receipt, restFrom);
+    if (status === 416) return { kind: 'repeat', reason: 'rest-refused' };
+  } else if (status === 206) {
+    // RFC 9110 §15.3.7: a part is the answer to a request for a part, and to no other.
+    if (!isClients || !spec.request.fields.has('range')) return { kind: 'repeat', reason: 'unsolicited-206' };
+    if (spec.method === 'GET') return judgePart(spec, receipt, maxObjectBytes);
   }
   const verdict = judgeStored(spec, receipt);
   // An error answer never takes the place of what is stored (PEERS scar 3); on its own it goes by its own fields.
   if (isFailureStatus(receipt.status) && (spec.basis !== undefined || !verdict.store)) return { kind: 'error-status' };
   if (!verdict.store) return { kind: 'uncacheable', reason: verdict.reason };
+  if (isEventStream(receipt.fields)) return { kind: 'uncacheable', reason: 'event-stream' };
   const expectedBytes = contentLength(receipt.fields) ?? 0;
   if (spec.method === 'GET' && expectedBytes > maxObjectBytes) return { kind: 'uncacheable', reason: 'too-large' };
   return { kind: 'whole', fields: verdict.fields };
+}
+
+/** A stream of events has no end to wait for, and each reader wants it from now on. */
+function isEventStream(fields: Fields): boolean {
+  return /^text\/event-stream\s*(;|$)/i.test(fields.first('content-type') ?? '');
 }
 
 function judgeStored(spec: FillSpec, receipt: Receipt): ReturnType<typeof judgeStorable> {
@@ -87,13 +98,11 @@ function judgeRest(spec: FillSpec, receipt: Receipt, from: number): Answer {
   ) {
     return { kind: 'repeat', reason: 'rest-does-not-fit' };
   }
-  const fields = mergeFields(spec.basis.fields, receipt.fields);
-  const whole: Receipt = {
-    ...receipt,
-    status: 200,
-    reasonPhrase: 'OK',
-    fields: fields.without('content-length').append('Content-Length', String(part.totalBytes)),
-  };
+  const merged = mergeFields(spec.basis.fields, receipt.fields).without('content-length');
+  const sized = merged.append('Content-Length', String(part.totalBytes));
+  const age = receipt.fields.first('age');
+  const fields = age === undefined ? sized : sized.append('Age', age);
+  const whole: Receipt = { ...receipt, status: 200, reasonPhrase: 'OK', fields };
   const verdict = judgeStored(spec, whole);
   return verdict.store
     ? { kind: 'rest', receipt: whole, begun, fields: verdict.fields }

@@ -32,6 +32,12 @@ export class Segments {
     return sum;
   }
 
+  get chunkCount(): number {
+    let sum = 0;
+    for (const run of this.runs) sum += run.chunks.length;
+    return sum;
+  }
+
   /** How far the body is at hand without a gap, from its start on. */
   get prefixBytes(): number {
     const first = this.runs[0];

@@ -63,6 +63,11 @@ export interface StoredResponse {
   readonly life: Life;
   /** The name of the rule that gave the lifetimes. */
   readonly rule: string;
+  /**
+   * When the request that it answers, or last freshened it, was sent, on Clock.now's scale: of two answers the one that
+   * was asked for later is the newer truth. Absent: as old as fetchedAt.
+   */
+  readonly requestedAt?: number;
   /** When the body was received, on Clock.now's scale. A 304 does not move it. */
   readonly fetchedAt: number;
   /** The wall clock when the fields were received or last freshened: the Date to compare by, where the origin sent none. */
@@ -81,7 +86,8 @@ export function storedBytes(stored: StoredResponse): number {
   let selection = 0;
   for (const value of stored.selection.values) selection += value?.length ?? 0;
   const { fields, body } = stored;
-  const furtherChunks = Math.max(0, (body.wholeChunks?.length ?? 0) - 1);
+  const partChunks = stored.partial?.chunkCount ?? 0;
+  const furtherChunks = Math.max(0, (body.wholeChunks?.length ?? 0) - 1) + partChunks;
   return (
     RECORD_OVERHEAD_BYTES +
     stored.key.length +
@@ -89,6 +95,7 @@ export function storedBytes(stored: StoredResponse): number {
     fields.bytes +
     fields.count * FIELD_LINE_OVERHEAD_BYTES +
     furtherChunks * CHUNK_OVERHEAD_BYTES +
-    body.heldBytes
+    body.heldBytes +
+    (stored.partial?.heldBytes ?? 0)
   );
 }

@@ -54,6 +54,7 @@ const UNCACHEABLE = {
   'set-cookie': 'The response sets a cookie.',
   'cookie-heuristic': 'The request has a cookie, and the origin did not declare how long the response is fresh.',
   'too-large': 'The response is too large to be stored.',
+  'event-stream': 'The response is a stream of events, which has no end to wait for.',
   'no-room': 'There is no room to store the response.',
 } as const;
 
@@ -99,6 +100,7 @@ const ENDINGS = {
   'not-wanted': 'Nobody wanted the response any more.',
   'head-only': 'The request was for the fields alone, which are shared but not stored.',
   'unsolicited-304': 'The origin answered 304 to no condition of ours; it is asked again without conditions.',
+  'unsolicited-206': 'The origin answered with a part to a request for the whole; it is asked again.',
   'rest-refused': 'The origin does not give the rest of what is at hand; the whole is asked for.',
   'rest-does-not-fit': 'The rest that the origin gave is of another representation; the whole is asked for.',
 } as const;

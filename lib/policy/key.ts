@@ -8,6 +8,8 @@
  * one client the other's page. Two keys for one page cost a fetch; one key for two pages is a leak.
  */
 
+import type { Fields } from '../http/fields.js';
+
 /** What a request is about: the members of the request record that make the key. */
 export interface RequestTarget {
   readonly scheme: string;
@@ -25,6 +27,32 @@ export function primaryKey(request: RequestTarget): string {
   const origin = originOf(request.scheme, request.host);
   // RFC 9110 §4.2.3: an empty path is the same as `/`.
   return target.charCodeAt(0) === SLASH ? `${origin}${target}` : `${origin}/${target}`;
+}
+
+/**
+ * The key of a request as the origin will understand it. X-Forwarded-Proto and X-Forwarded-Host of a proxy in front of
+ * us are passed on and believed there, so they are part of the key: left out, one client could have the page of
+ * another scheme or host stored for everybody. A plain `http` or `https` is the scheme; anything else unusual makes the
+ * key its own.
+ */
+export function requestKey(request: RequestTarget & { readonly fields: Fields }): string {
+  const scheme = request.fields.get('x-forwarded-proto');
+  const host = request.fields.get('x-forwarded-host');
+  if (scheme === undefined && host === undefined) return primaryKey(request);
+  const key = primaryKey({ scheme: effectiveScheme(request), host: request.host, target: request.target });
+  const oddScheme = scheme === undefined || isScheme(scheme) ? '' : ` proto=${scheme}`;
+  const oddHost = host === undefined || host.toLowerCase() === request.host ? '' : ` host=${host}`;
+  return `${key}${oddScheme}${oddHost}`;
+}
+
+/** The scheme that the client used towards the first proxy, as far as that is told. */
+export function effectiveScheme(request: { readonly scheme: string; readonly fields: Fields }): string {
+  const told = request.fields.get('x-forwarded-proto');
+  return told !== undefined && isScheme(told) ? told.toLowerCase() : request.scheme;
+}
+
+function isScheme(text: string): boolean {
+  return text === 'http' || text === 'https' || /^https?$/i.test(text);
 }
 
 /** `scheme://host[:port]` in lower case and without the default port (RFC 9110 §4.2.3, §4.3.1). */

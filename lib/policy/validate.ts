@@ -63,6 +63,10 @@ function validLastModified(fields: Fields): string | undefined {
   return value !== undefined && parseHttpDate(value, 0) !== undefined ? value : undefined;
 }
 
+function isPart(stored: StoredResponse): boolean {
+  return stored.partial !== undefined || stored.status === 206;
+}
+
 /** The request fields without the client's own conditions and ranges: asks for the whole, whatever the client has. */
 export function unconditionalFields(requestFields: Fields): Fields {
   return requestFields.filter((name) => !CLIENTS_OWN.has(name));
@@ -101,7 +105,7 @@ function tagsToSend(
   let bytes = first?.length ?? 0;
   for (const candidate of candidates) {
     // RFC 9111 §4.3.2: the tag of partial content may be sent only for a range that is stored.
-    if (candidate.status === 206) continue;
+    if (isPart(candidate)) continue;
     const tag = entityTagOf(candidate.fields.first('etag'));
     if (tag === undefined || tags.includes(tag)) continue;
     bytes += tag.length + 2;
@@ -150,7 +154,7 @@ function askedAbout(
   const selected: StoredResponse[] = chosen === undefined ? [] : [chosen];
   const others: StoredResponse[] = [];
   for (const candidate of candidates) {
-    if (candidate === chosen || candidate.status === 206) continue;
+    if (candidate === chosen || isPart(candidate)) continue;
     const tag = entityTagOf(candidate.fields.first('etag'));
     if (tag === undefined || !sent.entityTags.includes(tag)) continue;
     if (isSelectedBy(candidate.selection, requestFields)) selected.push(candidate);

@@ -20,6 +20,12 @@ export const SELECTS_ALL: Selection = { names: NO_NAMES, values: [] };
 export const SELECTS_NONE: Selection = { names: ['*'], values: [undefined] };
 
 /**
+ * Fields that the origin gets from us, with the client's address or our name added: what the client sent in them does
+ * not tell which response is right for it.
+ */
+const WRITTEN_HERE: ReadonlySet<string> = new Set(['x-forwarded-for', 'via']);
+
+/**
  * The field names that Vary nominates: lower case, sorted, each once; `*` where a member is `*`, and where the field
  * is beyond understanding, because what it wanted told apart must not be mixed up.
  */
@@ -28,8 +34,9 @@ export function varyNames(fields: Fields): readonly string[] | '*' {
   if (value === undefined) return NO_NAMES;
   const names = new Set<string>();
   for (const member of splitList(value)) {
-    if (member === '*' || !isToken(member)) return '*';
-    names.add(member.toLowerCase());
+    const name = member.toLowerCase();
+    if (member === '*' || !isToken(member) || WRITTEN_HERE.has(name)) return '*';
+    names.add(name);
     if (names.size > MAX_VARY_NAMES) return '*';
   }
   return names.size === 0 ? NO_NAMES : [...names].sort();

@@ -18,8 +18,11 @@ const BACKOFF_JITTER_SHARE = 0.5;
 /** Of a Retry-After, by which it is only ever made longer: the origin said no sooner. */
 const RETRY_AFTER_JITTER_SHARE = 0.1;
 
-/** How the origin failed: it could not be asked, or it answered 500, 502, 503 or 504. */
-export type FailureKind = 'unreachable' | 'error-status';
+/**
+ * How the origin failed: it could not be asked, it answered 500, 502, 503 or 504, or it declined a refresh with another
+ * error, which is no failure but no reason to ask again at every hit either.
+ */
+export type FailureKind = 'unreachable' | 'error-status' | 'declined';
 
 /** A failing key whose time to be asked again has not come. */
 export interface PendingRetry {

@@ -1,0 +1,84 @@
+/**
+ * What the answers of the origin leave behind beside a stored response: markers, failure clocks, what is dropped.
+ * One client's request must never do that to all others: only what speaks of the resource itself is noted.
+ */
+import type { OriginError } from '../base/errors.js';
+import { MARKER_TTL_MS } from '../base/limits.js';
+import type { StoredResponse } from '../object/stored.js';
+import { isBoundToRequest } from '../policy/storable.js';
+import { isSameSelection } from '../store/variants.js';
+import type { FillSpec } from './fill-contract.js';
+import type { EngineParts } from './parts.js';
+import { type Receipt, retryAfterMs } from './response.js';
+import { isFailureStatus } from './verdict.js';
+
+/** Reasons that lie in this answer or this moment, not in the key: the next request may well get a storable one. */
+const REASONS_OF_ONE_ANSWER: ReadonlySet<string> = new Set([
+  'no-room',
+  'partial',
+  'not-modified',
+  'status-bound-to-request',
+]);
+
+/** What is not the origin's doing for this key: it was not asked at all. */
+const NOT_ASKED: ReadonlySet<string> = new Set(['origin-breaker-open', 'origin-queue-full', 'origin-aborted']);
+
+/** Whether the answer tells what the resource is now, so that an older one is of no further use. */
+function isNewTruth(status: number): boolean {
+  return (status < 400 && status !== 304) || status === 404 || status === 410;
+}
+
+/** Remembers the key as uncacheable, where the reason lasts and is not a wish of this one client. */
+export function markUncacheable(parts: EngineParts, spec: FillSpec, status: number, reason: string): void {
+  // Requests with credentials or cookies are remembered apart, so those two reasons may be.
+  const isLasting = !isBoundToRequest(reason) || reason === 'authorization' || reason === 'cookie-heuristic';
+  if (!isLasting || REASONS_OF_ONE_ANSWER.has(reason)) return;
+  // An error that one client's request earned says nothing of the others'.
+  if (!isNewTruth(status) && !isFailureStatus(status)) return;
+  parts.markers.mark(spec.markerKey, MARKER_TTL_MS);
+}
+
+export function noteUncacheable(parts: EngineParts, spec: FillSpec, receipt: Receipt, reason: string): void {
+  const { store, failures } = parts;
+  const { status } = receipt;
+  markUncacheable(parts, spec, status, reason);
+  if (isNewTruth(status)) {
+    if (spec.method === 'GET') failures.succeeded(spec.key);
+    if (spec.basis !== undefined && !isBoundToRequest(reason)) store.remove(spec.basis, 'replaced');
+  } else if (spec.background && status >= 400) {
+    // Nobody's request but ours: the refresh is declined, and asked for again by the clock.
+    failures.note(spec.key, retryAfterMs(receipt), 'declined');
+  }
+}
+
+/**
+ * A failure of the origin counts against the key only where it concerns all: a refresh, a validation of what is shared,
+ * or a request that anybody might have sent.
+ */
+function countsForAll(spec: FillSpec): boolean {
+  if (spec.method !== 'GET' || spec.collapseKey !== spec.key) return false;
+  return spec.background || spec.basis !== undefined || spec.markerKey === spec.key;
+}
+
+export function noteErrorStatus(parts: EngineParts, spec: FillSpec, receipt: Receipt): void {
+  if (countsForAll(spec)) parts.failures.note(spec.key, retryAfterMs(receipt), 'error-status');
+}
+
+export function noteUnreachable(parts: EngineParts, spec: FillSpec, error: OriginError): void {
+  if (!countsForAll(spec) || NOT_ASKED.has(error.code)) return;
+  const retryMs = error.retryAfterSec === undefined ? undefined : error.retryAfterSec * 1000;
+  parts.failures.note(spec.key, retryMs, 'unreachable');
+}
+
+/**
+ * Whether `record` is the newest truth about its key and selection: of two answers the one that was asked for later is,
+ * and an error never takes the place of what is good.
+ */
+export function isNewest(parts: EngineParts, record: StoredResponse): boolean {
+  for (const stored of parts.store.peek(record.key) ?? []) {
+    if (!isSameSelection(stored.selection, record.selection)) continue;
+    if ((stored.requestedAt ?? stored.fetchedAt) > (record.requestedAt ?? record.fetchedAt)) return false;
+    if (isFailureStatus(record.status) && !isFailureStatus(stored.status)) return false;
+  }
+  return true;
+}

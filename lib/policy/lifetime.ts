@@ -17,8 +17,8 @@ import { parseTargetedCacheControl } from '../http/structured.js';
 import type { Life, StaleForbiddance, TtlSource } from '../object/stored.js';
 import { hasValidator } from './validate.js';
 
-/** Statuses that are heuristically cacheable (RFC 9110 §15.1); 206 is another matter (RFC 9111 §3.3). */
-const HEURISTIC_STATUSES: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501]);
+/** Statuses that are heuristically cacheable (RFC 9110 §15.1). A 206 lives as long as the whole that it is a part of. */
+const HEURISTIC_STATUSES: ReadonlySet<number> = new Set([200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501]);
 
 /**
  * Statuses to which a rule may give freshness that the origin did not: the above and the temporary redirects. Of any

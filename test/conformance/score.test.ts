@@ -56,7 +56,7 @@ t.test('a dependency that is not in the suite is an error, not a pass', (t) => {
   t.end();
 });
 
-t.test('only a lost pass is a regression; a test that was not run is no news', (t) => {
+t.test('only a lost pass is a regression, and a pass is lost too where the test gave no result', (t) => {
   const now = new Map<string, Verdict>([
     ['lost', 'dependency'],
     ['gained', 'pass'],
@@ -65,6 +65,10 @@ t.test('only a lost pass is a regression; a test that was not run is no news', (
     ['not-run', 'untested'],
   ]);
   const news = compare({ lost: 'pass', gained: 'fail', answer: 'yes', same: 'fail', 'not-run': 'pass' }, now);
-  t.same(news, { lost: ['lost: dependency, was pass'], gained: ['gained'], changed: ['answer: no, was yes'] });
+  t.same(news, {
+    lost: ['lost: dependency, was pass', 'not-run: untested, was pass'],
+    gained: ['gained'],
+    changed: ['answer: no, was yes'],
+  });
   t.end();
 });

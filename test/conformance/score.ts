@@ -59,7 +59,7 @@ export interface Comparison {
   readonly changed: readonly string[];
 }
 
-/** Compares with what is expected; tests that were not run now are left out. */
+/** Compares the verdicts of a whole run with what is expected: a test that gave no result has lost what it had. */
 export function compare(
   expected: Readonly<Record<string, Verdict>>,
   verdicts: ReadonlyMap<string, Verdict>,
@@ -69,7 +69,7 @@ export function compare(
   const changed: string[] = [];
   for (const [id, verdict] of verdicts) {
     const before = expected[id] ?? 'untested';
-    if (verdict === before || verdict === 'untested') continue;
+    if (verdict === before) continue;
     if (before === 'pass') lost.push(`${id}: ${verdict}, was pass`);
     else if (verdict === 'pass') gained.push(id);
     else if (before === 'yes' || before === 'no') changed.push(`${id}: ${verdict}, was ${before}`);

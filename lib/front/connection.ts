@@ -2,8 +2,10 @@
  * One client connection: the requests that run on it, and how it ends.
  * Implements RFC 9112 §9.3 (persistence), §9.6 (closing, with a lingering read) and RFC 9110 §15.5.9 (408).
  */
+
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { cutOff } from '../base/cut-off.js';
 import { LINGER_MS, MAX_PIPELINED_REQUESTS } from '../base/limits.js';
 import type { AnsweredEvent } from '../observe/events.js';
 import type { Lane } from './contract.js';
@@ -126,7 +128,7 @@ export class ClientConnection {
   /** Breaks the connection off in the middle of a reply. */
   cut(byReset: boolean): void {
     this.#isClosing = true;
-    if (byReset) this.socket.resetAndDestroy();
+    if (byReset) cutOff(this.socket);
     else this.socket.destroy();
   }
 

@@ -2,8 +2,10 @@
  * One Upgrade through the pass lane: the origin's 101 opens a tunnel of bytes, anything else is passed back as the
  * reply and closes the connection. Implements RFC 9110 §7.8, §15.2.2 and RFC 9112 §9.6.
  */
+
 import type { ClientRequest, IncomingMessage, InformationEvent } from 'node:http';
 import type { Socket } from 'node:net';
+import { cutOff } from '../base/cut-off.js';
 import { OriginError } from '../base/errors.js';
 import { MAX_INTERIM_RESPONSES, MAX_ORIGIN_QUEUE_WAIT_MS, MAX_RESPONSE_FIELDS_BYTES } from '../base/limits.js';
 import type { Fields } from '../http/fields.js';
@@ -13,7 +15,6 @@ import { Deadline } from './deadline.js';
 import { exchangeFailure, malformed } from './failure.js';
 import {
   brokeOff,
-  cutOff,
   interimBytes,
   judgeHead,
   originForm,

@@ -2,8 +2,10 @@
  * One request through the pass lane: http-proxy opens it and pipes the answer; the heads, the request's body, the
  * timeouts and the ways to fail are here. Implements RFC 9110 §6.5, §10.1.1, §15.2 and RFC 9112 §8, §9.3.1, §9.5.
  */
+
 import type { ClientRequest, IncomingMessage, InformationEvent, ServerResponse } from 'node:http';
 import type { Clock } from '../base/clock.js';
+import { cutOff } from '../base/cut-off.js';
 import { OriginError } from '../base/errors.js';
 import {
   MAX_INTERIM_RESPONSES,
@@ -18,7 +20,6 @@ import { exchangeFailure, malformed } from './failure.js';
 import {
   type AnswerTap,
   brokeOff,
-  cutOff,
   interimBytes,
   judgeHead,
   originForm,

@@ -59,17 +59,6 @@ export function payloadBytes(reply: PassReply): Buffer {
   return Buffer.alloc(0);
 }
 
-/** Ends a connection so that its other side cannot take the end for a clean one. */
-export function cutOff(socket: Socket): void {
-  if (socket.destroyed) return;
-  try {
-    socket.resetAndDestroy();
-  } catch {
-    // Only plain TCP knows a reset. TLS tells a cut by itself: its farewell is missing.
-    socket.destroy();
-  }
-}
-
 /** Connections of the pass lane, opened by the same dialler as the others. */
 export class PassAgent extends Agent {
   readonly #dialler: Dialler;

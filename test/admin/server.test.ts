@@ -1,8 +1,10 @@
 /** Goal: the operator's door answers what it says, to whom it may, and to nothing else. Method: real sockets, raw bytes. */
+
 import { type AddressInfo, connect, createServer } from 'node:net';
 import t, { type Test } from 'tap';
 import type { AdminSources } from '../../lib/admin/routes.js';
 import { createAdmin } from '../../lib/admin/server.js';
+import { cutOff } from '../../lib/base/cut-off.js';
 import { ADMIN_CLOSE_TIMEOUT_MS, ADMIN_MAX_CONNECTIONS, ADMIN_MAX_HEAD_BYTES } from '../../lib/base/limits.js';
 import { type Events, SILENT } from '../../lib/observe/events.js';
 import { createBarrier } from '../kit/barrier.js';
@@ -171,7 +173,7 @@ t.test('a client that leaves in the middle of its request disturbs nobody', asyn
   const client = connect(port, '127.0.0.1');
   await new Promise((resolve) => client.once('connect', resolve));
   client.write('GET /metrics HTTP/1.1\r\nHost: local');
-  client.resetAndDestroy();
+  cutOff(client);
   t.equal((await ask(port, '/metrics')).status, 200);
 });
 

@@ -1,6 +1,8 @@
 // Goal: front and tunnel together: no half request reaches the origin as a whole one, and upgrades work both ways.
 // Method: raw bytes in front, a scripted origin behind, the tunnel between them; a stub engine that passes everything.
+
 import t, { type Test } from 'tap';
+import { cutOff } from '../../lib/base/cut-off.js';
 import type { ClientRequest, PassPlan } from '../../lib/engine/contract.js';
 import { createTunnel } from '../../lib/origin/tunnel.js';
 import { FakeClock } from '../kit/clock.js';
@@ -112,7 +114,7 @@ t.test('an origin that resets gives the reply of the plan, and the client that s
   const origin = await startScriptedOrigin();
   const house = await openThrough(t, origin);
   const client = await connectRaw(house.port);
-  origin.script((socket) => void socket.resetAndDestroy());
+  origin.script((socket) => void cutOff(socket));
   client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000000\r\n\r\nabc');
   const response = await client.response();
   t.equal(response.status, 502);

@@ -13,7 +13,9 @@
  * A response to HEAD must be asked for with response('HEAD'). Where the connection ends before the response does,
  * these reject with CutOff, which tells how it ended and what had arrived.
  */
+
 import { connect as connectTcp, type Socket } from 'node:net';
+import { cutOff } from '../../lib/base/cut-off.js';
 import { BodyScanner, type Framing, fieldOf, framingOf, Inbox, parseHead } from './message.js';
 
 /** `finished`: the peer ended it cleanly (FIN); `reset`: RST; `left`: this client closed it. */
@@ -111,7 +113,7 @@ export class RawClient {
   /** Leaves with RST. */
   reset(): void {
     this.#left = true;
-    this.socket.resetAndDestroy();
+    cutOff(this.socket);
   }
 
   /** Leaves. */

@@ -13,8 +13,10 @@
  * write its own: (socket, request) => void | Promise<void>. After a script the connection stays open for the next
  * request unless a step ended it. A request without script or responder is left hanging.
  */
+
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, TLSSocket } from 'node:tls';
+import { createServer as createTlsServer } from 'node:tls';
+import { cutOff } from '../../lib/base/cut-off.js';
 import type { Barrier } from './barrier.js';
 import { type Arrivals, createArrivals } from './barrier.js';
 import { BodyScanner, fieldOf, framingOf, Inbox, parseHead } from './message.js';
@@ -70,12 +72,7 @@ export function finish(): Step {
 
 /** Cuts the connection (RST; over TLS, without its farewell). */
 export function reset(): Step {
-  return (socket) => cut(socket);
-}
-
-function cut(socket: Socket): void {
-  if (socket instanceof TLSSocket) socket.destroy();
-  else socket.resetAndDestroy();
+  return (socket) => cutOff(socket);
 }
 
 /** Never answers; the connection stays open until the other side ends it. */
@@ -233,7 +230,7 @@ export class ScriptedOrigin {
   }
 
   dropConnections(): void {
-    for (const socket of this.#sockets) cut(socket);
+    for (const socket of this.#sockets) cutOff(socket);
     for (const socket of this.#handshaking) socket.destroy();
   }
 

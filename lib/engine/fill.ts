@@ -14,22 +14,19 @@ import type { StoredResponse } from '../object/stored.js';
 import type { AskedEnd } from '../observe/events.js';
 import type { OriginListener, OriginResponseHead } from '../origin/contract.js';
 import { receivedResponseFields } from '../policy/hygiene.js';
-import { isBoundToRequest } from '../policy/storable.js';
 import { judgeNotModified } from '../policy/validate.js';
-import { chooseVariant } from '../policy/vary.js';
 import { Asking } from './asking.js';
-import { isNewest, markUncacheable, noteErrorStatus, noteUncacheable, noteUnreachable } from './bookkeeping.js';
+import { noteErrorStatus, noteUncacheable, noteUnreachable } from './bookkeeping.js';
 import type { CollapseTable } from './collapse.js';
 import type { FillResult, FillSpec, Waiter } from './fill-contract.js';
 import { Inflow } from './inflow.js';
+import { freshen, putWhole } from './keeping.js';
 import type { EngineParts } from './parts.js';
 import {
   contentLength,
-  freshenedResponse,
   isSameRepresentation,
   madeResponse,
   type Part,
-  partRecord,
   type Receipt,
   retryAfterMs,
 } from './response.js';
@@ -186,7 +183,7 @@ export class Fill implements OriginListener {
   /** RFC 9111 §4.3.3, §4.3.4: a 304 freshens what it was asked about, unless a purge or an update came between. */
   #notModified(receipt: Receipt): void {
     const { spec } = this;
-    if (this.isSuperseded && !this.#isWanted()) {
+    if (this.isSuperseded && this.#leader === undefined && this.#waiters.size === 0) {
       this.#abandon('superseded');
       return;
     }
@@ -199,39 +196,14 @@ export class Fill implements OriginListener {
       this.#repeat(verdict.reason);
       return;
     }
-    const { target } = verdict;
-    const { response, variant, forLeader, refused } = freshenedResponse(spec, target, receipt);
-    const { store, failures, markers } = this.#parts;
-    failures.succeeded(spec.key);
     this.state = 'complete';
-    this.#ending = { end: 'not-modified', reason: 'revalidated', savedBytes: target.body.totalBytes ?? 0 };
+    const savedBytes = verdict.target.body.totalBytes ?? 0;
+    this.#ending = { end: 'not-modified', reason: 'revalidated', savedBytes };
     // Before anybody is told, or one who looks again would find and join what is over.
     this.#table.close(this);
-    if (refused !== undefined) {
-      // The merged fields forbid sharing from now on: only the one who asked may have it. Where that lies in its
-      // request alone, what is stored stays as it is, or one client could evict for all.
-      if (!isBoundToRequest(refused)) store.remove(target, 'replaced');
-      markUncacheable(this.#parts, spec, target.status, refused);
-      this.#alone(response, refused, true);
-    } else {
-      const current = this.#swapIn(target, response);
-      if (variant !== undefined) store.put(variant);
-      markers.unmark(spec.markerKey);
-      const result = { kind: 'shared', response: variant ?? current, revalidated: true, stored: true } as const;
-      this.#settle(forLeader === undefined ? result : { ...result, response: forLeader }, result);
-    }
+    const { forLeader, forWaiters } = freshen(this.#parts, spec, verdict.target, receipt);
+    this.#settle(forLeader, forWaiters);
     this.#finish('not-modified', 'revalidated');
-  }
-
-  /** Puts the freshened record in place of the old one. It may have been evicted or replaced during the round trip. */
-  #swapIn(target: StoredResponse, next: StoredResponse): StoredResponse {
-    const { store } = this.#parts;
-    if (store.swap(target, next)) return next;
-    const current = chooseVariant(store.peek(this.spec.key) ?? [], this.spec.request.fields);
-    if (current !== undefined && current.partial === undefined) return current;
-    // Evicted, not purged: the body is still at hand, so nothing has to be fetched again.
-    store.put(next);
-    return next;
   }
 
   /**
@@ -331,35 +303,12 @@ export class Fill implements OriginListener {
       return;
     }
     this.state = 'complete';
-    if (inflow.isKept) {
-      if (this.isSuperseded) this.#ending = { end: 'abandoned', reason: 'superseded', savedBytes: 0 };
-      else this.#put();
+    const { response } = this;
+    if (inflow.isKept && response !== undefined) {
+      const reason = this.isSuperseded ? 'superseded' : putWhole(this.#parts, this.spec, response, this.#part);
+      if (reason !== undefined) this.#ending = { end: 'uncacheable', reason, savedBytes: 0 };
     }
     this.#finish('stored', 'stored');
-  }
-
-  /** Into the store, now that all of it is here. A part never takes the place of a whole, nor an older answer of a newer. */
-  #put(): void {
-    const { store } = this.#parts;
-    const { response, spec } = this;
-    let record = response;
-    if (response !== undefined && this.#part !== undefined) {
-      const known = chooseVariant(store.peek(spec.key) ?? [], spec.request.fields);
-      const isWholeKnown = known !== undefined && known.partial === undefined;
-      record = isWholeKnown ? undefined : partRecord(response, this.#part, known);
-      if ((record?.partial?.heldBytes ?? 0) > store.maxObjectBytes) record = undefined;
-    }
-    let reason = 'partial';
-    if (record !== undefined) {
-      if (!isNewest(this.#parts, record)) reason = 'superseded';
-      else if (store.put(record, spec.basis)) return;
-      else {
-        reason = 'no-room';
-        // What was stored is older than what has just been seen, and must not be served once more for want of room.
-        if (spec.basis !== undefined) store.remove(spec.basis, 'replaced');
-      }
-    }
-    this.#ending = { end: 'uncacheable', reason, savedBytes: 0 };
   }
 
   /** An interrupted download goes on where it broke off, where the representation can be told to be the same. */
@@ -402,10 +351,6 @@ export class Fill implements OriginListener {
     // Readers see a body that breaks off, never a clean end; what was stored before stays stored.
     this.#inflow?.fail();
     this.#finish('failed', error.code);
-  }
-
-  #isWanted(): boolean {
-    return this.#leader !== undefined || this.#waiters.size > 0;
   }
 
   #alone(response: StoredResponse, reason: string, revalidated: boolean): void {

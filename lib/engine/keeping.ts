@@ -1,0 +1,75 @@
+/**
+ * What goes into the store when an answer is complete: a new response, a part, or a freshened record around the body that
+ * is there already. Implements RFC 9111 §3.3, §3.4, §4.3.4.
+ */
+import type { StoredResponse } from '../object/stored.js';
+import { isBoundToRequest } from '../policy/storable.js';
+import { chooseVariant } from '../policy/vary.js';
+import { isNewest, markUncacheable } from './bookkeeping.js';
+import type { FillResult, FillSpec } from './fill-contract.js';
+import type { EngineParts } from './parts.js';
+import { freshenedResponse, type Part, partRecord, type Receipt } from './response.js';
+
+/**
+ * Puts a complete answer into the store. A part never takes the place of a whole, nor an older answer of a newer.
+ * Returns the reason where it is not stored.
+ */
+export function putWhole(
+  parts: EngineParts,
+  spec: FillSpec,
+  response: StoredResponse,
+  part: Part | undefined,
+): string | undefined {
+  const { store } = parts;
+  let record: StoredResponse | undefined = response;
+  if (part !== undefined) {
+    const known = chooseVariant(store.peek(spec.key) ?? [], spec.request.fields);
+    if (known !== undefined && known.partial === undefined) return 'partial';
+    record = partRecord(response, part, known);
+    if (record === undefined) return 'partial';
+    if ((record.partial?.heldBytes ?? 0) > store.maxObjectBytes) return 'too-large';
+  }
+  if (!isNewest(parts, record)) return 'superseded';
+  if (store.put(record, spec.basis)) return undefined;
+  // What was stored is older than what has just been seen, and must not be served once more for want of room.
+  if (spec.basis !== undefined) store.remove(spec.basis, 'replaced');
+  return 'no-room';
+}
+
+/** RFC 9111 §4.3.4: merges a 304 into `target`; the results for the one who asked and for those who wait. */
+export function freshen(
+  parts: EngineParts,
+  spec: FillSpec,
+  target: StoredResponse,
+  receipt: Receipt,
+): { readonly forLeader: FillResult; readonly forWaiters: FillResult } {
+  const { store, failures, markers } = parts;
+  const { response, variant, forLeader, refused: reason } = freshenedResponse(spec, target, receipt);
+  failures.succeeded(spec.key);
+  if (reason !== undefined) {
+    // The merged fields forbid sharing from now on: only the one who asked may have it. Where that lies in its request
+    // alone, what is stored stays as it is, or one client could evict for all.
+    if (!isBoundToRequest(reason)) store.remove(target, 'replaced');
+    markUncacheable(parts, spec, target.status, reason);
+    return {
+      forLeader: { kind: 'alone', response, reason, revalidated: true },
+      forWaiters: { kind: 'turned-away', reason },
+    };
+  }
+  const current = swapIn(parts, spec, target, response);
+  if (variant !== undefined) store.put(variant);
+  markers.unmark(spec.markerKey);
+  const forWaiters = { kind: 'shared', response: variant ?? current, revalidated: true, stored: true } as const;
+  return { forLeader: forLeader === undefined ? forWaiters : { ...forWaiters, response: forLeader }, forWaiters };
+}
+
+/** Puts the freshened record in place of the old one. It may have been evicted or replaced during the round trip. */
+function swapIn(parts: EngineParts, spec: FillSpec, target: StoredResponse, next: StoredResponse): StoredResponse {
+  const { store } = parts;
+  if (store.swap(target, next)) return next;
+  const current = chooseVariant(store.peek(spec.key) ?? [], spec.request.fields);
+  if (current !== undefined && current.partial === undefined) return current;
+  // Evicted, not purged: the body is still at hand, so nothing has to be fetched again.
+  store.put(next);
+  return next;
+}

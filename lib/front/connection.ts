@@ -5,9 +5,9 @@
 
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { cutOff } from '../base/cut-off.js';
 import { LINGER_MS, MAX_PIPELINED_REQUESTS } from '../base/limits.js';
 import type { AnsweredEvent } from '../observe/events.js';
+import { cutOff } from '../origin/cut-off.js';
 import type { Lane } from './contract.js';
 import type { Exchange } from './exchange.js';
 import { Patience } from './patience.js';

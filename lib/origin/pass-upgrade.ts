@@ -5,12 +5,12 @@
 
 import type { ClientRequest, IncomingMessage, InformationEvent } from 'node:http';
 import type { Socket } from 'node:net';
-import { cutOff } from '../base/cut-off.js';
 import { OriginError } from '../base/errors.js';
 import { MAX_INTERIM_RESPONSES, MAX_ORIGIN_QUEUE_WAIT_MS, MAX_RESPONSE_FIELDS_BYTES } from '../base/limits.js';
 import type { Fields } from '../http/fields.js';
 import { isBodiless, readFields, readReason } from './answer-head.js';
 import { ClientSide } from './client-side.js';
+import { cutOff } from './cut-off.js';
 import { Deadline } from './deadline.js';
 import { exchangeFailure, malformed } from './failure.js';
 import {

@@ -5,7 +5,6 @@
 
 import type { ClientRequest, IncomingMessage, InformationEvent, ServerResponse } from 'node:http';
 import type { Clock } from '../base/clock.js';
-import { cutOff } from '../base/cut-off.js';
 import { OriginError } from '../base/errors.js';
 import {
   MAX_INTERIM_RESPONSES,
@@ -15,6 +14,7 @@ import {
 } from '../base/limits.js';
 import type { Fields } from '../http/fields.js';
 import { isBodiless, readFields, readReason } from './answer-head.js';
+import { cutOff } from './cut-off.js';
 import { Deadline } from './deadline.js';
 import { exchangeFailure, malformed } from './failure.js';
 import {

@@ -2,8 +2,8 @@
 // Method: raw bytes in front, a scripted origin behind, the tunnel between them; a stub engine that passes everything.
 
 import t, { type Test } from 'tap';
-import { cutOff } from '../../lib/base/cut-off.js';
 import type { ClientRequest, PassPlan } from '../../lib/engine/contract.js';
+import { cutOff } from '../../lib/origin/cut-off.js';
 import { createTunnel } from '../../lib/origin/tunnel.js';
 import { FakeClock } from '../kit/clock.js';
 import { connectRaw } from '../kit/raw-client.js';

@@ -15,7 +15,7 @@
  */
 
 import { connect as connectTcp, type Socket } from 'node:net';
-import { cutOff } from '../../lib/base/cut-off.js';
+import { cutOff } from '../../lib/origin/cut-off.js';
 import { BodyScanner, type Framing, fieldOf, framingOf, Inbox, parseHead } from './message.js';
 
 /** `finished`: the peer ended it cleanly (FIN); `reset`: RST; `left`: this client closed it. */

@@ -16,7 +16,7 @@
 
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import { cutOff } from '../../lib/base/cut-off.js';
+import { cutOff } from '../../lib/origin/cut-off.js';
 import type { Barrier } from './barrier.js';
 import { type Arrivals, createArrivals } from './barrier.js';
 import { BodyScanner, fieldOf, framingOf, Inbox, parseHead } from './message.js';

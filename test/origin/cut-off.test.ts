@@ -1,7 +1,7 @@
 // Goal: a cut connection is seen as cut, and its descriptor is given back, whoever else destroys it. Method: real sockets.
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import t from 'tap';
-import { cutOff } from '../../lib/base/cut-off.js';
+import { cutOff } from '../../lib/origin/cut-off.js';
 
 async function pair(): Promise<{ server: Server; near: Socket; far: Socket }> {
   const server = createServer({ allowHalfOpen: true });

@@ -65,7 +65,7 @@ export function writeReplyHead(res: ServerResponse, reply: Reply, context: Reply
     (!isSized && context.httpVersion === '1.0') ||
     // RFC 9110 §10.1.1: a client that was not told to go on may send the body nevertheless, or the next request.
     (state._expect_continue && !state._sent100);
-  let head = headOf(reply, payload, context.method);
+  let head = headOf(reply, payload, context);
   if (context.debugHeader !== undefined) head += `${context.debugHeader}: ${reply.note.outcome}\r\n`;
   if (!isSized && context.httpVersion === '1.1') head += 'Transfer-Encoding: chunked\r\n';
   if (isLast) head += 'Connection: close\r\n';
@@ -108,7 +108,7 @@ const FRAMING: ReadonlyMap<string, LineKind> = new Map([
 const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
 /** Status line and field lines, with the Content-Length that the payload makes and no other framing. */
-function headOf(reply: Reply, payload: Payload, method: string): string {
+function headOf(reply: Reply, payload: Payload, { method, debugHeader }: ReplyContext): string {
   const { raw } = reply.fields;
   if (NOT_IN_VALUE.test(reply.reasonPhrase)) throw new UnwritableField('the reason phrase has a control byte');
   let head = `HTTP/1.1 ${reply.status} ${reply.reasonPhrase}\r\n`;
@@ -118,12 +118,18 @@ function headOf(reply: Reply, payload: Payload, method: string): string {
     const value = raw[i + 1] as string;
     const kind = lineKind(name);
     if (kind === 'plain') {
+      // What a cache of the same name behind us said is not what happened here.
+      if (debugHeader !== undefined && isSameName(name, debugHeader)) continue;
       if (NOT_IN_VALUE.test(value)) throw new UnwritableField(`${name} has a control byte in its value`);
       head += `${name}: ${value}\r\n`;
     } else if (kind === 'length') told ??= value;
   }
   const length = contentLength(reply, payload, method, told);
   return length === undefined ? head : `${head}Content-Length: ${length}\r\n`;
+}
+
+function isSameName(name: string, other: string): boolean {
+  return name.length === other.length && name.toLowerCase() === other.toLowerCase();
 }
 
 function contentLength(reply: Reply, payload: Payload, method: string, told: string | undefined): string | undefined {

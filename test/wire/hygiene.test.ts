@@ -67,17 +67,10 @@ t.test('RFC 9110 §7.6.1: those of a response go no further, at first and from t
     house.origin.respond(() => ({ fields: [...hop, ...listed, 'Cache-Control', 'max-age=60'], body: 'x' }));
     for (let round = 0; round < 2; round++) {
       const response = await house.ask(bytes);
-      for (const name of [
-        'keep-alive',
-        'proxy-connection',
-        'proxy-authenticate',
-        'upgrade',
-        'x-one',
-        'x-two',
-        'connection',
-      ]) {
+      for (const name of ['keep-alive', 'proxy-connection', 'proxy-authenticate', 'upgrade', 'x-one', 'x-two']) {
         t.equal(response.field(name), undefined, `${lane} ${name}`);
       }
+      t.notMatch(response.field('connection') ?? '', /x-/i);
       t.equal(response.field('x-three'), '3');
     }
   }
@@ -160,7 +153,7 @@ t.test('two instances in a chain are no loop: Via, Cache-Status and Age tell of 
   t.equal((await outer.get('/x')).field('age'), '7');
   const response = await outer.get('/x');
   t.equal(response.status, 200);
-  t.equal(response.field('cdn-cache'), 'HIT, HIT'.slice(0, 3));
+  t.equal(response.field('cdn-cache'), 'HIT', 'one line, our own');
   t.match(response.field('via'), /^1\.1 \S+, 1\.1 \S+$/);
   t.match(response.field('cache-status'), /^patina; fwd=uri-miss.*, patina; hit; ttl=5\d; detail=fresh$/);
   t.equal(inner.origin.requestCount, 1);
@@ -217,7 +210,7 @@ t.test('RFC 8297 §2, RFC 9110 §15.2: a 103 is passed on at once, to all who wa
 
 t.test('RFC 9110 §6.5: trailers of an answer reach the client that asked for them, on either lane', async (t) => {
   const answer =
-    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\nSet-Cookie: a=b\r\n\r\n';
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\nContent-Type: x/y\r\nSet-Cookie: a=b\r\n\r\n';
   for (const [lane, bytes] of LANES) {
     const house = await openProxy(t);
     house.origin.script(send(answer));

@@ -22,6 +22,10 @@ export type SetCookiePolicy = 'refuse' | 'strip' | 'share';
 /** What a request gets for which nothing is stored: it waits for the origin, or 202 at once while the origin works. */
 export type ColdPolicy = 'wait' | 'accepted';
 
+/** Response fields that speak to caches like this one alone, before Cache-Control (RFC 9213 §2). */
+export const TARGETED_FIELDS = ['cdn-cache-control', 'surrogate-control'] as const;
+export type TargetedField = (typeof TARGETED_FIELDS)[number];
+
 export interface Rule {
   /** `defaults` where no rule of the file matched. */
   readonly name: string;
@@ -31,6 +35,8 @@ export interface Rule {
   readonly staleIfError: DurationSetting;
   readonly setCookie: SetCookiePolicy;
   readonly cold: ColdPolicy;
+  /** The target list of RFC 9213 §2.2: the first of these that is there and valid governs alone. */
+  readonly targetedFields: readonly TargetedField[];
   /** Directives of the origin that the user overrides, in so many words, to serve stale nevertheless. */
   readonly staleDespite: readonly StaleForbiddance[];
 }
@@ -46,5 +52,6 @@ export const ORIGIN_DECIDES: Rule = {
   staleIfError: ORIGIN,
   setCookie: 'refuse',
   cold: 'wait',
+  targetedFields: ['cdn-cache-control'],
   staleDespite: [],
 };

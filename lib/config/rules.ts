@@ -47,6 +47,7 @@ function inherit(own: RuleSettings, defaults: ConfigSettings['defaults']): Rule 
     staleIfError: own.staleIfError ?? defaults.staleIfError,
     setCookie: own.setCookie ?? defaults.setCookie,
     cold: own.cold ?? defaults.cold,
+    targetedFields: own.targetedFields ?? defaults.targetedFields,
     staleDespite: own.staleDespite ?? defaults.staleDespite,
   };
 }

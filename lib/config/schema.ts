@@ -30,6 +30,7 @@ import {
   readOriginUrl,
   readRuleName,
   staleDespite,
+  targetedFields,
 } from './values.js';
 
 const DAY_MS = 24 * HOUR_MS;
@@ -127,6 +128,9 @@ const lifetimes = {
   cold: choice(['wait', 'accepted'], {
     doc: 'What a GET gets for which nothing is stored: `wait` lets it wait for the origin; `accepted` answers 202 at once, with Location and Retry-After, while one request to the origin runs, and the content once it is there. For work that takes the origin long.',
   }),
+  targeted_fields: targetedFields(
+    'Response fields that take the place of Cache-Control and Expires here where they are sent and valid, first come first (RFC 9213): any of `cdn-cache-control`, `surrogate-control`.',
+  ),
   stale_despite: staleDespite(
     'Directives of the origin that forbid stale use and are overridden here nevertheless, in so many words: any of `must-revalidate`, `proxy-revalidate`, `no-cache`, `s-maxage`.',
   ),
@@ -140,6 +144,7 @@ const defaults = section(
     stale_if_error: preset(lifetimes.stale_if_error, 'origin'),
     set_cookie: preset(lifetimes.set_cookie, 'refuse'),
     cold: preset(lifetimes.cold, 'wait'),
+    targeted_fields: preset(lifetimes.targeted_fields, ['cdn-cache-control']),
     stale_despite: preset(lifetimes.stale_despite, []),
   },
   {
@@ -168,6 +173,7 @@ const rule = section(
     stale_if_error: optional(lifetimes.stale_if_error),
     set_cookie: optional(lifetimes.set_cookie),
     cold: optional(lifetimes.cold),
+    targeted_fields: optional(lifetimes.targeted_fields),
     stale_despite: optional(lifetimes.stale_despite),
   },
   { doc: 'Each has any of the settings of `defaults`, and inherits the others from there.' },

@@ -4,7 +4,7 @@ import type { StaleForbiddance } from '../object/stored.js';
 import { type Address, readAddress } from './address.js';
 import { compileGlob } from './glob.js';
 import { custom, type Option, type OptionMeta, type Reading, type Report, wanted } from './kinds.js';
-import type { DurationSetting } from './rule.js';
+import { type DurationSetting, TARGETED_FIELDS, type TargetedField } from './rule.js';
 
 /** Longest lifetime that makes sense to write: ten years. Sums of lifetimes stay far from the edge of numbers. */
 const MAX_LIFETIME_MS = 10 * 365 * 24 * HOUR_MS;
@@ -153,14 +153,24 @@ const OVERRIDABLE: readonly StaleForbiddance[] = ['must-revalidate', 'proxy-reva
 
 /** A list of directives, or one alone. */
 export function staleDespite(doc: string): Option<readonly StaleForbiddance[], ''> {
-  const form = `a list of ${OVERRIDABLE.join(', ')}`;
-  return custom({ type: 'list of directives', doc }, (written, report): readonly StaleForbiddance[] => {
+  return listOf('directives', OVERRIDABLE, doc);
+}
+
+/** Names of targeted cache control fields, in order of precedence (RFC 9213 §2.2). */
+export function targetedFields(doc: string): Option<readonly TargetedField[], ''> {
+  return listOf('fields', TARGETED_FIELDS, doc);
+}
+
+/** Any of a closed set of names, each once; a single one needs no list. */
+function listOf<Name extends string>(what: string, names: readonly Name[], doc: string): Option<readonly Name[], ''> {
+  const form = `a list of ${names.join(', ')}`;
+  return custom({ type: `list of ${what}`, doc }, (written, report): readonly Name[] => {
     if (!Array.isArray(written) && typeof written !== 'string') report(wanted(form, written));
-    const out = new Set<StaleForbiddance>();
+    const out = new Set<Name>();
     for (const [index, item] of (Array.isArray(written) ? written : [written]).entries()) {
-      const directive = OVERRIDABLE.find((own) => own === item);
-      if (directive !== undefined) out.add(directive);
-      else if (Array.isArray(written)) report(wanted(`one of ${OVERRIDABLE.join(', ')}`, item), [index]);
+      const name = names.find((own) => own === item);
+      if (name !== undefined) out.add(name);
+      else if (Array.isArray(written)) report(wanted(`one of ${names.join(', ')}`, item), [index]);
       else if (typeof item === 'string') report(wanted(form, item));
     }
     return [...out];

@@ -67,7 +67,13 @@ export function captureAnswer(
 }
 
 /** RFC 9110 §9.3.3: freshness that the origin declared, not one that was guessed or configured. */
-const EXPLICIT: ReadonlySet<string> = new Set(['cdn-cache-control', 's-maxage', 'max-age', 'expires']);
+const EXPLICIT: ReadonlySet<string> = new Set([
+  'cdn-cache-control',
+  'surrogate-control',
+  's-maxage',
+  'max-age',
+  'expires',
+]);
 
 function isOwnLocation(request: ClientRequest, key: string, receipt: Receipt): boolean {
   const location = receipt.fields.first('content-location');

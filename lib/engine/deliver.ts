@@ -128,6 +128,15 @@ export function coversRanges(stored: StoredResponse, request: ClientRequest): bo
   }
 }
 
+/** Whether a body that still arrives has come to where what is asked for begins: there is nothing to wait for before it. */
+export function hasReachedRanges(stored: StoredResponse, request: ClientRequest): boolean {
+  if (request.method !== 'GET') return true;
+  const { receivedBytes } = stored.body;
+  const ranges = selectRanges(request.fields, stored, totalBytes(stored));
+  if (ranges.kind === 'single') return ranges.from <= receivedBytes;
+  return ranges.kind !== 'multiple' || ranges.ranges.every(({ from }) => from <= receivedBytes);
+}
+
 function payloadOf(
   stored: StoredResponse,
   from: number,

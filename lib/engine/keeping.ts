@@ -2,6 +2,7 @@
  * What goes into the store when an answer is complete: a new response, a part, or a freshened record around the body that
  * is there already. Implements RFC 9111 §3.3, §3.4, §4.3.4.
  */
+import { Body } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
 import { isBoundToRequest } from '../policy/storable.js';
 import { chooseVariant } from '../policy/vary.js';
@@ -28,12 +29,21 @@ export function putWhole(
     record = partRecord(response, part, known);
     if (record === undefined) return 'partial';
     if ((record.partial?.heldBytes ?? 0) > store.maxObjectBytes) return 'too-large';
+    record = wholeOf(record);
   }
   if (!isNewest(parts, record)) return 'superseded';
   if (store.put(record, spec.basis)) return undefined;
   // What was stored is older than what has just been seen, and must not be served once more for want of room.
   if (spec.basis !== undefined) store.remove(spec.basis, 'replaced');
   return 'no-room';
+}
+
+/** RFC 9111 §3.4: parts that together are the whole are a complete response from now on. */
+function wholeOf(record: StoredResponse): StoredResponse {
+  const { partial } = record;
+  const total = partial?.totalBytes;
+  if (partial === undefined || total === undefined || partial.prefixBytes !== total) return record;
+  return { ...record, body: Body.of(partial.read(0, total) ?? []), partial: undefined };
 }
 
 /** RFC 9111 §4.3.4: merges a 304 into `target`; the results for the one who asked and for those who wait. */

@@ -15,7 +15,7 @@ import { type FailureKind, judgeReuse, mayServeOnFailure } from '../policy/reuse
 import { isBoundToRequest } from '../policy/storable.js';
 import { isSelectedBy } from '../policy/vary.js';
 import type { ClientRequest, ReplySink } from './contract.js';
-import { coversRanges, type Delivery } from './deliver.js';
+import { coversRanges, type Delivery, hasReachedRanges } from './deliver.js';
 import type { Engine } from './engine.js';
 import type { Fill } from './fill.js';
 import type { Conditions, FillResult, Waiter } from './fill-contract.js';
@@ -113,17 +113,25 @@ export class Transaction implements Waiter {
 
   #joinable(): Fill | undefined {
     if (this.#directives.noStore) return undefined;
-    const fill = this.#engine.collapse.find(this.#collapseKey(), this.request.fields);
-    if (fill === undefined) return undefined;
-    if (fill.state === 'opened') return fill;
-    // What arrives already is like what is stored: usable as long as it is fresh, or stale by leave (RFC 9111 §4).
-    const { response } = fill;
-    const now = this.#engine.parts.clock.now();
-    if (response !== undefined && fill.state === 'streaming') {
-      if (judgeReuse(response.life, this.#directives, now).kind === 'serve') return fill;
-    }
-    this.#engine.collapse.close(fill);
+    const { collapse } = this.#engine;
+    const fill = collapse.find(this.#collapseKey(), this.request.fields);
+    if (fill === undefined) return this.#arrivingWhole();
+    if (fill.state === 'opened' || this.#mayFollow(fill)) return fill;
+    collapse.close(fill);
     return undefined;
+  }
+
+  /** What arrives already is like what is stored: usable as long as it is fresh, or stale by leave (RFC 9111 §4). */
+  #mayFollow({ state, response }: Fill): boolean {
+    if (response === undefined || state !== 'streaming') return false;
+    return judgeReuse(response.life, this.#directives, this.#engine.parts.clock.now()).kind === 'serve';
+  }
+
+  /** For a HEAD, and for a range that has begun to come: the fill of the whole (design, section 3). */
+  #arrivingWhole(): Fill | undefined {
+    const fill = this.#engine.collapse.find(this.#key, this.request.fields);
+    if (fill?.response === undefined || !this.#mayFollow(fill)) return undefined;
+    return hasReachedRanges(fill.response, this.request) ? fill : undefined;
   }
 
   /**

@@ -11,6 +11,7 @@ import type { Segments } from './segments.js';
 export type TtlSource =
   | 'rule'
   | 'cdn-cache-control'
+  | 'surrogate-control'
   | 's-maxage'
   | 'max-age'
   | 'expires'

@@ -9,7 +9,7 @@
  */
 import { HEURISTIC_TTL_MAX_MS } from '../base/limits.js';
 import { HOUR_MS, SECOND_MS } from '../base/units.js';
-import type { DurationSetting, Rule } from '../config/rule.js';
+import type { DurationSetting, Rule, TargetedField } from '../config/rule.js';
 import { type CacheControl, directiveMs, parseCacheControl } from '../http/cache-control.js';
 import { parseHttpDate } from '../http/dates.js';
 import type { Fields } from '../http/fields.js';
@@ -35,17 +35,17 @@ const DEFAULT_KEEP_MS = HOUR_MS;
 /** The directives that govern a response here. */
 export interface Governing {
   readonly control: CacheControl;
-  /** They came in CDN-Cache-Control: Cache-Control and Expires are as if they were not there (RFC 9213 §2.2). */
-  readonly isTargeted: boolean;
+  /** The targeted field that they came in: Cache-Control and Expires are as if they were not there (RFC 9213 §2.2). */
+  readonly target: TargetedField | undefined;
 }
 
-export function governing(fields: Fields): Governing {
-  // RFC 9213 §2.2: the first valid field of the target list, which has one member here, governs alone.
-  if (fields.has('cdn-cache-control')) {
-    const targeted = parseTargetedCacheControl(fields.lines('cdn-cache-control'));
-    if (targeted !== undefined) return { control: targeted, isTargeted: true };
+export function governing(fields: Fields, targets: readonly TargetedField[]): Governing {
+  // RFC 9213 §2.2: the first valid field of the target list governs alone.
+  for (const name of targets) {
+    const targeted = fields.has(name) ? parseTargetedCacheControl(fields.lines(name)) : undefined;
+    if (targeted !== undefined) return { control: targeted, target: name };
   }
-  return { control: parseCacheControl(fields.lines('cache-control')), isTargeted: false };
+  return { control: parseCacheControl(fields.lines('cache-control')), target: undefined };
 }
 
 /** What the origin itself says of freshness, counted from birth. */
@@ -56,12 +56,10 @@ export interface OriginTtl {
 
 /** An explicit expiration time (RFC 9111 §4.2.1), or undefined where the origin gave none. */
 export function explicitTtl(fields: Fields, by: Governing, receivedWall: number): OriginTtl | undefined {
-  const { control, isTargeted } = by;
-  if (control.sMaxage !== undefined)
-    return { ms: control.sMaxage * SECOND_MS, source: isTargeted ? 'cdn-cache-control' : 's-maxage' };
-  if (control.maxAge !== undefined)
-    return { ms: control.maxAge * SECOND_MS, source: isTargeted ? 'cdn-cache-control' : 'max-age' };
-  if (isTargeted || !fields.has('expires')) return undefined;
+  const { control, target } = by;
+  if (control.sMaxage !== undefined) return { ms: control.sMaxage * SECOND_MS, source: target ?? 's-maxage' };
+  if (control.maxAge !== undefined) return { ms: control.maxAge * SECOND_MS, source: target ?? 'max-age' };
+  if (target !== undefined || !fields.has('expires')) return undefined;
   return { ms: expiresTtlMs(fields, receivedWall), source: 'expires' };
 }
 
@@ -132,7 +130,7 @@ export interface LifeInput {
 
 export function lifeOf(input: LifeInput): Life {
   const { fields, rule, receivedAt } = input;
-  const by = governing(fields);
+  const by = governing(fields, input.rule.targetedFields);
   const { control } = by;
   const bornAt = receivedAt - input.initialAgeMs;
   const { staleAt, source } = freshness(input, by, bornAt);

@@ -98,7 +98,7 @@ export function isBoundToRequest(reason: string): boolean {
 
 /** RFC 9111 §3, in the order of its list; then what the design adds. */
 export function judgeStorable(input: StorableInput): StorableVerdict {
-  const by = governing(input.fields);
+  const by = governing(input.fields, input.rule.targetedFields);
   const reason = prohibition(input, by) ?? uselessness(input) ?? leak(input, by);
   return reason === undefined ? { store: true, fields: fieldsToStore(input, by) } : { store: false, reason };
 }

@@ -184,6 +184,16 @@ const REFUSED: readonly [title: string, content: string | Buffer, ...problems: s
     'FILE:1:33: rules.0.match.path: a path begins with /: write "/x/**"',
   ],
   [
+    'a field that is not targeted',
+    'defaults: {targeted_fields: [cache-control]}',
+    'FILE:1:30: defaults.targeted_fields.0: expected one of cdn-cache-control, surrogate-control, got "cache-control"',
+  ],
+  [
+    'a cold policy that is none',
+    'defaults: {cold: maybe}',
+    'FILE:1:18: defaults.cold: expected wait or accepted, got "maybe"',
+  ],
+  [
     'a directive that forbids nothing',
     'defaults: {stale_despite: [private]}',
     'FILE:1:28: defaults.stale_despite.0: expected one of must-revalidate, proxy-revalidate, no-cache, s-maxage, got "private"',
@@ -276,6 +286,7 @@ t.test('section 7: with no file and no flag the defaults hold: the headers of th
     staleIfError: origin,
     setCookie: 'refuse',
     cold: 'wait',
+    targetedFields: ['cdn-cache-control'],
     staleDespite: [],
   });
   t.same(settings.listen, { host: '127.0.0.1', port: 8080 });
@@ -295,9 +306,9 @@ admin: {listen: off}
 origin: {url: 'https://a:1', host: b, timeouts: {connect: 1s, headers: 2s, idle: 3s}, connections: 4, tls: {ca_file: ${ca}, verify: false}}
 name: edge-1
 cache: {memory: 1GB}
-defaults: {ttl: {default: 1s, min: 0, max: 1h}, grace: 0, keep: 1d, stale_if_error: 1.5h, set_cookie: strip, cold: accepted, stale_despite: no-cache}
+defaults: {ttl: {default: 1s, min: 0, max: 1h}, grace: 0, keep: 1d, stale_if_error: 1.5h, set_cookie: strip, cold: accepted, targeted_fields: surrogate-control, stale_despite: no-cache}
 rules:
-  - {name: a, match: {path: /a}, ttl: origin, set_cookie: share, cold: wait, stale_despite: [s-maxage, s-maxage]}
+  - {name: a, match: {path: /a}, ttl: origin, set_cookie: share, cold: wait, targeted_fields: [], stale_despite: [s-maxage, s-maxage]}
   - name: b
 debug_header: CDN-Cache
 log: {access: json, level: warn}
@@ -326,6 +337,7 @@ limits: {url: 1KB, headers: 2KB, header_count: 9, head_timeout: 1s, body_idle: 2
         staleIfError: { kind: 'fixed', ms: 5_400_000 },
         setCookie: 'strip',
         cold: 'accepted',
+        targetedFields: ['surrogate-control'],
         staleDespite: ['no-cache'],
       },
       rules: [
@@ -338,6 +350,7 @@ limits: {url: 1KB, headers: 2KB, header_count: 9, head_timeout: 1s, body_idle: 2
           staleIfError: undefined,
           setCookie: 'share',
           cold: 'wait',
+          targetedFields: [],
           staleDespite: ['s-maxage'],
         },
         {
@@ -349,6 +362,7 @@ limits: {url: 1KB, headers: 2KB, header_count: 9, head_timeout: 1s, body_idle: 2
           staleIfError: undefined,
           setCookie: undefined,
           cold: undefined,
+          targetedFields: undefined,
           staleDespite: undefined,
         },
       ],

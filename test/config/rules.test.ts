@@ -45,6 +45,7 @@ t.test('section 7: a rule inherits from defaults what it does not say', async (t
         stale_if_error: '4s',
         set_cookie: 'strip',
         cold: 'accepted',
+        targeted_fields: ['surrogate-control'],
         stale_despite: ['no-cache'],
       },
       rules: [
@@ -57,6 +58,7 @@ t.test('section 7: a rule inherits from defaults what it does not say', async (t
           stale_if_error: 0,
           set_cookie: 'share',
           cold: 'wait',
+          targeted_fields: [],
           stale_despite: [],
         },
         { name: 'none', match: { path: '/none' } },
@@ -72,6 +74,7 @@ t.test('section 7: a rule inherits from defaults what it does not say', async (t
     staleIfError: fixed(0),
     setCookie: 'share',
     cold: 'wait',
+    targetedFields: [],
     staleDespite: [],
   });
   t.same(rules.ruleFor('/none'), {
@@ -82,6 +85,7 @@ t.test('section 7: a rule inherits from defaults what it does not say', async (t
     staleIfError: fixed(4000),
     setCookie: 'strip',
     cold: 'accepted',
+    targetedFields: ['surrogate-control'],
     staleDespite: ['no-cache'],
   });
 });

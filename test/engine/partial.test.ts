@@ -30,6 +30,8 @@ t.test('RFC 9111 §3.4: parts with the same strong entity-tag are combined', asy
   }
   const both = walk.get('/a', { Range: 'bytes=3-6' });
   t.match([both.body, both.outcome], ['3456', 'HIT']);
+  t.match([walk.get('/a').status, walk.get('/a').body], [200, '0123456789'], 'together they are the whole');
+  t.equal(walk.origin.count, 2);
 });
 
 t.test(

@@ -102,3 +102,19 @@ t.test('design 7: set_cookie refuse, strip and share', async (t) => {
     t.match([second.outcome, second.field('set-cookie')], [outcome, cookie], setCookie);
   }
 });
+
+t.test('RFC 9213 §2.2: Surrogate-Control governs where the rule names it, in the order of its list', async (t) => {
+  const fields = { 'Surrogate-Control': 'max-age=60', 'CDN-Cache-Control': 'no-store', 'Cache-Control': 'no-store' };
+  for (const [targetedFields, outcome] of [
+    [['cdn-cache-control'], undefined],
+    [['surrogate-control'], 'HIT'],
+    [['surrogate-control', 'cdn-cache-control'], 'HIT'],
+    [['cdn-cache-control', 'surrogate-control'], undefined],
+    [[], undefined],
+  ] as const) {
+    const walk = makeWalk({ rule: { targetedFields } });
+    walk.get('/a');
+    walk.origin.last.respond(200, fields, 'x');
+    t.equal(walk.get('/a').outcome, outcome, targetedFields.join());
+  }
+});

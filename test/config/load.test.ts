@@ -191,7 +191,7 @@ const REFUSED: readonly [title: string, content: string | Buffer, ...problems: s
   [
     'a cold policy that is none',
     'defaults: {cold: maybe}',
-    'FILE:1:18: defaults.cold: expected wait or accepted, got "maybe"',
+    'FILE:1:18: defaults.cold: expected one of wait, accepted, got "maybe"',
   ],
   [
     'a directive that forbids nothing',

@@ -187,3 +187,5 @@ export const MAX_KNOWN_FIELD_NAMES = 1_000;
 export const MAX_PARTS = 64;
 /** Time past its freshness for which a body that still arrives, and that nobody reads, is received for the store. */
 export const UNREAD_BODY_MAX_MS = 60_000;
+/** Longest time that closing waits for exchanges with the origin that nobody waits for any more. */
+export const ORIGIN_CLOSE_TIMEOUT_MS = 1_000;

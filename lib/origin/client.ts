@@ -5,7 +5,12 @@
 import type { LookupFunction } from 'node:net';
 import type { Clock, Timer } from '../base/clock.js';
 import { OriginError } from '../base/errors.js';
-import { MAX_ORIGIN_QUEUE, MAX_ORIGIN_QUEUE_WAIT_MS, MAX_REUSE_RETRIES } from '../base/limits.js';
+import {
+  MAX_ORIGIN_QUEUE,
+  MAX_ORIGIN_QUEUE_WAIT_MS,
+  MAX_REUSE_RETRIES,
+  ORIGIN_CLOSE_TIMEOUT_MS,
+} from '../base/limits.js';
 import type { Fields } from '../http/fields.js';
 import type { Events } from '../observe/events.js';
 import type { Attempt, AttemptListener } from './attempt.js';
@@ -113,13 +118,21 @@ class PooledClient implements OriginClient {
     this.#queue.delete(exchange);
   }
 
-  /** Lets what runs or waits finish, takes nothing new, then closes the connections. */
+  /** Takes nothing new, lets what runs or waits finish for a moment, then cuts off what is left: an origin may hang. */
   async close(): Promise<void> {
     this.#isClosing = true;
     if (this.#idle.length < this.#connections.size) {
       await new Promise<void>((resolve) => {
-        this.#closed = resolve;
+        const deadline = this.#options.clock.after(ORIGIN_CLOSE_TIMEOUT_MS, resolve);
+        this.#closed = () => {
+          deadline.cancel();
+          resolve();
+        };
       });
+    }
+    for (const exchange of [...this.#queue]) {
+      this.#queue.delete(exchange);
+      exchange.refuse(new OriginError('origin-aborted', 'the origin client is closing'));
     }
     await Promise.all([...this.#connections].map((connection) => connection.close()));
   }

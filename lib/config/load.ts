@@ -1,5 +1,6 @@
 /** From a conf file and flags to settings, or to everything that is wrong with them, each with its place. */
-import { accessSync, closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { ConfigError } from '../base/errors.js';
 import { MAX_CONFIG_BYTES, MAX_CONFIG_PROBLEMS } from '../base/limits.js';
@@ -195,12 +196,26 @@ function withFilesFound(
   const { caFile } = settings.origin.tls;
   if (caFile === undefined) return settings;
   const found = resolve(file === undefined ? '.' : dirname(file), caFile);
-  try {
-    accessSync(found, constants.R_OK);
-  } catch (error) {
+  const message = certificateProblem(found);
+  if (message !== undefined) {
     const path = ['origin', 'tls', 'ca_file'];
-    const message = `${found} cannot be read: ${whyUnreadable(error)}`;
     throw new ConfigError(describeAll([{ path, message, unknown: undefined }], place));
   }
   return { ...settings, origin: { ...settings.origin, tls: { ...settings.origin.tls, caFile: found } } };
+}
+
+/** Node.js takes any text for a list of authorities and then trusts none, so every request would fail. */
+function certificateProblem(file: string): string | undefined {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    return `${file} cannot be read: ${whyUnreadable(error)}`;
+  }
+  try {
+    new X509Certificate(text);
+    return undefined;
+  } catch (error) {
+    return `${file} has no certificate in PEM form: ${(error as Error).message}`;
+  }
 }

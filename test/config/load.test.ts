@@ -7,6 +7,7 @@ import { MAX_CONFIG_BYTES, MAX_CONFIG_PROBLEMS } from '../../lib/base/limits.js'
 import { loadConfig, readConfig } from '../../lib/config/load.js';
 import { type Override, parseSetting } from '../../lib/config/overrides.js';
 import { hasOrigin, withOrigin } from '../../lib/config/schema.js';
+import { CERT } from '../origin/certificate.js';
 
 const folder = t.testdir();
 let fileCount = 0;
@@ -208,6 +209,11 @@ const REFUSED: readonly [title: string, content: string | Buffer, ...problems: s
     'origin: {tls: {ca_file: none.pem}}',
     `FILE:1:25: origin.tls.ca_file: ${join(folder, 'none.pem')} cannot be read: there is no such file`,
   ],
+  [
+    'a CA file that is a folder',
+    'origin: {tls: {ca_file: .}}',
+    `FILE:1:25: origin.tls.ca_file: ${folder} cannot be read: it is a directory: expected a file`,
+  ],
   ['a key given twice', 'listen: 80\nlisten: 81', 'FILE:2:1: this key was given before in the same map'],
   ['a tab', 'cache:\n\tmemory: 1GB', 'FILE:2:1: a tab indents this line: YAML takes spaces alone'],
   [
@@ -241,6 +247,15 @@ t.test('section 7: a bad conf file is refused with file, line, column and what w
       title,
     );
   }
+});
+
+t.test('a CA file without a certificate is refused at start, not by every request', async (t) => {
+  const ca = write('-----BEGIN NONSENSE-----');
+  const file = write(`origin: {tls: {ca_file: ${ca}}}`);
+  t.match(
+    problemsOf(() => loadConfig({ file }), file),
+    [/^FILE:1:25: origin\.tls\.ca_file: .*\.yaml has no certificate in PEM form: \S/],
+  );
 });
 
 t.test('section 7: all problems are told at once, in the order of the file, those of flags at the end', async (t) => {
@@ -299,7 +314,7 @@ t.test('section 7: with no file and no flag the defaults hold: the headers of th
 });
 
 t.test('every option of a file arrives, durations in milliseconds and sizes in bytes', async (t) => {
-  const ca = write('certificate');
+  const ca = write(CERT);
   const file = write(`
 listen: "[::1]:0"
 admin: {listen: off}

@@ -189,3 +189,5 @@ export const MAX_PARTS = 64;
 export const UNREAD_BODY_MAX_MS = 60_000;
 /** Longest time that closing waits for exchanges with the origin that nobody waits for any more. */
 export const ORIGIN_CLOSE_TIMEOUT_MS = 1_000;
+/** Turns of the event loop before a drain closes connections: one to accept what waits, one to read it, one for what runs now. */
+export const TURNS_BEFORE_DRAIN = 3;

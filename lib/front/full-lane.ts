@@ -6,7 +6,7 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Clock, Timer } from '../base/clock.js';
-import { CONNECTION_SWEEP_MS, LISTEN_BACKLOG, MAX_REFUSED_CONNECTIONS } from '../base/limits.js';
+import { CONNECTION_SWEEP_MS, LISTEN_BACKLOG, MAX_REFUSED_CONNECTIONS, TURNS_BEFORE_DRAIN } from '../base/limits.js';
 import type { RequestHandler } from '../engine/contract.js';
 import { splitList } from '../http/tokens.js';
 import type { Events } from '../observe/events.js';
@@ -222,17 +222,22 @@ class FullLane implements Front, Lane {
 
   async drain(timeoutMs: number): Promise<void> {
     this.isDraining = true;
+    let isTimeUp = false;
+    let stopWaiting = (): void => {};
+    const timer = this.clock.after(timeoutMs, () => {
+      isTimeUp = true;
+      stopWaiting();
+    });
+    await readWhatArrived();
     this.#stopAccepting();
     for (const connection of this.#connections.values()) connection.drain();
-    if (this.#connections.size > 0) {
+    if (this.#connections.size > 0 && !isTimeUp) {
       await new Promise<void>((resolve) => {
-        const timer = this.clock.after(timeoutMs, resolve);
-        this.#whenEmpty = () => {
-          timer.cancel();
-          resolve();
-        };
+        stopWaiting = resolve;
+        this.#whenEmpty = resolve;
       });
     }
+    timer.cancel();
     await this.close();
   }
 
@@ -251,6 +256,14 @@ class FullLane implements Front, Lane {
   #stopAccepting(): void {
     if (this.#server.listening) this.#server.close();
   }
+}
+
+/**
+ * Lets the event loop read what has arrived already. A connection that is closed with a request unread is reset, and
+ * so is one that the kernel has accepted and we have not: both would cost a client its answer.
+ */
+async function readWhatArrived(): Promise<void> {
+  for (let turn = 0; turn < TURNS_BEFORE_DRAIN; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
 function requestLine(req: IncomingMessage): RequestLine {

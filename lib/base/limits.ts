@@ -19,7 +19,7 @@ export const BODY_IDLE_TIMEOUT_MS = 30_000;
 export const REPLY_IDLE_TIMEOUT_MS = 60_000;
 /** Time that an idle client connection stays open (conf). */
 export const KEEP_ALIVE_TIMEOUT_MS = 75_000;
-/** Client connections at once; beyond: accepted and closed at once (conf). */
+/** Client connections at once; beyond: 503 and the end of the connection (conf). */
 export const MAX_CONNECTIONS = 20_000;
 /** Requests that wait on one fill; beyond: 503 (conf). */
 export const MAX_WAITERS_PER_FILL = 10_000;

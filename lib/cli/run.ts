@@ -145,7 +145,7 @@ function demoHints(url: string): string[] {
     `  curl -so /dev/null ${url}/photo.png   a large image: its refreshes move no body`,
     `  curl -i -X POST ${url}/article/1      an edit: passes through, and the stored page is dropped`,
     '',
-    'In front of your own: patina --origin http://127.0.0.1:3000',
+    'In front of your own: npm start -- --origin http://127.0.0.1:3000',
     '',
   ];
 }

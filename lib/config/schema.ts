@@ -241,7 +241,7 @@ const limits = section(
       default: String(MAX_CONNECTIONS),
       min: 1,
       max: 1_000_000,
-      doc: 'Client connections at once. Beyond: closed as they come.',
+      doc: 'Client connections at once. Beyond: 503 and the end of the connection.',
     }),
     waiters: count({
       default: String(MAX_WAITERS_PER_FILL),

@@ -17,12 +17,35 @@ function ownVersion(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
+/** Whether a proxy runs, which has more to do than to speak. */
+let isServing = false;
+
+/**
+ * A reader of the output that went away (`patina | head`) or a full disk is no reason to stop serving, and there is no
+ * place left to say so. Where speaking was all there was to do, the exit code does.
+ */
+function speechFailed(error: unknown): void {
+  const isUnread = error instanceof Error && 'code' in error && error.code === 'EPIPE';
+  if (!isServing && !isUnread) process.exitCode = 1;
+}
+
+for (const stream of [process.stdout, process.stderr]) stream.on('error', speechFailed);
+
+function speak(stream: NodeJS.WriteStream, line: string): void {
+  try {
+    stream.write(`${line}\n`);
+  } catch (error) {
+    // A file fails within the call in some versions of Node, by the event in others.
+    speechFailed(error);
+  }
+}
+
 const world: World = {
   clock,
   version: ownVersion(),
   createProxy: (config) => createProxy(config, { clock, version: world.version }),
-  say: (line) => void process.stdout.write(`${line}\n`),
-  complain: (line) => void process.stderr.write(`${line}\n`),
+  say: (line) => speak(process.stdout, line),
+  complain: (line) => speak(process.stderr, line),
   onStopSignal: (stop) => {
     process.on('SIGTERM', stop);
     process.on('SIGINT', stop);
@@ -47,16 +70,11 @@ async function main(args: readonly string[]): Promise<number> {
       world.complain('patina --help shows what there is');
       return 2;
     case 'run':
+      isServing = true;
       return run(command, world);
   }
 }
 
-// A reader of the output that went away (`patina | head`) is no reason to stop serving.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
-}
-
-process.exitCode = await main(process.argv.slice(2));
+const exitCode = await main(process.argv.slice(2));
+process.exitCode ??= exitCode;
 clock.after(EXIT_GRACE_MS, () => process.exit());

@@ -81,7 +81,8 @@ export class ClientConnection {
     const running = this.#running;
     if (running.length === 1 && running[0] === exchange) running.pop();
     else if (running.includes(exchange)) running.splice(running.indexOf(exchange), 1);
-    if (running.length > 0) return;
+    // Where the connection is gone already there is nothing left to end: asking for it would add a listener each time.
+    if (running.length > 0 || this.socket.destroyed) return;
     this.#patience.rests(now, exchange.hasBody);
     if (this.#refusalAfter !== undefined) this.#writeLast(this.#refusalAfter);
     // node:http does this only where the last reply had said so, and it may have gone out before that was known.

@@ -233,8 +233,10 @@ export class ClientConnection {
         this.refuse(REFUSALS.headTimeout);
         break;
       case 'idle':
+        // Ended a sweep ago already, and still here: it is not waited for a second time.
+        if (this.#isClosing) this.socket.destroy();
+        else this.socket.destroySoon();
         this.#isClosing = true;
-        this.socket.destroySoon();
         break;
     }
   }

@@ -1,13 +1,11 @@
 /**
- * New header fields for a stored response whose body stays: from a 304, or from a 200 to HEAD.
- * Implements RFC 9111 §3.1, §3.2, §4.3.4, §4.3.5.
+ * New header fields for a stored response whose body stays, from a 304. A HEAD for which something is stored goes out as a
+ * conditional GET, so that its answer serves all (RFC 9111 §4.3.5 has nothing to freshen from then).
+ * Implements RFC 9111 §3.1, §3.2, §4.3.4.
  */
 import { entityTagOf, isStrong, weakMatch } from '../http/entity-tags.js';
 import { Fields } from '../http/fields.js';
-import { trimOws } from '../http/tokens.js';
-import type { StoredResponse } from '../object/stored.js';
 import { connectionOptions, isHopByHop } from './hygiene.js';
-import { sameNames, varyNames } from './vary.js';
 
 /**
  * Fields that are never taken from an update, beside the hop-by-hop ones and those that Connection lists (RFC 9111
@@ -74,33 +72,4 @@ function isStrongerTwin(updated: string | undefined, own: string | undefined): b
   const current = entityTagOf(own);
   if (next === undefined || current === undefined) return false;
   return isStrong(next) && !isStrong(current) && weakMatch(next, current);
-}
-
-/**
- * Whether a 200 to HEAD is about the representation that is stored, so that its fields may freshen it (RFC 9111
- * §4.3.5). Where it is not, the stored response is to be taken for stale.
- */
-export function mayFreshenFromHead(stored: StoredResponse, headFields: Fields): boolean {
-  const own = stored.fields;
-  for (const name of ['etag', 'last-modified']) {
-    const received = headFields.first(name);
-    if (received !== undefined && trimOws(received) !== trimOws(own.first(name) ?? '')) return false;
-  }
-  const length = headFields.first('content-length');
-  if (length !== undefined && !isLengthOf(stored, trimOws(length))) return false;
-  // The merge leaves the coding and the selecting fields as they are, so an answer that differs in them is of another
-  // representation, whatever its validators say.
-  if (codingOf(headFields) !== codingOf(own)) return false;
-  return !headFields.has('vary') || sameNames(varyNames(headFields), varyNames(own));
-}
-
-function isLengthOf(stored: StoredResponse, length: string): boolean {
-  const promised = stored.fields.first('content-length');
-  if (promised !== undefined) return trimOws(promised) === length;
-  // The origin sent it chunked: what arrived is what there is to compare with.
-  return String(stored.body.totalBytes) === length;
-}
-
-function codingOf(fields: Fields): string {
-  return (fields.get('content-encoding') ?? '').toLowerCase();
 }

@@ -165,6 +165,21 @@ t.test('RFC 9110 §9.3.2: HEAD is answered from a stored GET, with its length an
   t.match([client.status, client.body, client.outcome, client.field('content-length')], [200, '', 'HIT', '5']);
 });
 
+t.test(
+  'RFC 9111 §4.3.5: a HEAD for which something stale is stored goes out as a conditional GET, so that its answer serves all',
+  async (t) => {
+    const walk = makeWalk();
+    walk.get('/a');
+    walk.origin.last.respond(200, { 'Cache-Control': 'max-age=10', ETag: '"one"' }, 'hello');
+    walk.clock.advance(60_000);
+    const client = walk.head('/a');
+    t.match([walk.origin.last.request.method, walk.origin.last.field('if-none-match')], ['GET', '"one"']);
+    walk.origin.last.respond(200, CACHEABLE, 'hello again');
+    t.match([client.status, client.body, client.field('content-length')], [200, '', '11']);
+    t.equal(walk.get('/a').body, 'hello again');
+  },
+);
+
 t.test('a HEAD with nothing stored goes out as HEAD, once for all who wait, and stores no empty body', async (t) => {
   const walk = makeWalk();
   const clients = [walk.head('/a'), walk.head('/a')];

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { Fields } from '../../lib/http/fields.js';
-import { mayFreshenFromHead, mergeFields } from '../../lib/policy/merge.js';
+import { mergeFields } from '../../lib/policy/merge.js';
 import { type FieldRecord, storedResponse } from './stored.kit.js';
 
 function merged(stored: FieldRecord, update: FieldRecord, except?: readonly string[]): readonly string[] {
@@ -139,31 +139,4 @@ t.test('property: after a merge each field has the lines of the update, or where
       return ['a', 'b', 'c', 'content-length'].every(isRight);
     }),
   );
-});
-
-t.test('RFC 9111 §4.3.5: a 200 to HEAD freshens what it is about, by validators and length', async (t) => {
-  const LM = 'Wed, 01 Jan 2020 00:00:00 GMT';
-  const table: readonly [stored: FieldRecord, head: FieldRecord, freshens: boolean][] = [
-    [{}, {}, true],
-    [{}, { 'Template-A': '2', 'Cache-Control': 'max-age=1000' }, true],
-    [{ ETag: '"a"' }, {}, true],
-    [{ ETag: '"a"' }, { ETag: '"a"' }, true],
-    [{ ETag: '"a"' }, { ETag: 'W/"a"' }, false],
-    [{ ETag: '"a"' }, { ETag: '"b"' }, false],
-    [{}, { ETag: '"b"' }, false],
-    [{ 'Last-Modified': LM }, { 'Last-Modified': LM }, true],
-    [{ 'Last-Modified': LM }, { 'Last-Modified': 'Wed, 01 Jan 2020 00:00:01 GMT' }, false],
-    [{ 'Content-Length': '4' }, { 'Content-Length': '4' }, true],
-    [{ 'Content-Length': '4' }, { 'Content-Length': '5' }, false],
-    [{}, { 'Content-Length': '4' }, true],
-    [{}, { 'Content-Length': '5' }, false],
-    [{ 'Content-Encoding': 'gzip' }, {}, false],
-    [{ 'Content-Encoding': 'gzip' }, { 'Content-Encoding': 'GZIP' }, true],
-    [{ Vary: 'A' }, { Vary: 'a' }, true],
-    [{}, { Vary: 'a' }, false],
-  ];
-  for (const [fields, head, freshens] of table) {
-    const stored = storedResponse({ fields, body: 'four' });
-    t.equal(mayFreshenFromHead(stored, Fields.of(head)), freshens, JSON.stringify([fields, head]));
-  }
 });

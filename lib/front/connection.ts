@@ -5,7 +5,7 @@
 
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { LINGER_MS, MAX_PIPELINED_REQUESTS } from '../base/limits.js';
+import { DRAIN_REST_MS, LINGER_MS, MAX_PIPELINED_REQUESTS } from '../base/limits.js';
 import type { AnsweredEvent } from '../observe/events.js';
 import { cutOff } from '../origin/cut-off.js';
 import type { Lane } from './contract.js';
@@ -86,7 +86,7 @@ export class ClientConnection {
     this.#patience.rests(now, exchange.hasBody);
     if (this.#refusalAfter !== undefined) this.#writeLast(this.#refusalAfter);
     // node:http does this only where the last reply had said so, and it may have gone out before that was known.
-    else if ((this.#isClosing || this.lane.isDraining) && !this.#isTunnelled) this.socket.destroySoon();
+    else if (this.#isClosing && !this.#isTunnelled) this.socket.destroySoon();
   }
 
   /** What runs is answered, and then the connection ends. `isUnread`: with a part of the request unread. */
@@ -199,11 +199,13 @@ export class ClientConnection {
     this.lane.events.answered(event);
   }
 
-  /** The proxy shuts down: a connection on which nothing runs has no reason to stay. */
+  /** The proxy shuts down: a connection on which nothing runs has no reason to stay. Called again and again. */
   drain(): void {
-    if (!this.isIdle || this.#lingerUntil !== undefined) return;
+    if (!this.isIdle || this.#isClosing || this.#lingerUntil !== undefined) return;
     // A head that is on its way is a request: it gets its answer, within the head timeout.
     if (this.#patience.isHeadBegun) return;
+    // So is one that may be: a client that has its reply, and was not told that it is the last, often asks on at once.
+    if (this.#patience.restedMs(this.lane.clock.now()) < DRAIN_REST_MS) return;
     this.#isClosing = true;
     this.socket.destroySoon();
   }

@@ -6,7 +6,13 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Clock, Timer } from '../base/clock.js';
-import { CONNECTION_SWEEP_MS, LISTEN_BACKLOG, MAX_REFUSED_CONNECTIONS, TURNS_BEFORE_DRAIN } from '../base/limits.js';
+import {
+  CONNECTION_SWEEP_MS,
+  DRAIN_REST_MS,
+  LISTEN_BACKLOG,
+  MAX_REFUSED_CONNECTIONS,
+  TURNS_BEFORE_DRAIN,
+} from '../base/limits.js';
 import type { RequestHandler } from '../engine/contract.js';
 import { splitList } from '../http/tokens.js';
 import type { Events } from '../observe/events.js';
@@ -79,6 +85,8 @@ class FullLane implements Front, Lane {
     server.maxHeadersCount = 0;
     // A client that ends its side after the request waits for the answer (RFC 9112 §9.6).
     (server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true;
+    // Part of close(): it would cut off connections that a drain gives a moment more.
+    server.closeIdleConnections = () => {};
     server.maxConnections = connections + MAX_REFUSED_CONNECTIONS;
     server.on('connection', (socket: Socket) => this.#connected(socket));
     server.on('request', (req, res) => this.#requested(req, res));
@@ -230,7 +238,8 @@ class FullLane implements Front, Lane {
     });
     await readWhatArrived();
     this.#stopAccepting();
-    for (const connection of this.#connections.values()) connection.drain();
+    this.#endResting();
+    const looks = this.clock.every(DRAIN_REST_MS, () => this.#endResting());
     if (this.#connections.size > 0 && !isTimeUp) {
       await new Promise<void>((resolve) => {
         stopWaiting = resolve;
@@ -238,7 +247,12 @@ class FullLane implements Front, Lane {
       });
     }
     timer.cancel();
+    looks.cancel();
     await this.close();
+  }
+
+  #endResting(): void {
+    for (const connection of this.#connections.values()) connection.drain();
   }
 
   async close(): Promise<void> {

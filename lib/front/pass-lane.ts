@@ -20,7 +20,7 @@ export interface Wire {
 
 /** The plan, with what the front adds to each reply and wants to know of it. */
 function watch(plan: PassPlan, connection: ClientConnection, exchange: Exchange, res: ServerResponse): PassPlan {
-  const { debugHeader } = connection.lane;
+  const { debugHeader, events } = connection.lane;
   const answering = <Made extends { readonly fields: Fields; readonly note: ReplyNote }>(
     status: number,
     made: Made,
@@ -31,7 +31,15 @@ function watch(plan: PassPlan, connection: ClientConnection, exchange: Exchange,
   };
   return {
     requestFields: plan.requestFields,
-    respond: (status, reasonPhrase, fields) => answering(status, plan.respond(status, reasonPhrase, fields)),
+    respond(status, reasonPhrase, fields) {
+      try {
+        return answering(status, plan.respond(status, reasonPhrase, fields));
+      } catch (error) {
+        // The tunnel breaks the reply off; without this line it would look as if the client had left.
+        events.notice('error', 'internal', 'An answer of the origin could not be passed on.', { error });
+        throw error;
+      }
+    },
     upgraded: (fields) => answering(101, plan.upgraded(fields)),
     failed(error) {
       const reply = plan.failed(error);

@@ -48,6 +48,11 @@ export class Patience {
     if (hadBody) this.#bytesAtRest = this.#socket.bytesRead;
   }
 
+  /** How long nothing has run. */
+  restedMs(now: number): number {
+    return now - this.#idleSince;
+  }
+
   /** Whether, with nothing running, a part of a head has arrived. */
   get isHeadBegun(): boolean {
     return this.#socket.bytesRead > this.#bytesAtRest;

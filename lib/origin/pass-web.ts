@@ -223,8 +223,9 @@ export class WebPass {
       const reply = this.#plan.respond(status, phrase, fields);
       this.#tap = reply.tap;
       this.#writeHead(status, phrase, reply.fields);
-    } catch (error) {
-      this.#cut(request, error);
+    } catch {
+      // A fault of ours, which whoever made the plan has told; half a reply must not look like one.
+      this.#cut(request);
       return;
     }
     answer.on('data', (chunk: Buffer) => {
@@ -234,9 +235,9 @@ export class WebPass {
     });
     answer.once('end', () => this.#hearEnd(request, answer));
     // Both, for node tells a broken answer by either.
-    answer.on('error', (error) => this.#cut(request, error));
+    answer.on('error', () => this.#cut(request));
     answer.once('close', () => {
-      if (!answer.complete) this.#cut(request, new Error('the answer broke off'));
+      if (!answer.complete) this.#cut(request);
     });
   }
 
@@ -256,7 +257,7 @@ export class WebPass {
 
   #hearEnd(request: ClientRequest, answer: IncomingMessage): void {
     if (brokeOff(answer)) {
-      this.#cut(request, new Error('the answer was reset behind its last bytes'));
+      this.#cut(request);
       return;
     }
     this.#enter('over');
@@ -282,7 +283,7 @@ export class WebPass {
     // A complete answer stays one, whatever its connection does afterwards.
     if (this.#answer?.complete === true) return;
     if (this.#isAnswered) {
-      if (request !== undefined && this.#answer !== undefined) this.#cut(request, error);
+      if (request !== undefined && this.#answer !== undefined) this.#cut(request);
       return;
     }
     const isRepeatable =
@@ -300,7 +301,7 @@ export class WebPass {
   }
 
   /** The reply is under way and cannot be completed: its end must not look like one (RFC 9112 §8). */
-  #cut(request: ClientRequest, _cause: unknown): void {
+  #cut(request: ClientRequest): void {
     this.#enter('over');
     request.destroy();
     const { socket } = this.#res;

@@ -1,7 +1,7 @@
 // Goal: connections are kept, ended and timed as RFC 9112 §9 and the limits say, and none is felt by another.
 // Method: raw sockets against a front with a stub engine; time is a fake clock that the test moves.
 import t from 'tap';
-import { MAX_PIPELINED_REQUESTS } from '../../lib/base/limits.js';
+import { DRAIN_REST_MS, MAX_PIPELINED_REQUESTS } from '../../lib/base/limits.js';
 import { createFront } from '../../lib/front/full-lane.js';
 import { Body } from '../../lib/object/body.js';
 import { turns } from '../kit/barrier.js';
@@ -214,6 +214,8 @@ t.test(
     busy.send(get('/slow'));
     await house.arrivals.reached(2);
     const drained = house.front.drain(10_000);
+    await turns();
+    house.clock.advance(DRAIN_REST_MS);
     t.equal(await idle.ended, 'finished');
     await t.rejects(connectRaw(house.port), { code: 'ECONNREFUSED' });
     house.handed[1]?.sink.reply(replyOf('done'));
@@ -238,8 +240,32 @@ t.test('drain: a reply that had begun before ends its connection too', async (t)
   body.write(Buffer.from('ab'));
   body.complete(0);
   t.equal((await response.whole()).body.toString(), 'ab');
+  await turns();
+  house.clock.advance(2 * DRAIN_REST_MS);
   t.equal(await client.ended, 'finished');
   await drained;
+});
+
+t.test('drain: a client that asks on, for it was not told that its reply is the last, is answered', async (t) => {
+  const body = new Body({ mode: 'retain', highWaterBytes: 1024 });
+  const house = await openHouse(t, ({ target }, sink) => {
+    const payload = { kind: 'reader', reader: body.open(), length: undefined } as const;
+    sink.reply(target === '/stream' ? replyOf('', { payload }) : replyOf('next'));
+  });
+  const fresh = await connectRaw(house.port);
+  const client = await connectRaw(house.port);
+  const response = await client.send(get('/stream')).head();
+  const drained = house.front.drain(10_000);
+  body.complete(0);
+  await response.whole();
+  await turns(20);
+  for (const one of [client, fresh]) {
+    const next = await one.send(get('/next')).response();
+    t.match([next.body.toString(), next.field('connection')], ['next', 'close']);
+    t.equal(await one.ended, 'finished');
+  }
+  await drained;
+  t.equal(house.clock.pendingCount, 0);
 });
 
 t.test('drain: of pipelined requests only the reply to the newest says that it is the last', async (t) => {

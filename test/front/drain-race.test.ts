@@ -39,7 +39,7 @@ t.test('drain: a connection that the kernel had accepted gets its answer', async
   await drained;
 });
 
-t.test('drain: with no request on its way an idle connection is closed at once', async (t) => {
+t.test('drain: with no request on its way an idle connection is closed soon', async (t) => {
   const house = await openProxy(t);
   await warm(house);
   const client = await house.connect();

@@ -246,3 +246,24 @@ t.test('a passed HTTP/1.0 upgrade goes to the tunnel as an ordinary request', as
   t.equal(response.body.toString(), 'ok');
   t.equal(await client.ended, 'finished');
 });
+
+t.test('a fault of ours while an answer is passed on is told, and the reply breaks off', async (t) => {
+  const web: Web = (_req, res, plan, done) => {
+    t.throws(() => plan.respond(200, 'OK', Fields.empty), { message: 'broken plan' });
+    res.destroy();
+    done({ ending: 'aborted', bodyBytes: 0 });
+  };
+  const broken: PassPlan = {
+    ...PLAN,
+    respond() {
+      throw new Error('broken plan');
+    },
+  };
+  const tunnel: Tunnel = { web, upgrade() {} };
+  const house = await openHouse(t, (_request, sink) => sink.pass(broken), { tunnel });
+  const client = await connectRaw(house.port);
+  t.teardown(() => client.close());
+  client.send(`${POST}0123456789`);
+  await t.rejects(client.response(), CutOff);
+  t.same(house.notices, ['internal']);
+});

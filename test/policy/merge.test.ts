@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { Fields } from '../../lib/http/fields.js';
 import { mergeFields } from '../../lib/policy/merge.js';
-import { type FieldRecord, storedResponse } from './stored.kit.js';
+import type { FieldRecord } from './stored.kit.js';
 
 function merged(stored: FieldRecord, update: FieldRecord, except?: readonly string[]): readonly string[] {
   return mergeFields(Fields.of(stored), Fields.of(update), except).raw;

@@ -191,3 +191,9 @@ export const UNREAD_BODY_MAX_MS = 60_000;
 export const ORIGIN_CLOSE_TIMEOUT_MS = 1_000;
 /** Turns of the event loop before a drain closes connections: one to accept what waits, one to read it, one for what runs now. */
 export const TURNS_BEFORE_DRAIN = 3;
+/** Keys that unusual X-Forwarded-Host and -Proto fields made of their targets, known so that a purge reaches them; beyond: what is stored under the oldest goes. */
+export const MAX_ALIASES = 10_000;
+/** Length of these keys together, in bytes; beyond: as above. */
+export const MAX_ALIASES_BYTES = 1024 * 1024;
+/** How long a connection rests during a drain before it is closed, so that a request which is on its way to it is still answered. */
+export const DRAIN_REST_MS = 250;

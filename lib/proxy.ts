@@ -5,7 +5,7 @@ import { isatty } from 'node:tty';
 import type { AdminSources } from './admin/routes.js';
 import { createAdmin } from './admin/server.js';
 import { type Clock, systemClock } from './base/clock.js';
-import { MAX_FAILING_KEYS, MAX_MARKERS } from './base/limits.js';
+import { MAX_FAILING_KEYS, MAX_MARKERS, ORIGIN_CLOSE_TIMEOUT_MS } from './base/limits.js';
 import { formatAddress } from './config/address.js';
 import { makeRules } from './config/rules.js';
 import type { Config } from './config/schema.js';
@@ -136,16 +136,21 @@ class ComposedProxy implements Proxy {
   async drain(): Promise<void> {
     this.#state = 'draining';
     await this.#front.drain(this.#config.limits.drainMs);
-    await this.close();
+    await this.#end(ORIGIN_CLOSE_TIMEOUT_MS);
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return this.#end(0);
+  }
+
+  /** `graceMs`: what exchanges with the origin get to finish that no client waits for. */
+  async #end(graceMs: number): Promise<void> {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     await this.#front.close();
     await this.#admin?.close();
     await this.#tunnel.close();
-    await this.#origin.close();
+    await this.#origin.close(graceMs);
     this.#store.close();
     await this.#log.close();
   }

@@ -218,9 +218,9 @@ class Guard implements GuardedOrigin {
     });
   }
 
-  close(): Promise<void> {
+  close(graceMs?: number): Promise<void> {
     this.#probeTimer?.cancel();
-    return this.#client.close();
+    return this.#client.close(graceMs);
   }
 }
 

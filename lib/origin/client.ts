@@ -119,11 +119,11 @@ class PooledClient implements OriginClient {
   }
 
   /** Takes nothing new, lets what runs or waits finish for a moment, then cuts off what is left: an origin may hang. */
-  async close(): Promise<void> {
+  async close(graceMs = ORIGIN_CLOSE_TIMEOUT_MS): Promise<void> {
     this.#isClosing = true;
-    if (this.#idle.length < this.#connections.size) {
+    if (graceMs > 0 && this.#idle.length < this.#connections.size) {
       await new Promise<void>((resolve) => {
-        const deadline = this.#options.clock.after(ORIGIN_CLOSE_TIMEOUT_MS, resolve);
+        const deadline = this.#options.clock.after(graceMs, resolve);
         this.#closed = () => {
           deadline.cancel();
           resolve();

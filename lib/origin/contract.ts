@@ -45,5 +45,6 @@ export interface OriginClient {
   readonly reachable: boolean;
   /** Open and busy connections, for metrics. */
   readonly stats: { readonly connected: number; readonly running: number; readonly queued: number };
-  close(): Promise<void>;
+  /** Takes nothing new, gives what runs or waits `graceMs` to finish (unless told otherwise: a moment), then cuts it off. */
+  close(graceMs?: number): Promise<void>;
 }

@@ -117,17 +117,9 @@ t.test('close: ends at once, with a fill and a hung refresh in flight', async (t
   const client = await house.connect();
   await (await client.send(request('GET', '/y')).head()).received(3);
   await house.origin.seen(3);
-  let isClosed = false;
-  const closed = house.proxy.close().then(() => {
-    isClosed = true;
-  });
-  for (let i = 0; i < 20 && !isClosed; i++) {
-    clock.advance(1000);
-    await turns(5);
-  }
-  t.ok(isClosed);
+  // No time passes.
+  await house.proxy.close();
   await house.origin.stop();
-  await closed;
 });
 
 const MAIN = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url));

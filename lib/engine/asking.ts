@@ -25,6 +25,8 @@ export class Asking {
   #exchange: OriginExchange | undefined;
   /** The conditions that were sent about what is stored; undefined where none was. */
   sent: SentValidators | undefined;
+  /** What the present request asks by. */
+  conditions: Conditions = 'none';
   /** From which byte on the rest was asked for, where it was. */
   restFrom: number | undefined;
   /** When the present request was sent. */
@@ -38,6 +40,7 @@ export class Asking {
 
   send(conditions: Conditions, begun?: Begun): void {
     const attempt = ++this.#attempts;
+    this.conditions = conditions;
     const to = this.#listener;
     // What an earlier attempt still has to say concerns nobody any more.
     const isCurrent = (): boolean => attempt === this.#attempts;

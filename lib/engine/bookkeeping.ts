@@ -4,8 +4,10 @@
  */
 import type { OriginError } from '../base/errors.js';
 import { MARKER_TTL_MS } from '../base/limits.js';
+import type { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
 import { isBoundToRequest } from '../policy/storable.js';
+import { isSelectedBy } from '../policy/vary.js';
 import { isSameSelection } from '../store/variants.js';
 import type { FillSpec } from './fill-contract.js';
 import type { EngineParts } from './parts.js';
@@ -38,17 +40,35 @@ export function markUncacheable(parts: EngineParts, spec: FillSpec, status: numb
   parts.markers.mark(spec.markerKey, MARKER_TTL_MS);
 }
 
-export function noteUncacheable(parts: EngineParts, spec: FillSpec, receipt: Receipt, reason: string): void {
-  const { store, failures } = parts;
+/**
+ * Whether an answer that may not be shared says so of the resource, and not of one client's credentials or cookies alone:
+ * by these anyone could take from all others what is theirs.
+ */
+function concernsAll(spec: FillSpec, stored: StoredResponse, reason: string): boolean {
+  if (isBoundToRequest(reason)) return false;
+  if (spec.background || spec.markerKey === spec.key) return true;
+  return stored.selection.names.some((name) => name === 'authorization' || name === 'cookie');
+}
+
+/** Drops what the answer to `spec` says is not to be shared any more. Returns whether it was still there. */
+export function dropOutdated(parts: EngineParts, spec: FillSpec, stored: StoredResponse, reason: string): boolean {
+  return concernsAll(spec, stored, reason) && parts.store.remove(stored, 'replaced');
+}
+
+/** Returns whether what was stored is outdated by it, and was dropped. */
+export function noteUncacheable(parts: EngineParts, spec: FillSpec, receipt: Receipt, reason: string): boolean {
+  const { failures } = parts;
   const { status } = receipt;
   markUncacheable(parts, spec, status, reason);
   if (isNewTruth(status)) {
     if (spec.method === 'GET') failures.succeeded(spec.key);
-    if (spec.basis !== undefined && !isBoundToRequest(reason)) store.remove(spec.basis, 'replaced');
-  } else if (spec.background && status >= 400) {
+    return spec.basis !== undefined && dropOutdated(parts, spec, spec.basis, reason);
+  }
+  if (spec.background && status >= 400) {
     // Nobody's request but ours: the refresh is declined, and asked for again by the clock.
     failures.note(spec.key, retryAfterMs(receipt), 'declined');
   }
+  return false;
 }
 
 /**
@@ -71,12 +91,14 @@ export function noteUnreachable(parts: EngineParts, spec: FillSpec, error: Origi
 }
 
 /**
- * Whether `record` is the newest truth about its key and selection: of two answers the one that was asked for later is,
- * and an error never takes the place of what is good.
+ * Whether `record`, the answer to a request with these fields, is the newest truth about it: of two answers the one that
+ * was asked for later is, and an error never takes the place of what is good.
  */
-export function isNewest(parts: EngineParts, record: StoredResponse): boolean {
+export function isNewest(parts: EngineParts, record: StoredResponse, requestFields: Fields): boolean {
   for (const stored of parts.store.peek(record.key) ?? []) {
-    if (!isSameSelection(stored.selection, record.selection)) continue;
+    // The origin may have changed its Vary between the two.
+    const answersToo = isSelectedBy(stored.selection, requestFields);
+    if (!answersToo && !isSameSelection(stored.selection, record.selection)) continue;
     if ((stored.requestedAt ?? stored.fetchedAt) > (record.requestedAt ?? record.fetchedAt)) return false;
     if (isFailureStatus(record.status) && !isFailureStatus(stored.status)) return false;
   }

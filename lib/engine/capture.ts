@@ -55,7 +55,8 @@ export function captureAnswer(
     },
     end() {
       const record = madeResponse(spec, receipt, verdict.fields, inflow.body);
-      if (inflow.complete() && inflow.isKept && !isSuperseded && isNewest(parts, record)) store.put(record);
+      if (inflow.complete() && inflow.isKept && !isSuperseded && isNewest(parts, record, request.fields))
+        store.put(record);
       done(capture);
     },
     fail() {

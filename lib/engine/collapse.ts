@@ -90,6 +90,16 @@ export class CollapseTable {
     if (fill.spec.collapseKey !== undefined) this.#joinable.delete(fill.spec.collapseKey, fill);
   }
 
+  /** What was asked before `newer` about the response that its answer made old wins nothing any more. */
+  supersedeOlder(newer: Fill): void {
+    const { key, basis } = newer.spec;
+    if (basis === undefined) return;
+    for (const fill of this.running(key)) {
+      const isOlder = fill !== newer && fill.requestedAt <= newer.requestedAt;
+      if (isOlder && fill.spec.candidates.includes(basis)) fill.supersede();
+    }
+  }
+
   ended(fill: Fill): void {
     this.close(fill);
     this.#running.delete(fill.spec.key, fill);

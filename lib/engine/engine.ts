@@ -3,16 +3,19 @@
  * What the store can answer at once is answered here, with as little work as it takes; everything else becomes a
  * Transaction. Implements RFC 9111 §4 and the design, sections 1 to 3.
  */
+import { MAX_ALIASES, MAX_ALIASES_BYTES } from '../base/limits.js';
 import type { Rule } from '../config/rule.js';
 import type { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { AskedFor } from '../observe/events.js';
 import { connectionOptions, endToEndFields, isLoop } from '../policy/hygiene.js';
-import { keyOfUrl, requestKey } from '../policy/key.js';
+import { keyOfUrl, requestKey, targetKey } from '../policy/key.js';
 import { type RequestDirectives, requestDirectives } from '../policy/request-directives.js';
 import { judgeReuse } from '../policy/reuse.js';
 import { judgeStorable } from '../policy/storable.js';
 import { chooseVariant } from '../policy/vary.js';
+import type { RemovalReason } from '../store/contract.js';
+import { Aliases } from './aliases.js';
 import { type Capture, captureAnswer } from './capture.js';
 import { CollapseTable } from './collapse.js';
 import type { BodyTap, ClientRequest, ReplySink, RequestHandler } from './contract.js';
@@ -45,6 +48,7 @@ export class Engine implements RequestHandler {
   readonly collapse = new CollapseTable();
   readonly #viaOut: string;
   readonly #captures = new Set<Capture>();
+  readonly #aliases = new Aliases(MAX_ALIASES, MAX_ALIASES_BYTES);
 
   constructor(parts: EngineParts) {
     this.parts = parts;
@@ -187,6 +191,7 @@ export class Engine implements RequestHandler {
 
   makeFill(order: FillOrder): Fill {
     const { parts } = this;
+    this.#noteAlias(order.key, order.request);
     const spec: FillSpec = {
       key: order.key,
       method: order.method,
@@ -223,15 +228,35 @@ export class Engine implements RequestHandler {
 
   /** Starts storing the answer to a passed request, where that is allowed. */
   capture(request: ClientRequest, receipt: Receipt): BodyTap | undefined {
-    const capture = captureAnswer(this.parts, request, requestKey(request), receipt, (over) => {
+    const key = requestKey(request);
+    const capture = captureAnswer(this.parts, request, key, receipt, (over) => {
       this.#captures.delete(over);
     });
-    if (capture !== undefined) this.#captures.add(capture);
+    if (capture === undefined) return undefined;
+    this.#captures.add(capture);
+    this.#noteAlias(key, request);
     return capture;
   }
 
-  /** Takes out all that is stored under a key; what is in flight for it is not stored any more. Returns how many. */
+  /** So that a purge of the target finds what is stored under this key of it. */
+  #noteAlias(key: string, request: ClientRequest): void {
+    const target = targetKey(request);
+    if (target === key) return;
+    // What no purge of its target would reach any more must not stay.
+    for (const forgotten of this.#aliases.note(target, key)) this.#purgeOne(forgotten, 'evicted');
+  }
+
+  /**
+   * Takes out all that is stored under a key, and under the keys that forwarding fields made of it; what is in flight for
+   * them is not stored any more. Returns how many.
+   */
   purgeKey(key: string, reason: 'purged' | 'invalidated' = 'purged'): number {
+    let count = this.#purgeOne(key, reason);
+    for (const alias of this.#aliases.of(key)) count += this.#purgeOne(alias, reason);
+    return count;
+  }
+
+  #purgeOne(key: string, reason: RemovalReason): number {
     for (const fill of this.collapse.running(key)) fill.supersede();
     for (const capture of this.#captures) if (capture.key === key) capture.supersede();
     for (const suffix of MARKER_SUFFIXES) this.parts.markers.unmark(`${key}${suffix}`);

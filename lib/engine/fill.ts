@@ -30,7 +30,7 @@ import {
   type Receipt,
   retryAfterMs,
 } from './response.js';
-import { isRestOf, judgeAnswer } from './verdict.js';
+import { judgeAnswer, wholeByRest } from './verdict.js';
 
 interface Ending {
   readonly end: AskedEnd;
@@ -42,8 +42,10 @@ export class Fill implements OriginListener {
   state: 'opened' | 'streaming' | 'complete' | 'failed' = 'opened';
   /** What others may follow, once its head is here. */
   response: StoredResponse | undefined;
-  /** A purge or an update came while this was in flight. */
+  /** A purge or an update came while the present request was in flight: its answer is not stored. */
   isSuperseded = false;
+  /** That happened at any time since the fill began: what was stored then is nobody's any more, whatever was asked since. */
+  wasSuperseded = false;
   readonly spec: FillSpec;
   readonly #parts: EngineParts;
   readonly #table: CollapseTable;
@@ -52,6 +54,8 @@ export class Fill implements OriginListener {
   readonly #waiters = new Set<Waiter>();
   #repeats = 0;
   #resumesLeft = MAX_RESUMES_PER_FILL;
+  /** What a resumed body has to come to. */
+  #resumedTotalBytes: number | undefined;
   /** Where the bytes of a 206 belong that is being stored as a part. */
   #part: Part | undefined;
   #inflow: Inflow | undefined;
@@ -79,6 +83,11 @@ export class Fill implements OriginListener {
     return this.#trailers;
   }
 
+  /** When the present request was sent. */
+  get requestedAt(): number {
+    return this.#asking.requestAt;
+  }
+
   start(): void {
     this.#startedAt = this.#parts.clock.now();
     this.#table.add(this);
@@ -104,6 +113,7 @@ export class Fill implements OriginListener {
   /** A purge or an update wins: nothing of this answer is stored, and nobody who comes later may join. */
   supersede(): void {
     this.isSuperseded = true;
+    this.wasSuperseded = true;
     this.#table.close(this);
   }
 
@@ -127,7 +137,7 @@ export class Fill implements OriginListener {
       responseAt: clock.now(),
       responseWall: clock.wall(),
     };
-    const answer = judgeAnswer(this.spec, receipt, this.#asking.restFrom, store.maxObjectBytes);
+    const answer = judgeAnswer(this.spec, receipt, this.#asking, store.maxObjectBytes);
     switch (answer.kind) {
       case 'not-modified':
         this.#notModified(receipt);
@@ -160,7 +170,7 @@ export class Fill implements OriginListener {
     const { spec } = this;
     const { store, failures, markers } = this.#parts;
     const isGet = spec.method === 'GET';
-    const expectedBytes = this.#hasNoBody(receipt.status) ? 0 : contentLength(receipt.fields);
+    const expectedBytes = this.#expectedBytes(receipt);
     const inflow = isGet ? Inflow.keep(store, expectedBytes, this.#source()) : Inflow.none(store, this.#source());
     if (inflow === undefined) {
       this.#uncacheable(receipt, 'no-room');
@@ -238,13 +248,16 @@ export class Fill implements OriginListener {
 
   /** Not for the store: the leader alone gets the bytes; the others go on their own, all at once (design, section 3). */
   #uncacheable(receipt: Receipt, reason: string): void {
-    if (!this.isSuperseded) noteUncacheable(this.#parts, this.spec, receipt, reason);
     this.#table.close(this);
+    if (!this.isSuperseded && noteUncacheable(this.#parts, this.spec, receipt, reason)) {
+      // A newer truth than what is still asked about the response that it made old (design, section 2).
+      this.#table.supersedeOlder(this);
+    }
     this.#alone(this.#openPassing(receipt, 'uncacheable', reason), reason, false);
   }
 
   #openPassing(receipt: Receipt, end: AskedEnd, reason: string): StoredResponse {
-    const expectedBytes = this.#hasNoBody(receipt.status) ? 0 : contentLength(receipt.fields);
+    const expectedBytes = this.#expectedBytes(receipt);
     const inflow = Inflow.pass(this.#parts.store, expectedBytes, this.#source());
     this.#opened(inflow, end, reason);
     return madeResponse(this.spec, receipt, undefined, inflow.body);
@@ -256,8 +269,10 @@ export class Fill implements OriginListener {
     this.#ending = { end, reason, savedBytes: 0 };
   }
 
-  #hasNoBody(status: number): boolean {
-    return this.spec.method === 'HEAD' || status === 204 || status === 304;
+  /** Length of the body that is to come. That of an answer to HEAD would be that of another (RFC 9110 §8.6). */
+  #expectedBytes({ status, fields }: Receipt): number | undefined {
+    if (this.spec.method === 'HEAD') return undefined;
+    return status === 204 || status === 304 ? 0 : contentLength(fields);
   }
 
   #source(): BodySource {
@@ -297,7 +312,8 @@ export class Fill implements OriginListener {
     const inflow = this.#inflow;
     if (inflow === undefined) return;
     this.#trailers = trailers;
-    if (!inflow.complete()) {
+    const hasRest = (this.#resumedTotalBytes ?? inflow.body.receivedBytes) === inflow.body.receivedBytes;
+    if (!hasRest || !inflow.complete()) {
       this.#resumesLeft = 0;
       this.fail(new OriginError('origin-truncated', 'The answer of the origin is not as long as it said.'));
       return;
@@ -323,7 +339,8 @@ export class Fill implements OriginListener {
 
   /** The answer to that: where it is the rest, no reader ever notices; where it is not, they see the break. */
   #resume(head: OriginResponseHead): void {
-    if (this.response !== undefined && isRestOf(this.response, head.status, head.fields)) return;
+    if (this.response !== undefined) this.#resumedTotalBytes = wholeByRest(this.response, head.status, head.fields);
+    if (this.#resumedTotalBytes !== undefined) return;
     this.#asking.abort();
     this.#resumesLeft = 0;
     this.fail(
@@ -366,7 +383,9 @@ export class Fill implements OriginListener {
     leader?.settled(this, forLeader);
     for (const waiter of waiters) waiter.settled(this, forWaiters);
     const body = this.#inflow?.body;
-    if (body?.mode === 'flow' && body.state === 'streaming' && body.readerCount === 0) this.#abandon('not-wanted');
+    if (body?.mode !== 'flow' || body.state !== 'streaming' || body.readerCount > 0) return;
+    // The answer to HEAD has nothing to read and ends by itself: to cut it off would cost its connection.
+    if (this.spec.method !== 'HEAD') this.#abandon('not-wanted');
   }
 
   #abandon(reason: string): void {

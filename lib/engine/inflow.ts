@@ -31,9 +31,9 @@ export class Inflow {
     return new Inflow(store, openBody('flow', expectedBytes, source), 0);
   }
 
-  /** The body of an answer that has none, such as that to HEAD. */
+  /** The body of an answer to HEAD, which has none: how long that of a GET would be is not known from it. */
   static none(store: Store, source: BodySource): Inflow {
-    return new Inflow(store, openBody('retain', 0, source), 0);
+    return new Inflow(store, openBody('retain', undefined, source), 0);
   }
 
   /** Whether it is meant for the store. */

@@ -4,9 +4,8 @@
  */
 import { Body } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
-import { isBoundToRequest } from '../policy/storable.js';
 import { chooseVariant } from '../policy/vary.js';
-import { isNewest, markUncacheable } from './bookkeeping.js';
+import { dropOutdated, isNewest, markUncacheable } from './bookkeeping.js';
 import type { FillResult, FillSpec } from './fill-contract.js';
 import type { EngineParts } from './parts.js';
 import { freshenedResponse, type Part, partRecord, type Receipt } from './response.js';
@@ -31,7 +30,7 @@ export function putWhole(
     if ((record.partial?.heldBytes ?? 0) > store.maxObjectBytes) return 'too-large';
     record = wholeOf(record);
   }
-  if (!isNewest(parts, record)) return 'superseded';
+  if (!isNewest(parts, record, spec.request.fields)) return 'superseded';
   if (store.put(record, spec.basis)) return undefined;
   // What was stored is older than what has just been seen, and must not be served once more for want of room.
   if (spec.basis !== undefined) store.remove(spec.basis, 'replaced');
@@ -54,20 +53,21 @@ export function freshen(
   receipt: Receipt,
 ): { readonly forLeader: FillResult; readonly forWaiters: FillResult } {
   const { store, failures, markers } = parts;
+  const { fields } = spec.request;
   const { response, variant, forLeader, refused: reason } = freshenedResponse(spec, target, receipt);
   failures.succeeded(spec.key);
   if (reason !== undefined) {
     // The merged fields forbid sharing from now on: only the one who asked may have it. Where that lies in its request
     // alone, what is stored stays as it is, or one client could evict for all.
-    if (!isBoundToRequest(reason)) store.remove(target, 'replaced');
+    dropOutdated(parts, spec, target, reason);
     markUncacheable(parts, spec, target.status, reason);
     return {
-      forLeader: { kind: 'alone', response, reason, revalidated: true },
+      forLeader: { kind: 'alone', response: forLeader ?? response, reason, revalidated: true },
       forWaiters: { kind: 'turned-away', reason },
     };
   }
   const current = swapIn(parts, spec, target, response);
-  if (variant !== undefined) store.put(variant);
+  if (variant !== undefined && isNewest(parts, variant, fields)) store.put(variant);
   markers.unmark(spec.markerKey);
   const forWaiters = { kind: 'shared', response: variant ?? current, revalidated: true, stored: true } as const;
   return { forLeader: forLeader === undefined ? forWaiters : { ...forWaiters, response: forLeader }, forWaiters };

@@ -41,6 +41,7 @@ export class Transaction implements Waiter {
   #need: Need;
   #fill: Fill | undefined;
   #timer: Timer | undefined;
+  #waitUntil: number | undefined;
   #lookups = 0;
   #collapsed = false;
   #isDone = false;
@@ -168,7 +169,9 @@ export class Transaction implements Waiter {
     }
     this.#fill = fill;
     fill.join(this);
-    this.#timer = clock.after(limits.waitMs, () => {
+    // The limit is the request's, however many fills it waits on one after another.
+    this.#waitUntil ??= clock.now() + limits.waitMs;
+    this.#timer = clock.after(Math.max(0, this.#waitUntil - clock.now()), () => {
       fill.leave(this);
       this.#giveUp({
         status: 504,
@@ -281,7 +284,7 @@ export class Transaction implements Waiter {
   #answerFailed(fill: Fill, result: FillResult & { kind: 'failed' }): void {
     const reason = result.failure === 'unreachable' ? result.error.code : 'origin-error-status';
     // A copy that was purged while the origin was asked is nobody's any more.
-    if (!fill.isSuperseded && this.#serveStale(result.failure, `stale-${reason}`)) return;
+    if (!fill.wasSuperseded && this.#serveStale(result.failure, `stale-${reason}`)) return;
     if (result.failure === 'unreachable') {
       this.#synth({
         status: result.error.status,
@@ -328,9 +331,9 @@ export class Transaction implements Waiter {
 
   /** Serves what is stored although the origin could not confirm it, where that is allowed (RFC 9111 §4.2.4). */
   #serveStale(failure: FailureKind, reason: string): boolean {
-    const { stale } = this.#need;
     const { clock, store } = this.#engine.parts;
     const now = clock.now();
+    const stale = this.#newestStale();
     if (stale === undefined || !mayServeOnFailure(stale.life, failure, this.#directives, now)) return false;
     store.touch(stale);
     this.#deliver(stale, {
@@ -341,9 +344,16 @@ export class Transaction implements Waiter {
     return true;
   }
 
+  /** What another exchange stored meanwhile is newer than what this request found when it came. */
+  #newestStale(): StoredResponse | undefined {
+    const { stale } = this.#need;
+    const current = stale === undefined ? undefined : this.#engine.select(this.#key, this.request);
+    return current === undefined || current.partial !== undefined ? stale : current;
+  }
+
   /** Waiting is over: stale where that is allowed, else the error. */
   #giveUp(error: Omit<SynthSpec, 'rule'>): void {
-    const isPurged = this.#fill?.isSuperseded === true;
+    const isPurged = this.#fill?.wasSuperseded === true;
     this.#fill = undefined;
     if (isPurged || !this.#serveStale('unreachable', `stale-${error.reason}`)) this.#synth(error);
   }

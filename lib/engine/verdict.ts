@@ -5,9 +5,8 @@
 import type { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
 import { mergeFields } from '../policy/merge.js';
-import { isConditional } from '../policy/precondition.js';
 import { judgeStorable } from '../policy/storable.js';
-import type { FillSpec } from './fill-contract.js';
+import type { Conditions, FillSpec } from './fill-contract.js';
 import { contentLength, isSameRepresentation, type Part, partOf, type Receipt } from './response.js';
 
 export type Answer =
@@ -30,16 +29,22 @@ export function isFailureStatus(status: number): boolean {
   return status === 500 || status === 502 || status === 503 || status === 504;
 }
 
-/** `restFrom`: from which byte on the rest of the basis was asked for, where it was. */
+/** What the present request asked for: a repeat asks for less than the first. */
+export interface Asked {
+  readonly conditions: Conditions;
+  /** From which byte on the rest of the basis was asked for, where it was. */
+  readonly restFrom: number | undefined;
+}
+
 export function judgeAnswer(
   spec: FillSpec,
   receipt: Receipt,
-  restFrom: number | undefined,
+  { conditions, restFrom }: Asked,
   maxObjectBytes: number,
 ): Answer {
   const { status } = receipt;
-  const isClients = spec.conditions === 'client';
-  if (status === 304 && !(isClients && isConditional(spec.request.fields))) return { kind: 'not-modified' };
+  const isClients = conditions === 'client';
+  if (status === 304 && !(isClients && mayBeNotModified(spec.request.fields))) return { kind: 'not-modified' };
   if (restFrom !== undefined) {
     if (status === 206) return judgeRest(spec, receipt, restFrom);
     if (status === 416) return { kind: 'repeat', reason: 'rest-refused' };
@@ -56,6 +61,11 @@ export function judgeAnswer(
   const expectedBytes = contentLength(receipt.fields) ?? 0;
   if (spec.method === 'GET' && expectedBytes > maxObjectBytes) return { kind: 'uncacheable', reason: 'too-large' };
   return { kind: 'whole', fields: verdict.fields };
+}
+
+/** RFC 9110 §15.4.5: a 304 answers these two conditions, and no other. */
+function mayBeNotModified(requestFields: Fields): boolean {
+  return requestFields.has('if-none-match') || requestFields.has('if-modified-since');
 }
 
 /** A stream of events has no end to wait for, and each reader wants it from now on. */
@@ -114,10 +124,10 @@ function continues(part: Part, from: number, fields: Fields, begun: StoredRespon
   return part.from === from && part.until === part.totalBytes && isSameRepresentation(begun.fields, fields);
 }
 
-/** Whether an answer is the rest of a body that broke off while it was received. */
-export function isRestOf(response: StoredResponse, status: number, fields: Fields): boolean {
+/** The length of the whole, where an answer is the rest of a body that broke off while it was received. */
+export function wholeByRest(response: StoredResponse, status: number, fields: Fields): number | undefined {
   const { receivedBytes, totalBytes } = response.body;
   const part = status === 206 ? partOf(fields) : undefined;
-  if (part === undefined || !continues(part, receivedBytes, fields, response)) return false;
-  return totalBytes === undefined || totalBytes === part.totalBytes;
+  if (part === undefined || !continues(part, receivedBytes, fields, response)) return undefined;
+  return totalBytes === undefined || totalBytes === part.totalBytes ? part.totalBytes : undefined;
 }

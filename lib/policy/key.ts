@@ -39,10 +39,15 @@ export function requestKey(request: RequestTarget & { readonly fields: Fields })
   const scheme = request.fields.get('x-forwarded-proto');
   const host = request.fields.get('x-forwarded-host');
   if (scheme === undefined && host === undefined) return primaryKey(request);
-  const key = primaryKey({ scheme: effectiveScheme(request), host: request.host, target: request.target });
+  const key = targetKey(request);
   const oddScheme = scheme === undefined || isScheme(scheme) ? '' : ` proto=${scheme}`;
   const oddHost = host === undefined || host.toLowerCase() === request.host ? '' : ` host=${host}`;
   return `${key}${oddScheme}${oddHost}`;
+}
+
+/** The key of what a request is about, whatever unusual forwarding fields add to it: what a purge or a change names. */
+export function targetKey(request: RequestTarget & { readonly fields: Fields }): string {
+  return primaryKey({ scheme: effectiveScheme(request), host: request.host, target: request.target });
 }
 
 /** The scheme that the client used towards the first proxy, as far as that is told. */

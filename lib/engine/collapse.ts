@@ -62,12 +62,12 @@ export class CollapseTable {
   /**
    * The fill that will answer a request with these fields too. Once its head is known its own selection decides;
    * before that the selecting fields of what is stored foretell it, and where nothing is stored, hope does:
-   * a waiter that turns out to be another variant looks up again.
+   * a waiter that turns out to be another variant looks up again. `mayJoin` passes over what is of no use to the one who asks.
    */
-  find(key: string, requestFields: Fields): Fill | undefined {
+  find(key: string, requestFields: Fields, mayJoin: (fill: Fill) => boolean = () => true): Fill | undefined {
     const fills = this.#joinable.of(key);
     if (fills === undefined) return undefined;
-    for (const fill of fills) if (answers(fill, requestFields)) return fill;
+    for (const fill of fills) if (answers(fill, requestFields) && mayJoin(fill)) return fill;
     return undefined;
   }
 
@@ -90,13 +90,10 @@ export class CollapseTable {
     if (fill.spec.collapseKey !== undefined) this.#joinable.delete(fill.spec.collapseKey, fill);
   }
 
-  /** What was asked before `newer` about the response that its answer made old wins nothing any more. */
+  /** What was asked of a key before `newer`, whose answer made what is stored old, must not bring that back. */
   supersedeOlder(newer: Fill): void {
-    const { key, basis } = newer.spec;
-    if (basis === undefined) return;
-    for (const fill of this.running(key)) {
-      const isOlder = fill !== newer && fill.requestedAt <= newer.requestedAt;
-      if (isOlder && fill.spec.candidates.includes(basis)) fill.supersede();
+    for (const fill of this.running(newer.spec.key)) {
+      if (fill !== newer && fill.requestedAt <= newer.requestedAt) fill.supersede();
     }
   }
 

@@ -115,11 +115,8 @@ export class Transaction implements Waiter {
   #joinable(): Fill | undefined {
     if (this.#directives.noStore) return undefined;
     const { collapse } = this.#engine;
-    const fill = collapse.find(this.#collapseKey(), this.request.fields);
-    if (fill === undefined) return this.#arrivingWhole();
-    if (fill.state === 'opened' || this.#mayFollow(fill)) return fill;
-    collapse.close(fill);
-    return undefined;
+    const mayJoin = (fill: Fill): boolean => fill.state === 'opened' || this.#mayFollow(fill);
+    return collapse.find(this.#collapseKey(), this.request.fields, mayJoin) ?? this.#arrivingWhole();
   }
 
   /** What arrives already is like what is stored: usable as long as it is fresh, or stale by leave (RFC 9111 §4). */
@@ -130,9 +127,9 @@ export class Transaction implements Waiter {
 
   /** For a HEAD, and for a range that has begun to come: the fill of the whole (design, section 3). */
   #arrivingWhole(): Fill | undefined {
-    const fill = this.#engine.collapse.find(this.#key, this.request.fields);
-    if (fill?.response === undefined || !this.#mayFollow(fill)) return undefined;
-    return hasReachedRanges(fill.response, this.request) ? fill : undefined;
+    return this.#engine.collapse.find(this.#key, this.request.fields, (fill) => {
+      return fill.response !== undefined && this.#mayFollow(fill) && hasReachedRanges(fill.response, this.request);
+    });
   }
 
   /**

@@ -240,6 +240,8 @@ export class StoryOrigin {
     const common = this.common(told, page.control, choice);
     const validators = this.validators(content);
     if (this.#isUnmodified(content, field)) {
+      // What it does not say of sharing stays as the stored response said.
+      if (page.control === '') told.isBound = false;
       // Merged into the body of another content, this would betray it.
       const about = { ...common, 'X-Body': String(content.id) };
       exchange.head(304, choice.isBare ? about : { ...validators, ...about });

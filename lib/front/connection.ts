@@ -111,10 +111,9 @@ export class ClientConnection {
     this.socket.on('drain', () => this.#running[0]?.drained());
   }
 
-  /** The pass lane has the socket from now on, with its own timeouts. */
+  /** The origin has switched: what passes now is no reply, and the pass lane has timeouts of its own for it. */
   tunnelled(): void {
     this.#isTunnelled = true;
-    this.#isClosing = true;
   }
 
   /** Ends this side, and reads on for a moment what the client may still be sending. */

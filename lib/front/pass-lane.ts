@@ -40,7 +40,10 @@ function watch(plan: PassPlan, connection: ClientConnection, exchange: Exchange,
         throw error;
       }
     },
-    upgraded: (fields) => answering(101, plan.upgraded(fields)),
+    upgraded(fields) {
+      connection.tunnelled();
+      return answering(101, plan.upgraded(fields));
+    },
     failed(error) {
       const reply = plan.failed(error);
       if (reply.close === true) connection.closeAfter(exchange.isReceiving);
@@ -55,7 +58,8 @@ export function startPass(connection: ClientConnection, exchange: Exchange, plan
   const watched = watch(plan, connection, exchange, res);
   const done = (end: PassEnd): void => exchange.passed(end);
   if (upgrade !== undefined && exchange.isUpgrade) {
-    connection.tunnelled();
+    // Whatever comes of it, there is no further request on this connection.
+    connection.closeAfter(false);
     tunnel.upgrade(req, upgrade.socket, upgrade.head, watched, done);
     return;
   }

@@ -29,7 +29,9 @@ export class ClientSide extends Duplex {
       this.moved(0);
       if (!this.push(chunk)) socket.pause();
     });
-    socket.once('end', () => this.push(null));
+    // A client may have said its last word while the origin was still asked.
+    if (socket.readableEnded) this.push(null);
+    else socket.once('end', () => this.push(null));
   }
 
   override _read(): void {

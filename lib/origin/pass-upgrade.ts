@@ -6,7 +6,12 @@
 import type { ClientRequest, IncomingMessage, InformationEvent } from 'node:http';
 import type { Socket } from 'node:net';
 import { OriginError } from '../base/errors.js';
-import { MAX_INTERIM_RESPONSES, MAX_ORIGIN_QUEUE_WAIT_MS, MAX_RESPONSE_FIELDS_BYTES } from '../base/limits.js';
+import {
+  LINGER_MS,
+  MAX_INTERIM_RESPONSES,
+  MAX_ORIGIN_QUEUE_WAIT_MS,
+  MAX_RESPONSE_FIELDS_BYTES,
+} from '../base/limits.js';
 import type { Fields } from '../http/fields.js';
 import { isBodiless, readFields, readReason } from './answer-head.js';
 import { ClientSide } from './client-side.js';
@@ -139,7 +144,8 @@ export class UpgradePass {
     };
     this.clientSide.open(this.#head);
     originSocket.once('end', () => this.#half());
-    this.#socket.once('end', () => this.#half());
+    if (this.#socket.readableEnded) this.#half();
+    else this.#socket.once('end', () => this.#half());
     this.#listener.established();
   }
 
@@ -193,10 +199,7 @@ export class UpgradePass {
         cut();
         return;
       }
-      this.#phase = 'over';
-      this.#deadline.stop();
-      socket.end();
-      socket.resume();
+      this.#farewell(Buffer.alloc(0));
     });
     answer.on('error', cut);
     answer.once('close', () => {
@@ -232,16 +235,32 @@ export class UpgradePass {
     const lines = [...replyLines(fields), 'Content-Length', String(bytes.length), 'Connection', 'close'];
     this.#writeHead(reply.status, reply.reasonPhrase, lines);
     this.#bodyBytes = bytes.length;
-    socket.end(bytes);
+    this.#farewell(bytes);
+  }
+
+  /** Ends this side behind a reply that opens no tunnel. Once it is out, the client is read on for a moment, not for ever. */
+  #farewell(last: Buffer): void {
+    const socket = this.#socket;
+    this.#phase = 'over';
+    this.#deadline.stop();
+    socket.once('finish', () => {
+      if (!socket.destroyed) this.#deadline.restart(LINGER_MS);
+    });
+    socket.end(last);
     socket.resume();
   }
 
   #expired(): void {
+    if (this.#phase === 'over') {
+      this.#socket.destroy();
+      return;
+    }
     if (this.#phase === 'tunnel' || this.#phase === 'half') {
       this.#break();
       return;
     }
     if (this.#phase === 'body') {
+      // Where it is the client that takes nothing, its own limit applies, upstairs.
       if (this.#socket.writableNeedDrain) this.#deadline.restart();
       else this.#break();
       return;
@@ -274,7 +293,7 @@ export class UpgradePass {
   #clientClosed(): void {
     const isWhole = this.#isEstablished
       ? this.#socket.readableEnded && !this.#isBroken
-      : this.#phase === 'over' && !this.#isBroken;
+      : this.#phase === 'over' && !this.#isBroken && this.#socket.writableFinished;
     this.#deadline.stop();
     this.#phase = 'over';
     this.#request?.destroy();

@@ -13,6 +13,7 @@ import { contentLength, madeResponse, type Receipt } from './response.js';
 /** A capture in progress, so that a purge can win over it. */
 export interface Capture extends BodyTap {
   readonly key: string;
+  readonly requestedAt: number;
   supersede(): void;
 }
 
@@ -47,6 +48,7 @@ export function captureAnswer(
   let isSuperseded = false;
   const capture: Capture = {
     key,
+    requestedAt: receipt.requestAt,
     supersede() {
       isSuperseded = true;
     },

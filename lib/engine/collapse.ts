@@ -3,6 +3,7 @@ import { MAX_FILLS } from '../base/limits.js';
 import type { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
 import { isSelectedBy, selectionOf } from '../policy/vary.js';
+import type { Capture } from './capture.js';
 import type { Fill } from './fill.js';
 
 /** Fills under a key. */
@@ -42,6 +43,8 @@ export class CollapseTable {
   readonly #joinable = new Shelf();
   /** Every fill until its end, by primary key. */
   readonly #running = new Shelf();
+  /** Answers to passed requests that are being stored. */
+  readonly captures = new Set<Capture>();
 
   /** Fills and refreshes in flight. */
   get count(): number {
@@ -90,10 +93,13 @@ export class CollapseTable {
     if (fill.spec.collapseKey !== undefined) this.#joinable.delete(fill.spec.collapseKey, fill);
   }
 
-  /** What was asked of a key before `newer`, whose answer made what is stored old, must not bring that back. */
+  /** What was asked of a key before `newer`, whose answer made what is stored old, must not bring that back (design, section 2). */
   supersedeOlder(newer: Fill): void {
     for (const fill of this.running(newer.spec.key)) {
       if (fill !== newer && fill.requestedAt <= newer.requestedAt) fill.supersede();
+    }
+    for (const capture of this.captures) {
+      if (capture.key === newer.spec.key && capture.requestedAt <= newer.requestedAt) capture.supersede();
     }
   }
 

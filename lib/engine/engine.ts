@@ -16,7 +16,7 @@ import { judgeStorable } from '../policy/storable.js';
 import { chooseVariant } from '../policy/vary.js';
 import type { RemovalReason } from '../store/contract.js';
 import { Aliases } from './aliases.js';
-import { type Capture, captureAnswer } from './capture.js';
+import { captureAnswer } from './capture.js';
 import { CollapseTable } from './collapse.js';
 import type { BodyTap, ClientRequest, ReplySink, RequestHandler } from './contract.js';
 import { coversRanges, type Delivery, deliver } from './deliver.js';
@@ -47,7 +47,6 @@ export class Engine implements RequestHandler {
   readonly parts: EngineParts;
   readonly collapse = new CollapseTable();
   readonly #viaOut: string;
-  readonly #captures = new Set<Capture>();
   readonly #aliases = new Aliases(MAX_ALIASES, MAX_ALIASES_BYTES);
 
   constructor(parts: EngineParts) {
@@ -230,10 +229,10 @@ export class Engine implements RequestHandler {
   capture(request: ClientRequest, receipt: Receipt): BodyTap | undefined {
     const key = requestKey(request);
     const capture = captureAnswer(this.parts, request, key, receipt, (over) => {
-      this.#captures.delete(over);
+      this.collapse.captures.delete(over);
     });
     if (capture === undefined) return undefined;
-    this.#captures.add(capture);
+    this.collapse.captures.add(capture);
     this.#noteAlias(key, request);
     return capture;
   }
@@ -258,7 +257,7 @@ export class Engine implements RequestHandler {
 
   #purgeOne(key: string, reason: RemovalReason): number {
     for (const fill of this.collapse.running(key)) fill.supersede();
-    for (const capture of this.#captures) if (capture.key === key) capture.supersede();
+    for (const capture of this.collapse.captures) if (capture.key === key) capture.supersede();
     for (const suffix of MARKER_SUFFIXES) this.parts.markers.unmark(`${key}${suffix}`);
     this.parts.failures.succeeded(key);
     return this.parts.store.removeKey(key, reason);

@@ -23,12 +23,13 @@ import { Inflow } from './inflow.js';
 import { freshen, putWhole } from './keeping.js';
 import type { EngineParts } from './parts.js';
 import {
-  contentLength,
+  bodyLength,
+  isReduced,
   isSameRepresentation,
   madeResponse,
   type Part,
   type Receipt,
-  retryAfterMs,
+  retryAfterSec,
 } from './response.js';
 import { judgeAnswer, wholeByRest } from './verdict.js';
 
@@ -170,7 +171,7 @@ export class Fill implements OriginListener {
     const { spec } = this;
     const { store, failures, markers } = this.#parts;
     const isGet = spec.method === 'GET';
-    const expectedBytes = this.#expectedBytes(receipt);
+    const expectedBytes = bodyLength(spec.method, receipt);
     const inflow = isGet ? Inflow.keep(store, expectedBytes, this.#source()) : Inflow.none(store, this.#source());
     if (inflow === undefined) {
       this.#uncacheable(receipt, 'no-room');
@@ -182,11 +183,7 @@ export class Fill implements OriginListener {
     if (isGet) failures.succeeded(spec.key);
     markers.unmark(spec.markerKey);
     const result = { kind: 'shared', response, revalidated: false, stored: inflow.isKept } as const;
-    // What may not be stored (a stripped Set-Cookie, fields that a qualified private names) was still meant for the
-    // one whose request this is.
-    const suppliedCount = receipt.fields.has('date') ? 0 : 1;
-    const isReduced = fields.count - suppliedCount < receipt.fields.without('age').count;
-    const forLeader = isReduced ? madeResponse(spec, receipt, undefined, inflow.body) : response;
+    const forLeader = isReduced(fields, receipt) ? madeResponse(spec, receipt, undefined, inflow.body) : response;
     this.#settle({ ...result, response: forLeader }, result);
   }
 
@@ -212,6 +209,7 @@ export class Fill implements OriginListener {
     // Before anybody is told, or one who looks again would find and join what is over.
     this.#table.close(this);
     const { forLeader, forWaiters } = freshen(this.#parts, spec, verdict.target, receipt);
+    if (forLeader.kind === 'alone' && !this.#parts.store.holds(verdict.target)) this.#table.supersedeOlder(this);
     this.#settle(forLeader, forWaiters);
     this.#finish('not-modified', 'revalidated');
   }
@@ -236,29 +234,22 @@ export class Fill implements OriginListener {
     noteErrorStatus(this.#parts, this.spec, receipt);
     this.#table.close(this);
     const response = this.#openPassing(receipt, 'error', 'origin-error-status');
-    const retryMs = retryAfterMs(receipt);
-    const failed = {
-      kind: 'failed',
-      failure: 'error-status',
-      status: receipt.status,
-      retryAfterSec: retryMs === undefined ? undefined : retryMs / 1000,
-    } as const;
+    const { status } = receipt;
+    const failed = { kind: 'failed', failure: 'error-status', status, retryAfterSec: retryAfterSec(receipt) } as const;
     this.#settle({ ...failed, response }, { ...failed, response: undefined });
   }
 
   /** Not for the store: the leader alone gets the bytes; the others go on their own, all at once (design, section 3). */
   #uncacheable(receipt: Receipt, reason: string): void {
     this.#table.close(this);
-    if (!this.isSuperseded && noteUncacheable(this.#parts, this.spec, receipt, reason)) {
-      // A newer truth than what is still asked about the response that it made old (design, section 2).
-      this.#table.supersedeOlder(this);
-    }
-    this.#alone(this.#openPassing(receipt, 'uncacheable', reason), reason, false);
+    const hasOutdated = !this.isSuperseded && noteUncacheable(this.#parts, this.spec, receipt, reason);
+    if (hasOutdated) this.#table.supersedeOlder(this);
+    const response = this.#openPassing(receipt, 'uncacheable', reason);
+    this.#settle({ kind: 'alone', response, reason, revalidated: false }, { kind: 'turned-away', reason });
   }
 
   #openPassing(receipt: Receipt, end: AskedEnd, reason: string): StoredResponse {
-    const expectedBytes = this.#expectedBytes(receipt);
-    const inflow = Inflow.pass(this.#parts.store, expectedBytes, this.#source());
+    const inflow = Inflow.pass(this.#parts.store, bodyLength(this.spec.method, receipt), this.#source());
     this.#opened(inflow, end, reason);
     return madeResponse(this.spec, receipt, undefined, inflow.body);
   }
@@ -267,12 +258,6 @@ export class Fill implements OriginListener {
     this.#inflow = inflow;
     this.state = 'streaming';
     this.#ending = { end, reason, savedBytes: 0 };
-  }
-
-  /** Length of the body that is to come. That of an answer to HEAD would be that of another (RFC 9110 §8.6). */
-  #expectedBytes({ status, fields }: Receipt): number | undefined {
-    if (this.spec.method === 'HEAD') return undefined;
-    return status === 204 || status === 304 ? 0 : contentLength(fields);
   }
 
   #source(): BodySource {
@@ -368,10 +353,6 @@ export class Fill implements OriginListener {
     // Readers see a body that breaks off, never a clean end; what was stored before stays stored.
     this.#inflow?.fail();
     this.#finish('failed', error.code);
-  }
-
-  #alone(response: StoredResponse, reason: string, revalidated: boolean): void {
-    this.#settle({ kind: 'alone', response, reason, revalidated }, { kind: 'turned-away', reason });
   }
 
   /** Tells the leader and the waiters, once. Gives the exchange up where nobody reads and nothing is stored. */

@@ -31,6 +31,26 @@ export function contentLength(fields: Fields): number | undefined {
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
+/** Length of the body that is to come. That of an answer to HEAD would be that of another (RFC 9110 §8.6). */
+export function bodyLength(method: 'GET' | 'HEAD', { status, fields }: Receipt): number | undefined {
+  if (method === 'HEAD') return undefined;
+  return status === 204 || status === 304 ? 0 : contentLength(fields);
+}
+
+/**
+ * Whether `stored` leaves out what may not be stored (a stripped Set-Cookie, fields that a qualified private names) and
+ * was still meant for the one whose request it answers.
+ */
+export function isReduced(stored: Fields, receipt: Receipt): boolean {
+  const suppliedCount = receipt.fields.has('date') ? 0 : 1;
+  return stored.count - suppliedCount < receipt.fields.without('age').count;
+}
+
+export function retryAfterSec(receipt: Receipt): number | undefined {
+  const ms = retryAfterMs(receipt);
+  return ms === undefined ? undefined : ms / 1000;
+}
+
 /** Retry-After in milliseconds from now, bounded (RFC 9110 §10.2.3). */
 export function retryAfterMs(receipt: Receipt): number | undefined {
   const text = receipt.fields.first('retry-after')?.trim();

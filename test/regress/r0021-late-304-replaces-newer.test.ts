@@ -1,5 +1,6 @@
 // Goal: an update that happens during a round trip wins over the 304 that ends it. Method: a walk with a fake clock and a played origin.
 import t from 'tap';
+import { Fields } from '../../lib/http/fields.js';
 import { makeWalk } from '../kit/walk.js';
 
 const CACHEABLE = { 'Cache-Control': 'max-age=10', ETag: '"one"' };
@@ -34,6 +35,38 @@ t.test('design 2: what a newer answer says is not to be stored any more is not b
   t.equal(walk.origin.last.field('if-none-match'), undefined, 'asked again without conditions');
   walk.origin.last.respond(200, { 'Cache-Control': 'no-store' }, 'newer');
   t.equal(client.body, 'newer');
+  t.equal(walk.engine.parts.store.peek(KEY), undefined);
+});
+
+t.test('design 2: nor what a newer 304 made private', async (t) => {
+  const walk = makeWalk();
+  walk.get('/a');
+  walk.origin.last.respond(200, CACHEABLE, 'old');
+  walk.clock.advance(11_000);
+  walk.get('/a');
+  const early = walk.origin.last;
+  walk.clock.advance(10);
+  for (const fill of walk.engine.collapse.running(KEY)) walk.engine.collapse.close(fill);
+  walk.get('/a', { 'Cache-Control': 'max-age=1' });
+  walk.origin.last.respond(304, { ETag: '"one"', 'Cache-Control': 'private' });
+  t.equal(walk.engine.parts.store.peek(KEY), undefined);
+  early.respond(304, { ETag: '"one"' });
+  t.equal(walk.engine.parts.store.peek(KEY), undefined);
+});
+
+t.test('design 2: nor by the answer to an older POST that is captured', async (t) => {
+  const walk = makeWalk();
+  const fields = Fields.of({ ...CACHEABLE, 'Content-Location': '/a' });
+  const tap = walk.send({ method: 'POST', target: '/a' }).passed?.respond(200, 'OK', fields).tap;
+  walk.clock.advance(10);
+  walk.get('/a');
+  walk.origin.last.respond(200, CACHEABLE, 'newer');
+  walk.clock.advance(10);
+  walk.get('/a', { 'Cache-Control': 'no-cache' });
+  walk.origin.last.respond(200, { 'Cache-Control': 'private' }, 'newest');
+  tap?.write(Buffer.from('oldest'));
+  tap?.end();
+  t.ok(tap);
   t.equal(walk.engine.parts.store.peek(KEY), undefined);
 });
 

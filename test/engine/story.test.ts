@@ -20,7 +20,7 @@ import { judgeReply } from './story-judge.kit.js';
 
 const PATHS = ['/a', '/b'] as const;
 const SEED = Number(process.env['STORY_SEED'] ?? Date.now() % 2 ** 31);
-const RUNS = Number(process.env['STORY_RUNS'] ?? 2_500);
+const RUNS = Number(process.env['STORY_RUNS'] ?? 2_000);
 
 /** One of these now and then, else nothing. */
 function seldom(...values: readonly string[]): fc.Arbitrary<string> {
@@ -179,8 +179,8 @@ class Story {
   readonly taps: Tap[] = [];
   /** The step of the newest purge of each path. */
   readonly purgedStep = new Map<string, number>();
-  /** When the newest answer that was ever stored was asked for. */
-  readonly newestAt = new Map<string, number>();
+  /** What was asked for last of all that was ever stored in a place. */
+  readonly newest = new Map<string, StoredResponse>();
   readonly #isTight: boolean;
   now = 0;
 
@@ -328,7 +328,7 @@ class Story {
   #purged(path: string): void {
     this.purgedStep.set(path, this.now);
     // The answer to the POST that changed it was asked for before.
-    for (const place of this.newestAt.keys()) if (place.includes(`example.test${path}`)) this.newestAt.delete(place);
+    for (const place of this.newest.keys()) if (place.includes(`example.test${path}`)) this.newest.delete(place);
   }
 
   #answerPost({ which, status, location, isCaptured }: Step & { do: 'answerPost' }): void {
@@ -397,7 +397,9 @@ class Story {
     let bytes = 0;
     let objects = 0;
     for (const key of this.#keys()) {
-      for (const stored of store.peek(key) ?? []) {
+      const held = store.peek(key) ?? [];
+      this.#forgetPlaces(key, held);
+      for (const stored of held) {
         bytes += storedBytes(stored);
         objects++;
         if (stored.status === 304 || stored.status === 206) throw new Error(`a ${stored.status} is stored as such`);
@@ -413,14 +415,24 @@ class Story {
     if (stats.bytes + stats.reservedBytes > stats.budgetBytes) throw new Error('the budget is exceeded');
   }
 
+  /** Where the origin changed its Vary, another response took the place of one: which was the newest there says nothing any more. */
+  #forgetPlaces(key: string, held: readonly StoredResponse[]): void {
+    if (held.length === 0) return;
+    const places = new Set(held.map(placeOf));
+    for (const place of this.newest.keys())
+      if (place.startsWith(`${key}|`) && !places.has(place)) this.newest.delete(place);
+  }
+
   /** RFC 9111 §4: an answer to an older request never takes the place of one to a newer. */
-  #checkOrder({ key, selection, requestedAt = 0 }: StoredResponse): void {
+  #checkOrder(stored: StoredResponse): void {
     // What was evicted is forgotten: after that an older answer is better than none.
     if (this.#isTight) return;
-    const place = JSON.stringify([key, selection]);
-    if (requestedAt < (this.newestAt.get(place) ?? 0))
+    const place = placeOf(stored);
+    const newest = this.newest.get(place);
+    const isForgotten = newest === undefined || newest.life.keepUntil <= this.walk.clock.now();
+    if (!isForgotten && askedAt(stored) < askedAt(newest))
       throw new Error(`an older answer took the place of a newer: ${place}`);
-    this.newestAt.set(place, requestedAt);
+    this.newest.set(place, stored);
   }
 
   /** The origin answers all that it was asked, and everybody reads: nobody may be left, and nothing held. */
@@ -429,6 +441,7 @@ class Story {
     for (let round = 0; origin.pending.length + origin.streaming.length > 0; round++) {
       if (round > 1_000) throw new Error('the origin is asked for ever');
       this.take({ ...PLAIN_ANSWER, which: round });
+      this.check();
       this.take({ do: 'goOn', which: round, how: 'end' });
       this.check();
     }
@@ -446,6 +459,15 @@ class Story {
     // The store has two: its sweep and its pruning.
     if (walk.clock.pendingCount > 2) throw new Error(`${walk.clock.pendingCount} timers are left`);
   }
+}
+
+/** Of which a key can hold one at a time. */
+function placeOf({ key, selection }: StoredResponse): string {
+  return `${key}|${JSON.stringify(selection)}`;
+}
+
+function askedAt({ requestedAt, fetchedAt }: StoredResponse): number {
+  return requestedAt ?? fetchedAt;
 }
 
 const NOBODY = { inform() {}, head() {}, data() {}, end() {}, fail() {} };

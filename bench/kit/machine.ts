@@ -22,7 +22,9 @@ export function findProgram(name: string): string | undefined {
     try {
       accessSync(file, constants.X_OK);
       return file;
-    } catch {}
+    } catch {
+      // Not in this folder, or not a program: the next one may have it.
+    }
   }
   return undefined;
 }

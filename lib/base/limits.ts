@@ -25,7 +25,7 @@ export const MAX_CONNECTIONS = 20_000;
 export const MAX_WAITERS_PER_FILL = 10_000;
 /** Time that a request waits on another's fill; beyond: stale where that is allowed, else 504 (conf). */
 export const MAX_WAIT_MS = 30_000;
-/** Fills in flight at once; beyond: requests go to the origin uncollapsed and unstored. */
+/** Fills that others may join at once; beyond: requests go to the origin uncollapsed. */
 export const MAX_FILLS = 10_000;
 /** Stored variants of one key; beyond: the oldest goes. */
 export const MAX_VARIANTS = 64;

@@ -424,7 +424,7 @@ t.test('a file that cannot be opened is found at the start, or leaves the old on
 
 t.test(
   'a descriptor: lines are written to it, and it is not closed',
-  { skip: process.platform === 'win32' },
+  { skip: process.platform === 'win32' && 'descriptors are tried on POSIX systems' },
   async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'patina-log-'));
     t.teardown(() => rmSync(folder, { recursive: true }));

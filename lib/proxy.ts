@@ -10,6 +10,7 @@ import { formatAddress } from './config/address.js';
 import { makeRules } from './config/rules.js';
 import type { Config } from './config/schema.js';
 import { Engine } from './engine/engine.js';
+import type { EngineSettings } from './engine/parts.js';
 import { createFront, type Front } from './front/full-lane.js';
 import { type AccessLog, createAccessLog } from './observe/access-log.js';
 import { type Events, fanOut } from './observe/events.js';
@@ -90,9 +91,7 @@ class ComposedProxy implements Proxy {
       origin: this.#origin,
       markers: this.#markers,
       failures: createFailures({ max: MAX_FAILING_KEYS, clock, random: Math.random }),
-      ruleFor: makeRules(config).ruleFor,
-      hygiene: { via, hostOverride: config.origin.host, forwardedFor: 'append' },
-      limits: { waitersPerFill: config.limits.waiters, waitMs: config.limits.waitMs },
+      live: engineSettings(config, via),
     });
     const { limits } = config;
     this.#front = createFront({
@@ -192,6 +191,15 @@ class ComposedProxy implements Proxy {
       logLinesDropped: this.#log.stats.droppedLines,
     };
   }
+}
+
+/** What the engine takes from the configuration. */
+function engineSettings(config: Config, via: string): EngineSettings {
+  return {
+    rules: makeRules(config),
+    hygiene: { via, hostOverride: config.origin.host, forwardedFor: 'append' },
+    limits: { waitersPerFill: config.limits.waiters, waitMs: config.limits.waitMs },
+  };
 }
 
 const STDOUT = 1;

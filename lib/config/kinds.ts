@@ -68,7 +68,7 @@ export type Settings<S> = {
 };
 
 /** The name in code of an option that is written `key` in the file. */
-function nameInCode(key: string, entry: Entry): string {
+export function nameInCode(key: string, entry: Entry): string {
   const camel = key.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
   return entry.kind === 'option' ? camel + entry.suffix : camel;
 }
@@ -129,13 +129,32 @@ interface Bounds<Written> extends OptionSpec {
   readonly max?: Written;
 }
 
+/** A default as a person would write it. */
+type Written = string | readonly string[];
+
 /** The same option, with a default. */
-export function preset<Value, Ending extends Suffix>(
-  entry: Option<Value, Ending>,
-  written: string | readonly string[],
-): Option<Value, Ending> {
+function preset<Value, Ending extends Suffix>(entry: Option<Value, Ending>, written: Written): Option<Value, Ending> {
   const shown = typeof written === 'string' ? written : `[${written.join(', ')}]`;
   return { ...entry, schema: entry.schema.prefault(written), meta: { ...entry.meta, default: shown } };
+}
+
+type Options = Readonly<Record<string, Option<unknown, Suffix>>>;
+
+/** The same options, each with its default. */
+export function presetEach<const S extends Options>(options: S, written: Readonly<Record<keyof S, Written>>): S {
+  const entries = Object.entries(options).map(([key, entry]) => [key, preset(entry, written[key] ?? '')] as const);
+  // Each entry keeps its own type: only its default is new.
+  return Object.fromEntries(entries) as unknown as S;
+}
+
+/** The same options, each of which may be left out. */
+export type OptionalEach<S> = {
+  readonly [K in keyof S]: S[K] extends Option<infer Value, infer Ending> ? Option<Value | undefined, Ending> : never;
+};
+
+export function optionalEach<const S extends Options>(options: S): OptionalEach<S> {
+  const entries = Object.entries(options).map(([key, entry]) => [key, optional(entry)] as const);
+  return Object.fromEntries(entries) as unknown as OptionalEach<S>;
 }
 
 /** A quantity with a unit, held between bounds. */

@@ -1,13 +1,27 @@
 /** Which rule a request falls under: the first of `rules` whose path pattern matches, else `defaults`. */
 
 import assert from 'node:assert/strict';
+import type { Fields } from '../http/fields.js';
 import { compileGlob, type Glob, withPlainEscapes } from './glob.js';
 import type { Rule } from './rule.js';
+import { SETTING_NAMES } from './rule-options.js';
 import type { ConfigSettings, RuleSettings } from './schema.js';
 
+/** What is known of a request when its rule is looked for. */
+export interface RuleRequest {
+  readonly method: string;
+  /** Host and port, in lower case. */
+  readonly host: string;
+  /** Origin-form: path and query. */
+  readonly target: string;
+  readonly fields: Fields;
+}
+
 export interface Rules {
-  /** The rule for a path; a query behind it is left out of account. */
-  ruleFor(target: string): Rule;
+  /** The rule that a request falls under, as far as the request alone tells: what its key and its way are made by. */
+  ruleFor(request: RuleRequest): Rule;
+  /** The rule for a response to it: the first one that matches the two together. */
+  ruleForResponse(request: RuleRequest, status: number, fields: Fields): Rule;
   /** All rules in the order of the file, `defaults` last: a closed set of names for metrics. */
   readonly all: readonly Rule[];
 }
@@ -34,22 +48,19 @@ export function makeRules(settings: Pick<ConfigSettings, 'defaults' | 'rules'>):
   });
   const tree = buildTree(candidates);
   const all = [...candidates.map(({ rule }) => rule), fallback];
-  if (candidates.length === 0) return { ruleFor: () => fallback, all };
-  return { ruleFor: (target) => firstMatch(tree, pathToMatch(target)) ?? fallback, all };
+  const ruleFor =
+    candidates.length === 0
+      ? () => fallback
+      : ({ target }: RuleRequest) => firstMatch(tree, pathToMatch(target)) ?? fallback;
+  return { ruleFor, ruleForResponse: ruleFor, all };
 }
 
-function inherit(own: RuleSettings, defaults: ConfigSettings['defaults']): Rule {
-  return {
-    name: own.name,
-    ttl: own.ttl ?? defaults.ttl,
-    grace: own.grace ?? defaults.grace,
-    keep: own.keep ?? defaults.keep,
-    staleIfError: own.staleIfError ?? defaults.staleIfError,
-    setCookie: own.setCookie ?? defaults.setCookie,
-    cold: own.cold ?? defaults.cold,
-    targetedFields: own.targetedFields ?? defaults.targetedFields,
-    staleDespite: own.staleDespite ?? defaults.staleDespite,
-  };
+/** What a rule does not say holds as it does above it. */
+function inherit(own: RuleSettings, above: ConfigSettings['defaults']): Rule {
+  const said = Object.fromEntries(
+    SETTING_NAMES.filter((name) => own[name] !== undefined).map((name) => [name, own[name]]),
+  );
+  return { ...above, ...said, name: own.name };
 }
 
 function globOf({ match }: RuleSettings): Glob | undefined {

@@ -18,19 +18,15 @@ import {
 } from '../base/limits.js';
 import { formatDuration, formatSize, HOUR_MS, SECOND_MS } from '../base/units.js';
 import { ADDRESS_FORM, readAddress } from './address.js';
-import { choice, count, duration, flag, list, optional, preset, type Settings, section, size, text } from './kinds.js';
+import { choice, count, duration, flag, list, optional, type Settings, section, size, text } from './kinds.js';
+import { defaults, rule } from './rule-options.js';
 import {
-  durationSetting,
   readAdminAddress,
   readFieldName,
   readFilePath,
-  readGlob,
   readHostOverride,
   readInstanceName,
   readOriginUrl,
-  readRuleName,
-  staleDespite,
-  targetedFields,
 } from './values.js';
 
 const DAY_MS = 24 * HOUR_MS;
@@ -106,77 +102,6 @@ const cache = section(
     }),
   },
   { doc: 'Where stored responses are kept.' },
-);
-
-/** The settings that `defaults` has and that each rule may have for itself. */
-const lifetimes = {
-  ttl: durationSetting(
-    'How long a stored response is fresh: served with nothing sent to the origin. `origin`: as its headers say. A duration: this, whatever they say. A map: as they say, but no less than `min`, no more than `max`, and `default` where they say nothing.',
-  ),
-  grace: durationSetting(
-    'How long after that it is served stale, at once, while one conditional request refreshes it in the background. `origin`: the stale-while-revalidate of the response. A duration: this where the response has none.',
-  ),
-  keep: durationSetting(
-    'How long after that it is kept as something to validate: a request then waits for one conditional request, and mostly for a short 304. `origin`: 1 hour where the response can be of any later use.',
-  ),
-  stale_if_error: durationSetting(
-    'How long after its ttl it is served stale when the origin fails: answers 500, 502, 503 or 504, or nothing at all. `origin`: the stale-if-error of the response; where it has none, through keep when the origin cannot be reached, and not for an error that it answers.',
-  ),
-  set_cookie: choice(['refuse', 'strip', 'share'], {
-    doc: 'What to do with a response that has Set-Cookie: `refuse` does not store it, `strip` stores it without that field, `share` stores it and gives the cookie to everybody (only where it is the same for all).',
-  }),
-  cold: choice(['wait', 'accepted'], {
-    doc: 'What a GET gets for which nothing is stored: `wait` lets it wait for the origin; `accepted` answers 202 at once, with Location and Retry-After, while one request to the origin runs, and the content once it is there. For work that takes the origin long.',
-  }),
-  targeted_fields: targetedFields(
-    'Response fields that take the place of Cache-Control and Expires here where they are sent and valid, first come first (RFC 9213): any of `cdn-cache-control`, `surrogate-control`.',
-  ),
-  stale_despite: staleDespite(
-    'Directives of the origin that forbid stale use and are overridden here nevertheless, in so many words: any of `must-revalidate`, `proxy-revalidate`, `no-cache`, `s-maxage`.',
-  ),
-};
-
-const defaults = section(
-  {
-    ttl: preset(lifetimes.ttl, 'origin'),
-    grace: preset(lifetimes.grace, 'origin'),
-    keep: preset(lifetimes.keep, 'origin'),
-    stale_if_error: preset(lifetimes.stale_if_error, 'origin'),
-    set_cookie: preset(lifetimes.set_cookie, 'refuse'),
-    cold: preset(lifetimes.cold, 'wait'),
-    targeted_fields: preset(lifetimes.targeted_fields, ['cdn-cache-control']),
-    stale_despite: preset(lifetimes.stale_despite, []),
-  },
-  {
-    doc: 'The life of a stored response where no rule says otherwise. ttl, grace and keep follow one another; they are added, never overlaid.',
-  },
-);
-
-const rule = section(
-  {
-    name: text('word', 'a short name of letters, digits, dots, dashes and underscores', readRuleName, {
-      doc: 'The name of the rule in logs and metrics. No two rules share one.',
-    }),
-    match: section(
-      {
-        path: optional(
-          text('glob', 'a path pattern that begins with /', readGlob, {
-            doc: 'Pattern of the whole path, without the query. `*` is any run of characters but `/`, `?` is one of them, `**` is any run at all, `/**/` may also be a single slash, and `\\` takes the next character as it is. Without it the rule is for every request.',
-          }),
-        ),
-      },
-      { doc: 'Which requests the rule is for.' },
-    ),
-    ttl: optional(lifetimes.ttl),
-    grace: optional(lifetimes.grace),
-    keep: optional(lifetimes.keep),
-    stale_if_error: optional(lifetimes.stale_if_error),
-    set_cookie: optional(lifetimes.set_cookie),
-    cold: optional(lifetimes.cold),
-    targeted_fields: optional(lifetimes.targeted_fields),
-    stale_despite: optional(lifetimes.stale_despite),
-  },
-  { doc: 'Each has any of the settings of `defaults`, and inherits the others from there.' },
 );
 
 const log = section(

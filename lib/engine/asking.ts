@@ -71,7 +71,7 @@ export class Asking {
 
   #fields(conditions: Conditions, begun: Begun | undefined): Fields {
     const { request, basis, candidates } = this.#spec;
-    const fields = requestToOrigin(request, this.#parts.hygiene);
+    const fields = requestToOrigin(request, this.#parts.live.hygiene);
     this.sent = undefined;
     this.restFrom = undefined;
     switch (conditions) {

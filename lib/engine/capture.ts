@@ -28,8 +28,9 @@ export function captureAnswer(
   done: (capture: Capture) => void,
 ): Capture | undefined {
   if (request.method !== 'POST' || receipt.status !== 200 || !isOwnLocation(request, key, receipt)) return undefined;
-  const rule = parts.ruleFor(request.target);
-  const spec = { key, method: 'GET', request, rule } as const;
+  const { rules } = parts.live;
+  const rule = rules.ruleForResponse(request, receipt.status, receipt.fields);
+  const spec = { key, method: 'GET', request, rules } as const;
   const verdict = judgeStorable({
     method: 'GET',
     requestFields: request.fields,

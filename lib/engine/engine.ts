@@ -51,13 +51,13 @@ export class Engine implements RequestHandler {
 
   constructor(parts: EngineParts) {
     this.parts = parts;
-    this.#viaOut = `1.1 ${parts.hygiene.via}`;
+    this.#viaOut = `1.1 ${parts.live.hygiene.via}`;
   }
 
   handle(received: ClientRequest, sink: ReplySink): void {
     const { parts } = this;
     const request = withoutConnectionOptions(received);
-    if (isLoop(request.fields, parts.hygiene.via)) {
+    if (isLoop(request.fields, parts.live.hygiene.via)) {
       this.synth(request, sink, {
         status: 508,
         reason: 'loop-detected',
@@ -131,7 +131,7 @@ export class Engine implements RequestHandler {
     this.makeFill({
       key: chosen.key,
       collapseKey: chosen.key,
-      request: forEverybody(request, chosen, this.parts.ruleFor(request.target), this.parts.clock.wall()),
+      request: forEverybody(request, chosen, this.parts.live.rules.ruleFor(request), this.parts.clock.wall()),
       method: 'GET',
       basis: chosen,
       conditions: 'stored',
@@ -152,7 +152,8 @@ export class Engine implements RequestHandler {
       return;
     }
     const mayAccept = need.stale === undefined && request.method === 'GET' && !directives.noStore;
-    if (mayAccept && parts.ruleFor(request.target).cold === 'accepted' && this.#acceptCold(request, sink, key)) return;
+    if (mayAccept && parts.live.rules.ruleFor(request).cold === 'accepted' && this.#acceptCold(request, sink, key))
+      return;
     new Transaction(this, request, sink, key, directives, need).start();
   }
 
@@ -166,7 +167,7 @@ export class Engine implements RequestHandler {
     const running = this.collapse.find(key, request.fields);
     // Its bytes are arriving: whoever comes now follows them.
     if (running?.state === 'streaming' || (running === undefined && this.collapse.isFull)) return false;
-    const rule = parts.ruleFor(request.target).name;
+    const rule = parts.live.rules.ruleFor(request).name;
     sink.reply(acceptedReply(request, rule, parts.clock.wall(), this.#viaOut));
     if (running !== undefined) return true;
     this.makeFill({
@@ -195,7 +196,7 @@ export class Engine implements RequestHandler {
       key: order.key,
       method: order.method,
       request: order.request,
-      rule: parts.ruleFor(order.request.target),
+      rules: parts.live.rules,
       basis: order.basis,
       candidates: [...(parts.store.peek(order.key) ?? [])],
       conditions: order.conditions,

@@ -1,6 +1,6 @@
 /** What a fill is told, and what it tells those who wait on it. */
 import type { OriginError } from '../base/errors.js';
-import type { Rule } from '../config/rule.js';
+import type { Rules } from '../config/rules.js';
 import type { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { AskedFor } from '../observe/events.js';
@@ -17,7 +17,8 @@ export interface FillSpec {
   readonly key: string;
   readonly method: 'GET' | 'HEAD';
   readonly request: ClientRequest;
-  readonly rule: Rule;
+  /** Those that held when the fill began. */
+  readonly rules: Rules;
   /** The stored response that is to be validated. */
   readonly basis: StoredResponse | undefined;
   /** All stored responses of the key: their validators are sent as well (RFC 9111 §4.3.1). */

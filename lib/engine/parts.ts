@@ -1,6 +1,6 @@
 /** What the engine is put together from. proxy.ts builds it once; tests build it with a fake clock and a scripted origin. */
 import type { Clock } from '../base/clock.js';
-import type { Rule } from '../config/rule.js';
+import type { Rules } from '../config/rules.js';
 import type { Events } from '../observe/events.js';
 import type { OriginClient } from '../origin/contract.js';
 import type { RequestSettings } from '../policy/hygiene.js';
@@ -15,6 +15,13 @@ export interface EngineLimits {
   readonly waitMs: number;
 }
 
+/** What a reload changes: read anew for each request, and swapped as one. */
+export interface EngineSettings {
+  readonly rules: Rules;
+  readonly hygiene: RequestSettings;
+  readonly limits: EngineLimits;
+}
+
 export interface EngineParts {
   readonly clock: Clock;
   readonly events: Events;
@@ -24,8 +31,6 @@ export interface EngineParts {
   readonly markers: Markers;
   /** When a failing key may be asked again. */
   readonly failures: Failures;
-  /** The rule for an origin-form target. */
-  readonly ruleFor: (target: string) => Rule;
-  readonly hygiene: RequestSettings;
-  readonly limits: EngineLimits;
+  /** Never held across two requests: a reload puts another one in its place. */
+  live: EngineSettings;
 }

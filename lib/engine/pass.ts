@@ -15,8 +15,9 @@ import { synthReply } from './synth.js';
 
 export function planPass(engine: Engine, request: ClientRequest, reason: string): PassPlan {
   const { parts } = engine;
-  const rule = parts.ruleFor(request.target).name;
-  const via = `1.1 ${parts.hygiene.via}`;
+  const rule = parts.live.rules.ruleFor(request).name;
+  const { hygiene } = parts.live;
+  const via = `1.1 ${hygiene.via}`;
   const fwd = request.method === 'GET' || request.method === 'HEAD' ? 'bypass' : 'method';
   const note: ReplyNote = { outcome: 'BYPASS', reason, rule, ageSec: undefined, collapsed: false };
   const addOwn = (fields: Fields, status: number): Fields => {
@@ -28,7 +29,7 @@ export function planPass(engine: Engine, request: ClientRequest, reason: string)
   };
   const requestAt = parts.clock.now();
   return {
-    requestFields: requestToOrigin(request, parts.hygiene),
+    requestFields: requestToOrigin(request, hygiene),
     respond(status, reasonPhrase, fields) {
       const received = receivedResponseFields(fields);
       const { method, host, target } = request;

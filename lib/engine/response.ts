@@ -1,5 +1,6 @@
 /** Builds the records that a fill makes of what it received: a new response, or a freshened one. */
 import { MAX_PARTS, RETRY_AFTER_MAX_MS } from '../base/limits.js';
+import type { Rule } from '../config/rule.js';
 import { formatHttpDate, parseHttpDate } from '../http/dates.js';
 import { entityTagOf, strongMatch } from '../http/entity-tags.js';
 import type { Fields } from '../http/fields.js';
@@ -60,12 +61,20 @@ export function retryAfterMs(receipt: Receipt): number | undefined {
   return ms === undefined ? undefined : Math.min(Math.max(0, ms), RETRY_AFTER_MAX_MS);
 }
 
+/** The rule for an answer with this status and these fields to the request that `spec` is about. */
+export function ruleOf(
+  spec: Pick<FillSpec, 'request' | 'rules'>,
+  { status, fields }: Pick<Receipt, 'status' | 'fields'>,
+): Rule {
+  return spec.rules.ruleForResponse(spec.request, status, fields);
+}
+
 /**
  * The record of a response that just came. `storable` are the fields that may be stored; without them the record is for
  * its one receiver and carries all end-to-end fields.
  */
 export function madeResponse(
-  spec: Pick<FillSpec, 'key' | 'method' | 'request' | 'rule'>,
+  spec: Pick<FillSpec, 'key' | 'method' | 'request' | 'rules'>,
   receipt: Receipt,
   storable: Fields | undefined,
   body: Body,
@@ -75,6 +84,7 @@ export function madeResponse(
   if (spec.method === 'GET') fields = fields.without('content-length');
   // RFC 9110 §6.6.1: a recipient with a clock supplies a Date that is missing.
   if (!fields.has('date')) fields = fields.append('Date', formatHttpDate(receipt.responseWall));
+  const rule = ruleOf(spec, receipt);
   return {
     key: spec.key,
     selection: selectionOf(varyNames(fields), spec.request.fields),
@@ -86,12 +96,12 @@ export function madeResponse(
     life: lifeOf({
       status: receipt.status,
       fields: receipt.fields,
-      rule: spec.rule,
+      rule,
       initialAgeMs: correctedInitialAgeMs(receipt),
       receivedAt: receipt.responseAt,
       receivedWall: receipt.responseWall,
     }),
-    rule: spec.rule.name,
+    rule: rule.name,
     requestedAt: receipt.requestAt,
     fetchedAt: receipt.responseAt,
     receivedWall: receipt.responseWall,
@@ -119,14 +129,16 @@ export function freshenedResponse(spec: FillSpec, target: StoredResponse, receip
     ? receipt.fields
     : receipt.fields.append('Date', formatHttpDate(receipt.responseWall));
   // A cookie that comes with a 304 is for the one who asked; what is stored is the same as before.
-  const isCookieKept = spec.rule.setCookie !== 'share';
+  // Which rule it is under may depend on the type of what is stored, which a 304 does not tell.
+  const rule = ruleOf(spec, target);
+  const isCookieKept = rule.setCookie !== 'share';
   const merged = mergeFields(target.fields, update, isCookieKept ? ['set-cookie'] : []);
   const verdict = judgeStorable({
     method: 'GET',
     requestFields: spec.request.fields,
     status: target.status,
     fields: merged,
-    rule: spec.rule,
+    rule,
     receivedWall: receipt.responseWall,
   });
   const response: StoredResponse = {
@@ -136,12 +148,12 @@ export function freshenedResponse(spec: FillSpec, target: StoredResponse, receip
     life: lifeOf({
       status: target.status,
       fields: merged,
-      rule: spec.rule,
+      rule,
       initialAgeMs: correctedInitialAgeMs(receipt),
       receivedAt: receipt.responseAt,
       receivedWall: receipt.responseWall,
     }),
-    rule: spec.rule.name,
+    rule: rule.name,
     requestedAt: receipt.requestAt,
     receivedWall: receipt.responseWall,
   };

@@ -149,7 +149,8 @@ export class Transaction implements Waiter {
   }
 
   #join(fill: Fill): void {
-    const { limits, clock } = this.#engine.parts;
+    const { clock, live } = this.#engine.parts;
+    const { limits } = live;
     this.#collapsed = true;
     if (fill.response !== undefined) {
       this.#answer(fill, { kind: 'shared', response: fill.response, revalidated: false, stored: true });
@@ -374,7 +375,7 @@ export class Transaction implements Waiter {
 
   #synth(spec: Omit<SynthSpec, 'rule'>): void {
     this.#isDone = true;
-    const rule = this.#engine.parts.ruleFor(this.request.target).name;
+    const rule = this.#engine.parts.live.rules.ruleFor(this.request).name;
     this.#engine.synth(this.request, this.#sink, { ...spec, rule, collapsed: this.#collapsed });
   }
 

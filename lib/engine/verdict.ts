@@ -7,7 +7,7 @@ import type { StoredResponse } from '../object/stored.js';
 import { mergeFields } from '../policy/merge.js';
 import { judgeStorable } from '../policy/storable.js';
 import type { Conditions, FillSpec } from './fill-contract.js';
-import { contentLength, isSameRepresentation, type Part, partOf, type Receipt } from './response.js';
+import { contentLength, isSameRepresentation, type Part, partOf, type Receipt, ruleOf } from './response.js';
 
 export type Answer =
   /** A 304 to a condition of ours, or to none. */
@@ -79,7 +79,7 @@ function judgeStored(spec: FillSpec, receipt: Receipt): ReturnType<typeof judgeS
     requestFields: spec.request.fields,
     status: receipt.status,
     fields: receipt.fields,
-    rule: spec.rule,
+    rule: ruleOf(spec, receipt),
     receivedWall: receipt.responseWall,
   });
 }

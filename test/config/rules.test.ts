@@ -3,7 +3,12 @@ import fc from 'fast-check';
 import t from 'tap';
 import { compileGlob } from '../../lib/config/glob.js';
 import { readConfig } from '../../lib/config/load.js';
-import { makeRules } from '../../lib/config/rules.js';
+import { makeRules, type RuleRequest } from '../../lib/config/rules.js';
+import { Fields } from '../../lib/http/fields.js';
+
+function asked(target: string): RuleRequest {
+  return { method: 'GET', host: 'example.test', target, fields: Fields.empty };
+}
 
 function rulesOf(paths: readonly (string | undefined)[]) {
   const rules = paths.map((path, at) => ({ name: `r${at}`, match: path === undefined ? {} : { path } }));
@@ -23,12 +28,12 @@ t.test('section 7: the first match wins', async (t) => {
     ['*', 'r4'],
     ['', 'r4'],
   ];
-  for (const [path, name] of table) t.equal(rules.ruleFor(path).name, name, path);
+  for (const [path, name] of table) t.equal(rules.ruleFor(asked(path)).name, name, path);
 });
 
 t.test('where no rule matches the defaults hold, under that name', async (t) => {
-  t.equal(rulesOf([]).ruleFor('/x').name, 'defaults');
-  t.equal(rulesOf(['/a']).ruleFor('/x').name, 'defaults');
+  t.equal(rulesOf([]).ruleFor(asked('/x')).name, 'defaults');
+  t.equal(rulesOf(['/a']).ruleFor(asked('/x')).name, 'defaults');
   t.same(
     rulesOf(['/a', '/b']).all.map(({ name }) => name),
     ['r0', 'r1', 'defaults'],
@@ -66,7 +71,7 @@ t.test('section 7: a rule inherits from defaults what it does not say', async (t
     }),
   );
   const fixed = (ms: number) => ({ kind: 'fixed', ms });
-  t.same(rules.ruleFor('/all'), {
+  t.same(rules.ruleFor(asked('/all')), {
     name: 'all',
     ttl: { kind: 'origin' },
     grace: fixed(0),
@@ -77,7 +82,7 @@ t.test('section 7: a rule inherits from defaults what it does not say', async (t
     targetedFields: [],
     staleDespite: [],
   });
-  t.same(rules.ruleFor('/none'), {
+  t.same(rules.ruleFor(asked('/none')), {
     name: 'none',
     ttl: fixed(1000),
     grace: fixed(2000),
@@ -92,8 +97,8 @@ t.test('section 7: a rule inherits from defaults what it does not say', async (t
 
 t.test('the query is left out of account', async (t) => {
   const rules = rulesOf(['/search', '/a/**']);
-  t.equal(rules.ruleFor('/search?q=/a/b').name, 'r0');
-  t.equal(rules.ruleFor('/x?/a/').name, 'defaults');
+  t.equal(rules.ruleFor(asked('/search?q=/a/b')).name, 'r0');
+  t.equal(rules.ruleFor(asked('/x?/a/')).name, 'defaults');
 });
 
 t.test('RFC 3986 §6.2.2: a rule cannot be dodged, or drawn over other pages, by another spelling', async (t) => {
@@ -107,7 +112,7 @@ t.test('RFC 3986 §6.2.2: a rule cannot be dodged, or drawn over other pages, by
     ['/../../public/..x', 'r1'],
     ['/public/..', 'defaults'],
   ];
-  for (const [path, name] of table) t.equal(rules.ruleFor(path).name, name, path);
+  for (const [path, name] of table) t.equal(rules.ruleFor(asked(path)).name, name, path);
 });
 
 t.test('the index finds the same rule as a walk over all rules', async () => {
@@ -125,7 +130,7 @@ t.test('the index finds the same rule as a walk over all rules', async () => {
         const compiled = pattern === undefined ? undefined : compileGlob(pattern);
         return compiled === undefined || ('glob' in compiled && compiled.glob.matches(path));
       });
-      return rulesOf(all).ruleFor(path).name === (first < 0 ? 'defaults' : `r${first}`);
+      return rulesOf(all).ruleFor(asked(path)).name === (first < 0 ? 'defaults' : `r${first}`);
     }),
     { numRuns: 2000 },
   );

@@ -230,9 +230,11 @@ export function makeWalk(options: WalkOptions = {}): Walk {
     origin,
     markers: createMarkers({ max: 100, clock }),
     failures: createFailures({ max: 100, clock, random: () => 0.5 }),
-    ruleFor: () => rule,
-    hygiene: { via: 'patina', forwardedFor: 'append' },
-    limits: { waitersPerFill: options.waitersPerFill ?? 1000, waitMs: options.waitMs ?? 30_000 },
+    live: {
+      rules: { ruleFor: () => rule, ruleForResponse: () => rule, all: [rule] },
+      hygiene: { via: 'patina', forwardedFor: 'append' },
+      limits: { waitersPerFill: options.waitersPerFill ?? 1000, waitMs: options.waitMs ?? 30_000 },
+    },
   });
   const sendRequest = (request: Partial<ClientRequest>, fields: Written = {}, isSlow = false): PlayedClient => {
     const client = new PlayedClient(isSlow);

@@ -1,30 +1,29 @@
 /** Puts the parts together: the one place that knows them all. */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { isatty } from 'node:tty';
 import type { AdminSources } from './admin/routes.js';
-import { createAdmin } from './admin/server.js';
+import { type Admin, createAdmin } from './admin/server.js';
 import { type Clock, systemClock } from './base/clock.js';
+import { ConfigError } from './base/errors.js';
 import { MAX_FAILING_KEYS, MAX_MARKERS, ORIGIN_CLOSE_TIMEOUT_MS } from './base/limits.js';
-import { formatAddress } from './config/address.js';
-import { makeRules } from './config/rules.js';
+import { type Address, formatAddress, listenProblem } from './config/address.js';
 import type { Config } from './config/schema.js';
 import { Engine } from './engine/engine.js';
-import type { EngineSettings } from './engine/parts.js';
-import { createFront, type Front } from './front/full-lane.js';
+import type { Front, Move } from './front/contract.js';
+import { createFront } from './front/full-lane.js';
 import { type AccessLog, createAccessLog } from './observe/access-log.js';
 import { type Events, fanOut } from './observe/events.js';
 import type { LogDestination } from './observe/line-sink.js';
 import { createMetrics, type GaugeReadings, type Metrics } from './observe/metrics.js';
-import { guardOrigin } from './origin/breaker.js';
-import { createOriginClient } from './origin/client.js';
-import type { OriginClient } from './origin/contract.js';
-import { createTunnel, type Tunnel } from './origin/tunnel.js';
+import { ReplaceableOrigin } from './origin/replaceable.js';
 import { makePseudonym } from './policy/hygiene.js';
+import { engineSettings, frontSettings, type Identity, logSettings, makeWays, needsNewWays } from './proxy/pieces.js';
+import { type Preparation, type ReloadOutcome, Reloads, type Source } from './proxy/reload.js';
 import type { Store } from './store/contract.js';
 import { createFailures } from './store/failures.js';
 import { createMarkers, type Markers } from './store/markers.js';
 import { createMemoryStore } from './store/memory.js';
+
+export type { ReloadOutcome, Source } from './proxy/reload.js';
 
 export interface ProxyOptions {
   readonly clock?: Clock | undefined;
@@ -33,11 +32,20 @@ export interface ProxyOptions {
   /** Where the access log goes: a descriptor, a path or a stream; default: stdout. */
   readonly logDestination?: LogDestination | undefined;
   readonly version?: string | undefined;
+  /** The configuration as a person wrote it, to tell what a reload changed. */
+  readonly written?: unknown;
+  /** Reads the configuration again, for reload(). Throws a ConfigError. */
+  readonly read?: (() => Source) | undefined;
 }
 
 export interface Proxy {
   /** Listens. Resolves with the addresses, `HOST:PORT`; rejects where one cannot be had. */
   start(): Promise<{ readonly listen: string; readonly admin: string | undefined }>;
+  /**
+   * Reads the configuration again and puts it in force between two requests. What is stored stays, connections stay; where
+   * it is wrong, or an address cannot be had, nothing changes. Never rejects: the outcome says what is wrong.
+   */
+  reload(): Promise<ReloadOutcome>;
   /** Stops accepting, lets running requests finish within the limit of the configuration, then closes all. */
   drain(): Promise<void>;
   /** Cuts everything off. */
@@ -47,43 +55,38 @@ export interface Proxy {
 }
 
 class ComposedProxy implements Proxy {
-  readonly #config: Config;
   readonly #clock: Clock;
   readonly #version: string | undefined;
+  readonly #pseudonym = makePseudonym('patina', randomBytes(4).toString('hex'));
+  readonly #logDestination: LogDestination | undefined;
   readonly #log: AccessLog;
   readonly #metrics: Metrics;
+  readonly #events: Events;
   readonly #store: Store;
   readonly #markers: Markers;
-  readonly #origin: OriginClient;
-  readonly #tunnel: Tunnel;
+  readonly #origin: ReplaceableOrigin;
   readonly #engine: Engine;
   readonly #front: Front;
-  readonly #admin: ReturnType<typeof createAdmin> | undefined;
+  readonly #reloads: Reloads;
   readonly #startedAt: number;
+  #admin: Admin | undefined;
   #state: 'starting' | 'serving' | 'draining' | 'closed' = 'starting';
 
   constructor(config: Config, options: ProxyOptions) {
     const clock = options.clock ?? systemClock();
-    this.#config = config;
     this.#clock = clock;
     this.#version = options.version;
     this.#startedAt = clock.now();
-    this.#log = makeLog(config, clock, options.logDestination);
+    this.#logDestination = options.logDestination;
+    const destination = options.logDestination ?? process.stdout.fd;
+    this.#log = createAccessLog({ ...logSettings(config, options.logDestination), destination, clock });
     this.#metrics = createMetrics({ clock, gauges: () => this.#readGauges(), version: options.version });
     const events = fanOut([this.#metrics.events, this.#log, ...(options.events ?? [])]);
+    this.#events = events;
     this.#store = createMemoryStore({ budgetBytes: config.cache.memoryBytes, clock, events });
     this.#markers = createMarkers({ max: MAX_MARKERS, clock });
-    const { url, timeouts, connections, tls } = config.origin;
-    const times = {
-      connectTimeoutMs: timeouts.connectMs,
-      headersTimeoutMs: timeouts.headersMs,
-      idleTimeoutMs: timeouts.idleMs,
-    };
-    const ca = tls.caFile === undefined ? {} : { ca: readFileSync(tls.caFile, 'utf8') };
-    const reach = { url, clock, events, connections, ...times, tls: { ...ca, rejectUnauthorized: tls.verify } };
-    this.#origin = guardOrigin(createOriginClient(reach), { clock, events, random: Math.random });
-    this.#tunnel = createTunnel(reach);
-    const via = config.name ?? makePseudonym('patina', randomBytes(4).toString('hex'));
+    this.#origin = new ReplaceableOrigin(makeWays(config, clock, events));
+    const identity = this.#identity(config);
     this.#engine = new Engine({
       clock,
       events,
@@ -91,33 +94,32 @@ class ComposedProxy implements Proxy {
       origin: this.#origin,
       markers: this.#markers,
       failures: createFailures({ max: MAX_FAILING_KEYS, clock, random: Math.random }),
-      live: engineSettings(config, via),
+      live: engineSettings(config, identity),
     });
-    const { limits } = config;
-    this.#front = createFront({
-      listen: config.listen,
-      handler: this.#engine,
-      tunnel: this.#tunnel,
-      clock,
+    const { listen } = config;
+    const { tunnel } = this.#origin;
+    const front = { listen, handler: this.#engine, tunnel, clock, events };
+    this.#front = createFront({ ...front, ...frontSettings(config, identity) });
+    this.#admin = this.#makeAdmin(config.admin.listen);
+    this.#reloads = new Reloads({
       events,
-      debugHeader: config.debugHeader,
-      via: `1.1 ${via}`,
-      limits: {
-        targetBytes: limits.urlBytes,
-        fieldsBytes: limits.headersBytes,
-        fieldCount: limits.headerCount,
-        headTimeoutMs: limits.headTimeoutMs,
-        bodyIdleMs: limits.bodyIdleMs,
-        replyIdleMs: limits.replyIdleMs,
-        keepAliveMs: limits.keepAliveMs,
-        connections: limits.connections,
-      },
+      first: { config, written: options.written },
+      read: options.read,
+      prepare: (next, before) => this.#prepare(next, before),
     });
-    const address = config.admin.listen;
-    this.#admin =
-      address === undefined
-        ? undefined
-        : createAdmin({ listen: address, sources: this.#adminSources(), clock, events });
+  }
+
+  get #config(): Config {
+    return this.#reloads.current.config;
+  }
+
+  #identity(config: Config): Identity {
+    return { via: config.name ?? this.#pseudonym };
+  }
+
+  #makeAdmin(listen: Address | undefined): Admin | undefined {
+    if (listen === undefined) return undefined;
+    return createAdmin({ listen, sources: this.#adminSources(), clock: this.#clock, events: this.#events });
   }
 
   async start(): Promise<{ listen: string; admin: string | undefined }> {
@@ -130,6 +132,46 @@ class ComposedProxy implements Proxy {
       await this.close();
       throw error;
     }
+  }
+
+  reload(): Promise<ReloadOutcome> {
+    return this.#reloads.reload();
+  }
+
+  /** Has what `next` needs and the running configuration has not: addresses, and ways to the origin. */
+  async #prepare(next: Config, before: Config): Promise<Preparation> {
+    if (this.#state !== 'serving') throw new ConfigError([`the proxy is ${this.#state}`]);
+    const ways = needsNewWays(before, next) ? makeWays(next, this.#clock, this.#events) : undefined;
+    const leaves = before.admin.listen !== undefined && next.admin.listen === undefined;
+    const comes = isMoved(before.admin.listen, next.admin.listen) ? this.#makeAdmin(next.admin.listen) : undefined;
+    let move: Move | undefined;
+    try {
+      if (comes !== undefined) await bound('admin.listen', next.admin.listen, comes.start());
+      // Last, since it may give up the old address.
+      if (isMoved(before.listen, next.listen)) {
+        move = await bound('listen', next.listen, this.#front.moveTo(next.listen));
+      }
+    } catch (error) {
+      void comes?.close();
+      void ways?.client.close(0);
+      void ways?.tunnel.close();
+      throw error;
+    }
+    return {
+      commit: () => {
+        const identity = this.#identity(next);
+        if (ways !== undefined) this.#origin.replace(ways, ORIGIN_CLOSE_TIMEOUT_MS);
+        move?.take();
+        if (comes !== undefined || leaves) {
+          void this.#admin?.close();
+          this.#admin = comes;
+        }
+        this.#engine.parts.live = engineSettings(next, identity);
+        this.#front.reconfigure(frontSettings(next, identity));
+        this.#log.reconfigure(logSettings(next, this.#logDestination));
+        if (next.cache.memoryBytes !== before.cache.memoryBytes) this.#store.resize(next.cache.memoryBytes);
+      },
+    };
   }
 
   async drain(): Promise<void> {
@@ -148,7 +190,7 @@ class ComposedProxy implements Proxy {
     this.#state = 'closed';
     await this.#front.close();
     await this.#admin?.close();
-    await this.#tunnel.close();
+    await this.#origin.tunnel.close();
     await this.#origin.close(graceMs);
     this.#store.close();
     await this.#log.close();
@@ -193,23 +235,17 @@ class ComposedProxy implements Proxy {
   }
 }
 
-/** What the engine takes from the configuration. */
-function engineSettings(config: Config, via: string): EngineSettings {
-  return {
-    rules: makeRules(config),
-    hygiene: { via, hostOverride: config.origin.host, forwardedFor: 'append' },
-    limits: { waitersPerFill: config.limits.waiters, waitMs: config.limits.waitMs },
-  };
+function isMoved(before: Address | undefined, after: Address | undefined): boolean {
+  return after !== undefined && (after.host !== before?.host || after.port !== before.port);
 }
 
-const STDOUT = 1;
-
-/** `auto` is for people on a terminal, for machines elsewhere. */
-function makeLog(config: Config, clock: Clock, destination: LogDestination = STDOUT): AccessLog {
-  const { access, level } = config.log;
-  const isTerminal = destination === STDOUT && isatty(STDOUT);
-  const format = access === 'auto' ? (isTerminal ? 'pretty' : 'json') : access;
-  return createAccessLog({ format, destination, clock, level });
+/** What `binding` gives, or a sentence about the address that cannot be had. */
+async function bound<T>(key: string, address: Address | undefined, binding: Promise<T>): Promise<T> {
+  try {
+    return await binding;
+  } catch (error) {
+    throw new ConfigError([`${key}: ${listenProblem(error, address) ?? String(error)}`]);
+  }
 }
 
 /** A proxy for a configuration; it does nothing before start(). */

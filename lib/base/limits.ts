@@ -197,3 +197,13 @@ export const MAX_ALIASES = 10_000;
 export const MAX_ALIASES_BYTES = 1024 * 1024;
 /** How long a connection rests during a drain before it is closed, so that a request which is on its way to it is still answered. */
 export const DRAIN_REST_MS = 250;
+
+/** Pass lanes to an earlier origin that may still have something running, kept after reloads. */
+export const MAX_RETIRED_TUNNELS = 8;
+
+/** Longest value that the line about a changed option shows, in characters. */
+export const MAX_CHANGE_TEXT = 80;
+/** How long a conf file must have stayed as it is before a change of it is read: it may be half written. */
+export const CONFIG_SETTLE_MS = 200;
+/** How often a watched conf file is looked at. */
+export const CONFIG_WATCH_MS = 1000;

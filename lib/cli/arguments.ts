@@ -4,7 +4,12 @@ import { type Override, parseSetting } from '../config/overrides.js';
 import { nearest } from '../config/suggest.js';
 
 export type Command =
-  | { readonly kind: 'run'; readonly file: string | undefined; readonly overrides: readonly Override[] }
+  | {
+      readonly kind: 'run';
+      readonly file: string | undefined;
+      readonly overrides: readonly Override[];
+      readonly isWatching: boolean;
+    }
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
   | { readonly kind: 'wrong'; readonly problems: readonly string[] };
@@ -24,6 +29,7 @@ export const FLAGS: readonly Flag[] = [
   { name: 'listen', takes: 'HOST:PORT', doc: 'where clients connect', sets: ['listen'] },
   { name: 'admin', takes: 'HOST:PORT|off', doc: "the operator's listener", sets: ['admin', 'listen'] },
   { name: 'set', takes: 'KEY.PATH=VALUE', doc: 'any option of the conf file; may be given again' },
+  { name: 'watch', doc: 'reload when the conf file changes' },
   { name: 'help', doc: 'these lines and every option' },
   { name: 'version', doc: 'the version' },
 ];
@@ -44,6 +50,7 @@ export function parseArguments(args: readonly string[]): Command {
   const problems: string[] = [];
   const overrides: Override[] = [];
   let file: string | undefined;
+  let isWatching = false;
   let isCommandGiven = false;
   let shown: 'help' | 'version' | undefined;
   for (const token of tokens) {
@@ -65,6 +72,7 @@ export function parseArguments(args: readonly string[]): Command {
       if (wrong !== undefined) problems.push(wrong);
       else if (flag?.sets !== undefined) overrides.push({ path: flag.sets, value, flag: `--${flag.name} ${value}` });
       else if (flag?.name === 'config') file = value;
+      else if (flag?.name === 'watch') isWatching = true;
       else if (flag?.name === 'set') {
         const setting = parseSetting(value);
         if ('problem' in setting) problems.push(setting.problem);
@@ -72,8 +80,9 @@ export function parseArguments(args: readonly string[]): Command {
       } else if (flag?.name === 'help' || flag?.name === 'version') shown ??= flag.name;
     }
   }
+  if (isWatching && file === undefined) problems.push('--watch: there is no conf file to watch: add --config FILE');
   if (problems.length > 0) return { kind: 'wrong', problems };
-  return shown === undefined ? { kind: 'run', file, overrides } : { kind: shown };
+  return shown === undefined ? { kind: 'run', file, overrides, isWatching } : { kind: shown };
 }
 
 function misuse(flag: Flag, value: string | undefined): string | undefined {

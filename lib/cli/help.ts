@@ -24,6 +24,7 @@ export function helpText(): string {
     ...flags,
     '',
     'Flags go before the conf file, --set may set any option below, and the last one counts.',
+    'SIGHUP reads the conf file again, checks it, and puts it in force between two requests; what is stored is kept.',
     'SIGTERM and SIGINT drain: nothing new is accepted, running requests finish. A second one ends at once.',
     '',
     'Exit codes:',

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /** The `patina` command: arguments in, exit code out. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, type Stats, unwatchFile, watchFile } from 'node:fs';
 import { systemClock } from '../base/clock.js';
+import { CONFIG_WATCH_MS } from '../base/limits.js';
 import { createProxy } from '../proxy.js';
 import { parseArguments } from './arguments.js';
 import { helpText } from './help.js';
@@ -43,7 +44,7 @@ function speak(stream: NodeJS.WriteStream, line: string): void {
 const world: World = {
   clock,
   version: ownVersion(),
-  createProxy: (config) => createProxy(config, { clock, version: world.version }),
+  createProxy: (config, written, read) => createProxy(config, { clock, version: world.version, written, read }),
   say: (line) => speak(process.stdout, line),
   complain: (line) => speak(process.stderr, line),
   onStopSignal: (stop) => {
@@ -53,6 +54,18 @@ const world: World = {
       process.off('SIGTERM', stop);
       process.off('SIGINT', stop);
     };
+  },
+  onReloadSignal: (reload) => {
+    process.on('SIGHUP', reload);
+    return () => process.off('SIGHUP', reload);
+  },
+  watchFile: (file, changed) => {
+    // By looking, not by events: those are lost on some file systems, and where a link is put in the place of another.
+    const listener = (now: Stats, before: Stats): void => {
+      if (now.mtimeMs !== before.mtimeMs || now.ino !== before.ino || now.size !== before.size) changed();
+    };
+    watchFile(file, { interval: CONFIG_WATCH_MS, persistent: false }, listener);
+    return () => unwatchFile(file, listener);
   },
 };
 

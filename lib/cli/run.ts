@@ -1,14 +1,18 @@
 /** `patina run`: from arguments to a running proxy, to the end of it. The world outside comes in as an argument. */
-import type { Clock } from '../base/clock.js';
+import type { Clock, Timer } from '../base/clock.js';
 import { ConfigError } from '../base/errors.js';
-import { type Address, formatAddress } from '../config/address.js';
-import { loadConfig } from '../config/load.js';
+import { CONFIG_SETTLE_MS } from '../base/limits.js';
+import { type Address, listenProblem } from '../config/address.js';
+import { loadWritten } from '../config/load.js';
 import type { Override } from '../config/overrides.js';
 import { type Config, type ConfigSettings, hasOrigin, withOrigin } from '../config/schema.js';
 import { type DemoOrigin, startDemoOrigin } from '../demo/origin.js';
+import type { Source } from '../proxy.js';
 
 /** A proxy as this command drives it. */
 export interface RunningProxy {
+  /** Puts the configuration in force that is read now; the log says how that went. */
+  reload(): Promise<unknown>;
   start(): Promise<{ readonly listen: string; readonly admin: string | undefined }>;
   /** Stops accepting and lets running requests finish, within the limit of the configuration. */
   drain(): Promise<void>;
@@ -18,29 +22,39 @@ export interface RunningProxy {
 export interface World {
   readonly clock: Clock;
   readonly version: string;
-  createProxy(config: Config): RunningProxy;
+  createProxy(config: Config, written: unknown, read: () => Source): RunningProxy;
   /** One line on stdout. */
   say(line: string): void;
   /** One line on stderr. */
   complain(line: string): void;
   /** Calls `run` at each SIGTERM and SIGINT until the returned function is called. */
   onStopSignal(run: () => void): () => void;
+  /** Calls `run` at each SIGHUP until the returned function is called. */
+  onReloadSignal(run: () => void): () => void;
+  /** Calls `changed` each time that a file is another than before, until the returned function is called. */
+  watchFile(file: string, changed: () => void): () => void;
 }
 
 export interface RunRequest {
   readonly file: string | undefined;
   readonly overrides: readonly Override[];
+  /** Reload when the conf file changes. */
+  readonly isWatching: boolean;
 }
 
 /** Runs until a signal ends it. Resolves to the exit code. */
-export async function run({ file, overrides }: RunRequest, world: World): Promise<number> {
+export async function run(request: RunRequest, world: World): Promise<number> {
+  const { file, overrides } = request;
   let demo: DemoOrigin | undefined;
   const stop = stopSwitch(world);
   try {
-    const settings = loadConfig({ file, overrides });
-    if (!hasOrigin(settings)) demo = await startDemoOrigin({ clock: world.clock });
-    const config = hasOrigin(settings) ? settings : forDemo(settings, demo);
-    await serve(config, demo, stop, world);
+    const loaded = loadWritten({ file, overrides });
+    if (!hasOrigin(loaded.settings)) demo = await startDemoOrigin({ clock: world.clock });
+    const read = ({ settings, written } = loadWritten({ file, overrides })): Source => ({
+      config: hasOrigin(settings) ? settings : forDemo(settings, demo),
+      written,
+    });
+    await serve(read(loaded), read, request, demo, stop, world);
     return 0;
   } catch (error) {
     const problems = problemsOf(error);
@@ -70,8 +84,19 @@ function stopSwitch(world: World): StopSwitch {
   return { first, second, release };
 }
 
-async function serve(config: Config, demo: DemoOrigin | undefined, stop: StopSwitch, world: World): Promise<void> {
-  const proxy = world.createProxy(config);
+async function serve(
+  { config, written }: Source,
+  read: () => Source,
+  { file, isWatching }: RunRequest,
+  demo: DemoOrigin | undefined,
+  stop: StopSwitch,
+  world: World,
+): Promise<void> {
+  const proxy = world.createProxy(config, written, () => read());
+  // From the beginning, so that no SIGHUP ends the process.
+  const reload = (): void => void proxy.reload();
+  const deaf = world.onReloadSignal(reload);
+  const blind = isWatching && file !== undefined ? watch(file, reload, world) : () => {};
   try {
     const addresses = await started(proxy, config);
     const admin = addresses.admin === undefined ? 'admin off' : `admin ${asUrl(addresses.admin)}`;
@@ -81,38 +106,43 @@ async function serve(config: Config, demo: DemoOrigin | undefined, stop: StopSwi
     await stop.first;
     await Promise.race([proxy.drain(), stop.second]);
   } finally {
+    deaf();
+    blind();
     await proxy.close();
   }
+}
+
+/** Editors write a file in several steps: it is read once it has stayed as it is for a moment. */
+function watch(file: string, reload: () => void, world: World): () => void {
+  let settling: Timer | undefined;
+  const stop = world.watchFile(file, () => {
+    settling?.cancel();
+    settling = world.clock.after(CONFIG_SETTLE_MS, reload);
+  });
+  return () => {
+    settling?.cancel();
+    stop();
+  };
 }
 
 async function started(proxy: RunningProxy, config: Config): Promise<{ listen: string; admin: string | undefined }> {
   try {
     return await proxy.start();
   } catch (error) {
-    const problem = listenProblem(error, config);
+    const problem = startProblem(error, config);
     throw problem === undefined ? error : new ConfigError([problem]);
   }
 }
 
-const WHY_NOT_LISTENING: Readonly<Partial<Record<string, string>>> = {
-  EADDRINUSE: 'the port is in use: another process listens there',
-  EACCES: 'this user may not listen there: ports below 1024 need a privilege',
-  EADDRNOTAVAIL: 'this machine has no such address',
-  ENOTFOUND: 'no address is known for this host name',
-  EAI_AGAIN: 'no address can be looked up for this host name now',
-};
-
 /** The sentence for an address that cannot be listened on; undefined where the error is another one. */
-function listenProblem(error: unknown, { listen, admin }: Config): string | undefined {
-  const { code, port, hostname } = error as NodeJS.ErrnoException & { port?: number; hostname?: string };
-  const why = WHY_NOT_LISTENING[code ?? ''];
-  if (why === undefined) return undefined;
+function startProblem(error: unknown, { listen, admin }: Config): string | undefined {
+  const { port, hostname } = error as { port?: number; hostname?: string };
   const isAt = (address: Address | undefined) =>
     address?.port === port || (hostname !== undefined && address?.host === hostname);
   const isAdmin = admin.listen !== undefined && isAt(admin.listen) && !isAt(listen);
-  const address = isAdmin ? admin.listen : listen;
+  const problem = listenProblem(error, isAdmin ? admin.listen : listen);
   const flag = isAdmin ? '--admin HOST:PORT (or off)' : '--listen HOST:PORT';
-  return `cannot listen on ${formatAddress(address)}: ${why}. Choose another address with ${flag}`;
+  return problem === undefined ? undefined : `${problem}. Choose another address with ${flag}`;
 }
 
 /** What an operator can mend: the exit code for it is 2. Undefined for a fault of this program. */

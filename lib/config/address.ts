@@ -22,6 +22,20 @@ export function readAddress(written: string): Reading<Address> {
   return { value: { host: match[1] ?? match[2] ?? LOOPBACK, port } };
 }
 
+const WHY_NOT_LISTENING: Readonly<Partial<Record<string, string>>> = {
+  EADDRINUSE: 'the port is in use: another process listens there',
+  EACCES: 'this user may not listen there: ports below 1024 need a privilege',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'no address is known for this host name',
+  EAI_AGAIN: 'no address can be looked up for this host name now',
+};
+
+/** The sentence for an address that cannot be listened at; undefined where the error is another one. */
+export function listenProblem(error: unknown, address: Address | undefined): string | undefined {
+  const why = WHY_NOT_LISTENING[(error as NodeJS.ErrnoException).code ?? ''];
+  return why === undefined || address === undefined ? undefined : `cannot listen on ${formatAddress(address)}: ${why}`;
+}
+
 /** The address as it is written in a URL or an error message. */
 export function formatAddress({ host, port }: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

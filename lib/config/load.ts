@@ -19,13 +19,25 @@ export interface LoadOptions {
   readonly overrides?: readonly Override[];
 }
 
+/** Settings, and what was written to get them. */
+export interface LoadedConfig {
+  readonly settings: ConfigSettings;
+  /** The document as parsed, with what flags put over it: for people to look at, never for the program. */
+  readonly written: unknown;
+}
+
 /** Reads and validates. Throws a ConfigError that holds every problem found. */
-export function loadConfig({ file, overrides = [] }: LoadOptions = {}): ConfigSettings {
+export function loadConfig(options: LoadOptions = {}): ConfigSettings {
+  return loadWritten(options).settings;
+}
+
+/** loadConfig, with what was written. */
+export function loadWritten({ file, overrides = [] }: LoadOptions = {}): LoadedConfig {
   const document = file === undefined ? undefined : readDocument(file);
   const written = applyOverrides(document?.value ?? {}, overrides);
   const place = (flaw: Flaw) => placeOf(flaw, file, document, overrides);
   const settings = validate(written, place);
-  return withFilesFound(settings, file, place);
+  return { settings: withFilesFound(settings, file, place), written };
 }
 
 /** Settings from an object of the same shape as the conf file, for programs. Throws a ConfigError. */

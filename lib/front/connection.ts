@@ -42,7 +42,7 @@ export class ClientConnection {
     this.socket = socket;
     // Asked for now: a closed socket no longer knows.
     this.remoteAddress = socket.remoteAddress ?? '';
-    this.#patience = new Patience(socket, lane.limits, lane.clock.now());
+    this.#patience = new Patience(socket, lane, lane.clock.now());
   }
 
   /** Whether the reply to this one is the last on this connection: never one that has others behind it. */

@@ -57,6 +57,13 @@ export interface FrontOptions {
   readonly defaultHost?: string | undefined;
 }
 
+/** What a reload may change of a front while requests run. */
+export interface FrontSettings {
+  readonly limits: Partial<FrontLimits>;
+  readonly debugHeader: string | undefined;
+  readonly via: string | undefined;
+}
+
 export interface Front {
   /** Listens. Resolves with the address, `HOST:PORT`; rejects with Node's error where that cannot be had. */
   start(): Promise<string>;
@@ -67,8 +74,24 @@ export interface Front {
   drain(timeoutMs: number): Promise<void>;
   /** Cuts everything off. */
   close(): Promise<void>;
+  /** Holds for the next request of each connection. */
+  reconfigure(settings: FrontSettings): void;
+  /**
+   * Listens at another address as well, which becomes the only one once `take` of the result is called; `leave` gives it
+   * up again. Where only the host of it is another, the old address is given up first: call nothing that may fail
+   * after it. Connections stay. Rejects with Node's error where the address cannot be had.
+   */
+  moveTo(listen: FrontOptions['listen']): Promise<Move>;
   /** Client connections that are open. */
   readonly connections: number;
+}
+
+/** An address that is listened at and not yet the only one. */
+export interface Move {
+  /** `HOST:PORT`. */
+  readonly address: string;
+  take(): void;
+  leave(): void;
 }
 
 /** What all connections of one front share. */

@@ -17,7 +17,15 @@ import type { RequestHandler } from '../engine/contract.js';
 import { splitList } from '../http/tokens.js';
 import type { Events } from '../observe/events.js';
 import { ClientConnection, type RequestLine } from './connection.js';
-import { DEFAULT_LIMITS, type Front, type FrontLimits, type FrontOptions, type Lane } from './contract.js';
+import {
+  DEFAULT_LIMITS,
+  type Front,
+  type FrontLimits,
+  type FrontOptions,
+  type FrontSettings,
+  type Lane,
+  type Move,
+} from './contract.js';
 import { Exchange, type UpgradeSocket } from './exchange.js';
 import { Intake, isRefused } from './intake.js';
 import { readParserFault } from './parser-fault.js';
@@ -34,13 +42,15 @@ class FullLane implements Front, Lane {
   readonly tunnel: Tunnel;
   readonly clock: Clock;
   readonly events: Events;
-  readonly limits: FrontLimits;
-  readonly debugHeader: string | undefined;
-  readonly style: RefusalStyle;
+  limits: FrontLimits;
+  debugHeader: string | undefined;
+  style: RefusalStyle;
   isDraining = false;
   readonly #listen: FrontOptions['listen'];
   readonly #defaultHost: string | undefined;
-  readonly #server: Server;
+  /** The address, for HTTP/1.0 requests that name no host. */
+  #address = '';
+  #server: Server;
   readonly #connections = new Map<Socket, ClientConnection>();
   #intake: Intake;
   #sweep: Timer | undefined;
@@ -101,20 +111,67 @@ class FullLane implements Front, Lane {
   }
 
   async start(): Promise<string> {
-    const server = this.#server;
+    this.#arrived(await this.#open(this.#server, this.#listen));
+    this.#sweep = this.clock.every(CONNECTION_SWEEP_MS, () => this.#sweepAll());
+    return this.#address;
+  }
+
+  async #open(server: Server, { host, port }: FrontOptions['listen']): Promise<string> {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen({ host: this.#listen.host, port: this.#listen.port, backlog: LISTEN_BACKLOG }, () => {
+      server.listen({ host, port, backlog: LISTEN_BACKLOG }, () => {
         server.off('error', reject);
         resolve();
       });
     });
     server.on('error', (error) => this.events.notice('error', 'accept-failed', error.message));
-    this.#sweep = this.clock.every(CONNECTION_SWEEP_MS, () => this.#sweepAll());
-    const { address, port } = server.address() as AddressInfo;
-    const written = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-    this.#intake = new Intake(this.limits, this.#defaultHost ?? written);
-    return written;
+    const bound = server.address() as AddressInfo;
+    return bound.address.includes(':') ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`;
+  }
+
+  #arrived(address: string): void {
+    this.#address = address;
+    this.#intake = new Intake(this.limits, this.#defaultHost ?? address);
+  }
+
+  async moveTo(listen: FrontOptions['listen']): Promise<Move> {
+    const next = this.#makeServer();
+    const { port } = this.#server.address() as AddressInfo;
+    // `0.0.0.0` and `127.0.0.1` cannot both have one port: the old one has to go first, for an instant.
+    if (listen.port === port) this.#stopAccepting();
+    let address: string;
+    try {
+      address = await this.#open(next, listen);
+    } catch (error) {
+      if (listen.port === port) await this.#listenAgain();
+      throw error;
+    }
+    return {
+      address,
+      take: () => {
+        this.#stopAccepting();
+        this.#server = next;
+        this.#arrived(address);
+      },
+      leave: () => next.close(),
+    };
+  }
+
+  /** Where the new address could not be had after all. */
+  async #listenAgain(): Promise<void> {
+    const { host, port } = addressOf(this.#address);
+    this.#server = this.#makeServer();
+    await this.#open(this.#server, { host, port });
+  }
+
+  reconfigure({ limits, debugHeader, via }: FrontSettings): void {
+    this.limits = { ...DEFAULT_LIMITS, ...limits };
+    this.debugHeader = debugHeader;
+    this.style = { debugHeader, via };
+    this.#intake = new Intake(this.limits, this.#defaultHost ?? this.#address);
+    this.#server.maxConnections = this.limits.connections + MAX_REFUSED_CONNECTIONS;
+    // Node reads it when a connection begins; those that are open keep what they began with.
+    Object.assign(this.#server, { maxHeaderSize: this.limits.targetBytes + this.limits.fieldsBytes });
   }
 
   #sweepAll(): void {
@@ -278,6 +335,11 @@ class FullLane implements Front, Lane {
  */
 async function readWhatArrived(): Promise<void> {
   for (let turn = 0; turn < TURNS_BEFORE_DRAIN; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+function addressOf(written: string): { host: string; port: number } {
+  const colon = written.lastIndexOf(':');
+  return { host: written.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(written.slice(colon + 1)) };
 }
 
 function requestLine(req: IncomingMessage): RequestLine {

@@ -18,7 +18,8 @@ export type Impatience = 'reply' | 'head' | 'body' | 'idle';
 
 export class Patience {
   readonly #socket: Socket;
-  readonly #limits: FrontLimits;
+  /** Asked for anew each time: a reload may change them. */
+  readonly #lane: { readonly limits: FrontLimits };
   /** Bytes read when the last head was complete: more than these, with nothing running, are part of the next. */
   #bytesAtRest = 0;
   #idleSince: number;
@@ -29,9 +30,9 @@ export class Patience {
   #writtenSeen = 0;
   #replyMovedAt = 0;
 
-  constructor(socket: Socket, limits: FrontLimits, now: number) {
+  constructor(socket: Socket, lane: { readonly limits: FrontLimits }, now: number) {
     this.#socket = socket;
-    this.#limits = limits;
+    this.#lane = lane;
     this.#idleSince = now;
   }
 
@@ -68,9 +69,9 @@ export class Patience {
   #lookAtRest(now: number): Impatience | undefined {
     if (this.isHeadBegun) {
       this.#headSince ??= now;
-      return now - this.#headSince >= this.#limits.headTimeoutMs ? 'head' : undefined;
+      return now - this.#headSince >= this.#lane.limits.headTimeoutMs ? 'head' : undefined;
     }
-    return now - this.#idleSince >= this.#limits.keepAliveMs ? 'idle' : undefined;
+    return now - this.#idleSince >= this.#lane.limits.keepAliveMs ? 'idle' : undefined;
   }
 
   #isBodyStuck(now: number, receiving: Receiving): boolean {
@@ -81,7 +82,7 @@ export class Patience {
       this.#bodyMovedAt = now;
       return false;
     }
-    return now - this.#bodyMovedAt >= this.#limits.bodyIdleMs;
+    return now - this.#bodyMovedAt >= this.#lane.limits.bodyIdleMs;
   }
 
   /** Whether bytes wait here for a client that has taken none for too long. */
@@ -98,7 +99,7 @@ export class Patience {
       this.#replyMovedAt = now;
       return false;
     }
-    return now - this.#replyMovedAt >= this.#limits.replyIdleMs;
+    return now - this.#replyMovedAt >= this.#lane.limits.replyIdleMs;
   }
 }
 

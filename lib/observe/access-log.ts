@@ -12,16 +12,20 @@ import { defuse, formatRequestLine, isoTime } from './request-line.js';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-export interface AccessLogOptions {
+/** What a reload may change of the log. */
+export interface LogSettings {
   /** `off`: no line for a request; notices are written as JSON nevertheless. */
   readonly format: 'json' | 'pretty' | 'off';
-  readonly destination: LogDestination;
-  readonly clock: Clock;
   /**
    * The least level of a notice that is written; `info` unless set. Requests are not notices: `format` decides about
    * them. At `debug` JSON has a line for every exchange with the origin too; readable lines always have.
    */
   readonly level?: LogLevel | undefined;
+}
+
+export interface AccessLogOptions extends LogSettings {
+  readonly destination: LogDestination;
+  readonly clock: Clock;
   /** Unless set: where the destination is a terminal and NO_COLOR is not set. */
   readonly isColoured?: boolean | undefined;
 }
@@ -31,6 +35,8 @@ export interface AccessLog extends Events {
   flush(): Promise<void>;
   /** Opens the log file anew after it was moved away; false where the destination is no file or cannot be opened. */
   reopen(): boolean;
+  /** From the next line on. */
+  reconfigure(settings: LogSettings): void;
   close(): Promise<void>;
   readonly stats: { readonly droppedLines: number; readonly failedWrites: number };
 }
@@ -106,7 +112,7 @@ function makeReadableWriter(sink: LineSink, lines: ReadableLines, clock: Clock, 
 
 /** Throws what opening a file throws, so that a bad path is found at the start. */
 export function createAccessLog(options: AccessLogOptions): AccessLog {
-  const { clock, format, level = 'info' } = options;
+  const { clock, format } = options;
   const sink = new LineSink({
     destination: options.destination,
     clock,
@@ -118,30 +124,41 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
   });
   const isColoured = options.isColoured ?? (sink.isTerminal && (process.env['NO_COLOR'] ?? '') === '');
   const lines = new ReadableLines(isColoured);
-  const notices =
-    format === 'pretty' ? makeReadableWriter(sink, lines, clock, level) : makeJsonWriter(sink, clock, level);
-  const asked: Events['asked'] =
-    format === 'pretty'
-      ? (event) => sink.write(lines.origin(event, clock.wall()))
-      : (event) => {
-          if (level !== 'debug') return;
-          const { reason, ...fields } = event;
-          notices.write('debug', 'origin', reason, `The origin was asked: ${event.end}.`, fields);
-        };
-  const answered: Record<AccessLogOptions['format'], Events['answered']> = {
-    json: (event) => sink.write(formatRequestLine(event)),
-    pretty: (event) => sink.write(lines.request(event)),
-    off: () => {},
-  };
+  let notices = makeNotices(options);
+  let requests = makeRequestLines(options);
+
+  function makeNotices({ format, level = 'info' }: LogSettings): NoticeWriter {
+    return format === 'pretty' ? makeReadableWriter(sink, lines, clock, level) : makeJsonWriter(sink, clock, level);
+  }
+
+  function makeRequestLines({ format, level }: LogSettings): Pick<Events, 'asked' | 'answered'> {
+    const answered: Record<AccessLogOptions['format'], Events['answered']> = {
+      json: (event) => sink.write(formatRequestLine(event)),
+      pretty: (event) => sink.write(lines.request(event)),
+      off: () => {},
+    };
+    const asked: Events['asked'] = (event) => {
+      if (format === 'pretty') sink.write(lines.origin(event, clock.wall()));
+      if (format === 'pretty' || level !== 'debug') return;
+      const { reason, ...fields } = event;
+      notices.write('debug', 'origin', reason, `The origin was asked: ${event.end}.`, fields);
+    };
+    return { asked, answered: answered[format] };
+  }
+
   return {
-    answered: answered[format],
-    asked,
+    answered: (event) => requests.answered(event),
+    asked: (event) => requests.asked(event),
     removed: () => {},
     breaker: (state, reason) => {
       const [at, message] = BREAKER_NOTICES[state];
       notices.write(at, 'notice', `breaker-${state}`, message, reason === '' ? {} : { reason });
     },
     notice: (at, code, message, fields) => notices.write(at, 'notice', code, message, fields ?? {}),
+    reconfigure: (settings) => {
+      notices = makeNotices(settings);
+      requests = makeRequestLines(settings);
+    },
     flush: () => sink.flush(),
     reopen: () => sink.reopen(),
     close: () => sink.close(),

@@ -39,6 +39,8 @@ export interface Tunnel {
   web(req: IncomingMessage, res: ServerResponse, plan: TunnelPlan, done: (end: PassEnd) => void): void;
   /** The same for a request that node:http gave away as an upgrade: by a tunnel, or by the reply to a refusal. */
   upgrade(req: IncomingMessage, socket: Socket, head: Buffer, plan: TunnelPlan, done: (end: PassEnd) => void): void;
+  /** Closes idle connections, and each other one once what runs on it has ended. */
+  retire(): void;
   /** Cuts off what still runs. */
   close(): Promise<void>;
 }
@@ -119,6 +121,11 @@ class HttpProxyTunnel implements Tunnel {
     this.#upgrades.set(carrier, pass);
     const options: CallOptions = { target: this.#target, agent: this.#single, toProxy: true };
     this.#proxy.ws(carrier, pass.clientSide, Buffer.alloc(0), options, (error) => pass.failed(error));
+  }
+
+  retire(): void {
+    this.#pooled.maxFreeSockets = 0;
+    for (const sockets of Object.values(this.#pooled.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
   }
 
   close(): Promise<void> {

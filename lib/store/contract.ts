@@ -37,6 +37,8 @@ export interface Store {
   release(bytes: number): void;
   /** The largest response that is stored at all, in bytes. */
   readonly maxObjectBytes: number;
+  /** Another budget from now on; what is too much for it goes in steps, the least useful first. */
+  resize(budgetBytes: number): void;
   readonly stats: StoreStats;
   close(): void;
 }

@@ -4,17 +4,21 @@ import { FRESHEN_HEADROOM_SHARE, PRUNE_FROM_SHARE, RESERVE_MAX_SHARE } from '../
 import type { StoreStats } from './contract.js';
 
 export class Ledger implements StoreStats {
-  readonly budgetBytes: number;
-  readonly maxObjectBytes: number;
+  budgetBytes = 0;
+  maxObjectBytes = 0;
   /** What puts and reservations may fill; the rest of the budget is for freshened records whose fields grew. */
-  readonly ceilingBytes: number;
-  readonly #reserveMaxBytes: number;
-  readonly #pruneFromBytes: number;
+  ceilingBytes = 0;
+  #reserveMaxBytes = 0;
+  #pruneFromBytes = 0;
   objects = 0;
   bytes = 0;
   reservedBytes = 0;
 
   constructor(budgetBytes: number, maxObjectBytes: number | undefined) {
+    this.resize(budgetBytes, maxObjectBytes);
+  }
+
+  resize(budgetBytes: number, maxObjectBytes: number | undefined): void {
     assert(budgetBytes > 0, `a memory budget of ${budgetBytes} bytes holds nothing`);
     this.budgetBytes = budgetBytes;
     this.ceilingBytes = Math.floor(budgetBytes * (1 - FRESHEN_HEADROOM_SHARE));

@@ -42,6 +42,7 @@ class MemoryStore implements Store {
   readonly #clock: Clock;
   readonly #events: Events;
   readonly #ledger: Ledger;
+  readonly #maxObjectBytes: number | undefined;
   readonly #keyed = createKeyedMap<Variants>((_, variants) => this.#lapsed(variants));
   readonly #slots = new Slots<StoredResponse>();
   readonly #eviction = new Eviction(this.#slots);
@@ -56,6 +57,7 @@ class MemoryStore implements Store {
     const { clock } = options;
     this.#clock = clock;
     this.#events = options.events;
+    this.#maxObjectBytes = options.maxObjectBytes;
     this.#ledger = new Ledger(options.budgetBytes, options.maxObjectBytes);
     this.#wheel = new Wheel(this.#slots, SWEEP_EVERY_MS, clock.now());
     this.#pruning = new Stepper(clock, () => this.#pruneStep());
@@ -177,6 +179,11 @@ class MemoryStore implements Store {
 
   release(bytes: number): void {
     this.#ledger.release(bytes);
+  }
+
+  resize(budgetBytes: number): void {
+    this.#ledger.resize(budgetBytes, this.#maxObjectBytes);
+    this.#prune();
   }
 
   close(): void {

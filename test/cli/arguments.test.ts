@@ -4,7 +4,7 @@ import { FLAGS, parseArguments } from '../../lib/cli/arguments.js';
 import { EXIT_CODES, helpText } from '../../lib/cli/help.js';
 
 t.test('section 7: patina [run] takes its flags in any order, and the last one counts', async (t) => {
-  const run = { kind: 'run', file: undefined, overrides: [] };
+  const run = { kind: 'run', file: undefined, overrides: [], isWatching: false };
   t.same(parseArguments([]), run);
   t.same(parseArguments(['run']), run);
   t.same(parseArguments(['--config', 'a.yaml', 'run', '--config=b.yaml']), { ...run, file: 'b.yaml' });
@@ -34,10 +34,12 @@ t.test('a command line that is wrong is told in full', async (t) => {
       ['--lsten', '80'],
       ['unknown flag "--lsten": did you mean --listen?', 'unknown command "80": expected run'],
     ],
-    [['-x'], ['unknown flag "-x": expected --config, --origin, --listen, --admin, --set, --help, --version']],
+    [['-x'], ['unknown flag "-x": expected --config, --origin, --listen, --admin, --set, --watch, --help, --version']],
     [
       ['--constructor'],
-      ['unknown flag "--constructor": expected --config, --origin, --listen, --admin, --set, --help, --version'],
+      [
+        'unknown flag "--constructor": expected --config, --origin, --listen, --admin, --set, --watch, --help, --version',
+      ],
     ],
     [['--config'], ['--config: expected FILE after it']],
     [['--config='], ['--config: expected FILE after it']],

@@ -1,5 +1,7 @@
 // Goal: patina run starts, tells its addresses, drains on a signal, and ends with the right exit code. Method: a scripted world and proxy, no process.
+import { join } from 'node:path';
 import t from 'tap';
+import { CONFIG_SETTLE_MS } from '../../lib/base/limits.js';
 import { parseArguments } from '../../lib/cli/arguments.js';
 import { type RunningProxy, run, type World } from '../../lib/cli/run.js';
 import type { Config } from '../../lib/config/schema.js';
@@ -17,6 +19,10 @@ class ScriptedWorld implements World {
   /** Runs at each line said, to act when the proxy is ready. */
   onSaid: () => void = () => {};
   #stop: (() => void) | undefined;
+  /** What SIGHUP calls. */
+  reload: (() => void) | undefined;
+  /** What a change of each watched file calls. */
+  readonly watched = new Map<string, () => void>();
 
   createProxy(config: Config): RunningProxy {
     this.config = config;
@@ -34,6 +40,7 @@ class ScriptedWorld implements World {
         return this.drained;
       },
       close: async () => note('close'),
+      reload: async () => note('reload'),
     };
   }
 
@@ -51,6 +58,18 @@ class ScriptedWorld implements World {
     return () => {
       this.#stop = undefined;
     };
+  }
+
+  onReloadSignal(reload: () => void): () => void {
+    this.reload = reload;
+    return () => {
+      this.reload = undefined;
+    };
+  }
+
+  watchFile(file: string, changed: () => void): () => void {
+    this.watched.set(file, changed);
+    return () => this.watched.delete(file);
   }
 
   get isListening(): boolean {
@@ -177,4 +196,40 @@ t.test('a fault of the program itself is not hidden behind exit code 2', async (
   world.failure = new TypeError('broken');
   await t.rejects(runWith(world, '--origin', 'http://127.0.0.1:3000'), { message: 'broken' });
   t.same(world.calls, ['start', 'close']);
+});
+
+t.test('issue 4: SIGHUP reloads, and is not listened to any more after the end', async (t) => {
+  const world = new ScriptedWorld();
+  world.onSaid = () => {
+    world.reload?.();
+    world.signal();
+  };
+  t.equal(await runWith(world, '--origin', 'http://127.0.0.1:1'), 0);
+  t.same(world.calls, ['start', 'reload', 'drain', 'close']);
+  t.equal(world.reload, undefined);
+});
+
+t.test('issue 4: --watch reloads once the file has stayed as it is for a moment', async (t) => {
+  const file = join(t.testdir({ 'p.yaml': 'origin: http://127.0.0.1:1' }), 'p.yaml');
+  const world = new ScriptedWorld();
+  world.onSaid = () => {
+    const changed = world.watched.get(file);
+    changed?.();
+    world.clock.advance(CONFIG_SETTLE_MS - 1);
+    changed?.();
+    world.clock.advance(CONFIG_SETTLE_MS - 1);
+    t.notOk(world.calls.includes('reload'));
+    world.clock.advance(1);
+    world.signal();
+  };
+  t.equal(await runWith(world, '--config', file, '--watch'), 0);
+  t.same(world.calls, ['start', 'reload', 'drain', 'close']);
+  t.equal(world.watched.size, 0);
+});
+
+t.test('issue 4: --watch without a conf file says what is missing', async (t) => {
+  t.same(parseArguments(['--watch']), {
+    kind: 'wrong',
+    problems: ['--watch: there is no conf file to watch: add --config FILE'],
+  });
 });

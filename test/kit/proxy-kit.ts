@@ -14,7 +14,7 @@ import { readConfig } from '../../lib/config/load.js';
 import { withOrigin } from '../../lib/config/schema.js';
 import { type CacheStatusMember, parseCacheStatus } from '../../lib/http/structured.js';
 import { type AnsweredEvent, type AskedEvent, SILENT } from '../../lib/observe/events.js';
-import { createProxy, type Proxy as Running } from '../../lib/proxy.js';
+import { createProxy, type Proxy as Running, type Source } from '../../lib/proxy.js';
 import { type Arrivals, createArrivals } from './barrier.js';
 import type { FakeClock } from './clock.js';
 import { connectRaw, type RawClient, type RawHead, type RawResponse } from './raw-client.js';
@@ -27,6 +27,8 @@ export interface OpenOptions {
   readonly origin?: ScriptedOriginOptions;
   /** Stands in for the scripted origin. */
   readonly url?: URL;
+  /** What a reload reads: settings as in `conf`. It may throw. */
+  readonly next?: () => Readonly<Record<string, unknown>>;
 }
 
 export interface OpenProxy {
@@ -92,23 +94,29 @@ export async function settled(holds: () => boolean): Promise<void> {
 
 export async function openProxy(t: Test, options: OpenOptions = {}): Promise<OpenProxy> {
   const origin = await startScriptedOrigin(options.origin);
-  const { origin: reach, ...more } = options.conf ?? {};
   const url = options.url ?? origin.url;
-  const settings = readConfig({
-    listen: '127.0.0.1:0',
-    admin: '127.0.0.1:0',
-    log: { access: 'off' },
-    debug_header: 'CDN-Cache',
-    ...more,
-    origin: { url: url.href, ...(reach as object | undefined) },
-  });
+  const sourceOf = ({ origin: reach, ...more }: Readonly<Record<string, unknown>> = {}): Source => {
+    const written = {
+      listen: '127.0.0.1:0',
+      admin: '127.0.0.1:0',
+      log: { access: 'off' },
+      debug_header: 'CDN-Cache',
+      ...more,
+      origin: { url: url.href, ...(reach as object | undefined) },
+    };
+    const settings = readConfig(written);
+    return { config: withOrigin(settings, settings.origin.url ?? url), written };
+  };
+  const first = sourceOf(options.conf);
   const answered: AnsweredEvent[] = [];
   const asked: AskedEvent[] = [];
   const notices: string[] = [];
   const answers = createArrivals();
   const asks = createArrivals();
-  const proxy = createProxy(withOrigin(settings, url), {
+  const proxy = createProxy(first.config, {
     clock: options.clock,
+    written: first.written,
+    ...(options.next === undefined ? {} : { read: () => sourceOf(options.next?.()) }),
     logDestination: { write: (_bytes, done) => done() },
     events: [
       {

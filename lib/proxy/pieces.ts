@@ -1,0 +1,76 @@
+/** What each part of the proxy takes from the configuration, so that a start and a reload take the same. */
+import { readFileSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import type { Clock } from '../base/clock.js';
+import { makeRules } from '../config/rules.js';
+import type { Config } from '../config/schema.js';
+import type { EngineSettings } from '../engine/parts.js';
+import type { FrontSettings } from '../front/contract.js';
+import type { LogSettings } from '../observe/access-log.js';
+import type { Events } from '../observe/events.js';
+import type { LogDestination } from '../observe/line-sink.js';
+import { guardOrigin } from '../origin/breaker.js';
+import { createOriginClient } from '../origin/client.js';
+import type { OriginWays } from '../origin/replaceable.js';
+import { createTunnel } from '../origin/tunnel.js';
+
+const STDOUT = 1;
+
+/** Our name in Via, as the configuration has it or as this process was given one. */
+export interface Identity {
+  readonly via: string;
+}
+
+export function engineSettings(config: Config, { via }: Identity): EngineSettings {
+  return {
+    rules: makeRules(config),
+    hygiene: { via, hostOverride: config.origin.host, forwardedFor: 'append' },
+    limits: { waitersPerFill: config.limits.waiters, waitMs: config.limits.waitMs },
+  };
+}
+
+export function frontSettings({ limits, debugHeader }: Config, { via }: Identity): FrontSettings {
+  return {
+    debugHeader,
+    via: `1.1 ${via}`,
+    limits: {
+      targetBytes: limits.urlBytes,
+      fieldsBytes: limits.headersBytes,
+      fieldCount: limits.headerCount,
+      headTimeoutMs: limits.headTimeoutMs,
+      bodyIdleMs: limits.bodyIdleMs,
+      replyIdleMs: limits.replyIdleMs,
+      keepAliveMs: limits.keepAliveMs,
+      connections: limits.connections,
+    },
+  };
+}
+
+/** `auto` is for people on a terminal, for machines elsewhere. */
+export function logSettings({ log }: Config, destination: LogDestination = STDOUT): LogSettings {
+  const isTerminal = destination === STDOUT && isatty(STDOUT);
+  return { format: log.access === 'auto' ? (isTerminal ? 'pretty' : 'json') : log.access, level: log.level };
+}
+
+/** Throws where a file of certificates cannot be read. */
+export function makeWays({ origin }: Config, clock: Clock, events: Events): OriginWays {
+  const { url, timeouts, connections, tls } = origin;
+  const times = {
+    connectTimeoutMs: timeouts.connectMs,
+    headersTimeoutMs: timeouts.headersMs,
+    idleTimeoutMs: timeouts.idleMs,
+  };
+  const ca = tls.caFile === undefined ? {} : { ca: readFileSync(tls.caFile, 'utf8') };
+  const reach = { url, clock, events, connections, ...times, tls: { ...ca, rejectUnauthorized: tls.verify } };
+  return {
+    client: guardOrigin(createOriginClient(reach), { clock, events, random: Math.random }),
+    tunnel: createTunnel(reach),
+  };
+}
+
+/** Whether the ways to the origin must be made anew: its certificates are read again each time. */
+export function needsNewWays(before: Config, after: Config): boolean {
+  const reach = ({ origin: { url, timeouts, connections, tls } }: Config): string =>
+    JSON.stringify([url.href, timeouts, connections, tls]);
+  return after.origin.tls.caFile !== undefined || reach(before) !== reach(after);
+}

@@ -5,10 +5,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { EXIT_CODES } from '../lib/cli/help.js';
+import { jsonSchemaText } from '../lib/config/json-schema.js';
 import { markdownReference } from '../lib/config/reference.js';
 import { createMetrics } from '../lib/observe/metrics.js';
 import { REASONS } from '../lib/observe/reasons.js';
 import { FakeClock } from './kit/clock.js';
+
+/** For editors: the option table as a JSON Schema. */
+export const SCHEMA = new URL('../../conf/patina.schema.json', import.meta.url);
 
 export const README = new URL('../../README.md', import.meta.url);
 
@@ -76,5 +80,6 @@ export function withParts(text: string, parts: ReadonlyMap<string, string>): str
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  writeFileSync(SCHEMA, jsonSchemaText());
   writeFileSync(README, withParts(readFileSync(README, 'utf8'), await generatedParts()));
 }

@@ -207,3 +207,10 @@ export const MAX_CHANGE_TEXT = 80;
 export const CONFIG_SETTLE_MS = 200;
 /** How often a watched conf file is looked at. */
 export const CONFIG_WATCH_MS = 1000;
+
+/** Longest regular expression of a rule, in characters. */
+export const MAX_PATTERN_LENGTH = 1024;
+/** Most members of one list in a rule's match. */
+export const MAX_MATCH_MEMBERS = 100;
+/** Most entries of one list of rules. */
+export const MAX_RULES = 1000;

@@ -9,11 +9,16 @@ import { DURATION_FORM, formatDuration, formatSize, parseDuration, parseSize, SI
 /** What the name of an option gains in code: durations end in Ms, sizes in Bytes. */
 type Suffix = '' | 'Ms' | 'Bytes';
 
+/** A part of a JSON Schema, for editors. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
 export interface OptionMeta {
   /** What to write, in few words: `duration`, `size`, `HOST:PORT`, `json | pretty`. */
   readonly type: string;
   /** One paragraph for the reference. */
   readonly doc: string;
+  /** What an editor is told of a good value. */
+  readonly schema: JsonSchema;
   /** The default as a person would write it; undefined: none. */
   readonly default?: string;
   readonly min?: string;
@@ -47,7 +52,13 @@ export interface List<S extends Shape> {
   readonly kind: 'list';
   readonly schema: z.ZodType<readonly Settings<S>[]>;
   readonly item: Section<S>;
-  readonly meta: { readonly doc: string };
+  readonly meta: ListMeta;
+}
+
+export interface ListMeta {
+  readonly doc: string;
+  /** Where the reference has the same options already: a list inside an entry of a list of the same kind. */
+  readonly sameAs?: string;
 }
 
 // The members of an entry are read through its own type below, so what they hold does not matter here.
@@ -164,6 +175,7 @@ function quantity<Ending extends Suffix>(
   suffix: Ending,
   parse: (text: string) => number | undefined,
   format: (value: number) => string,
+  schema: JsonSchema,
   spec: Bounds<number>,
 ): Option<number, Ending> {
   const { min = 0, max = Number.MAX_SAFE_INTEGER } = spec;
@@ -179,6 +191,7 @@ function quantity<Ending extends Suffix>(
   const meta: OptionMeta = {
     type,
     doc: spec.doc,
+    schema,
     ...(spec.default === undefined ? {} : { default: spec.default }),
     ...(spec.min === undefined ? {} : { min: format(spec.min) }),
     ...(spec.max === undefined ? {} : { max: format(spec.max) }),
@@ -186,20 +199,29 @@ function quantity<Ending extends Suffix>(
   return option(meta, read, form, suffix);
 }
 
+export const DURATION_SCHEMA: JsonSchema = {
+  anyOf: [{ const: 0 }, { type: 'string', pattern: '^\\s*(0|\\d+(\\.\\d+)?(ms|s|m|h|d))\\s*$' }],
+};
+export const SIZE_SCHEMA: JsonSchema = { type: 'string', pattern: '^\\s*\\d+(\\.\\d+)?(B|KB|MB|GB|TB)\\s*$' };
+
 /** A duration; in code, milliseconds. */
 export function duration(spec: Bounds<number>): Option<number, 'Ms'> {
-  return quantity('duration', DURATION_FORM, 'Ms', parseDuration, formatDuration, spec);
+  return quantity('duration', DURATION_FORM, 'Ms', parseDuration, formatDuration, DURATION_SCHEMA, spec);
 }
 
 /** A size; in code, bytes. */
 export function size(spec: Bounds<number>): Option<number, 'Bytes'> {
-  return quantity('size', SIZE_FORM, 'Bytes', parseSize, formatSize, spec);
+  return quantity('size', SIZE_FORM, 'Bytes', parseSize, formatSize, SIZE_SCHEMA, spec);
 }
 
 /** A whole number. */
 export function count(spec: Bounds<number>): Option<number, ''> {
   const parse = (text: string) => (/^\d{1,15}$/.test(text) ? Number(text) : undefined);
-  return quantity('number', 'a whole number', '', parse, String, spec);
+  const bounds = {
+    ...(spec.min === undefined ? {} : { minimum: spec.min }),
+    ...(spec.max === undefined ? {} : { maximum: spec.max }),
+  };
+  return quantity('number', 'a whole number', '', parse, String, { type: 'integer', ...bounds }, spec);
 }
 
 /** One of a few words. */
@@ -212,7 +234,7 @@ export function choice<const Word extends string>(
     const word = words.find((own) => own === written);
     return word === undefined ? { problem: wanted(form, written) } : { value: word };
   };
-  return option({ type: words.join(' | '), ...spec }, read, form, '');
+  return option({ type: words.join(' | '), schema: { enum: words }, ...spec }, read, form, '');
 }
 
 /** Text that `read` takes or refuses. `form` is what an error message says was expected. */
@@ -227,7 +249,7 @@ export function text<Value>(
     if (typeof written === 'boolean') return { problem: wanted(form, written) };
     return read(String(written));
   };
-  return option({ type, ...spec }, readText, form, '');
+  return option({ type, schema: { type: ['string', 'number'] }, ...spec }, readText, form, '');
 }
 
 /** Yes or no. */
@@ -237,7 +259,7 @@ export function flag(spec: { doc: string; default: 'true' | 'false' }): Option<b
     if (written === false || written === 'false') return { value: false };
     return { problem: wanted('true or false', written) };
   };
-  return option({ type: 'true | false', ...spec }, read, 'true or false', '');
+  return option({ type: 'true | false', schema: { type: 'boolean' }, ...spec }, read, 'true or false', '');
 }
 
 /** Reports one problem of a value: what, where below it, and for a key that is not known, which are. */
@@ -284,7 +306,7 @@ function expand(value: unknown, shorthand: string | undefined): unknown {
 }
 
 /** A list of maps of options. */
-export function list<const S extends Shape>(item: Section<S>, meta: { doc: string; maxCount: number }): List<S> {
+export function list<const S extends Shape>(item: Section<S>, meta: ListMeta & { readonly maxCount: number }): List<S> {
   const written = z.array(item.schema, { error: (issue) => wanted('a list', issue.input) }).max(meta.maxCount, {
     error: `more than ${meta.maxCount} entries`,
   });

@@ -9,6 +9,7 @@ import { formatAddress } from './address.js';
 import { type Document, parseYaml } from './document.js';
 import { type Entry, type Flaw, readSection, wanted } from './kinds.js';
 import { applyOverrides, type Override } from './overrides.js';
+import { ruleFlaws } from './rule-flaws.js';
 import { type ConfigSettings, OPTIONS } from './schema.js';
 import { nearest } from './suggest.js';
 
@@ -54,10 +55,7 @@ interface FlawPlace {
 
 function validate(written: unknown, place: (flaw: Flaw) => FlawPlace): ConfigSettings {
   const reading = readSection(OPTIONS, written);
-  const flaws = [
-    ...('flaws' in reading ? reading.flaws : sharedAddress(reading.settings)),
-    ...sharedRuleNames(written),
-  ];
+  const flaws = [...('flaws' in reading ? reading.flaws : sharedAddress(reading.settings)), ...ruleFlaws(written)];
   if ('settings' in reading && flaws.length === 0) return reading.settings;
   throw new ConfigError(describeAll(flaws, place));
 }
@@ -96,6 +94,7 @@ function hint(key: string, known: readonly string[]): string {
 /** Where in the table an option of this name is. */
 function pathsOf(entry: Entry, key: string, path = ''): string[] {
   if (entry.kind === 'option') return [];
+  if (entry.kind === 'list' && entry.meta.sameAs !== undefined) return [];
   if (entry.kind === 'list') return pathsOf(entry.item, key, `${path}[]`);
   return Object.entries(entry.shape).flatMap(([name, below]) => {
     const own = path === '' ? name : `${path}.${name}`;
@@ -108,23 +107,6 @@ function sharedAddress({ listen, admin }: ConfigSettings): Flaw[] {
   if (admin.listen?.port !== listen.port || admin.listen.host !== listen.host || listen.port === 0) return [];
   const message = `${formatAddress(listen)} is the address of listen already: choose another, or off`;
   return [{ path: ['admin', 'listen'], message, unknown: undefined }];
-}
-
-/** Rules are told apart by name in logs and metrics. */
-function sharedRuleNames(written: unknown): Flaw[] {
-  const rules = (written as { rules?: unknown } | null)?.rules;
-  if (!Array.isArray(rules)) return [];
-  const seen = new Set<unknown>();
-  const flaws: Flaw[] = [];
-  for (const [index, rule] of rules.entries()) {
-    const name: unknown = rule?.name;
-    if (typeof name === 'string' && seen.has(name)) {
-      const message = `another rule has the name ${JSON.stringify(name)} already`;
-      flaws.push({ path: ['rules', index, 'name'], message, unknown: undefined });
-    }
-    seen.add(name);
-  }
-  return flaws;
 }
 
 function placeOf(

@@ -22,13 +22,16 @@ export function sections(): SectionRow[] {
 
 function collect(entry: Entry, path: string, listDoc: string): SectionRow[] {
   if (entry.kind === 'option') return [];
+  if (entry.kind === 'list' && entry.meta.sameAs !== undefined) return [];
   if (entry.kind === 'list') return collect(entry.item, `${path}[]`, `${entry.meta.doc} `);
   const options: OptionRow[] = [];
   const below: SectionRow[] = [];
   for (const [key, own] of Object.entries(entry.shape)) {
     const ownPath = path === '' ? key : `${path}.${key}`;
     if (own.kind === 'option') options.push({ ...own.meta, path: ownPath });
-    else below.push(...collect(own, ownPath, ''));
+    else if (own.kind === 'list' && own.meta.sameAs !== undefined) {
+      options.push({ type: `list as ${own.meta.sameAs}`, doc: own.meta.doc, schema: {}, path: ownPath });
+    } else below.push(...collect(own, ownPath, ''));
   }
   return [{ path, doc: listDoc + entry.meta.doc, options }, ...below];
 }

@@ -2,8 +2,10 @@
  * The part of the option table that rules are written in: each setting once, for `defaults` with its default, for a rule
  * as something that may be left out.
  */
-import { choice, nameInCode, optional, optionalEach, presetEach, type Settings, section, text } from './kinds.js';
-import { durationSetting, readGlob, readRuleName, staleDespite, targetedFields } from './values.js';
+import { MAX_RULES } from '../base/limits.js';
+import { choice, list, nameInCode, optionalEach, presetEach, type Settings, section, text } from './kinds.js';
+import { MATCH } from './match-options.js';
+import { durationSetting, readRuleName, staleDespite, targetedFields } from './values.js';
 
 /** Every setting that `defaults` has and that each rule may have for itself. */
 const SETTINGS = {
@@ -49,25 +51,34 @@ export const defaults = section(presetEach(SETTINGS, PRESETS), {
   doc: 'The life of a stored response where no rule says otherwise. ttl, grace and keep follow one another; they are added, never overlaid.',
 });
 
-export const rule = section(
-  {
-    name: text('word', 'a short name of letters, digits, dots, dashes and underscores', readRuleName, {
-      doc: 'The name of the rule in logs and metrics. No two rules share one.',
-    }),
-    match: section(
-      {
-        path: optional(
-          text('glob', 'a path pattern that begins with /', readGlob, {
-            doc: 'Pattern of the whole path, without the query. `*` is any run of characters but `/`, `?` is one of them, `**` is any run at all, `/**/` may also be a single slash, and `\\` takes the next character as it is. Without it the rule is for every request.',
-          }),
-        ),
-      },
-      { doc: 'Which requests the rule is for.' },
-    ),
-    ...optionalEach(SETTINGS),
-  },
-  { doc: 'Each has any of the settings of `defaults`, and inherits the others from there.' },
+const BASE = {
+  name: text('word', 'a short name of letters, digits, dots, dashes and underscores', readRuleName, {
+    doc: 'The name of the rule in logs and metrics. No two rules share one.',
+  }),
+  match: section(MATCH, {
+    doc: 'Which requests the rule is for: all that is said must hold, and of a list one member. Without a word here it is for every request.',
+  }),
+  ...optionalEach(SETTINGS),
+};
+
+const RULE_DOC = 'Each has any of the settings of `defaults`, and inherits the others from there.';
+const GROUP_DOC =
+  'Rules inside this one, which is then a group: they are for requests that its `match` takes as well, and inherit its settings. Where none of them matches, the group itself is the rule. Groups may stand in groups, three deep in all.';
+
+/** Depth is bounded by writing it out: nobody reads a fourth level, and types stay plain. */
+const innermost = section(BASE, { doc: RULE_DOC });
+const inner = section(
+  { ...BASE, rules: list(innermost, { doc: GROUP_DOC, sameAs: '`rules`', maxCount: MAX_RULES }) },
+  { doc: RULE_DOC },
 );
+
+export const rule = section(
+  { ...BASE, rules: list(inner, { doc: GROUP_DOC, sameAs: '`rules`', maxCount: MAX_RULES }) },
+  { doc: RULE_DOC },
+);
+
+/** What a rule of any depth may say. */
+export type RuleSettings = Settings<typeof BASE> & { readonly rules?: readonly RuleSettings[] };
 
 /** The names in code of the settings: what a rule inherits where it is silent. */
 export const SETTING_NAMES = Object.entries(SETTINGS).map(([key, entry]) => nameInCode(key, entry)) as readonly Exclude<

@@ -1,34 +1,45 @@
-/** Which rule a request falls under: the first of `rules` whose path pattern matches, else `defaults`. */
-
-import assert from 'node:assert/strict';
+/**
+ * Which rule a request, and then a response to it, falls under: the first of `rules` whose conditions all hold, else
+ * `defaults`. A group stands behind its inner rules, which inherit from it.
+ */
 import type { Fields } from '../http/fields.js';
-import { compileGlob, type Glob, withPlainEscapes } from './glob.js';
+import {
+  type Asked,
+  bothConditions,
+  type Condition,
+  type Conditions,
+  compileConditions,
+  pathToMatch,
+  type ResponseCondition,
+  type RuleRequest,
+} from './conditions.js';
 import type { Rule } from './rule.js';
-import { SETTING_NAMES } from './rule-options.js';
-import type { ConfigSettings, RuleSettings } from './schema.js';
+import { type RuleSettings, SETTING_NAMES } from './rule-options.js';
+import type { ConfigSettings } from './schema.js';
 
-/** What is known of a request when its rule is looked for. */
-export interface RuleRequest {
-  readonly method: string;
-  /** Host and port, in lower case. */
-  readonly host: string;
-  /** Origin-form: path and query. */
-  readonly target: string;
-  readonly fields: Fields;
-}
+export type { RuleRequest } from './conditions.js';
 
 export interface Rules {
   /** The rule that a request falls under, as far as the request alone tells: what its key and its way are made by. */
   ruleFor(request: RuleRequest): Rule;
   /** The rule for a response to it: the first one that matches the two together. */
   ruleForResponse(request: RuleRequest, status: number, fields: Fields): Rule;
-  /** All rules in the order of the file, `defaults` last: a closed set of names for metrics. */
+  /** All rules in the order in which they are looked at, `defaults` last: a closed set of names for metrics. */
   readonly all: readonly Rule[];
+  /** The same rules with what they ask for, to explain a choice by. */
+  readonly candidates: readonly Candidate[];
 }
 
-interface Candidate {
-  readonly glob: Glob | undefined;
+/** A rule with its conditions. */
+export interface Candidate {
   readonly rule: Rule;
+  readonly conditions: Conditions;
+}
+
+/** The response that a rule is looked for with. */
+export interface RuleResponse {
+  readonly status: number;
+  readonly fields: Fields;
 }
 
 /**
@@ -43,16 +54,31 @@ interface Node {
 /** Resolves what each rule inherits and makes the rules ready to be asked. */
 export function makeRules(settings: Pick<ConfigSettings, 'defaults' | 'rules'>): Rules {
   const fallback: Rule = { name: 'defaults', ...settings.defaults };
-  const candidates = settings.rules.map((own): Candidate => {
-    return { glob: globOf(own), rule: inherit(own, settings.defaults) };
-  });
-  const tree = buildTree(candidates);
+  const candidates = settings.rules.flatMap((own) => flatten(own, settings.defaults, undefined));
   const all = [...candidates.map(({ rule }) => rule), fallback];
-  const ruleFor =
-    candidates.length === 0
-      ? () => fallback
-      : ({ target }: RuleRequest) => firstMatch(tree, pathToMatch(target)) ?? fallback;
-  return { ruleFor, ruleForResponse: ruleFor, all };
+  if (candidates.length === 0) {
+    return { ruleFor: () => fallback, ruleForResponse: () => fallback, all, candidates };
+  }
+  const tree = buildTree(candidates);
+  const dependsOnResponse = candidates.some(({ conditions }) => conditions.response.length > 0);
+  const ruleFor = (request: RuleRequest): Rule => firstMatch(tree, request, undefined) ?? fallback;
+  return {
+    ruleFor,
+    ruleForResponse: dependsOnResponse
+      ? (request, status, fields) => firstMatch(tree, request, { status, fields }) ?? fallback
+      : ruleFor,
+    all,
+    candidates,
+  };
+}
+
+/** A rule, or the rules of a group with the group behind them. */
+function flatten(own: RuleSettings, above: ConfigSettings['defaults'], outer: Conditions | undefined): Candidate[] {
+  const rule = inherit(own, above);
+  const mine = compileConditions(own.match);
+  const conditions = outer === undefined ? mine : bothConditions(outer, mine);
+  const inside = own.rules?.flatMap((inner) => flatten(inner, rule, conditions)) ?? [];
+  return [...inside, { rule, conditions }];
 }
 
 /** What a rule does not say holds as it does above it. */
@@ -63,42 +89,38 @@ function inherit(own: RuleSettings, above: ConfigSettings['defaults']): Rule {
   return { ...above, ...said, name: own.name };
 }
 
-function globOf({ match }: RuleSettings): Glob | undefined {
-  if (match.path === undefined) return undefined;
-  const compiled = compileGlob(match.path);
-  assert('glob' in compiled, 'the option table lets only good patterns through');
-  return compiled.glob;
-}
-
-/** The segments that every matching path begins with, whole ones only. */
-function plainSegments(glob: Glob | undefined): string[] {
-  if (glob === undefined) return [];
-  const segments = glob.prefix.slice(1).split('/');
-  return glob.isExact ? segments : segments.slice(0, -1);
-}
-
 function buildTree(candidates: readonly Candidate[]): Node {
   const root: Node = { children: new Map(), candidates: [] };
-  const home = new Map<Candidate, Node>();
+  const homes = new Map<Candidate, Set<Node>>();
   for (const candidate of candidates) {
-    let node = root;
-    for (const segment of plainSegments(candidate.glob)) {
-      const child = node.children.get(segment) ?? { children: new Map(), candidates: [] };
-      node.children.set(segment, child);
-      node = child;
-    }
-    home.set(candidate, node);
+    const own = new Set<Node>();
+    for (const segments of candidate.conditions.homes ?? [[]]) own.add(nodeAt(root, segments));
+    homes.set(candidate, own);
   }
-  const collect = (node: Node, above: ReadonlySet<Node>) => {
-    const here = new Set([...above, node]);
-    node.candidates = candidates.filter((candidate) => here.has(home.get(candidate) ?? root));
+  const collect = (node: Node, above: readonly Node[]) => {
+    const here = [...above, node];
+    node.candidates = candidates.filter((candidate) => here.some((one) => homes.get(candidate)?.has(one) === true));
     for (const child of node.children.values()) collect(child, here);
   };
-  collect(root, new Set());
+  collect(root, []);
   return root;
 }
 
-function firstMatch(root: Node, path: string): Rule | undefined {
+function nodeAt(root: Node, segments: readonly string[]): Node {
+  let node = root;
+  for (const segment of segments) {
+    const child = node.children.get(segment) ?? { children: new Map(), candidates: [] };
+    node.children.set(segment, child);
+    node = child;
+  }
+  return node;
+}
+
+/** Nothing here yields, so one record serves all lookups: a hit allocates nothing for its rule. */
+const asked: { request: RuleRequest | undefined; path: string } = { request: undefined, path: '' };
+
+function firstMatch(root: Node, request: RuleRequest, response: RuleResponse | undefined): Rule | undefined {
+  const path = pathToMatch(request.target);
   let node = root;
   let from = 1;
   while (node.children.size > 0 && from > 0) {
@@ -108,31 +130,36 @@ function firstMatch(root: Node, path: string): Rule | undefined {
     node = child;
     from = end + 1;
   }
-  for (const { glob, rule } of node.candidates) if (glob === undefined || glob.matches(path)) return rule;
+  if (node.candidates.length === 0) return undefined;
+  asked.request = request;
+  asked.path = path;
+  for (const { rule, conditions } of node.candidates) {
+    if (holdAll(conditions.request, asked as Asked) && holdResponse(conditions.response, response)) return rule;
+  }
   return undefined;
 }
 
-/**
- * The path in the form that patterns are written in. Origins take `/%61dmin` and `/x/../admin` for `/admin`
- * (RFC 3986 §6.2.2.2-6.2.2.3), so a rule must not be dodged, or drawn over other pages, by another spelling.
- * The key and what the origin is sent keep the client's own spelling.
- */
-function pathToMatch(target: string): string {
-  const query = target.indexOf('?');
-  const path = query < 0 ? target : target.slice(0, query);
-  const plain = path.includes('%') ? withPlainEscapes(path) : path;
-  return plain.includes('/.') ? withoutDotSegments(plain) : plain;
+function holdAll(conditions: readonly Condition[], one: Asked): boolean {
+  for (const condition of conditions) if (!condition.holds(one)) return false;
+  return true;
 }
 
-/** RFC 3986 §5.2.4. */
-function withoutDotSegments(path: string): string {
-  const out: string[] = [];
-  const segments = path.split('/').slice(1);
-  for (const [index, segment] of segments.entries()) {
-    const isLast = index === segments.length - 1;
-    if (segment === '..') out.pop();
-    else if (segment !== '.') out.push(segment);
-    if (isLast && (segment === '.' || segment === '..')) out.push('');
-  }
-  return `/${out.join('/')}`;
+/** A rule that asks for something of the response matches no request by itself. */
+function holdResponse(conditions: readonly ResponseCondition[], response: RuleResponse | undefined): boolean {
+  if (conditions.length === 0) return true;
+  return response !== undefined && conditions.every(({ holds }) => holds(response.status, response.fields));
+}
+
+/** What a candidate asks for and does not get, in words; undefined where it matches. */
+export function whyNot(
+  { conditions }: Candidate,
+  request: RuleRequest,
+  response: RuleResponse | undefined,
+): string | undefined {
+  const one: Asked = { request, path: pathToMatch(request.target) };
+  const missed = conditions.request.find((condition) => !condition.holds(one));
+  if (missed !== undefined) return missed.sentence;
+  return conditions.response.find(
+    (condition) => response === undefined || !condition.holds(response.status, response.fields),
+  )?.sentence;
 }

@@ -10,6 +10,7 @@ import {
   MAX_CONNECTIONS,
   MAX_REQUEST_FIELD_COUNT,
   MAX_REQUEST_FIELDS_BYTES,
+  MAX_RULES,
   MAX_TARGET_BYTES,
   MAX_WAIT_MS,
   MAX_WAITERS_PER_FILL,
@@ -31,7 +32,6 @@ import {
 
 const DAY_MS = 24 * HOUR_MS;
 const KILOBYTE = 1024;
-const MAX_RULES = 1000;
 
 const timeouts = section(
   {
@@ -234,9 +234,6 @@ export type ConfigSettings = Settings<typeof OPTIONS.shape>;
 export interface Config extends ConfigSettings {
   readonly origin: ConfigSettings['origin'] & { readonly url: URL };
 }
-
-/** The settings of one entry of `rules`; what is undefined is inherited. */
-export type RuleSettings = ConfigSettings['rules'][number];
 
 /** The settings, in front of this origin. */
 export function withOrigin(settings: ConfigSettings, url: URL): Config {

@@ -2,8 +2,16 @@
 import { DURATION_FORM, HOUR_MS, parseDuration } from '../base/units.js';
 import type { StaleForbiddance } from '../object/stored.js';
 import { type Address, readAddress } from './address.js';
-import { compileGlob } from './glob.js';
-import { custom, type Option, type OptionMeta, type Reading, type Report, wanted } from './kinds.js';
+import {
+  custom,
+  DURATION_SCHEMA,
+  type JsonSchema,
+  type Option,
+  type OptionMeta,
+  type Reading,
+  type Report,
+  wanted,
+} from './kinds.js';
 import { type DurationSetting, TARGETED_FIELDS, type TargetedField } from './rule.js';
 
 /** Longest lifetime that makes sense to write: ten years. Sums of lifetimes stay far from the edge of numbers. */
@@ -94,16 +102,19 @@ export function readFieldName(written: string): Reading<string> {
   return { value: written };
 }
 
-export function readGlob(written: string): Reading<string> {
-  const compiled = compileGlob(written);
-  return 'problem' in compiled ? compiled : { value: written };
-}
+const BOUNDS_SCHEMA: JsonSchema = {
+  type: 'object',
+  properties: { default: DURATION_SCHEMA, min: DURATION_SCHEMA, max: DURATION_SCHEMA },
+  additionalProperties: false,
+  minProperties: 1,
+};
+const SETTING_SCHEMA: JsonSchema = { anyOf: [{ const: 'origin' }, DURATION_SCHEMA, BOUNDS_SCHEMA] };
 
 const SETTING_FORM = `origin, ${DURATION_FORM}, or a map of default, min and max`;
 
 /** `origin`, a duration, or bounds on what the origin says. */
 export function durationSetting(doc: string): Option<DurationSetting, ''> {
-  const meta: OptionMeta = { type: 'origin | duration | {default, min, max}', doc };
+  const meta: OptionMeta = { type: 'origin | duration | {default, min, max}', doc, schema: SETTING_SCHEMA };
   return custom(meta, (written, report): DurationSetting | undefined => {
     if (written === 'origin') return { kind: 'origin' };
     if (typeof written === 'object' && written !== null && !Array.isArray(written)) return readBounds(written, report);
@@ -164,7 +175,8 @@ export function targetedFields(doc: string): Option<readonly TargetedField[], ''
 /** Any of a closed set of names, each once; a single one needs no list. */
 function listOf<Name extends string>(what: string, names: readonly Name[], doc: string): Option<readonly Name[], ''> {
   const form = `a list of ${names.join(', ')}`;
-  return custom({ type: `list of ${what}`, doc }, (written, report): readonly Name[] => {
+  const schema: JsonSchema = { anyOf: [{ enum: names }, { type: 'array', items: { enum: names } }] };
+  return custom({ type: `list of ${what}`, doc, schema }, (written, report): readonly Name[] => {
     if (!Array.isArray(written) && typeof written !== 'string') report(wanted(form, written));
     const out = new Set<Name>();
     for (const [index, item] of (Array.isArray(written) ? written : [written]).entries()) {

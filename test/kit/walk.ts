@@ -231,7 +231,7 @@ export function makeWalk(options: WalkOptions = {}): Walk {
     markers: createMarkers({ max: 100, clock }),
     failures: createFailures({ max: 100, clock, random: () => 0.5 }),
     live: {
-      rules: { ruleFor: () => rule, ruleForResponse: () => rule, all: [rule] },
+      rules: { ruleFor: () => rule, ruleForResponse: () => rule, all: [rule], candidates: [] },
       hygiene: { via: 'patina', forwardedFor: 'append' },
       limits: { waitersPerFill: options.waitersPerFill ?? 1000, waitMs: options.waitMs ?? 30_000 },
     },

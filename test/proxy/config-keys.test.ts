@@ -15,6 +15,7 @@ import { detailOf, metric, type OpenProxy, openProxy, request, settled } from '.
 import { CutOff, connectRaw } from '../kit/raw-client.js';
 import { type Answer, hang, send, until } from '../kit/scripted-origin.js';
 import { CERT, KEY } from '../origin/certificate.js';
+import { BAD_VALUES, RULE_PROOFS } from './rule-keys.js';
 
 type Conf = Readonly<Record<string, unknown>>;
 type Proof = (t: Test) => Promise<void>;
@@ -325,16 +326,6 @@ const PROOFS: Readonly<Record<string, Proof>> = {
     await house.get('/');
     t.equal(house.answered[0]?.rule, 'assets');
   },
-  'rules[].match.path': async (t) => {
-    const house = await openProxy(t, { conf: { rules: [{ name: 'assets', match: { path: '/assets/*' } }] } });
-    house.origin.respond(() => ({}));
-    await house.get('/assets/a');
-    await house.get('/other');
-    t.strictSame(
-      house.answered.map(({ rule }) => rule),
-      ['assets', 'defaults'],
-    );
-  },
   'log.access': async (t) => {
     t.match(await logOf(t, { access: 'json' }, (_, port) => once(port)), /^\{.*"\/logged".*\}\n$/);
     t.match(await logOf(t, { access: 'pretty' }, (_, port) => once(port)), /^[^{]*GET \/logged .*MISS/m);
@@ -451,6 +442,8 @@ for (const place of ['defaults', 'rules'] as const) {
   Object.assign(PROOFS, { [`${prefix}.cold`]: (t: Test) => coldActs(t, place) });
 }
 
+Object.assign(PROOFS, RULE_PROOFS);
+
 t.test('section 7: every option of the table acts', async (t) => {
   const paths = optionRows().map(({ path }) => path);
   t.strictSame(Object.keys(PROOFS).sort(), [...paths].sort(), 'each has its proof, and each proof its option');
@@ -482,7 +475,7 @@ function problemsWith(path: string, value: unknown): readonly string[] {
 t.test('section 7: every option of the table refuses a bad value, and says which', async (t) => {
   const bad = ['!?', '', null, 'a b', { zzz: 1 }, [['!?']]];
   for (const { path } of optionRows()) {
-    for (const value of bad) {
+    for (const value of BAD_VALUES[path] ?? bad) {
       const spelled = path.replace('[]', '.0');
       t.ok(
         problemsWith(path, value).some((problem) => problem.includes(spelled)),

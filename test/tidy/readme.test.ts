@@ -2,7 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { generatedParts, README, withParts } from '../docs.js';
+import { jsonSchemaText } from '../../lib/config/json-schema.js';
+import { generatedParts, README, SCHEMA, withParts } from '../docs.js';
 import { ROOT } from './sources.js';
 
 const TEXT = readFileSync(README, 'utf8');
@@ -12,6 +13,10 @@ t.test('STYLE habit 5: the generated parts of the README are current (npm run do
     const single = new Map([[marker, part]]);
     t.ok(withParts(TEXT, single) === TEXT, marker);
   }
+});
+
+t.test('issue 4: the JSON Schema in conf/ is current (npm run docs renews it)', async (t) => {
+  t.ok(readFileSync(SCHEMA, 'utf8') === jsonSchemaText());
 });
 
 t.test('a README without a pair of markers is refused', async (t) => {

@@ -1,0 +1,70 @@
+/** Proofs that the keys of rules act, for the test of the whole option table. */
+import type { Test } from 'tap';
+import { openProxy, request } from '../kit/proxy-kit.js';
+
+type Proof = (t: Test) => Promise<void>;
+
+/** Of two requests, the first falls under a rule with this match, and the second does not. */
+function tellsApart(match: Readonly<Record<string, unknown>>, first: string, second: string): Proof {
+  return async (t) => {
+    const house = await openProxy(t, { conf: { rules: [{ name: 'own', match }] } });
+    house.origin.respond(({ target }) => {
+      const type = target.endsWith('.png') ? 'image/png' : 'text/html; charset=utf-8';
+      return { status: target === '/gone' ? 404 : 200, fields: ['Content-Type', type, 'Cache-Control', 'max-age=60'] };
+    });
+    await house.ask(first);
+    await house.ask(second);
+    // Again from the store, which must not tell another rule than the one that it was stored by.
+    await house.ask(first);
+    t.strictSame(
+      house.answered.map(({ rule }) => rule),
+      ['own', 'defaults', 'own'],
+    );
+  };
+}
+
+const get = (target: string, ...lines: string[]): string => request('GET', target, ...lines);
+
+export const RULE_PROOFS: Readonly<Record<string, Proof>> = {
+  'rules[].match.path': tellsApart({ path: ['/assets/*', '/x'] }, get('/assets/a'), get('/other')),
+  'rules[].match.path_prefix': tellsApart({ path_prefix: '/a*' }, get('/a*b/c'), get('/ab')),
+  'rules[].match.path_exact': tellsApart({ path_exact: '/a*' }, get('/a*?q'), get('/a*b')),
+  'rules[].match.path_regex': tellsApart({ path_regex: '^/item/[0-9]+$' }, get('/item/12'), get('/item/x')),
+  'rules[].match.host': tellsApart({ host: '*.example' }, get('/a'), 'GET /a HTTP/1.1\r\nHost: example.org:80\r\n\r\n'),
+  'rules[].match.ext': tellsApart({ ext: ['css', 'PNG'] }, get('/a/b.png?x=.js'), get('/a.png/b')),
+  'rules[].match.methods': tellsApart({ methods: ['DELETE', 'GET'] }, get('/a'), request('PUT', '/a')),
+  'rules[].match.header': tellsApart(
+    { header: { 'X-Beta': 'yes' } },
+    get('/a', 'x-beta: yes'),
+    get('/b', 'X-Beta: no'),
+  ),
+  'rules[].match.cookie': tellsApart(
+    { cookie: { sid: false } },
+    get('/a', 'Cookie: xsid=1'),
+    get('/b', 'Cookie: a=b; sid=1'),
+  ),
+  'rules[].match.query': tellsApart({ query: { p: '1 2' } }, get('/a?q&p=1+2'), get('/a?p=12')),
+  'rules[].match.status': tellsApart({ status: '4xx' }, get('/gone'), get('/there')),
+  'rules[].match.content_type': tellsApart({ content_type: 'image/*' }, get('/a.png'), get('/a.html')),
+  'rules[].rules': async (t) => {
+    const group = { name: 'group', match: { path: '/g/**' }, rules: [{ name: 'inner', match: { ext: 'css' } }] };
+    const house = await openProxy(t, { conf: { rules: [group] } });
+    house.origin.respond(() => ({}));
+    for (const target of ['/g/a.css', '/g/a.js', '/a.css']) await house.get(target);
+    t.strictSame(
+      house.answered.map(({ rule }) => rule),
+      ['inner', 'group', 'defaults'],
+    );
+  },
+};
+
+const NO_MAPS: readonly unknown[] = ['!?', '', null, 'a b', [['!?']], {}];
+
+/** What is refused where nearly any text, or any map, is good. */
+export const BAD_VALUES: Readonly<Record<string, readonly unknown[]>> = {
+  'rules[].match.path_regex': ['(', '(?=a)', null, { zzz: 1 }, [['!?']], 'a'.repeat(2000)],
+  'rules[].match.header': [...NO_MAPS, { 'a b': true }, { a: null }],
+  'rules[].match.cookie': [...NO_MAPS, { 'a;b': true }, { a: [] }],
+  'rules[].match.query': [...NO_MAPS, { '': true }, { a: {} }],
+  'rules[].rules': ['!?', 'a b', { zzz: 1 }, [['!?']], [{ match: {} }]],
+};

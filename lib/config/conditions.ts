@@ -1,6 +1,6 @@
 /** The conditions of a rule's match: each a question about a request, or about a response to it. */
 import assert from 'node:assert/strict';
-import type { Fields } from '../http/fields.js';
+import { Fields } from '../http/fields.js';
 import { cookieValue, decodeQuery, queryPairs, splitTarget } from '../http/query.js';
 import { compileGlob, type Glob, withPlainEscapes } from './glob.js';
 import type { Expected, MatchSettings } from './match-options.js';
@@ -16,11 +16,76 @@ export interface RuleRequest {
   readonly fields: Fields;
 }
 
-/** A request with what several conditions ask of it, worked out once. */
-export interface Asked {
-  request: RuleRequest;
-  /** In the form that patterns are written in. */
-  path: string;
+/** A request with what several conditions ask of it, each worked out once, when it is first asked for. */
+export class Asked {
+  #request: RuleRequest = NOTHING;
+  #path = '';
+  #bareHost: string | undefined;
+  #ext: string | undefined;
+  #parameters: ReadonlyMap<string, readonly string[]> | undefined;
+
+  /** Begins anew with another request. `path` is in the form that patterns are written in. */
+  begin(request: RuleRequest, path: string): this {
+    this.#request = request;
+    this.#path = path;
+    this.#bareHost = undefined;
+    this.#ext = undefined;
+    this.#parameters = undefined;
+    return this;
+  }
+
+  get request(): RuleRequest {
+    return this.#request;
+  }
+
+  get path(): string {
+    return this.#path;
+  }
+
+  /** The host without its port. */
+  get bareHost(): string {
+    this.#bareHost ??= withoutPort(this.#request.host);
+    return this.#bareHost;
+  }
+
+  /** What follows the last dot of the last segment, in lower case; empty where there is none. */
+  get ext(): string {
+    this.#ext ??= extOf(this.#path);
+    return this.#ext;
+  }
+
+  /** The values of each query parameter, decoded. */
+  get parameters(): ReadonlyMap<string, readonly string[]> {
+    this.#parameters ??= parametersOf(this.#request.target);
+    return this.#parameters;
+  }
+}
+
+const NOTHING: RuleRequest = { method: '', host: '', target: '', fields: Fields.empty };
+
+function withoutPort(host: string): string {
+  const colon = host.lastIndexOf(':');
+  return colon > host.lastIndexOf(']') ? host.slice(0, colon) : host;
+}
+
+function extOf(path: string): string {
+  const dot = path.lastIndexOf('.');
+  return dot < 0 || dot < path.lastIndexOf('/') ? '' : path.slice(dot + 1).toLowerCase();
+}
+
+const NO_PARAMETERS: ReadonlyMap<string, readonly string[]> = new Map();
+
+function parametersOf(target: string): ReadonlyMap<string, readonly string[]> {
+  const [, query] = splitTarget(target);
+  if (query === undefined) return NO_PARAMETERS;
+  const parameters = new Map<string, string[]>();
+  for (const { name, value } of queryPairs(query)) {
+    const decoded = decodeQuery(name);
+    const values = parameters.get(decoded);
+    if (values === undefined) parameters.set(decoded, [decodeQuery(value ?? '')]);
+    else values.push(decodeQuery(value ?? ''));
+  }
+  return parameters;
 }
 
 export interface Condition {
@@ -176,19 +241,16 @@ function methodCondition(methods: readonly string[]): Condition {
 function hostCondition(hosts: readonly string[]): Condition {
   const plain = new Set(hosts.filter((host) => !host.includes('*')));
   const globs = hosts.filter((host) => host.includes('*')).map(hostGlob);
-  const matches = (host: string): boolean => plain.has(host) || globs.some((glob) => glob(host));
-  return {
-    key: 'host',
-    sentence: `the host is ${orList(hosts)}`,
-    // A host that is written without a port is meant whatever the port.
-    holds: ({ request: { host } }) => matches(host) || (portAt(host) > 0 && matches(host.slice(0, portAt(host)))),
-  };
-}
-
-/** Where the port begins; -1 where there is none. */
-function portAt(host: string): number {
-  const colon = host.lastIndexOf(':');
-  return colon > host.lastIndexOf(']') ? colon : -1;
+  const [only] = hosts;
+  // A host that is written without a port is meant whatever the port.
+  const holds: Condition['holds'] =
+    hosts.length === 1 && globs.length === 0
+      ? ({ bareHost, request }) => bareHost === only || request.host === only
+      : ({ bareHost, request }) => {
+          if (plain.has(bareHost) || plain.has(request.host)) return true;
+          return globs.some((glob) => glob(bareHost) || glob(request.host));
+        };
+  return { key: 'host', sentence: `the host is ${orList(hosts)}`, holds };
 }
 
 /** `*` is any run of characters: one is enough for names, and cannot backtrack. */
@@ -199,15 +261,10 @@ function hostGlob(written: string): (host: string) => boolean {
 }
 
 function extCondition(exts: readonly string[]): Condition {
-  const endings = exts.map((ext) => `.${ext}`);
   return {
     key: 'ext',
-    sentence: `the path ends in ${orList(endings)}`,
-    holds: ({ path }) => {
-      const dot = path.lastIndexOf('.');
-      if (dot < 0 || dot < path.lastIndexOf('/')) return false;
-      return endings.includes(path.slice(dot).toLowerCase());
-    },
+    sentence: `the path ends in ${orList(exts.map((ext) => `.${ext}`))}`,
+    holds: ({ ext }) => exts.includes(ext),
   };
 }
 
@@ -245,11 +302,9 @@ function queryCondition(name: string, expected: Expected): Condition {
   return {
     key: 'query',
     sentence: expectation('query parameter', name, expected),
-    holds: ({ request }) => {
-      const [, query] = splitTarget(request.target);
-      const own = queryPairs(query ?? '').filter((pair) => decodeQuery(pair.name) === name);
-      if (typeof expected === 'boolean') return own.length > 0 === expected;
-      return own.some(({ value }) => decodeQuery(value ?? '') === expected);
+    holds: ({ parameters }) => {
+      const values = parameters.get(name);
+      return typeof expected === 'boolean' ? (values !== undefined) === expected : values?.includes(expected) === true;
     },
   };
 }

@@ -4,7 +4,7 @@
  */
 import type { Fields } from '../http/fields.js';
 import {
-  type Asked,
+  Asked,
   bothConditions,
   type Condition,
   type Conditions,
@@ -117,7 +117,7 @@ function nodeAt(root: Node, segments: readonly string[]): Node {
 }
 
 /** Nothing here yields, so one record serves all lookups: a hit allocates nothing for its rule. */
-const asked: { request: RuleRequest | undefined; path: string } = { request: undefined, path: '' };
+const asked = new Asked();
 
 function firstMatch(root: Node, request: RuleRequest, response: RuleResponse | undefined): Rule | undefined {
   const path = pathToMatch(request.target);
@@ -131,10 +131,9 @@ function firstMatch(root: Node, request: RuleRequest, response: RuleResponse | u
     from = end + 1;
   }
   if (node.candidates.length === 0) return undefined;
-  asked.request = request;
-  asked.path = path;
+  asked.begin(request, path);
   for (const { rule, conditions } of node.candidates) {
-    if (holdAll(conditions.request, asked as Asked) && holdResponse(conditions.response, response)) return rule;
+    if (holdAll(conditions.request, asked) && holdResponse(conditions.response, response)) return rule;
   }
   return undefined;
 }
@@ -156,7 +155,7 @@ export function whyNot(
   request: RuleRequest,
   response: RuleResponse | undefined,
 ): string | undefined {
-  const one: Asked = { request, path: pathToMatch(request.target) };
+  const one = new Asked().begin(request, pathToMatch(request.target));
   const missed = conditions.request.find((condition) => !condition.holds(one));
   if (missed !== undefined) return missed.sentence;
   return conditions.response.find(

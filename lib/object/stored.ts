@@ -62,6 +62,12 @@ export interface StoredResponse {
   /** Where only parts of the body are at hand (RFC 9111 §3.3): these, and `body` is empty. Status and fields are those of the whole. */
   readonly partial?: Segments | undefined;
   readonly life: Life;
+  /** Surrogate keys by which it can be found, each once; absent where its rule reads none. */
+  readonly tags?: readonly string[] | undefined;
+  /** It was not fetched: an operator pushed it. A 304 that freshens it does not change that. */
+  readonly pushed?: boolean;
+  /** When an operator made it stale, on Clock.now's scale: what was asked for before that is never fresh again. */
+  readonly expiredAt?: number | undefined;
   /** The name of the rule that gave the lifetimes. */
   readonly rule: string;
   /**
@@ -82,10 +88,15 @@ const FIELD_LINE_OVERHEAD_BYTES = 56;
 /** What a chunk of the body costs beside its bytes. */
 const CHUNK_OVERHEAD_BYTES = 300;
 
+/** What a tag costs beside its text, in the record and in the index, as measured where no two responses share one. */
+const TAG_OVERHEAD_BYTES = 180;
+
 /** Bytes that a stored response is charged for: key, header record and body. */
 export function storedBytes(stored: StoredResponse): number {
   let selection = 0;
   for (const value of stored.selection.values) selection += value?.length ?? 0;
+  let tags = 0;
+  for (const tag of stored.tags ?? []) tags += tag.length + TAG_OVERHEAD_BYTES;
   const { fields, body } = stored;
   const partChunks = stored.partial?.chunkCount ?? 0;
   const furtherChunks = Math.max(0, (body.wholeChunks?.length ?? 0) - 1) + partChunks;
@@ -93,6 +104,7 @@ export function storedBytes(stored: StoredResponse): number {
     RECORD_OVERHEAD_BYTES +
     stored.key.length +
     selection +
+    tags +
     fields.bytes +
     fields.count * FIELD_LINE_OVERHEAD_BYTES +
     furtherChunks * CHUNK_OVERHEAD_BYTES +

@@ -29,6 +29,16 @@ export interface Store {
   /** Takes out all responses of a key. Returns how many. */
   removeKey(key: string, reason: RemovalReason): number;
   /**
+   * Shows the stored responses in `count` places from place `from` on to `visit`, which may take out what it is shown.
+   * Returns the place to go on from, or undefined where that was the last. A response keeps its place for as long as it
+   * is stored, through every refresh that a 304 ends: whoever scans from 0 to the end sees all that was there throughout.
+   */
+  scan(from: number, count: number, visit: (stored: StoredResponse, place: number) => void): number | undefined;
+  /** The stored responses that carry a tag; a list of the caller's own. */
+  tagged(tag: string): StoredResponse[];
+  /** How often it was used since it was first stored, and what it is charged for; undefined where it is not stored. */
+  usage(stored: StoredResponse): Usage | undefined;
+  /**
    * Charges `bytes` to the budget for a fill in flight, making room by eviction. Returns false, charging nothing,
    * where the budget cannot give that much; the fill then streams through unstored.
    */
@@ -41,6 +51,11 @@ export interface Store {
   resize(budgetBytes: number): void;
   readonly stats: StoreStats;
   close(): void;
+}
+
+export interface Usage {
+  readonly hits: number;
+  readonly bytes: number;
 }
 
 export interface StoreStats {

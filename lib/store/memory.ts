@@ -16,13 +16,14 @@ import {
 } from '../base/limits.js';
 import { type StoredResponse, storedBytes } from '../object/stored.js';
 import type { Events } from '../observe/events.js';
-import type { RemovalReason, Store, StoreStats } from './contract.js';
+import type { RemovalReason, Store, StoreStats, Usage } from './contract.js';
 import { Eviction } from './eviction.js';
 import { createKeyedMap } from './keyed.js';
 import { Ledger } from './ledger.js';
 import { NO_SLOT } from './links.js';
 import { hashOf, Slots } from './slots.js';
 import { Stepper } from './stepper.js';
+import { TagIndex } from './tag-index.js';
 import { isSameSelection, type Variants, withFirst, without } from './variants.js';
 import { Wheel } from './wheel.js';
 
@@ -46,6 +47,7 @@ class MemoryStore implements Store {
   readonly #keyed = createKeyedMap<Variants>((_, variants) => this.#lapsed(variants));
   readonly #slots = new Slots<StoredResponse>();
   readonly #eviction = new Eviction(this.#slots);
+  readonly #tags = new TagIndex();
   readonly #wheel: Wheel;
   readonly #pruning: Stepper;
   readonly #sweep: Stepper;
@@ -104,10 +106,12 @@ class MemoryStore implements Store {
     const replaced = this.#replacedBy(stored, replaces);
     let replacedBytes = 0;
     let uses = 0;
+    let hits = 0;
     // What is to be replaced makes room by going, and must not be evicted before it is known that the rest fits.
     const places = replaced.map((slot) => {
       replacedBytes += this.#slots.bytes(slot);
       uses = Math.max(uses, this.#slots.uses(slot));
+      hits = Math.max(hits, this.#slots.hits(slot));
       return this.#eviction.withdraw(slot);
     });
     if (!this.#makeRoom(bytes - replacedBytes, replacedBytes, this.#ledger.ceilingBytes)) {
@@ -119,6 +123,7 @@ class MemoryStore implements Store {
     this.#ledger.add(bytes);
     // A replacement inherits the standing of the one before it: people ask for the key, not for the bytes.
     this.#slots.setUses(slot, uses);
+    this.#slots.setHits(slot, hits);
     if (places.length === 0) this.#eviction.admit(slot);
     else this.#eviction.restore(slot, Math.max(...places));
     this.#link(stored, slot, now);
@@ -136,6 +141,8 @@ class MemoryStore implements Store {
     const place = this.#eviction.withdraw(slot);
     const fits = this.#makeRoom(bytes - before, before, this.#ledger.budgetBytes);
     this.#slots.replace(slot, next, bytes);
+    this.#tags.delete(current.tags, slot);
+    this.#tags.add(next.tags, slot);
     this.#ledger.bytes += bytes - before;
     const variants = this.#keyed.get(next.key);
     assert(variants !== undefined, 'the key of a held response has variants');
@@ -166,6 +173,30 @@ class MemoryStore implements Store {
     const slots = this.#keyed.get(key)?.slots ?? [];
     for (const slot of slots) this.#drop(slot, reason);
     return slots.length;
+  }
+
+  scan(from: number, count: number, visit: (stored: StoredResponse, place: number) => void): number | undefined {
+    const until = Math.min(from + count, this.#slots.end);
+    for (let slot = from; slot < until; slot++) {
+      const stored = this.#slots.at(slot);
+      if (stored !== undefined) visit(stored, slot);
+    }
+    return until < this.#slots.end ? until : undefined;
+  }
+
+  tagged(tag: string): StoredResponse[] {
+    const found: StoredResponse[] = [];
+    for (const slot of this.#tags.of(tag)) {
+      const stored = this.#slots.at(slot);
+      assert(stored !== undefined, 'the tag index holds what is stored alone');
+      found.push(stored);
+    }
+    return found;
+  }
+
+  usage(stored: StoredResponse): Usage | undefined {
+    const slot = this.#slotOf(stored);
+    return slot === undefined ? undefined : { hits: this.#slots.hits(slot), bytes: this.#slots.bytes(slot) };
   }
 
   reserve(bytes: number): boolean {
@@ -219,6 +250,7 @@ class MemoryStore implements Store {
       variants.slots = withFirst(variants.slots, slot);
     }
     this.#keyed.set(stored.key, variants, keptUntil(variants) - now);
+    this.#tags.add(stored.tags, slot);
     this.#schedule(slot, stored, now);
   }
 
@@ -241,6 +273,7 @@ class MemoryStore implements Store {
     const bytes = this.#slots.bytes(slot);
     this.#eviction.remove(slot);
     this.#wheel.cancel(slot);
+    this.#tags.delete(stored.tags, slot);
     this.#slots.give(slot);
     this.#ledger.subtract(bytes);
     this.#events.removed(reason, bytes);

@@ -1,11 +1,13 @@
 /**
  * The table of stored responses: each has a slot number, and what eviction and accounting need of it is kept in typed
- * arrays by that number, some 40 bytes each, instead of in objects.
+ * arrays by that number, some 45 bytes each, instead of in objects.
  */
 
 const FIRST_CAPACITY = 1024;
 /** Uses beyond this are not told apart. */
 const MAX_USES = 3;
+/** Hits beyond this are not counted. */
+const MAX_HITS = 2 ** 32 - 1;
 
 export class Slots<T> {
   /** What each slot holds; undefined where it is free. */
@@ -16,6 +18,8 @@ export class Slots<T> {
   #hash = new Uint32Array(FIRST_CAPACITY);
   /** Uses since the slot was last considered for eviction, up to MAX_USES. */
   #uses = new Uint8Array(FIRST_CAPACITY);
+  /** Uses in all; what replaces a response goes on counting. */
+  #hits = new Uint32Array(FIRST_CAPACITY);
   /** Number of the eviction list that the slot is in. */
   #place = new Uint8Array(FIRST_CAPACITY);
   readonly #free: number[] = [];
@@ -44,6 +48,7 @@ export class Slots<T> {
     this.#bytes[slot] = bytes;
     this.#hash[slot] = hash;
     this.#uses[slot] = 0;
+    this.#hits[slot] = 0;
     this.#count++;
     return slot;
   }
@@ -75,7 +80,22 @@ export class Slots<T> {
     return this.#uses[slot] as number;
   }
 
+  /** Slots that were ever in use: each held one is below. */
+  get end(): number {
+    return this.#held.length;
+  }
+
+  hits(slot: number): number {
+    return this.#hits[slot] as number;
+  }
+
+  setHits(slot: number, hits: number): void {
+    this.#hits[slot] = hits;
+  }
+
   use(slot: number): void {
+    const hits = this.#hits[slot] as number;
+    if (hits < MAX_HITS) this.#hits[slot] = hits + 1;
     const uses = this.#uses[slot] as number;
     if (uses < MAX_USES) this.#uses[slot] = uses + 1;
   }
@@ -96,6 +116,7 @@ export class Slots<T> {
     this.#bytes = grown(new Float64Array(capacity), this.#bytes);
     this.#hash = grown(new Uint32Array(capacity), this.#hash);
     this.#uses = grown(new Uint8Array(capacity), this.#uses);
+    this.#hits = grown(new Uint32Array(capacity), this.#hits);
     this.#place = grown(new Uint8Array(capacity), this.#place);
     for (const grow of this.#onGrow) grow(capacity);
   }

@@ -1,7 +1,9 @@
-/** The command line: what each flag means, and what is said of one that is not known. */
+/** The command line: which command it is, what each flag means, and what is said of one that is not known. */
 import { parseArgs } from 'node:util';
 import { type Override, parseSetting } from '../config/overrides.js';
 import { nearest } from '../config/suggest.js';
+import type { CommandSpec, Flag, Given } from './command.js';
+import { COMMANDS } from './commands.js';
 
 export type Command =
   | {
@@ -10,19 +12,17 @@ export type Command =
       readonly overrides: readonly Override[];
       readonly isWatching: boolean;
     }
-  | { readonly kind: 'help' }
+  | { readonly kind: 'other'; readonly spec: CommandSpec; readonly given: Given }
+  /** `of`: the command that is asked about; undefined: all of it. */
+  | { readonly kind: 'help'; readonly of: CommandSpec | undefined }
   | { readonly kind: 'version' }
-  | { readonly kind: 'wrong'; readonly problems: readonly string[] };
+  /** `of`: whose --help shows what there is. */
+  | { readonly kind: 'wrong'; readonly problems: readonly string[]; readonly of?: CommandSpec };
 
-interface Flag {
-  readonly name: string;
-  readonly takes?: string;
-  readonly doc: string;
-  /** The option that it stands for. */
-  readonly sets?: readonly string[];
-}
+const HELP: Flag = { name: 'help', short: 'h', doc: 'these lines and every option' };
+const VERSION: Flag = { name: 'version', doc: 'the version' };
 
-/** Every flag, in the order of --help. */
+/** Every flag of `patina run`, in the order of --help. */
 export const FLAGS: readonly Flag[] = [
   { name: 'config', takes: 'FILE', doc: 'the conf file (YAML); without one the headers of the origin decide' },
   { name: 'origin', takes: 'URL', doc: 'the origin; without one a demo origin is started', sets: ['origin', 'url'] },
@@ -30,59 +30,108 @@ export const FLAGS: readonly Flag[] = [
   { name: 'admin', takes: 'HOST:PORT|off', doc: "the operator's listener", sets: ['admin', 'listen'] },
   { name: 'set', takes: 'KEY.PATH=VALUE', doc: 'any option of the conf file; may be given again' },
   { name: 'watch', doc: 'reload when the conf file changes' },
-  { name: 'help', doc: 'these lines and every option' },
-  { name: 'version', doc: 'the version' },
+  HELP,
+  VERSION,
 ];
 
-const COMMANDS = ['run'] as const;
+/** Names that a command line may begin with. */
+export const COMMAND_NAMES: readonly string[] = ['run', ...COMMANDS.map(({ name }) => name), 'help'];
+
+const ALL_FLAGS: readonly Flag[] = [...FLAGS, ...COMMANDS.flatMap(({ flags }) => flags)];
+
+/** One piece of a command line, in order. */
+type Token =
+  | { readonly kind: 'word'; readonly value: string }
+  | { readonly kind: 'flag'; readonly name: string; readonly written: string; readonly value: string | undefined };
 
 /** Reads the arguments after `patina`. */
 export function parseArguments(args: readonly string[]): Command {
-  const { tokens } = parseArgs({
-    args: [...args],
-    options: Object.fromEntries(
-      FLAGS.map(({ name, takes }) => [name, { type: takes === undefined ? 'boolean' : 'string' }]),
-    ),
-    strict: false,
-    allowPositionals: true,
-    tokens: true,
-  });
+  const tokens = tokensOf(args);
+  const words = tokens.filter(({ kind }) => kind === 'word').map(({ value }) => value ?? '');
+  const [first = 'run', ...operands] = words;
+  if (first === 'help') return helpAbout(operands);
+  const spec = COMMANDS.find(({ name }) => name === first);
   const problems: string[] = [];
+  const known = spec === undefined ? FLAGS : [...spec.flags, HELP];
+  const flags: { name: string; value: string }[] = [];
+  let isFirst = true;
+  for (const token of tokens) {
+    if (token.kind === 'flag') {
+      const problem = flagProblem(token, known, spec);
+      if (problem === undefined) flags.push({ name: token.name, value: token.value ?? '' });
+      else problems.push(problem);
+    } else if (spec === undefined && (!isFirst || first !== 'run')) {
+      problems.push(unknown('command', token.value, COMMAND_NAMES, ''));
+    }
+    if (token.kind === 'word') isFirst = false;
+  }
+  const given: Given = { flags, operands };
+  if (spec === undefined) return readRun(given, problems);
+  const surplus = operands.slice(spec.maxOperands ?? 0);
+  if (surplus.length > 0) problems.push(`unexpected ${surplus.map((word) => JSON.stringify(word)).join(', ')}`);
+  if (problems.length > 0) return { kind: 'wrong', problems, of: spec };
+  return flags.some(({ name }) => name === 'help') ? { kind: 'help', of: spec } : { kind: 'other', spec, given };
+}
+
+function tokensOf(args: readonly string[]): Token[] {
+  const options = Object.fromEntries(
+    ALL_FLAGS.map(({ name, short, takes }) => [
+      name,
+      {
+        type: takes === undefined ? ('boolean' as const) : ('string' as const),
+        ...(short === undefined ? {} : { short }),
+      },
+    ]),
+  );
+  const { tokens } = parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true });
+  return tokens.flatMap((token): Token[] => {
+    if (token.kind === 'positional') return [{ kind: 'word', value: token.value }];
+    if (token.kind === 'option-terminator') return [];
+    return [{ kind: 'flag', name: token.name, written: token.rawName, value: token.value }];
+  });
+}
+
+function helpAbout([topic, ...more]: readonly string[]): Command {
+  if (topic === undefined || topic === 'run' || topic === 'help') return { kind: 'help', of: undefined };
+  const spec = COMMANDS.find(({ name }) => name === topic);
+  const wrong = [...(spec === undefined ? [topic] : []), ...more];
+  if (wrong.length === 0) return { kind: 'help', of: spec };
+  return { kind: 'wrong', problems: wrong.map((word) => unknown('command', word, COMMAND_NAMES, '')) };
+}
+
+function flagProblem(
+  token: Token & { kind: 'flag' },
+  known: readonly Flag[],
+  spec: CommandSpec | undefined,
+): string | undefined {
+  const flag = known.find(({ name }) => name === token.name);
+  if (flag !== undefined) return misuse(flag, token.value);
+  const names = known.map(({ name }) => name);
+  const problem = unknown('flag', token.written, names, '--');
+  return spec === undefined ? problem : `${spec.name}: ${problem}`;
+}
+
+/** What `run`, which needs not be named, makes of its flags. */
+function readRun({ flags }: Given, problems: string[]): Command {
   const overrides: Override[] = [];
   let file: string | undefined;
   let isWatching = false;
-  let isCommandGiven = false;
   let shown: 'help' | 'version' | undefined;
-  for (const token of tokens) {
-    if (token.kind === 'positional') {
-      if (isCommandGiven || token.value !== 'run') problems.push(unknown('command', token.value, COMMANDS, ''));
-      isCommandGiven = true;
-    } else if (token.kind === 'option') {
-      const flag = FLAGS.find(({ name }) => name === (token.name === 'h' ? 'help' : token.name));
-      const value = token.value ?? '';
-      const wrong =
-        flag === undefined
-          ? unknown(
-              'flag',
-              token.rawName,
-              FLAGS.map(({ name }) => name),
-              '--',
-            )
-          : misuse(flag, token.value);
-      if (wrong !== undefined) problems.push(wrong);
-      else if (flag?.sets !== undefined) overrides.push({ path: flag.sets, value, flag: `--${flag.name} ${value}` });
-      else if (flag?.name === 'config') file = value;
-      else if (flag?.name === 'watch') isWatching = true;
-      else if (flag?.name === 'set') {
-        const setting = parseSetting(value);
-        if ('problem' in setting) problems.push(setting.problem);
-        else overrides.push(setting);
-      } else if (flag?.name === 'help' || flag?.name === 'version') shown ??= flag.name;
-    }
+  for (const { name, value } of flags) {
+    const sets = FLAGS.find((flag) => flag.name === name)?.sets;
+    if (sets !== undefined) overrides.push({ path: sets, value, flag: `--${name} ${value}` });
+    else if (name === 'config') file = value;
+    else if (name === 'watch') isWatching = true;
+    else if (name === 'set') {
+      const setting = parseSetting(value);
+      if ('problem' in setting) problems.push(setting.problem);
+      else overrides.push(setting);
+    } else if (name === 'help' || name === 'version') shown ??= name;
   }
   if (isWatching && file === undefined) problems.push('--watch: there is no conf file to watch: add --config FILE');
   if (problems.length > 0) return { kind: 'wrong', problems };
-  return shown === undefined ? { kind: 'run', file, overrides, isWatching } : { kind: shown };
+  if (shown === 'version') return { kind: 'version' };
+  return shown === undefined ? { kind: 'run', file, overrides, isWatching } : { kind: 'help', of: undefined };
 }
 
 function misuse(flag: Flag, value: string | undefined): string | undefined {

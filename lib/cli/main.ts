@@ -5,7 +5,8 @@ import { systemClock } from '../base/clock.js';
 import { CONFIG_WATCH_MS } from '../base/limits.js';
 import { createProxy } from '../proxy.js';
 import { parseArguments } from './arguments.js';
-import { helpText } from './help.js';
+import { type Shell, UsageError } from './command.js';
+import { commandHelp, helpText } from './help.js';
 import { run, type World } from './run.js';
 
 /** Time for the last lines to be written when something else still keeps the process alive. */
@@ -41,7 +42,8 @@ function speak(stream: NodeJS.WriteStream, line: string): void {
   }
 }
 
-const world: World = {
+const world: World & Shell = {
+  env: process.env,
   clock,
   version: ownVersion(),
   createProxy: (config, written, read) => createProxy(config, { clock, version: world.version, written, read }),
@@ -69,19 +71,30 @@ const world: World = {
   },
 };
 
+function misused(problems: readonly string[], command: string | undefined): number {
+  for (const problem of problems) world.complain(`patina: ${problem}`);
+  world.complain(`patina ${command === undefined ? '' : `${command} `}--help shows what there is`);
+  return 2;
+}
+
 async function main(args: readonly string[]): Promise<number> {
   const command = parseArguments(args);
   switch (command.kind) {
     case 'help':
-      world.say(helpText());
+      world.say(command.of === undefined ? helpText() : commandHelp(command.of));
       return 0;
     case 'version':
       world.say(world.version);
       return 0;
     case 'wrong':
-      for (const problem of command.problems) world.complain(`patina: ${problem}`);
-      world.complain('patina --help shows what there is');
-      return 2;
+      return misused(command.problems, command.of?.name);
+    case 'other':
+      try {
+        return await command.spec.run(command.given, world);
+      } catch (error) {
+        if (error instanceof UsageError) return misused([error.message], command.spec.name);
+        throw error;
+      }
     case 'run':
       isServing = true;
       return run(command, world);

@@ -20,19 +20,19 @@ t.test('section 7: patina [run] takes its flags in any order, and the last one c
 });
 
 t.test('--help and --version come before running', async (t) => {
-  t.same(parseArguments(['--help']), { kind: 'help' });
-  t.same(parseArguments(['-h']), { kind: 'help' });
+  t.same(parseArguments(['--help']), { kind: 'help', of: undefined });
+  t.same(parseArguments(['-h']), { kind: 'help', of: undefined });
   t.same(parseArguments(['run', '--version', '--listen', '80']), { kind: 'version' });
 });
 
 t.test('a command line that is wrong is told in full', async (t) => {
   const table: [string[], string[]][] = [
     [['rnu'], ['unknown command "rnu": did you mean run?']],
-    [['purge'], ['unknown command "purge": expected run']],
+    [['purge'], ['unknown command "purge": expected run, help']],
     [['run', 'run'], ['unknown command "run": did you mean run?']],
     [
       ['--lsten', '80'],
-      ['unknown flag "--lsten": did you mean --listen?', 'unknown command "80": expected run'],
+      ['unknown flag "--lsten": did you mean --listen?', 'unknown command "80": expected run, help'],
     ],
     [['-x'], ['unknown flag "-x": expected --config, --origin, --listen, --admin, --set, --watch, --help, --version']],
     [
@@ -45,7 +45,7 @@ t.test('a command line that is wrong is told in full', async (t) => {
     [['--config='], ['--config: expected FILE after it']],
     [
       ['--origin', '--listen', '80'],
-      ['--origin: expected URL after it', 'unknown command "80": expected run'],
+      ['--origin: expected URL after it', 'unknown command "80": expected run, help'],
     ],
     [['--help=yes'], ['--help takes no value']],
     [['--set', 'x'], ['--set x: expected key.path=value such as defaults.grace=1h']],

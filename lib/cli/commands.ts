@@ -1,0 +1,4 @@
+/** Every command beside `run` and `help`, in the order of --help. A new one is an entry here. */
+import type { CommandSpec } from './command.js';
+
+export const COMMANDS: readonly CommandSpec[] = [];

@@ -94,6 +94,7 @@ class ComposedProxy implements Proxy {
       origin: this.#origin,
       markers: this.#markers,
       failures: createFailures({ max: MAX_FAILING_KEYS, clock, random: Math.random }),
+      random: Math.random,
       live: engineSettings(config, identity),
     });
     const { listen } = config;

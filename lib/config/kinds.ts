@@ -253,7 +253,7 @@ export function text<Value>(
 }
 
 /** Yes or no. */
-export function flag(spec: { doc: string; default: 'true' | 'false' }): Option<boolean, ''> {
+export function flag(spec: { doc: string; default?: 'true' | 'false' }): Option<boolean, ''> {
   const read = (written: string | number | boolean): Reading<boolean> => {
     if (written === true || written === 'true') return { value: true };
     if (written === false || written === 'false') return { value: false };

@@ -76,7 +76,8 @@ export function plainReference(): string {
   const out: string[] = [];
   for (const row of optionRows()) {
     const preset = row.default === undefined ? '' : `, default ${row.default}`;
-    out.push(`  ${row.path}  (${row.type}${preset})`);
+    const [first = '', ...more] = wrap(`${row.path}  (${row.type}${preset})`, HELP_COLUMNS - 6);
+    out.push(`  ${first}`, ...more.map((line) => `      ${line}`));
     out.push(...wrap((row.doc + boundsOf(row)).replaceAll('`', ''), HELP_COLUMNS - 6).map((line) => `      ${line}`));
   }
   return out.join('\n');

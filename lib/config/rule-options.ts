@@ -3,26 +3,42 @@
  * as something that may be left out.
  */
 import { MAX_RULES } from '../base/limits.js';
-import { choice, list, nameInCode, optionalEach, presetEach, type Settings, section, text } from './kinds.js';
+import { ceiling, healthSetting, percentage, statusSetting, ttlSetting } from './durations.js';
+import { choice, flag, list, nameInCode, optionalEach, presetEach, type Settings, section, text } from './kinds.js';
 import { MATCH } from './match-options.js';
-import { durationSetting, readRuleName, staleDespite, targetedFields } from './values.js';
+import { readRuleName, staleDespite, targetedFields } from './values.js';
 
 /** Every setting that `defaults` has and that each rule may have for itself. */
 const SETTINGS = {
-  ttl: durationSetting(
-    'How long a stored response is fresh: served with nothing sent to the origin. `origin`: as its headers say. A duration: this, whatever they say. A map: as they say, but no less than `min`, no more than `max`, and `default` where they say nothing.',
+  ttl: ttlSetting(
+    'How long a stored response is fresh: served with nothing sent to the origin. `origin`: as its headers say. A duration: this, whatever they say. A map: as they say, but no less than `min`, no more than `max`, and `default` where they say nothing. By status: `{200: 10s, 404: 1s, 3xx: 1m, other: origin}`; a status that is named may be stored by the rule alone.',
   ),
-  grace: durationSetting(
-    'How long after that it is served stale, at once, while one conditional request refreshes it in the background. `origin`: the stale-while-revalidate of the response. A duration: this where the response has none.',
+  grace: healthSetting(
+    'How long after that it is served stale, at once, while one conditional request refreshes it in the background. `origin`: the stale-while-revalidate of the response. A duration: this where the response has none. By status as `ttl`. `{healthy: 10s, unhealthy: 1d}`: the second while the origin cannot be reached.',
   ),
-  keep: durationSetting(
+  keep: statusSetting(
     'How long after that it is kept as something to validate: a request then waits for one conditional request, and mostly for a short 304. `origin`: 1 hour where the response can be of any later use.',
   ),
-  stale_if_error: durationSetting(
-    'How long after its ttl it is served stale when the origin fails: answers 500, 502, 503 or 504, or nothing at all. `origin`: the stale-if-error of the response; where it has none, through keep when the origin cannot be reached, and not for an error that it answers.',
+  stale_if_error: healthSetting(
+    'How long after its ttl it is served stale when the origin fails: answers 500, 502, 503 or 504, or nothing at all. `origin`: the stale-if-error of the response; where it has none, through keep when the origin cannot be reached, and not for an error that it answers. `{healthy: 1m, unhealthy: 1d}`: the first for an error of an origin that is otherwise up, the second while it cannot be reached.',
+  ),
+  jitter: percentage(
+    'Every ttl is shortened by a random part of up to this much of it, so that what was stored together is not refreshed together. It is never lengthened.',
+  ),
+  max_staleness: ceiling(
+    'No answer from the store is ever older than this, whatever ttl, grace, stale_if_error, a client or a failing origin would allow: its Age is the measure. What is older is kept to be validated all the same.',
   ),
   set_cookie: choice(['refuse', 'strip', 'share'], {
     doc: 'What to do with a response that has Set-Cookie: `refuse` does not store it, `strip` stores it without that field, `share` stores it and gives the cookie to everybody (only where it is the same for all).',
+  }),
+  share_private: flag({
+    doc: 'Stores responses that the origin marks `private`, and gives them to everybody. Only where the mark is wrong for all of them.',
+  }),
+  share_authorized: flag({
+    doc: 'Stores responses to requests with Authorization although the origin does not allow it (`public`, `s-maxage`, `must-revalidate`; RFC 9111 §3.5), and gives them to everybody, without credentials too.',
+  }),
+  share_with_cookie: flag({
+    doc: 'Stores responses to requests with Cookie although the origin did not say how long they are fresh, and gives them to everybody. Without it neither a heuristic nor a ttl of a rule is enough.',
   }),
   cold: choice(['wait', 'accepted'], {
     doc: 'What a GET gets for which nothing is stored: `wait` lets it wait for the origin; `accepted` answers 202 at once, with Location and Retry-After, while one request to the origin runs, and the content once it is there. For work that takes the origin long.',
@@ -41,7 +57,12 @@ const PRESETS = {
   grace: 'origin',
   keep: 'origin',
   stale_if_error: 'origin',
+  jitter: '0%',
+  max_staleness: 'off',
   set_cookie: 'refuse',
+  share_private: 'false',
+  share_authorized: 'false',
+  share_with_cookie: 'false',
   cold: 'wait',
   targeted_fields: ['cdn-cache-control'],
   stale_despite: [],

@@ -17,6 +17,20 @@ export type DurationSetting =
       readonly maxMs: number | undefined;
     };
 
+/** The same for every status, or one for each: by `404`, by `4xx`, else `other`. */
+export type StatusSetting =
+  | DurationSetting
+  | {
+      readonly kind: 'by-status';
+      readonly statuses: Readonly<Record<string, DurationSetting>>;
+      readonly other: DurationSetting;
+    };
+
+/** The same always, or one while the origin can be reached and one while it cannot. */
+export type HealthSetting =
+  | StatusSetting
+  | { readonly kind: 'by-health'; readonly healthy: StatusSetting; readonly unhealthy: StatusSetting };
+
 export type SetCookiePolicy = 'refuse' | 'strip' | 'share';
 
 /** What a request gets for which nothing is stored: it waits for the origin, or 202 at once while the origin works. */
@@ -29,11 +43,21 @@ export type TargetedField = (typeof TARGETED_FIELDS)[number];
 export interface Rule {
   /** `defaults` where no rule of the file matched. */
   readonly name: string;
-  readonly ttl: DurationSetting;
-  readonly grace: DurationSetting;
-  readonly keep: DurationSetting;
-  readonly staleIfError: DurationSetting;
+  readonly ttl: StatusSetting;
+  readonly grace: HealthSetting;
+  readonly keep: StatusSetting;
+  readonly staleIfError: HealthSetting;
+  /** By up to which part of it a ttl is shortened at random, from 0 to 1, so that what came together does not expire together. */
+  readonly jitter: number;
+  /** No answer from the store is ever older than this; infinity where there is no such ceiling. */
+  readonly maxStalenessMs: number;
   readonly setCookie: SetCookiePolicy;
+  /** Whether a response marked private is shared all the same. */
+  readonly sharePrivate: boolean;
+  /** Whether the response to a request with Authorization is shared without the origin's leave (RFC 9111 §3.5). */
+  readonly shareAuthorized: boolean;
+  /** Whether the response to a request with Cookie is shared where the origin did not declare how long it is fresh. */
+  readonly shareWithCookie: boolean;
   readonly cold: ColdPolicy;
   /** The target list of RFC 9213 §2.2: the first of these that is there and valid governs alone. */
   readonly targetedFields: readonly TargetedField[];
@@ -50,7 +74,12 @@ export const ORIGIN_DECIDES: Rule = {
   grace: ORIGIN,
   keep: ORIGIN,
   staleIfError: ORIGIN,
+  jitter: 0,
+  maxStalenessMs: Number.POSITIVE_INFINITY,
   setCookie: 'refuse',
+  sharePrivate: false,
+  shareAuthorized: false,
+  shareWithCookie: false,
   cold: 'wait',
   targetedFields: ['cdn-cache-control'],
   staleDespite: [],

@@ -1,21 +1,9 @@
 /** How the options that are not plain numbers or words are read, and what is said of those that cannot be. */
-import { DURATION_FORM, HOUR_MS, parseDuration } from '../base/units.js';
 import type { StaleForbiddance } from '../object/stored.js';
 import { type Address, readAddress } from './address.js';
-import {
-  custom,
-  DURATION_SCHEMA,
-  type JsonSchema,
-  type Option,
-  type OptionMeta,
-  type Reading,
-  type Report,
-  wanted,
-} from './kinds.js';
-import { type DurationSetting, TARGETED_FIELDS, type TargetedField } from './rule.js';
+import { custom, type JsonSchema, type Option, type Reading, wanted } from './kinds.js';
+import { TARGETED_FIELDS, type TargetedField } from './rule.js';
 
-/** Longest lifetime that makes sense to write: ten years. Sums of lifetimes stay far from the edge of numbers. */
-const MAX_LIFETIME_MS = 10 * 365 * 24 * HOUR_MS;
 const MAX_NAME_LENGTH = 64;
 
 const WORD = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
@@ -100,64 +88,6 @@ export function readFieldName(written: string): Reading<string> {
   if (TAKEN_FIELDS.has(written.toLowerCase()))
     return { problem: `${written} has a meaning of its own: choose another name` };
   return { value: written };
-}
-
-const BOUNDS_SCHEMA: JsonSchema = {
-  type: 'object',
-  properties: { default: DURATION_SCHEMA, min: DURATION_SCHEMA, max: DURATION_SCHEMA },
-  additionalProperties: false,
-  minProperties: 1,
-};
-const SETTING_SCHEMA: JsonSchema = { anyOf: [{ const: 'origin' }, DURATION_SCHEMA, BOUNDS_SCHEMA] };
-
-const SETTING_FORM = `origin, ${DURATION_FORM}, or a map of default, min and max`;
-
-/** `origin`, a duration, or bounds on what the origin says. */
-export function durationSetting(doc: string): Option<DurationSetting, ''> {
-  const meta: OptionMeta = { type: 'origin | duration | {default, min, max}', doc, schema: SETTING_SCHEMA };
-  return custom(meta, (written, report): DurationSetting | undefined => {
-    if (written === 'origin') return { kind: 'origin' };
-    if (typeof written === 'object' && written !== null && !Array.isArray(written)) return readBounds(written, report);
-    const ms = readLifetime(written, SETTING_FORM, (message) => report(message));
-    return ms === undefined ? undefined : { kind: 'fixed', ms };
-  });
-}
-
-function readLifetime(written: unknown, form: string, report: (message: string) => void): number | undefined {
-  const isScalar = typeof written === 'string' || typeof written === 'number';
-  const ms = isScalar ? parseDuration(String(written)) : undefined;
-  if (ms === undefined) {
-    report(wanted(form, written, typeof written === 'number' ? ' without a unit' : ''));
-    return undefined;
-  }
-  if (ms > MAX_LIFETIME_MS) {
-    report('longer than ten years (3650d)');
-    return undefined;
-  }
-  return ms;
-}
-
-const BOUNDS = ['default', 'min', 'max'] as const;
-
-function readBounds(written: object, report: Report): DurationSetting | undefined {
-  const entries = Object.entries(written);
-  if (entries.length === 0) report('an empty map says nothing: expected default, min or max in it');
-  const found: Partial<Record<(typeof BOUNDS)[number], number>> = {};
-  for (const [key, value] of entries) {
-    const bound = BOUNDS.find((own) => own === key);
-    if (bound === undefined) {
-      report(`unknown key ${JSON.stringify(key)}`, [], { key, known: BOUNDS });
-      continue;
-    }
-    const ms = readLifetime(value, DURATION_FORM, (message) => report(message, [key]));
-    if (ms !== undefined) found[bound] = ms;
-  }
-  const { default: defaultMs, min: minMs, max: maxMs } = found;
-  if (minMs !== undefined && maxMs !== undefined && minMs > maxMs) report('min is longer than max', ['min']);
-  if (defaultMs !== undefined && (defaultMs < (minMs ?? 0) || defaultMs > (maxMs ?? MAX_LIFETIME_MS))) {
-    report('default is not between min and max', ['default']);
-  }
-  return { kind: 'bounded', defaultMs, minMs, maxMs };
 }
 
 const OVERRIDABLE: readonly StaleForbiddance[] = ['must-revalidate', 'proxy-revalidate', 'no-cache', 's-maxage'];

@@ -57,7 +57,7 @@ export function captureAnswer(
       if (inflow.write(chunk) !== undefined) inflow.fail();
     },
     end() {
-      const record = madeResponse(spec, receipt, verdict.fields, inflow.body);
+      const record = madeResponse(spec, receipt, verdict.fields, inflow.body, verdict.despite);
       if (inflow.complete() && inflow.isKept && !isSuperseded && isNewest(parts, record, request.fields))
         store.put(record);
       done(capture);

@@ -24,6 +24,7 @@ import { Fill } from './fill.js';
 import type { Conditions, FillSpec, Waiter } from './fill-contract.js';
 import type { EngineParts } from './parts.js';
 import { planPass } from './pass.js';
+import { relifed } from './relife.js';
 import type { Receipt } from './response.js';
 import { acceptedReply, type SynthSpec, synthReply } from './synth.js';
 import { type Need, Transaction } from './transaction.js';
@@ -74,14 +75,15 @@ export class Engine implements RequestHandler {
     const directives = requestDirectives(request.fields);
     const key = requestKey(request);
     const stored = parts.store.peek(key);
-    const chosen = stored === undefined ? undefined : chooseVariant(stored, request.fields);
+    const chosen =
+      stored === undefined ? undefined : this.#underItsRule(chooseVariant(stored, request.fields), request);
     if (chosen === undefined) {
       const fwd = stored === undefined ? 'uri-miss' : 'vary-miss';
       this.#ask(request, sink, key, directives, { stale: undefined, fwd, reason: fwd });
       return;
     }
     const now = parts.clock.now();
-    const verdict = judgeReuse(chosen.life, directives, now);
+    const verdict = judgeReuse(chosen.life, directives, now, !parts.origin.healthy);
     const isUsable = verdict.kind === 'serve' && verdict.phase === 'fresh';
     if (chosen.partial !== undefined && !(isUsable && coversRanges(chosen, request))) {
       this.#ask(request, sink, key, directives, partialNeed(chosen, request, isUsable));
@@ -108,6 +110,17 @@ export class Engine implements RequestHandler {
     }
     const fwd = verdict.reason.startsWith('request-') ? 'request' : 'stale';
     this.#ask(request, sink, key, directives, { stale: chosen, fwd, reason: verdict.reason });
+  }
+
+  /** The chosen response under the rule that holds for it now; undefined where that would not have it stored. */
+  #underItsRule(chosen: StoredResponse | undefined, request: ClientRequest): StoredResponse | undefined {
+    if (chosen === undefined) return undefined;
+    const { store, live } = this.parts;
+    const rule = live.rules.ruleForResponse(request, chosen.status, chosen.fields);
+    if (chosen.madeBy === rule || chosen.madeBy === undefined) return chosen;
+    const next = relifed(chosen, rule);
+    if (next === undefined) store.remove(chosen, 'invalidated');
+    return next === undefined || !store.swap(chosen, next) ? undefined : next;
   }
 
   /** In grace: the answer goes out first, then one background request for all (RFC 5861 §3). */
@@ -186,7 +199,7 @@ export class Engine implements RequestHandler {
   /** The stored response for a request, newest first (RFC 9111 §4.1), whatever its phase. */
   select(key: string, request: ClientRequest): StoredResponse | undefined {
     const stored = this.parts.store.peek(key);
-    return stored === undefined ? undefined : chooseVariant(stored, request.fields);
+    return stored === undefined ? undefined : this.#underItsRule(chooseVariant(stored, request.fields), request);
   }
 
   makeFill(order: FillOrder): Fill {

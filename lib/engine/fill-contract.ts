@@ -3,7 +3,7 @@ import type { OriginError } from '../base/errors.js';
 import type { Rules } from '../config/rules.js';
 import type { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
-import type { AskedFor } from '../observe/events.js';
+import type { AskedEnd, AskedFor } from '../observe/events.js';
 import type { ClientRequest } from './contract.js';
 import type { Fill } from './fill.js';
 
@@ -31,6 +31,13 @@ export interface FillSpec {
   readonly collapseKey: string | undefined;
   /** Where the key is remembered as uncacheable. */
   readonly markerKey: string;
+}
+
+/** How an exchange with the origin ended, as it is told. */
+export interface Ending {
+  readonly end: AskedEnd;
+  readonly reason: string;
+  readonly savedBytes: number;
 }
 
 export type FillResult =

@@ -18,7 +18,7 @@ import { judgeNotModified } from '../policy/validate.js';
 import { Asking } from './asking.js';
 import { noteErrorStatus, noteUncacheable, noteUnreachable } from './bookkeeping.js';
 import type { CollapseTable } from './collapse.js';
-import type { FillResult, FillSpec, Waiter } from './fill-contract.js';
+import type { Ending, FillResult, FillSpec, Waiter } from './fill-contract.js';
 import { Inflow } from './inflow.js';
 import { freshen, putWhole } from './keeping.js';
 import type { EngineParts } from './parts.js';
@@ -31,13 +31,7 @@ import {
   type Receipt,
   retryAfterSec,
 } from './response.js';
-import { judgeAnswer, wholeByRest } from './verdict.js';
-
-interface Ending {
-  readonly end: AskedEnd;
-  readonly reason: string;
-  readonly savedBytes: number;
-}
+import { judgeAnswer, type Storing, wholeByRest } from './verdict.js';
 
 export class Fill implements OriginListener {
   state: 'opened' | 'streaming' | 'complete' | 'failed' = 'opened';
@@ -137,6 +131,7 @@ export class Fill implements OriginListener {
       requestAt: this.#asking.requestAt,
       responseAt: clock.now(),
       responseWall: clock.wall(),
+      chance: this.#parts.random(),
     };
     const answer = judgeAnswer(this.spec, receipt, this.#asking, store.maxObjectBytes);
     switch (answer.kind) {
@@ -144,14 +139,14 @@ export class Fill implements OriginListener {
         this.#notModified(receipt);
         return;
       case 'whole':
-        this.#store(receipt, answer.fields);
+        this.#store(receipt, answer);
         return;
       case 'part':
         this.#part = answer.part;
-        this.#store(receipt, answer.fields);
+        this.#store(receipt, answer);
         return;
       case 'rest':
-        this.#store(answer.receipt, answer.fields);
+        this.#store(answer.receipt, answer);
         for (const chunk of answer.begun) this.data(chunk);
         return;
       case 'repeat':
@@ -167,7 +162,7 @@ export class Fill implements OriginListener {
   }
 
   /** To be stored, whole or as a part: everyone follows its bytes as they arrive. */
-  #store(receipt: Receipt, fields: Fields): void {
+  #store(receipt: Receipt, { fields, despite }: Storing): void {
     const { spec } = this;
     const { store, failures, markers } = this.#parts;
     const isGet = spec.method === 'GET';
@@ -178,7 +173,7 @@ export class Fill implements OriginListener {
       return;
     }
     this.#opened(inflow, isGet ? 'stored' : 'uncacheable', isGet ? 'stored' : 'head-only');
-    const response = madeResponse(spec, receipt, fields, inflow.body);
+    const response = madeResponse(spec, receipt, fields, inflow.body, despite);
     this.response = response;
     if (isGet) failures.succeeded(spec.key);
     markers.unmark(spec.markerKey);

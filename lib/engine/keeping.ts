@@ -78,6 +78,9 @@ function swapIn(parts: EngineParts, spec: FillSpec, target: StoredResponse, next
   const { store } = parts;
   if (store.swap(target, next)) return next;
   const current = chooseVariant(store.peek(spec.key) ?? [], spec.request.fields);
+  // An operator or another rule changed its life meanwhile: the body is the one that the 304 is about.
+  const isSame = current?.body === target.body && current.fields === target.fields;
+  if (current !== undefined && isSame && store.swap(current, next)) return next;
   if (current !== undefined && current.partial === undefined) return current;
   // Evicted, not purged: the body is still at hand, so nothing has to be fetched again.
   store.put(next);

@@ -31,6 +31,8 @@ export interface EngineParts {
   readonly markers: Markers;
   /** When a failing key may be asked again. */
   readonly failures: Failures;
+  /** From 0 to below 1. */
+  readonly random: () => number;
   /** Never held across two requests: a reload puts another one in its place. */
   live: EngineSettings;
 }

@@ -46,6 +46,7 @@ export function planPass(engine: Engine, request: ClientRequest, reason: string)
         requestAt,
         responseAt: clock.now(),
         responseWall: clock.wall(),
+        chance: parts.random(),
       };
       return { fields: addOwn(received, status), note, tap: engine.capture(request, receipt) };
     },

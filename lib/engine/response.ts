@@ -7,7 +7,7 @@ import type { Fields } from '../http/fields.js';
 import { parseContentRange } from '../http/ranges.js';
 import { Body } from '../object/body.js';
 import { Segments } from '../object/segments.js';
-import type { StoredResponse } from '../object/stored.js';
+import type { SafetyOverride, StoredResponse } from '../object/stored.js';
 import { correctedInitialAgeMs } from '../policy/age.js';
 import { lifeOf } from '../policy/lifetime.js';
 import { mergeFields } from '../policy/merge.js';
@@ -24,6 +24,8 @@ export interface Receipt {
   readonly requestAt: number;
   readonly responseAt: number;
   readonly responseWall: number;
+  /** From 0 to below 1: which part of a rule's jitter is taken. */
+  readonly chance: number;
 }
 
 /** Content-Length as the origin client already checked it. */
@@ -78,6 +80,7 @@ export function madeResponse(
   receipt: Receipt,
   storable: Fields | undefined,
   body: Body,
+  despite: readonly SafetyOverride[] = [],
 ): StoredResponse {
   let fields = (storable ?? receipt.fields).without('age');
   // The length of a GET is told by the body itself; that of a HEAD is known from the field alone.
@@ -100,8 +103,13 @@ export function madeResponse(
       initialAgeMs: correctedInitialAgeMs(receipt),
       receivedAt: receipt.responseAt,
       receivedWall: receipt.responseWall,
+      chance: receipt.chance,
     }),
     rule: rule.name,
+    madeBy: rule,
+    receivedAt: receipt.responseAt,
+    chance: receipt.chance,
+    despite,
     requestedAt: receipt.requestAt,
     fetchedAt: receipt.responseAt,
     receivedWall: receipt.responseWall,
@@ -152,8 +160,14 @@ export function freshenedResponse(spec: FillSpec, target: StoredResponse, receip
       initialAgeMs: correctedInitialAgeMs(receipt),
       receivedAt: receipt.responseAt,
       receivedWall: receipt.responseWall,
+      chance: receipt.chance,
     }),
     rule: rule.name,
+    madeBy: rule,
+    receivedAt: receipt.responseAt,
+    chance: receipt.chance,
+    despite: verdict.store ? verdict.despite : target.despite,
+    expiredAt: undefined,
     requestedAt: receipt.requestAt,
     receivedWall: receipt.responseWall,
   };

@@ -93,7 +93,7 @@ export class Transaction implements Waiter {
     const { failures, clock, origin } = this.#engine.parts;
     const failure = failures.pending(this.#key);
     if (failure === undefined || failure.kind === 'declined') return false;
-    const kind: FailureKind = origin.reachable ? failure.kind : 'unreachable';
+    const kind: FailureKind = origin.healthy && origin.reachable ? failure.kind : 'unreachable';
     if (this.#serveStale(kind, 'stale-origin-backoff')) return true;
     // Credentials, or a page that is everyone's own, may fare better than the requests that failed.
     const isAnybodys = this.#engine.markerKey(this.#key, this.request) === this.#key && !this.#isMarked();
@@ -282,7 +282,8 @@ export class Transaction implements Waiter {
   #answerFailed(fill: Fill, result: FillResult & { kind: 'failed' }): void {
     const reason = result.failure === 'unreachable' ? result.error.code : 'origin-error-status';
     // A copy that was purged while the origin was asked is nobody's any more.
-    if (!fill.wasSuperseded && this.#serveStale(result.failure, `stale-${reason}`)) return;
+    const kind: FailureKind = this.#engine.parts.origin.healthy ? result.failure : 'unreachable';
+    if (!fill.wasSuperseded && this.#serveStale(kind, `stale-${reason}`)) return;
     if (result.failure === 'unreachable') {
       this.#synth({
         status: result.error.status,
@@ -316,7 +317,7 @@ export class Transaction implements Waiter {
     this.#need = { ...this.#need, stale: found?.partial === undefined ? found : undefined, begun: undefined };
     if (found === undefined || !coversRanges(found, this.request)) return false;
     const now = clock.now();
-    const verdict = judgeReuse(found.life, this.#directives, now);
+    const verdict = judgeReuse(found.life, this.#directives, now, !this.#engine.parts.origin.healthy);
     if (verdict.kind !== 'serve') return false;
     store.touch(found);
     this.#deliver(found, {

@@ -3,7 +3,7 @@
  * questions decide. Implements RFC 9111 §3, §3.3, §3.4, §4.3.3 and the design, sections 1 and 2.
  */
 import type { Fields } from '../http/fields.js';
-import type { StoredResponse } from '../object/stored.js';
+import type { SafetyOverride, StoredResponse } from '../object/stored.js';
 import { mergeFields } from '../policy/merge.js';
 import { judgeStorable } from '../policy/storable.js';
 import type { Conditions, FillSpec } from './fill-contract.js';
@@ -13,16 +13,30 @@ export type Answer =
   /** A 304 to a condition of ours, or to none. */
   | { readonly kind: 'not-modified' }
   /** To be stored whole. */
-  | { readonly kind: 'whole'; readonly fields: Fields }
+  | { readonly kind: 'whole'; readonly fields: Fields; readonly despite: readonly SafetyOverride[] }
   /** A part, to be stored as such. */
-  | { readonly kind: 'part'; readonly part: Part; readonly fields: Fields }
+  | {
+      readonly kind: 'part';
+      readonly part: Part;
+      readonly fields: Fields;
+      readonly despite: readonly SafetyOverride[];
+    }
   /** The rest of a response of which `begun` is at hand: together they are what `receipt` describes. */
-  | { readonly kind: 'rest'; readonly receipt: Receipt; readonly begun: readonly Buffer[]; readonly fields: Fields }
+  | {
+      readonly kind: 'rest';
+      readonly receipt: Receipt;
+      readonly begun: readonly Buffer[];
+      readonly fields: Fields;
+      readonly despite: readonly SafetyOverride[];
+    }
   /** It does not fit what was asked: ask again, without conditions. */
   | { readonly kind: 'repeat'; readonly reason: string }
   /** A failure of the origin. */
   | { readonly kind: 'error-status' }
   | { readonly kind: 'uncacheable'; readonly reason: string };
+
+/** What is to be stored of an answer, and by which overrides of its rule. */
+export type Storing = Pick<Answer & { readonly kind: 'whole' }, 'fields' | 'despite'>;
 
 /** Statuses that count as a failure of the origin (design, section 1). */
 export function isFailureStatus(status: number): boolean {
@@ -60,7 +74,7 @@ export function judgeAnswer(
   if (isEventStream(receipt.fields)) return { kind: 'uncacheable', reason: 'event-stream' };
   const expectedBytes = contentLength(receipt.fields) ?? 0;
   if (spec.method === 'GET' && expectedBytes > maxObjectBytes) return { kind: 'uncacheable', reason: 'too-large' };
-  return { kind: 'whole', fields: verdict.fields };
+  return { kind: 'whole', fields: verdict.fields, despite: verdict.despite };
 }
 
 /** RFC 9110 §15.4.5: a 304 answers these two conditions, and no other. */
@@ -91,7 +105,7 @@ function judgePart(spec: FillSpec, receipt: Receipt, maxObjectBytes: number): An
   if (!verdict.store) return { kind: 'uncacheable', reason: verdict.reason };
   if (part === undefined) return { kind: 'uncacheable', reason: 'partial' };
   if (part.until - part.from > maxObjectBytes) return { kind: 'uncacheable', reason: 'too-large' };
-  return { kind: 'part', part, fields: verdict.fields };
+  return { kind: 'part', part, fields: verdict.fields, despite: verdict.despite };
 }
 
 /** RFC 9111 §3.4: the missing rest of the same representation makes the basis whole; anything else starts anew. */
@@ -115,7 +129,7 @@ function judgeRest(spec: FillSpec, receipt: Receipt, from: number): Answer {
   const whole: Receipt = { ...receipt, status: 200, reasonPhrase: 'OK', fields };
   const verdict = judgeStored(spec, whole);
   return verdict.store
-    ? { kind: 'rest', receipt: whole, begun, fields: verdict.fields }
+    ? { kind: 'rest', receipt: whole, begun, fields: verdict.fields, despite: verdict.despite }
     : { kind: 'repeat', reason: verdict.reason };
 }
 

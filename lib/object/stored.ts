@@ -32,17 +32,25 @@ export interface Life {
   readonly bornAt: number;
   readonly staleAt: number;
   readonly graceUntil: number;
+  /** The end of grace while the origin cannot be reached. */
+  readonly offlineGraceUntil: number;
   readonly keepUntil: number;
   /** Until when it may be served stale after an error answer of the origin (stale-if-error, RFC 5861 §4). */
   readonly errorUntil: number;
   /** Until when it may be served stale while the origin cannot be reached at all (RFC 9111 §4.2.4). */
   readonly unreachableUntil: number;
+  /** Past this no answer is made of it, whoever would allow it: max_staleness. Infinity where there is no such ceiling. */
+  readonly ceilingAt: number;
   /** Never used without validation, however fresh (unqualified no-cache, RFC 9111 §5.2.2.4). */
   readonly alwaysValidate: boolean;
   /** Set where stale use is forbidden; a client's max-stale does not lift it. */
   readonly staleForbiddenBy: StaleForbiddance | undefined;
   readonly ttlSource: TtlSource;
 }
+
+/** Settings of a rule that share what is not shared by default. */
+export const SAFETY_OVERRIDES = ['sharePrivate', 'shareAuthorized', 'shareWithCookie'] as const;
+export type SafetyOverride = (typeof SAFETY_OVERRIDES)[number];
 
 /** The request fields that Vary named, and what the request for this response had in them (normalised; undefined = absent). */
 export interface Selection {
@@ -70,6 +78,16 @@ export interface StoredResponse {
   readonly expiredAt?: number | undefined;
   /** The name of the rule that gave the lifetimes. */
   readonly rule: string;
+  /** That rule itself, as an identity: where another holds by now, the life is made anew from the origin's fields. */
+  readonly madeBy?: object | undefined;
+  /** Clock.now at receipt of the response, or of the 304 that freshened it. Absent: fetchedAt. */
+  readonly receivedAt?: number;
+  /** Which part of a rule's jitter was taken. */
+  readonly chance?: number;
+  /** The overrides of its rule without which it would not be shared. */
+  readonly despite?: readonly SafetyOverride[] | undefined;
+  /** When an operator expired it (soft purge), since it was last received. */
+  readonly expiredAt?: number | undefined;
   /**
    * When the request that it answers, or last freshened it, was sent, on Clock.now's scale: of two answers the one that
    * was asked for later is the newer truth. Absent: as old as fetchedAt.

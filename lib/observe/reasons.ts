@@ -9,8 +9,11 @@ import type { OriginFailure } from '../base/errors.js';
 const REUSE = {
   fresh: 'The stored response is fresh.',
   'stale-while-revalidate': 'The stored response is within its grace; it is served while one request refreshes it.',
+  'stale-while-offline':
+    'The stored response is within the grace for an origin that cannot be reached; it is served without waiting.',
   'max-stale': 'The client accepts a response that is this stale.',
   'past-grace': 'The stored response is past its grace and has to be validated before use.',
+  'max-staleness': 'The stored response is older than the rule ever allows, and has to be validated before use.',
   'past-keep': 'The stored response is past its keep time and of no further use.',
   'no-cache': 'The origin demands that the response is validated before every use.',
   'must-revalidate': 'The stored response is stale, and must-revalidate forbids its use without validation.',

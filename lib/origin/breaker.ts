@@ -169,6 +169,10 @@ class Guard implements GuardedOrigin {
     this.#breaker = new Breaker({ ...options, changed: (state, reason) => this.#changed(state, reason) });
   }
 
+  get healthy(): boolean {
+    return this.#breaker.state.kind === 'closed';
+  }
+
   get reachable(): boolean {
     return this.#breaker.isPassable;
   }

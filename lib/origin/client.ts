@@ -54,6 +54,10 @@ class PooledClient implements OriginClient {
     this.#maxQueue = options.maxQueue ?? MAX_ORIGIN_QUEUE;
   }
 
+  get healthy(): boolean {
+    return true;
+  }
+
   get reachable(): boolean {
     return true;
   }

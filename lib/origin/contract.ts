@@ -43,6 +43,8 @@ export interface OriginClient {
   fetch(request: OriginRequest, listener: OriginListener): OriginExchange;
   /** Whether the breaker lets requests through, for /readyz and for stale-while-offline decisions. */
   readonly reachable: boolean;
+  /** Whether it is believed to be well: the breaker is closed. What is served stale while it is not goes by that. */
+  readonly healthy: boolean;
   /** Open and busy connections, for metrics. */
   readonly stats: { readonly connected: number; readonly running: number; readonly queued: number };
   /** Takes nothing new, gives what runs or waits `graceMs` to finish (unless told otherwise: a moment), then cuts it off. */

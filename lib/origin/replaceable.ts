@@ -40,6 +40,10 @@ export class ReplaceableOrigin implements OriginClient {
     };
   }
 
+  get healthy(): boolean {
+    return this.#ways.client.healthy;
+  }
+
   get reachable(): boolean {
     return this.#ways.client.reachable;
   }

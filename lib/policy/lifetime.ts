@@ -9,12 +9,13 @@
  */
 import { HEURISTIC_TTL_MAX_MS } from '../base/limits.js';
 import { HOUR_MS, SECOND_MS } from '../base/units.js';
-import type { DurationSetting, Rule, TargetedField } from '../config/rule.js';
+import type { DurationSetting, Rule, StatusSetting, TargetedField } from '../config/rule.js';
 import { type CacheControl, directiveMs, parseCacheControl } from '../http/cache-control.js';
 import { parseHttpDate } from '../http/dates.js';
 import type { Fields } from '../http/fields.js';
 import { parseTargetedCacheControl } from '../http/structured.js';
 import type { Life, StaleForbiddance, TtlSource } from '../object/stored.js';
+import { byHealth, isNamed, settingFor } from './settings.js';
 import { hasValidator } from './validate.js';
 
 /** Statuses that are heuristically cacheable (RFC 9110 §15.1). A 206 lives as long as the whole that it is a part of. */
@@ -108,9 +109,9 @@ export function originTtl(status: number, fields: Fields, by: Governing, receive
   return heuristicTtl(fields, receivedWall);
 }
 
-/** Whether a rule may give this status freshness of its own. */
-export function takesRuleTtl(status: number): boolean {
-  return RULE_STATUSES.has(status);
+/** Whether a rule may give this status freshness of its own: where it is of the usual ones, or named in the rule. */
+export function mayMakeFresh(rule: Rule, status: number): boolean {
+  return RULE_STATUSES.has(status) || isNamed(rule.ttl, status);
 }
 
 export interface LifeInput {
@@ -124,60 +125,85 @@ export interface LifeInput {
   readonly receivedAt: number;
   /** Clock.wall at the same moment. */
   readonly receivedWall: number;
+  /** From 0 to below 1: which part of the rule's jitter is taken. Default 0. */
+  readonly chance?: number;
   /** Whether the origin can be asked by condition; found in the fields where not given. */
   readonly hasValidator?: boolean;
 }
 
 export function lifeOf(input: LifeInput): Life {
-  const { fields, rule, receivedAt } = input;
+  const { status, fields, rule, receivedAt } = input;
   const by = governing(fields, input.rule.targetedFields);
   const { control } = by;
   const bornAt = receivedAt - input.initialAgeMs;
-  const { staleAt, source } = freshness(input, by, bornAt);
+  const ceilingAt = bornAt + rule.maxStalenessMs;
+  const { staleAt, source } = freshness(input, by, bornAt, ceilingAt);
 
   const staleForbiddenBy = staleForbiddance(control, rule);
   const sentGraceMs = directiveMs(control.staleWhileRevalidate);
   const sentErrorMs = directiveMs(control.staleIfError);
-  const graceUntil =
-    staleAt + (isForbidden(staleForbiddenBy, sentGraceMs) ? 0 : (chosenMs(rule.grace, sentGraceMs) ?? 0));
-
   const mayServeErrors = !isForbidden(staleForbiddenBy, sentErrorMs);
-  const errorMs = chosenMs(rule.staleIfError, sentErrorMs);
+  const mayServeGrace = !isForbidden(staleForbiddenBy, sentGraceMs);
+  const ms = (setting: StatusSetting, sentMs: number | undefined) => chosenMs(settingFor(setting, status), sentMs);
+  const [grace, error] = [byHealth(rule.grace), byHealth(rule.staleIfError)];
+  const graceMs = mayServeGrace ? (ms(grace.healthy, sentGraceMs) ?? 0) : 0;
+  const offlineGraceMs = mayServeGrace ? (ms(grace.unhealthy, sentGraceMs) ?? 0) : 0;
+  const errorMs = ms(error.healthy, sentErrorMs);
+  const offlineMs = ms(error.unhealthy, sentErrorMs);
+
   const isUseful = (input.hasValidator ?? hasValidator(fields)) || mayServeErrors;
-  const kept = graceUntil + (chosenMs(rule.keep, undefined) ?? (isUseful ? DEFAULT_KEEP_MS : 0));
+  const keepMs = ms(rule.keep, undefined) ?? (isUseful ? DEFAULT_KEEP_MS : 0);
   const errorUntil = staleAt + (mayServeErrors ? (errorMs ?? 0) : 0);
-  const keepUntil = Math.max(kept, errorUntil);
+  const offlineUntil = staleAt + (mayServeErrors ? (offlineMs ?? 0) : 0);
+  const keepUntil = Math.max(staleAt + graceMs + keepMs, staleAt + offlineGraceMs, errorUntil, offlineUntil);
+  // RFC 9111 §4.2.4: a cache that is disconnected may serve stale with nobody's leave, as long as nobody forbids it.
+  const unreachableUntil = mayServeErrors && offlineMs === undefined ? keepUntil : offlineUntil;
   return {
     bornAt,
     staleAt,
-    graceUntil,
+    graceUntil: Math.min(staleAt + graceMs, ceilingAt),
+    offlineGraceUntil: Math.min(staleAt + offlineGraceMs, ceilingAt),
     keepUntil,
-    errorUntil,
-    // RFC 9111 §4.2.4: a cache that is disconnected may serve stale with nobody's leave, as long as nobody forbids it.
-    unreachableUntil: mayServeErrors && errorMs === undefined ? keepUntil : errorUntil,
+    errorUntil: Math.min(errorUntil, ceilingAt),
+    unreachableUntil: Math.min(unreachableUntil, ceilingAt),
+    ceilingAt,
     alwaysValidate: control.noCache && !rule.staleDespite.includes('no-cache'),
     staleForbiddenBy,
     ttlSource: source,
   };
 }
 
-/** When freshness ends, and who said so. */
-function freshness(input: LifeInput, by: Governing, bornAt: number): { staleAt: number; source: TtlSource } {
+/** When freshness ends, and who said so: never later than the ceiling, and shortened by chance where the rule says so. */
+function freshness(
+  input: LifeInput,
+  by: Governing,
+  bornAt: number,
+  ceilingAt: number,
+): { staleAt: number; source: TtlSource } {
+  const told = toldFreshness(input, by, bornAt);
+  const shortenedMs = (told.staleAt - bornAt) * input.rule.jitter * (input.chance ?? 0);
+  const jittered = notBefore(bornAt, told.staleAt - Math.floor(shortenedMs));
+  // A response that is too old when it comes is stale at once, and older than its ceiling.
+  return { staleAt: Math.max(bornAt, Math.min(jittered, ceilingAt)), source: told.source };
+}
+
+function toldFreshness(input: LifeInput, by: Governing, bornAt: number): { staleAt: number; source: TtlSource } {
   const { status, fields, rule, receivedAt, receivedWall } = input;
-  const { ttl } = rule;
+  const ttl = settingFor(rule.ttl, status);
+  const mayMake = mayMakeFresh(rule, status);
   const origin = originTtl(status, fields, by, receivedWall);
   const originStaleAt = bornAt + origin.ms;
   if (ttl.kind === 'fixed') {
     const ruleStaleAt = notBefore(bornAt, receivedAt + ttl.ms);
-    if (takesRuleTtl(status) || ruleStaleAt < originStaleAt) return { staleAt: ruleStaleAt, source: 'rule' };
+    if (mayMake || ruleStaleAt < originStaleAt) return { staleAt: ruleStaleAt, source: 'rule' };
   }
   if (ttl.kind !== 'bounded') return { staleAt: originStaleAt, source: origin.source };
   if (origin.source === 'none') {
-    if (ttl.defaultMs === undefined || !takesRuleTtl(status)) return { staleAt: bornAt, source: 'none' };
+    if (ttl.defaultMs === undefined || !mayMake) return { staleAt: bornAt, source: 'none' };
     return { staleAt: notBefore(bornAt, receivedAt + held(ttl.defaultMs, ttl)), source: 'default' };
   }
   let staleAt = originStaleAt;
-  if (ttl.minMs !== undefined && takesRuleTtl(status)) staleAt = Math.max(staleAt, receivedAt + ttl.minMs);
+  if (ttl.minMs !== undefined && mayMake) staleAt = Math.max(staleAt, receivedAt + ttl.minMs);
   if (ttl.maxMs !== undefined) staleAt = Math.min(staleAt, receivedAt + ttl.maxMs);
   return { staleAt: notBefore(bornAt, staleAt), source: staleAt === originStaleAt ? origin.source : 'rule' };
 }

@@ -8,11 +8,12 @@ import type { RequestDirectives } from './request-directives.js';
 export type Phase = 'fresh' | 'grace' | 'keep' | 'gone';
 
 /** Why a stored response is served. */
-export type ServeReason = 'fresh' | 'stale-while-revalidate' | 'max-stale';
+export type ServeReason = 'fresh' | 'stale-while-revalidate' | 'stale-while-offline' | 'max-stale';
 /** Why it is not served before the origin was asked. Those that begin with `request-` are the client's wish. */
 export type ValidateReason =
   | StaleForbiddance
   | 'past-grace'
+  | 'max-staleness'
   | 'request-no-cache'
   | 'request-max-age'
   | 'request-min-fresh'
@@ -35,6 +36,12 @@ const GRACE: ReuseVerdict = Object.freeze({
   refresh: true,
   reason: 'stale-while-revalidate',
 });
+const OFFLINE: ReuseVerdict = Object.freeze({
+  kind: 'serve',
+  phase: 'grace',
+  refresh: true,
+  reason: 'stale-while-offline',
+});
 const MAX_STALE: ReuseVerdict = Object.freeze({ kind: 'serve', phase: 'grace', refresh: true, reason: 'max-stale' });
 const GONE: ReuseVerdict = Object.freeze({ kind: 'gone', reason: 'past-keep' });
 
@@ -48,6 +55,7 @@ const VALIDATE: Readonly<Record<ValidateReason, ReuseVerdict>> = Object.freeze({
   'proxy-revalidate': validate('proxy-revalidate'),
   's-maxage': validate('s-maxage'),
   'past-grace': validate('past-grace'),
+  'max-staleness': validate('max-staleness'),
   'request-no-cache': validate('request-no-cache'),
   'request-max-age': validate('request-max-age'),
   'request-min-fresh': validate('request-min-fresh'),
@@ -61,7 +69,8 @@ export function phaseAt(life: Life, now: number): Phase {
   return now < life.keepUntil ? 'keep' : 'gone';
 }
 
-export function judgeReuse(life: Life, directives: RequestDirectives, now: number): ReuseVerdict {
+/** `isOffline`: the origin cannot be reached, as far as is known. */
+export function judgeReuse(life: Life, directives: RequestDirectives, now: number, isOffline = false): ReuseVerdict {
   if (now >= life.keepUntil) return GONE;
   // RFC 9111 §5.2.1.4.
   if (directives.noCache) return VALIDATE['request-no-cache'];
@@ -72,20 +81,23 @@ export function judgeReuse(life: Life, directives: RequestDirectives, now: numbe
   // RFC 9111 §5.2.1.3: it must stay fresh for a while, which a stale response cannot.
   if (directives.minFreshMs !== undefined && life.staleAt - now < directives.minFreshMs)
     return VALIDATE['request-min-fresh'];
-  return now < life.staleAt ? FRESH : judgeStale(life, directives, now);
+  return now < life.staleAt ? FRESH : judgeStale(life, directives, now, isOffline);
 }
 
-function judgeStale(life: Life, directives: RequestDirectives, now: number): ReuseVerdict {
+function judgeStale(life: Life, directives: RequestDirectives, now: number, isOffline: boolean): ReuseVerdict {
   const { maxStaleMs, maxAgeMs } = directives;
-  const isInGrace = now < life.graceUntil;
+  const isInGrace = now < (isOffline ? life.offlineGraceUntil : life.graceUntil);
+  const inGrace = isOffline && now >= life.graceUntil ? OFFLINE : GRACE;
+  // The operator's ceiling holds whatever anybody else allows.
+  if (now >= life.ceilingAt) return VALIDATE['max-staleness'];
   if (maxStaleMs === undefined) {
     // RFC 9111 §5.2.1.1: with max-age and no max-stale, the client does not want a stale response at all.
     if (maxAgeMs !== undefined) return VALIDATE['request-max-age'];
-    return isInGrace ? GRACE : VALIDATE[life.staleForbiddenBy ?? 'past-grace'];
+    return isInGrace ? inGrace : VALIDATE[life.staleForbiddenBy ?? 'past-grace'];
   }
   // RFC 9111 §5.2.1.2: so far and no further, also where the origin would allow more.
   if (now - life.staleAt > maxStaleMs) return VALIDATE['request-max-stale'];
-  if (isInGrace) return GRACE;
+  if (isInGrace) return inGrace;
   // RFC 9111 §4.2.4: the client's leave does not lift what the origin forbids.
   return life.staleForbiddenBy === undefined ? MAX_STALE : VALIDATE[life.staleForbiddenBy];
 }
@@ -104,10 +116,10 @@ export function mayServeOnFailure(
   directives: RequestDirectives,
   now: number,
 ): boolean {
-  if (now >= life.keepUntil || directives.noCache || life.alwaysValidate) return false;
+  if (now >= life.keepUntil || now >= life.ceilingAt || directives.noCache || life.alwaysValidate) return false;
   // Still fresh: the origin was asked because the client wished it.
   if (now < life.staleAt) return true;
-  if (now < life.graceUntil) return true;
+  if (now < (failure === 'unreachable' ? life.offlineGraceUntil : life.graceUntil)) return true;
   if (now < (failure === 'unreachable' ? life.unreachableUntil : life.errorUntil)) return true;
   // RFC 5861 §4: the client may allow it too, for its own request, and cannot lift what the origin forbids.
   const { staleIfErrorMs } = directives;

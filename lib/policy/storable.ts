@@ -5,8 +5,10 @@
 import type { Rule } from '../config/rule.js';
 import { formatHttpDate, parseHttpDate } from '../http/dates.js';
 import type { Fields } from '../http/fields.js';
-import { explicitTtl, type Governing, governing, isHeuristicallyCacheable, lifeOf, takesRuleTtl } from './lifetime.js';
+import { SAFETY_OVERRIDES, type SafetyOverride } from '../object/stored.js';
+import { explicitTtl, type Governing, governing, isHeuristicallyCacheable, lifeOf, mayMakeFresh } from './lifetime.js';
 import { requestDirectives } from './request-directives.js';
+import { settingFor } from './settings.js';
 import { hasValidator } from './validate.js';
 import { varyNames } from './vary.js';
 
@@ -35,6 +37,8 @@ export type StorableVerdict =
       readonly store: true;
       /** What is to be stored of the fields. */
       readonly fields: Fields;
+      /** The overrides of the rule that this rests on: without any one of them it would not be stored. */
+      readonly despite: readonly SafetyOverride[];
     }
   | { readonly store: false; readonly reason: UncacheableReason };
 
@@ -100,12 +104,25 @@ export function isBoundToRequest(reason: string): boolean {
 export function judgeStorable(input: StorableInput): StorableVerdict {
   const by = governing(input.fields, input.rule.targetedFields);
   const reason = prohibition(input, by) ?? uselessness(input) ?? leak(input, by);
-  return reason === undefined ? { store: true, fields: fieldsToStore(input, by) } : { store: false, reason };
+  if (reason !== undefined) return { store: false, reason };
+  return { store: true, fields: fieldsToStore(input, by), despite: overridesUsed(input, by) };
+}
+
+const NO_OVERRIDES: readonly SafetyOverride[] = [];
+
+/** Which of the rule's overrides made the difference, each taken away by itself. */
+function overridesUsed(input: StorableInput, by: Governing): readonly SafetyOverride[] {
+  const { rule } = input;
+  if (!SAFETY_OVERRIDES.some((name) => rule[name])) return NO_OVERRIDES;
+  return SAFETY_OVERRIDES.filter((name) => {
+    const careful = { ...input, rule: { ...rule, [name]: false } };
+    return rule[name] && (prohibition(careful, by) ?? leak(careful, by)) !== undefined;
+  });
 }
 
 /** What RFC 9111 §3 prohibits, clause by clause. */
 function prohibition(input: StorableInput, by: Governing): UncacheableReason | undefined {
-  const { method, requestFields, status, fields, receivedWall } = input;
+  const { method, requestFields, status, fields, rule, receivedWall } = input;
   const { control } = by;
   // The request method is understood by the cache. Who stores a HEAD must not give it out as a GET.
   if (method !== 'GET' && method !== 'HEAD') return 'method';
@@ -122,11 +139,11 @@ function prohibition(input: StorableInput, by: Governing): UncacheableReason | u
   // RFC 9111 §5.2.1.5.
   if (requestDirectives(requestFields).noStore) return 'request-no-store';
   // RFC 9111 §5.2.2.7: the qualified form allows a shared cache to store the rest.
-  if (control.private) return 'private';
+  if (control.private && !rule.sharePrivate) return 'private';
   if (namesNeededField(by)) return 'field-withheld';
   // RFC 9111 §3.5.
   const isForAll = control.public || control.mustRevalidate || control.sMaxage !== undefined;
-  if (requestFields.has('authorization') && !isForAll) return 'authorization';
+  if (requestFields.has('authorization') && !isForAll && !rule.shareAuthorized) return 'authorization';
   // The origin, the status or the operator allows storing.
   const isAllowed =
     isHeuristicallyCacheable(status, control) ||
@@ -143,8 +160,8 @@ function namesNeededField(by: Governing): boolean {
 }
 
 function isFreshByRule(input: StorableInput): boolean {
-  const { ttl } = input.rule;
-  if (!takesRuleTtl(input.status)) return false;
+  const ttl = settingFor(input.rule.ttl, input.status);
+  if (!mayMakeFresh(input.rule, input.status)) return false;
   return ttl.kind === 'fixed' || (ttl.kind === 'bounded' && ttl.defaultMs !== undefined);
 }
 
@@ -158,22 +175,18 @@ function uselessness(input: StorableInput): UncacheableReason | undefined {
   if (life.ttlSource === 'none') return 'no-freshness';
   // That it could be served while the origin is out of reach is not enough to spend room on every answer of it.
   if (life.alwaysValidate) return 'no-cache';
-  const isUsable = life.graceUntil > 0 || life.errorUntil > 0;
+  const isUsable = life.graceUntil > 0 || life.offlineGraceUntil > 0 || life.errorUntil > 0;
   return isUsable ? undefined : 'no-freshness';
 }
 
 /** What RFC 9111 would allow, and a shared cache should not do unasked (promise 1 of the design). */
 function leak(input: StorableInput, by: Governing): UncacheableReason | undefined {
-  const { fields, requestFields, rule, status, receivedWall } = input;
+  const { fields, requestFields, rule, receivedWall } = input;
   if (rule.setCookie === 'refuse' && fields.has('set-cookie') && !isExcluded('set-cookie', by)) return 'set-cookie';
   // A cookie may have made this response one user's own. The origin that gave it a lifetime says that it did not;
-  // a guess, a rule's default, or silence says nothing.
-  if (
-    requestFields.has('cookie') &&
-    !(rule.ttl.kind === 'fixed' && takesRuleTtl(status)) &&
-    explicitTtl(fields, by, receivedWall) === undefined
-  )
-    return 'cookie-heuristic';
+  // a guess, a rule's ttl, or silence says nothing: the operator has to say it in so many words.
+  const isDeclared = explicitTtl(fields, by, receivedWall) !== undefined;
+  if (requestFields.has('cookie') && !isDeclared && !rule.shareWithCookie) return 'cookie-heuristic';
   return undefined;
 }
 

@@ -61,7 +61,7 @@ const REFUSED: readonly [title: string, content: string | Buffer, ...problems: s
   [
     'a number without a unit',
     'defaults:\n  grace: 60',
-    `FILE:2:10: defaults.grace: expected origin, ${DURATION}, or a map of default, min and max, got 60 without a unit`,
+    `FILE:2:10: defaults.grace: expected origin, ${DURATION}, or a map of default, min and max, or one of these by status, or a map of healthy and unhealthy, got 60 without a unit`,
   ],
   [
     'a bad duration',
@@ -105,7 +105,7 @@ const REFUSED: readonly [title: string, content: string | Buffer, ...problems: s
   [
     'a negative lifetime',
     'defaults: {keep: -1s}',
-    `FILE:1:18: defaults.keep: expected origin, ${DURATION}, or a map of default, min and max, got "-1s"`,
+    `FILE:1:18: defaults.keep: expected origin, ${DURATION}, or a map of default, min and max, or one of these by status, got "-1s"`,
   ],
   [
     'an origin that is no URL',

@@ -87,6 +87,7 @@ export class PlayedExchange implements OriginExchange {
 export class PlayedOrigin implements OriginClient {
   readonly exchanges: PlayedExchange[] = [];
   reachable = true;
+  healthy = true;
   readonly stats = { connected: 0, running: 0, queued: 0 };
 
   fetch(request: OriginRequest, listener: OriginListener): OriginExchange {
@@ -230,6 +231,7 @@ export function makeWalk(options: WalkOptions = {}): Walk {
     origin,
     markers: createMarkers({ max: 100, clock }),
     failures: createFailures({ max: 100, clock, random: () => 0.5 }),
+    random: () => 0.5,
     live: {
       rules: { ruleFor: () => rule, ruleForResponse: () => rule, all: [rule], candidates: [] },
       hygiene: { via: 'patina', forwardedFor: 'append' },

@@ -36,13 +36,19 @@ t.test('every code has one sentence, and no two codes share one', (t) => {
 
 t.test('habit 4: every "no" of the policy has a code of the table', (t) => {
   // Records of all members, so that the compiler asks for a code that is added to a union.
-  const serve: Record<ServeReason, true> = { fresh: true, 'stale-while-revalidate': true, 'max-stale': true };
+  const serve: Record<ServeReason, true> = {
+    fresh: true,
+    'stale-while-revalidate': true,
+    'stale-while-offline': true,
+    'max-stale': true,
+  };
   const validate: Record<ValidateReason, true> = {
     'must-revalidate': true,
     'proxy-revalidate': true,
     'no-cache': true,
     's-maxage': true,
     'past-grace': true,
+    'max-staleness': true,
     'request-no-cache': true,
     'request-max-age': true,
     'request-min-fresh': true,

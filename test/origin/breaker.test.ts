@@ -21,6 +21,7 @@ import { clientFor, get, Recorder } from './exchange.js';
 class FakeClient implements OriginClient {
   readonly asked: { request: OriginRequest; listener: OriginListener; isAborted: boolean }[] = [];
   readonly reachable = true;
+  readonly healthy = true;
   readonly stats = { connected: 0, running: 0, queued: 0 };
   isClosed = false;
 

@@ -87,6 +87,8 @@ t.test('RFC 9111 §4.2.3: the current age is the time since birth in whole secon
     bornAt: 1_000_000,
     staleAt: 1_060_000,
     graceUntil: 1_060_000,
+    offlineGraceUntil: 1_060_000,
+    ceilingAt: Number.POSITIVE_INFINITY,
     keepUntil: 1_060_000,
     errorUntil: 1_060_000,
     unreachableUntil: 1_060_000,

@@ -419,7 +419,9 @@ t.test('design §1: phases never overlap: their instants are in order, whatever 
         errorUntil <= keepUntil &&
         staleAt <= unreachableUntil &&
         unreachableUntil <= keepUntil &&
-        Object.values(made).every((value) => typeof value !== 'number' || Number.isFinite(value))
+        Object.entries(made).every(
+          ([name, value]) => typeof value !== 'number' || name === 'ceilingAt' || Number.isFinite(value),
+        )
       );
     }),
     { numRuns: 2000 },
@@ -464,3 +466,95 @@ t.test(
     );
   },
 );
+
+t.test('issue 4: a lifetime by status: by number, by class, else other', async (t) => {
+  const fixed = (ms: number) => ({ kind: 'fixed', ms }) as const;
+  const ttl = {
+    kind: 'by-status',
+    statuses: { 200: fixed(1000), '4xx': fixed(2000), 302: fixed(3000) },
+    other: fixed(4000),
+  } as const;
+  const at = (status: number, rule: Partial<Rule> = { ttl }) =>
+    lifeOf({
+      status,
+      fields: Fields.empty,
+      rule: { ...ORIGIN_DECIDES, ...rule },
+      initialAgeMs: 0,
+      receivedAt: NOW,
+      receivedWall: WALL,
+    });
+  t.equal(at(200).staleAt - NOW, 1000);
+  t.equal(at(404).staleAt - NOW, 2000);
+  t.equal(at(403).staleAt - NOW, 2000, 'a status that is named may be given freshness');
+  t.equal(at(302).staleAt - NOW, 3000);
+  t.equal(at(301).staleAt - NOW, 4000);
+  t.equal(at(500).staleAt - NOW, 0, 'the others are not for what a rule never makes fresh');
+  const grace = { kind: 'by-status', statuses: { 404: fixed(7) }, other: { kind: 'origin' } } as const;
+  t.equal(at(404, { grace }).graceUntil - NOW, 7);
+  t.equal(at(200, { grace }).graceUntil - NOW, 0);
+});
+
+t.test('issue 4: grace and stale_if_error apart for a healthy and an unhealthy origin', async (t) => {
+  const apart = (healthy: number, unhealthy: number) =>
+    ({
+      kind: 'by-health',
+      healthy: { kind: 'fixed', ms: healthy },
+      unhealthy: { kind: 'fixed', ms: unhealthy },
+    }) as const;
+  const made = lifeOf({
+    status: 200,
+    fields: Fields.of({ 'Cache-Control': 'max-age=1' }),
+    rule: {
+      ...ORIGIN_DECIDES,
+      grace: apart(10, 5000),
+      staleIfError: apart(20, 90_000_000),
+      keep: { kind: 'fixed', ms: 0 },
+    },
+    initialAgeMs: 0,
+    receivedAt: NOW,
+    receivedWall: WALL,
+  });
+  const after = (instant: number) => instant - NOW - 1000;
+  t.equal(after(made.graceUntil), 10);
+  t.equal(after(made.offlineGraceUntil), 5000);
+  t.equal(after(made.errorUntil), 20);
+  t.equal(after(made.unreachableUntil), 90_000_000);
+  t.equal(after(made.keepUntil), 90_000_000, 'kept for as long as it may be served');
+});
+
+t.test('issue 4: jitter shortens a ttl by chance, and never lengthens it', async () => {
+  fc.assert(
+    fc.property(
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      fc.double({ min: 0, max: 0.999, noNaN: true }),
+      (jitter, chance) => {
+        const made = lifeOf({
+          status: 200,
+          fields: Fields.of({ 'Cache-Control': 'max-age=100' }),
+          rule: { ...ORIGIN_DECIDES, jitter },
+          initialAgeMs: 0,
+          receivedAt: NOW,
+          receivedWall: WALL,
+          chance,
+        });
+        const ttl = made.staleAt - NOW;
+        return ttl <= 100_000 && ttl >= Math.floor(100_000 * (1 - jitter)) && (jitter > 0 || ttl === 100_000);
+      },
+    ),
+  );
+});
+
+t.test('issue 4: max_staleness bounds the age at every phase, and leaves keep alone', async (t) => {
+  const made = lifeOf({
+    status: 200,
+    fields: Fields.of({ 'Cache-Control': 'max-age=100', ETag: '"1"' }),
+    rule: { ...ORIGIN_DECIDES, grace: { kind: 'fixed', ms: 3_600_000 }, maxStalenessMs: 150_000 },
+    initialAgeMs: 30_000,
+    receivedAt: NOW,
+    receivedWall: WALL,
+  });
+  t.equal(made.staleAt - NOW, 70_000);
+  t.equal(made.graceUntil - NOW, 120_000, 'the age that it came with counts');
+  t.equal(made.unreachableUntil - NOW, 120_000);
+  t.ok(made.keepUntil - NOW >= 3_600_000);
+});

@@ -13,6 +13,7 @@ function life(over: Partial<Life> = {}): Life {
     bornAt: BORN,
     staleAt: BORN + 100_000,
     graceUntil: BORN + 150_000,
+    ceilingAt: Number.POSITIVE_INFINITY,
     keepUntil: BORN + 1_150_000,
     errorUntil: BORN + 400_000,
     unreachableUntil: BORN + 800_000,
@@ -20,6 +21,7 @@ function life(over: Partial<Life> = {}): Life {
     staleForbiddenBy: undefined,
     ttlSource: 'max-age',
     ...over,
+    offlineGraceUntil: over.offlineGraceUntil ?? over.graceUntil ?? BORN + 150_000,
   };
 }
 
@@ -251,6 +253,8 @@ const anyLife: fc.Arbitrary<Life> = fc
       bornAt: BORN,
       staleAt,
       graceUntil,
+      offlineGraceUntil: graceUntil,
+      ceilingAt: Number.POSITIVE_INFINITY,
       keepUntil,
       errorUntil: isSoft ? Math.min(keepUntil, staleAt + error) : staleAt,
       unreachableUntil: isSoft ? Math.min(keepUntil, staleAt + unreachable) : staleAt,
@@ -286,4 +290,22 @@ t.test('design §1: what is served fresh is fresh, what is served stale is refre
     }),
     { numRuns: 3000 },
   );
+});
+
+t.test('issue 4: while the origin cannot be reached its own grace holds, and nobody waits', async (t) => {
+  const apart = life({ graceUntil: BORN + 110_000, offlineGraceUntil: BORN + 500_000 });
+  t.equal(told(judgeReuse(apart, NO_DIRECTIVES, BORN + 200_000)), 'validate past-grace');
+  t.equal(told(judgeReuse(apart, NO_DIRECTIVES, BORN + 200_000, true)), 'serve grace refresh stale-while-offline');
+  t.equal(told(judgeReuse(apart, NO_DIRECTIVES, BORN + 105_000, true)), 'serve grace refresh stale-while-revalidate');
+  t.equal(told(judgeReuse(apart, NO_DIRECTIVES, BORN + 500_000, true)), 'validate past-grace');
+  t.equal(mayServeOnFailure(apart, 'unreachable', NO_DIRECTIVES, BORN + 450_000), true);
+});
+
+t.test('issue 4: nothing older than the ceiling is served, whoever would allow it', async (t) => {
+  const held = life({ ceilingAt: BORN + 120_000, graceUntil: BORN + 120_000, errorUntil: BORN + 120_000 });
+  const eager = wishes({ maxStaleMs: Number.POSITIVE_INFINITY, staleIfErrorMs: 1e9 });
+  t.equal(told(judgeReuse(held, eager, BORN + 119_999)), 'serve grace refresh stale-while-revalidate');
+  t.equal(told(judgeReuse(held, eager, BORN + 120_000)), 'validate max-staleness');
+  t.equal(mayServeOnFailure(held, 'unreachable', eager, BORN + 120_000), false);
+  t.equal(mayServeOnFailure(held, 'error-status', eager, BORN + 120_000), false);
 });

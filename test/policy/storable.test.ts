@@ -256,7 +256,9 @@ t.test(
       [{}, byDefault, 'cookie-heuristic'],
       [lastModified, byDefault, 'cookie-heuristic'],
       [FRESH, byDefault, 'stored'],
-      [{}, { ttl: { kind: 'fixed', ms: 1000 } }, 'stored'],
+      [{}, { ttl: { kind: 'fixed', ms: 1000 } }, 'cookie-heuristic'],
+      [{}, { ttl: { kind: 'fixed', ms: 1000 }, shareWithCookie: true }, 'stored'],
+      [lastModified, { shareWithCookie: true }, 'stored'],
     ];
     for (const [record, rule, verdict] of table)
       t.equal(outcome(record, rule === undefined ? { request } : { request, rule }), verdict, JSON.stringify(record));
@@ -290,4 +292,37 @@ t.test('promise 1: a reason that lies in one request is told apart from one that
     t.equal(isBoundToRequest(reason), true, reason);
   for (const reason of ['no-store', 'private', 'set-cookie', 'vary-star', 'no-freshness', 'not-cacheable', 'other'])
     t.equal(isBoundToRequest(reason), false, reason);
+});
+
+t.test('issue 4: each safety override lifts one refusal, and the verdict names it', async (t) => {
+  const ttl = { kind: 'fixed', ms: 1000 } as const;
+  const table: readonly [Record, Record | undefined, Partial<Rule>, string, readonly string[]][] = [
+    [{ 'Cache-Control': 'private, max-age=9' }, undefined, {}, 'private', []],
+    [{ 'Cache-Control': 'private, max-age=9' }, undefined, { sharePrivate: true }, 'stored', ['sharePrivate']],
+    [
+      { 'Cache-Control': 'private, max-age=9' },
+      undefined,
+      { shareAuthorized: true, shareWithCookie: true },
+      'private',
+      [],
+    ],
+    [FRESH, { Authorization: 'x' }, { sharePrivate: true }, 'authorization', []],
+    [FRESH, { Authorization: 'x' }, { shareAuthorized: true }, 'stored', ['shareAuthorized']],
+    [{ 'Cache-Control': 'public, max-age=9' }, { Authorization: 'x' }, { shareAuthorized: true }, 'stored', []],
+    [{}, { Cookie: 'a=b' }, { ttl, shareWithCookie: true }, 'stored', ['shareWithCookie']],
+    [FRESH, { Cookie: 'a=b' }, { shareWithCookie: true }, 'stored', []],
+    [
+      { 'Cache-Control': 'private' },
+      { Cookie: 'a=b', Authorization: 'x' },
+      { ttl, sharePrivate: true, shareAuthorized: true, shareWithCookie: true },
+      'stored',
+      ['sharePrivate', 'shareAuthorized', 'shareWithCookie'],
+    ],
+    [{ 'Cache-Control': 'no-store' }, undefined, { sharePrivate: true }, 'no-store', []],
+  ];
+  for (const [record, request, rule, expected, despite] of table) {
+    const verdict = judge(record, request === undefined ? { rule } : { request, rule });
+    t.equal(verdict.store ? 'stored' : verdict.reason, expected, JSON.stringify([record, request, rule]));
+    t.same(verdict.store ? verdict.despite : [], despite);
+  }
 });

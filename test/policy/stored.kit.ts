@@ -30,6 +30,8 @@ export function storedResponse(spec: StoredSpec = {}): StoredResponse {
       bornAt: NOW,
       staleAt: NOW,
       graceUntil: NOW,
+      offlineGraceUntil: NOW,
+      ceilingAt: Number.POSITIVE_INFINITY,
       keepUntil: NOW,
       errorUntil: NOW,
       unreachableUntil: NOW,

@@ -15,7 +15,7 @@ import { detailOf, metric, type OpenProxy, openProxy, request, settled } from '.
 import { CutOff, connectRaw } from '../kit/raw-client.js';
 import { type Answer, hang, send, until } from '../kit/scripted-origin.js';
 import { CERT, KEY } from '../origin/certificate.js';
-import { BAD_VALUES, RULE_PROOFS } from './rule-keys.js';
+import { BAD_VALUES, FURTHER_LIVES, type Life, RULE_PROOFS, word } from './rule-keys.js';
 
 type Conf = Readonly<Record<string, unknown>>;
 type Proof = (t: Test) => Promise<void>;
@@ -79,19 +79,8 @@ async function refusesASecond(port: number): Promise<void> {
   await first.ended;
 }
 
-/** A setting of `defaults`, by what it does to answers like this one. `outcome` is told from what it is without. */
-interface Life {
-  readonly value: unknown;
-  readonly fields: readonly string[];
-  readonly afterSec: number;
-  readonly refresh?: Answer;
-  tell(house: OpenProxy, target: string): Promise<unknown>;
-  readonly expected: { readonly without: unknown; readonly with: unknown };
-}
-
-const word = async (house: OpenProxy, target: string): Promise<unknown> => (await house.get(target)).field('cdn-cache');
-
 const LIVES: Readonly<Record<string, Life>> = {
+  ...FURTHER_LIVES,
   ttl: {
     value: '20s',
     fields: ['ETag', '"1"'],
@@ -162,7 +151,7 @@ async function acts(t: Test, key: string, place: 'defaults' | 'rules'): Promise<
     const house = await timed(t, conf);
     let answer: Answer = { fields: life.fields, body: 'x' };
     house.origin.respond(() => answer);
-    await house.get(target);
+    await house.get(target, ...(life.lines ?? []));
     answer = life.refresh ?? answer;
     house.clock.advance(life.afterSec * 1000);
     t.strictSame(await life.tell(house, target), life.expected[isSet ? 'with' : 'without'], `${key} at ${target}`);

@@ -1,6 +1,73 @@
 /** Proofs that the keys of rules act, for the test of the whole option table. */
 import type { Test } from 'tap';
-import { openProxy, request } from '../kit/proxy-kit.js';
+import type { FakeClock } from '../kit/clock.js';
+import { type OpenProxy, openProxy, request } from '../kit/proxy-kit.js';
+import type { Answer } from '../kit/scripted-origin.js';
+
+/** A setting of `defaults`, by what it does to answers like this one. `outcome` is told from what it is without. */
+export interface Life {
+  readonly value: unknown;
+  /** Further lines of the first request. */
+  readonly lines?: readonly string[];
+  readonly fields: readonly string[];
+  readonly afterSec: number;
+  readonly refresh?: Answer;
+  tell(house: TimedProxy, target: string): Promise<unknown>;
+  readonly expected: { readonly without: unknown; readonly with: unknown };
+}
+
+export type TimedProxy = OpenProxy & { readonly clock: FakeClock };
+
+export const word = async (house: OpenProxy, target: string): Promise<unknown> =>
+  (await house.get(target)).field('cdn-cache');
+
+const shared = { without: 'MISS', with: 'HIT' };
+
+export const FURTHER_LIVES: Readonly<Record<string, Life>> = {
+  jitter: {
+    value: '100%',
+    fields: ['Cache-Control', 'max-age=10'],
+    afterSec: 0,
+    tell: async (house, target) => {
+      for (let n = 0; n < 40; n++) await house.get(`${target}${n}`);
+      house.clock.advance(9000);
+      const words: unknown[] = [];
+      for (let n = 0; n < 40; n++) words.push(await word(house, `${target}${n}`));
+      return words.every((one) => one === 'HIT');
+    },
+    expected: { without: true, with: false },
+  },
+  max_staleness: {
+    value: '5s',
+    fields: ['Cache-Control', 'max-age=60', 'ETag', '"1"'],
+    afterSec: 5,
+    tell: word,
+    expected: { without: 'HIT', with: 'EXPIRED' },
+  },
+  share_private: {
+    value: true,
+    fields: ['Cache-Control', 'private, max-age=9'],
+    afterSec: 1,
+    tell: word,
+    expected: shared,
+  },
+  share_authorized: {
+    value: true,
+    lines: ['Authorization: Basic YTpi'],
+    fields: ['Cache-Control', 'max-age=9'],
+    afterSec: 1,
+    tell: word,
+    expected: shared,
+  },
+  share_with_cookie: {
+    value: true,
+    lines: ['Cookie: a=b'],
+    fields: ['Last-Modified', 'Thu, 01 Jan 1970 00:00:00 GMT'],
+    afterSec: 1,
+    tell: word,
+    expected: shared,
+  },
+};
 
 type Proof = (t: Test) => Promise<void>;
 

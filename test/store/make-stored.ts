@@ -34,6 +34,8 @@ export function makeStored(shape: StoredShape): StoredResponse {
       bornAt: shape.bornAt,
       staleAt,
       graceUntil,
+      offlineGraceUntil: graceUntil,
+      ceilingAt: Number.POSITIVE_INFINITY,
       keepUntil,
       errorUntil: keepUntil,
       unreachableUntil: keepUntil,

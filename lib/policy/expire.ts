@@ -1,0 +1,20 @@
+/** A soft purge: what is stored becomes stale now, and its grace and keep go on from here (Varnish: softpurge). */
+import type { Life } from '../object/stored.js';
+
+/** The life of a response that an operator expired at `expiredAt`. What was stale already stays as it was. */
+export function expiredLife(life: Life, expiredAt: number): Life {
+  if (expiredAt >= life.staleAt) return life;
+  const movedMs = life.staleAt - expiredAt;
+  const moved = (instant: number): number => Math.max(expiredAt, instant - movedMs);
+  return {
+    ...life,
+    // Born later than it is said to be stale it cannot be: an operator may expire what is just being received.
+    bornAt: Math.min(life.bornAt, expiredAt),
+    staleAt: expiredAt,
+    graceUntil: moved(life.graceUntil),
+    offlineGraceUntil: moved(life.offlineGraceUntil),
+    keepUntil: moved(life.keepUntil),
+    errorUntil: moved(life.errorUntil),
+    unreachableUntil: moved(life.unreachableUntil),
+  };
+}

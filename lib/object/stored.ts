@@ -86,8 +86,6 @@ export interface StoredResponse {
   readonly chance?: number;
   /** The overrides of its rule without which it would not be shared. */
   readonly despite?: readonly SafetyOverride[] | undefined;
-  /** When an operator expired it (soft purge), since it was last received. */
-  readonly expiredAt?: number | undefined;
   /**
    * When the request that it answers, or last freshened it, was sent, on Clock.now's scale: of two answers the one that
    * was asked for later is the newer truth. Absent: as old as fetchedAt.

@@ -214,3 +214,8 @@ export const MAX_PATTERN_LENGTH = 1024;
 export const MAX_MATCH_MEMBERS = 100;
 /** Most entries of one list of rules. */
 export const MAX_RULES = 1000;
+
+/** Most names in one list of a rule that makes keys or edits fields. */
+export const MAX_KEY_PARTS = 32;
+/** Longest key; what makes a longer one goes past the cache. */
+export const MAX_KEY_LENGTH = 32_768;

@@ -14,6 +14,8 @@ export interface RuleRequest {
   /** Origin-form: path and query. */
   readonly target: string;
   readonly fields: Fields;
+  /** The request as it came, where a rule has changed its fields since. */
+  readonly received?: RuleRequest | undefined;
 }
 
 /** A request with what several conditions ask of it, each worked out once, when it is first asked for. */
@@ -107,6 +109,8 @@ export interface Conditions {
   readonly response: readonly ResponseCondition[];
   /** The whole segments that every matching path begins with, for each alternative; undefined: any path may match. */
   readonly homes: readonly (readonly string[])[] | undefined;
+  /** The query parameters that are asked for. */
+  readonly parameters: readonly string[];
 }
 
 /**
@@ -149,7 +153,7 @@ export function compileConditions(match: MatchSettings): Conditions {
   const response: ResponseCondition[] = [];
   if (match.status !== undefined) response.push(statusCondition(match.status));
   if (match.contentType !== undefined) response.push(typeCondition(match.contentType));
-  return { request, response, homes: paths.homes };
+  return { request, response, homes: paths.homes, parameters: [...(match.query?.keys() ?? [])] };
 }
 
 /** The conditions of a group and of a rule in it together. */
@@ -158,6 +162,7 @@ export function bothConditions(outer: Conditions, inner: Conditions): Conditions
     request: [...outer.request, ...inner.request],
     response: [...outer.response, ...inner.response],
     homes: inner.homes ?? outer.homes,
+    parameters: [...outer.parameters, ...inner.parameters],
   };
 }
 

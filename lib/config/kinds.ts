@@ -141,11 +141,11 @@ interface Bounds<Written> extends OptionSpec {
 }
 
 /** A default as a person would write it. */
-type Written = string | readonly string[];
+type Written = string | readonly string[] | Readonly<Record<string, never>>;
 
 /** The same option, with a default. */
 function preset<Value, Ending extends Suffix>(entry: Option<Value, Ending>, written: Written): Option<Value, Ending> {
-  const shown = typeof written === 'string' ? written : `[${written.join(', ')}]`;
+  const shown = typeof written === 'string' ? written : Array.isArray(written) ? `[${written.join(', ')}]` : '{}';
   return { ...entry, schema: entry.schema.prefault(written), meta: { ...entry.meta, default: shown } };
 }
 

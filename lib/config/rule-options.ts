@@ -6,6 +6,7 @@ import { MAX_RULES } from '../base/limits.js';
 import { ceiling, healthSetting, percentage, statusSetting, ttlSetting } from './durations.js';
 import { choice, flag, list, nameInCode, optionalEach, presetEach, type Settings, section, text } from './kinds.js';
 import { MATCH } from './match-options.js';
+import { keySetting, normalizeSetting, querySetting, requestEdits } from './request-options.js';
 import { readRuleName, staleDespite, targetedFields } from './values.js';
 
 /** Every setting that `defaults` has and that each rule may have for itself. */
@@ -43,6 +44,25 @@ const SETTINGS = {
   cold: choice(['wait', 'accepted'], {
     doc: 'What a GET gets for which nothing is stored: `wait` lets it wait for the origin; `accepted` answers 202 at once, with Location and Retry-After, while one request to the origin runs, and the content once it is there. For work that takes the origin long.',
   }),
+  query: querySetting(
+    'How the query goes into the key. `keep`: byte for byte. `sort`: sorted by name. `ignore`: not at all, one entry whatever the parameters. `{only: [q, page]}`: these alone, `{drop: [utm_*, fbclid]}`: all but these; both sorted. `exact`: this very request alone is cached, with the parameters that `match.query` names and no others, in any order; what has others goes past the cache. The origin is always sent the query as it came.',
+  ),
+  key: keySetting(
+    'What else goes into the key: `{host: true, scheme: true, headers: [], cookies: []}`. Without the host or the scheme one entry is for all of them; each header or cookie that is named tells entries apart by its whole value.',
+  ),
+  normalize: normalizeSetting(
+    'Values that are told apart, the best first, before Vary and the origin see the request: `{accept_encoding: [br, gzip], accept_language: [en, de]}`. Of each the best that the client accepts is left; where it accepts none, the field goes.',
+  ),
+  validate: choice(['origin', 'always'], {
+    doc: '`always`: the origin is asked at every use, by condition and once for all who ask at the same time, and may answer 304: it keeps control, and moves no bodies. What is stored is used without it only where stale_if_error allows. `origin`: as the response says.',
+  }),
+  pass: flag({ doc: 'Past the cache: nothing is looked up or stored, whatever the response says.' }),
+  push: choice(['off', 'not_found', 'origin'], {
+    doc: 'Serve only what was pushed by the update operation of the admin listener. Where nothing was: 404 (`not_found`), or the answer of the origin, which is not stored (`origin`).',
+  }),
+  request: requestEdits(
+    'Changes of the request fields before the origin and Vary see them: `{set: {Name: value}, append: {Name: value}, remove: [Name]}`.',
+  ),
   targeted_fields: targetedFields(
     'Response fields that take the place of Cache-Control and Expires here where they are sent and valid, first come first (RFC 9213): any of `cdn-cache-control`, `surrogate-control`.',
   ),
@@ -64,6 +84,13 @@ const PRESETS = {
   share_authorized: 'false',
   share_with_cookie: 'false',
   cold: 'wait',
+  query: 'keep',
+  key: {},
+  normalize: {},
+  validate: 'origin',
+  pass: 'false',
+  push: 'off',
+  request: {},
   targeted_fields: ['cdn-cache-control'],
   stale_despite: [],
 } as const;

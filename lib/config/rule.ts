@@ -40,7 +40,46 @@ export type ColdPolicy = 'wait' | 'accepted';
 export const TARGETED_FIELDS = ['cdn-cache-control', 'surrogate-control'] as const;
 export type TargetedField = (typeof TARGETED_FIELDS)[number];
 
-export interface Rule {
+/** How the query goes into the key. `exact`: only a request with no parameters but these is cached. */
+export type QuerySetting =
+  | { readonly kind: 'keep' | 'sort' | 'ignore' }
+  | { readonly kind: 'only' | 'drop' | 'exact'; readonly names: readonly string[] };
+
+/** What goes into the key beside the path. */
+export interface KeySetting {
+  readonly host: boolean;
+  readonly scheme: boolean;
+  /** In lower case, sorted. */
+  readonly headers: readonly string[];
+  readonly cookies: readonly string[];
+}
+
+/** What a rule makes its keys by. */
+export interface Keying {
+  readonly query: QuerySetting;
+  readonly key: KeySetting;
+}
+
+/** The values that are told apart, the best first; empty: all that clients send. */
+export interface NormalizeSetting {
+  readonly acceptEncoding: readonly string[];
+  readonly acceptLanguage: readonly string[];
+}
+
+/** Changes of a field section, in this order. Names as written. */
+export interface FieldEdits {
+  readonly remove: readonly string[];
+  readonly set: readonly (readonly [name: string, value: string])[];
+  readonly append: readonly (readonly [name: string, value: string])[];
+}
+
+/** Whether the origin is asked at every use. */
+export type ValidatePolicy = 'origin' | 'always';
+
+/** Whether only what was pushed is served, and what a request gets where nothing was. */
+export type PushPolicy = 'off' | 'not_found' | 'origin';
+
+export interface Rule extends Keying {
   /** `defaults` where no rule of the file matched. */
   readonly name: string;
   readonly ttl: StatusSetting;
@@ -59,6 +98,13 @@ export interface Rule {
   /** Whether the response to a request with Cookie is shared where the origin did not declare how long it is fresh. */
   readonly shareWithCookie: boolean;
   readonly cold: ColdPolicy;
+  readonly normalize: NormalizeSetting;
+  readonly validate: ValidatePolicy;
+  /** Past the cache, whatever it is. */
+  readonly pass: boolean;
+  readonly push: PushPolicy;
+  /** Of the request, before the origin and Vary see it. */
+  readonly request: FieldEdits;
   /** The target list of RFC 9213 §2.2: the first of these that is there and valid governs alone. */
   readonly targetedFields: readonly TargetedField[];
   /** Directives of the origin that the user overrides, in so many words, to serve stale nevertheless. */
@@ -66,6 +112,8 @@ export interface Rule {
 }
 
 const ORIGIN: DurationSetting = { kind: 'origin' };
+
+export const NO_EDITS: FieldEdits = { remove: [], set: [], append: [] };
 
 /** What holds with no config file: the origin's headers alone decide. */
 export const ORIGIN_DECIDES: Rule = {
@@ -81,6 +129,13 @@ export const ORIGIN_DECIDES: Rule = {
   shareAuthorized: false,
   shareWithCookie: false,
   cold: 'wait',
+  query: { kind: 'keep' },
+  key: { host: true, scheme: true, headers: [], cookies: [] },
+  normalize: { acceptEncoding: [], acceptLanguage: [] },
+  validate: 'origin',
+  pass: false,
+  push: 'off',
+  request: NO_EDITS,
   targetedFields: ['cdn-cache-control'],
   staleDespite: [],
 };

@@ -13,7 +13,7 @@ import {
   type ResponseCondition,
   type RuleRequest,
 } from './conditions.js';
-import type { Rule } from './rule.js';
+import type { Keying, Rule } from './rule.js';
 import { type RuleSettings, SETTING_NAMES } from './rule-options.js';
 import type { ConfigSettings } from './schema.js';
 
@@ -28,6 +28,8 @@ export interface Rules {
   readonly all: readonly Rule[];
   /** The same rules with what they ask for, to explain a choice by. */
   readonly candidates: readonly Candidate[];
+  /** The ways in which some rule makes its keys, each once. */
+  readonly keyings: readonly Keying[];
 }
 
 /** A rule with its conditions. */
@@ -57,7 +59,7 @@ export function makeRules(settings: Pick<ConfigSettings, 'defaults' | 'rules'>):
   const candidates = settings.rules.flatMap((own) => flatten(own, settings.defaults, undefined));
   const all = [...candidates.map(({ rule }) => rule), fallback];
   if (candidates.length === 0) {
-    return { ruleFor: () => fallback, ruleForResponse: () => fallback, all, candidates };
+    return { ruleFor: () => fallback, ruleForResponse: () => fallback, all, candidates, keyings: [fallback] };
   }
   const tree = buildTree(candidates);
   const dependsOnResponse = candidates.some(({ conditions }) => conditions.response.length > 0);
@@ -69,14 +71,23 @@ export function makeRules(settings: Pick<ConfigSettings, 'defaults' | 'rules'>):
       : ruleFor,
     all,
     candidates,
+    keyings: distinctKeyings(all),
   };
+}
+
+/** Headers and cookies that are keyed add to a key; they do not change what it begins with. */
+function distinctKeyings(rules: readonly Rule[]): readonly Keying[] {
+  const byForm = new Map(rules.map((rule) => [JSON.stringify([rule.query, rule.key.host, rule.key.scheme]), rule]));
+  return [...byForm.values()];
 }
 
 /** A rule, or the rules of a group with the group behind them. */
 function flatten(own: RuleSettings, above: ConfigSettings['defaults'], outer: Conditions | undefined): Candidate[] {
-  const rule = inherit(own, above);
   const mine = compileConditions(own.match);
   const conditions = outer === undefined ? mine : bothConditions(outer, mine);
+  const inherited = inherit(own, above);
+  const { query } = inherited;
+  const rule = query.kind === 'exact' ? { ...inherited, query: { ...query, names: conditions.parameters } } : inherited;
   const inside = own.rules?.flatMap((inner) => flatten(inner, rule, conditions)) ?? [];
   return [...inside, { rule, conditions }];
 }
@@ -119,7 +130,9 @@ function nodeAt(root: Node, segments: readonly string[]): Node {
 /** Nothing here yields, so one record serves all lookups: a hit allocates nothing for its rule. */
 const asked = new Asked();
 
-function firstMatch(root: Node, request: RuleRequest, response: RuleResponse | undefined): Rule | undefined {
+function firstMatch(root: Node, changed: RuleRequest, response: RuleResponse | undefined): Rule | undefined {
+  // What a rule made of a request does not put it under another rule.
+  const request = changed.received ?? changed;
   const path = pathToMatch(request.target);
   let node = root;
   let from = 1;

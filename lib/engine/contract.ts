@@ -20,6 +20,8 @@ export interface ClientRequest {
   readonly isUpgrade: boolean;
   /** Clock.now at the start of the request. */
   readonly startedAt: number;
+  /** The request as it came, where its rule has changed its fields since. */
+  readonly received?: ClientRequest | undefined;
 }
 
 /** What the log and the metrics are told about a reply. */

@@ -3,16 +3,14 @@
  * What the store can answer at once is answered here, with as little work as it takes; everything else becomes a
  * Transaction. Implements RFC 9111 §4 and the design, sections 1 to 3.
  */
-import { MAX_ALIASES, MAX_ALIASES_BYTES } from '../base/limits.js';
-import type { Rule } from '../config/rule.js';
-import type { Fields } from '../http/fields.js';
+import { MAX_ALIASES, MAX_ALIASES_BYTES, MAX_KEY_LENGTH } from '../base/limits.js';
+import type { PushPolicy, Rule } from '../config/rule.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { AskedFor } from '../observe/events.js';
-import { connectionOptions, endToEndFields, isLoop } from '../policy/hygiene.js';
-import { keyOfUrl, requestKey, targetKey } from '../policy/key.js';
-import { type RequestDirectives, requestDirectives } from '../policy/request-directives.js';
+import { isLoop } from '../policy/hygiene.js';
+import { keyOfUrl, keysAt, requestKey, targetKey } from '../policy/key.js';
+import { NO_DIRECTIVES, type RequestDirectives, requestDirectives } from '../policy/request-directives.js';
 import { judgeReuse } from '../policy/reuse.js';
-import { judgeStorable } from '../policy/storable.js';
 import { chooseVariant } from '../policy/vary.js';
 import type { RemovalReason } from '../store/contract.js';
 import { Aliases } from './aliases.js';
@@ -25,6 +23,7 @@ import type { Conditions, FillSpec, Waiter } from './fill-contract.js';
 import type { EngineParts } from './parts.js';
 import { planPass } from './pass.js';
 import { relifed } from './relife.js';
+import { forEverybody, reasonToPass, shaped, withoutConnectionOptions } from './requests.js';
 import type { Receipt } from './response.js';
 import { acceptedReply, type SynthSpec, synthReply } from './synth.js';
 import { type Need, Transaction } from './transaction.js';
@@ -57,7 +56,9 @@ export class Engine implements RequestHandler {
 
   handle(received: ClientRequest, sink: ReplySink): void {
     const { parts } = this;
-    const request = withoutConnectionOptions(received);
+    const endToEnd = withoutConnectionOptions(received);
+    const rule = parts.live.rules.ruleFor(endToEnd);
+    const request = shaped(endToEnd, rule);
     if (isLoop(request.fields, parts.live.hygiene.via)) {
       this.synth(request, sink, {
         status: 508,
@@ -67,16 +68,27 @@ export class Engine implements RequestHandler {
       });
       return;
     }
-    const passReason = reasonToPass(request);
+    const passReason = reasonToPass(request, rule);
     if (passReason !== undefined) {
       sink.pass(planPass(this, request, passReason));
       return;
     }
+    const key = requestKey(request, rule);
+    if (key.length > MAX_KEY_LENGTH) sink.pass(planPass(this, request, 'key-too-long'));
+    else this.#answer(request, sink, key, rule);
+  }
+
+  /** From what is stored, where that can be had with no more ado. */
+  #answer(request: ClientRequest, sink: ReplySink, key: string, rule: Rule): void {
+    const { parts } = this;
     const directives = requestDirectives(request.fields);
-    const key = requestKey(request);
     const stored = parts.store.peek(key);
     const chosen =
       stored === undefined ? undefined : this.#underItsRule(chooseVariant(stored, request.fields), request);
+    if (rule.push !== 'off') {
+      this.#servePushed(request, sink, chosen, rule.push);
+      return;
+    }
     if (chosen === undefined) {
       const fwd = stored === undefined ? 'uri-miss' : 'vary-miss';
       this.#ask(request, sink, key, directives, { stale: undefined, fwd, reason: fwd });
@@ -110,6 +122,31 @@ export class Engine implements RequestHandler {
     }
     const fwd = verdict.reason.startsWith('request-') ? 'request' : 'stale';
     this.#ask(request, sink, key, directives, { stale: chosen, fwd, reason: verdict.reason });
+  }
+
+  /** Only what was pushed, for as long as it is fresh or in grace; nobody asks the origin about it. */
+  #servePushed(request: ClientRequest, sink: ReplySink, chosen: StoredResponse | undefined, push: PushPolicy): void {
+    const { clock, store } = this.parts;
+    const now = clock.now();
+    const verdict = chosen?.pushed === true ? judgeReuse(chosen.life, NO_DIRECTIVES, now, true) : undefined;
+    if (chosen !== undefined && verdict?.kind === 'serve') {
+      store.touch(chosen);
+      this.reply(request, sink, chosen, {
+        outcome: verdict.phase === 'fresh' ? 'HIT' : 'STALE',
+        status: { kind: 'hit', ttlSec: ttlSecAt(chosen, now), detail: verdict.reason },
+        rule: chosen.rule,
+        collapsed: false,
+        fromStore: true,
+      });
+      return;
+    }
+    if (push === 'origin') {
+      sink.pass(planPass(this, request, 'not-pushed'));
+      return;
+    }
+    const rule = this.parts.live.rules.ruleFor(request).name;
+    const sentence = 'Nothing was pushed for this resource.';
+    this.synth(request, sink, { status: 404, reason: 'not-pushed', sentence, rule });
   }
 
   /** The chosen response under the rule that holds for it now; undefined where that would not have it stored. */
@@ -241,7 +278,9 @@ export class Engine implements RequestHandler {
 
   /** Starts storing the answer to a passed request, where that is allowed. */
   capture(request: ClientRequest, receipt: Receipt): BodyTap | undefined {
-    const key = requestKey(request);
+    // It is for the GETs that come after it.
+    const rule = this.parts.live.rules.ruleFor({ ...request, method: 'GET', received: undefined });
+    const key = requestKey(request, rule);
     const capture = captureAnswer(this.parts, request, key, receipt, (over) => {
       this.collapse.captures.delete(over);
     });
@@ -253,19 +292,26 @@ export class Engine implements RequestHandler {
 
   /** So that a purge of the target finds what is stored under this key of it. */
   #noteAlias(key: string, request: ClientRequest): void {
-    const target = targetKey(request);
+    const target = targetKey(request, this.parts.live.rules.ruleFor(request));
     if (target === key) return;
     // What no purge of its target would reach any more must not stay.
     for (const forgotten of this.#aliases.note(target, key)) this.#purgeOne(forgotten, 'evicted');
   }
 
   /**
-   * Takes out all that is stored under a key, and under the keys that forwarding fields made of it; what is in flight for
-   * them is not stored any more. Returns how many.
+   * Every key under which what is at `url` may be stored, itself written as a key: as each rule would have it, and with
+   * what headers, cookies and forwarding fields added to that.
    */
-  purgeKey(key: string, reason: 'purged' | 'invalidated' = 'purged'): number {
-    let count = this.#purgeOne(key, reason);
-    for (const alias of this.#aliases.of(key)) count += this.#purgeOne(alias, reason);
+  keysOf(url: string): readonly string[] {
+    const keys: string[] = [];
+    for (const key of keysAt(url, this.parts.live.rules.keyings)) keys.push(key, ...this.#aliases.of(key));
+    return keys;
+  }
+
+  /** Takes out all that is stored for a URL, itself written as a key; what is in flight for it is not stored any more. Returns how many. */
+  purgeKey(url: string, reason: 'purged' | 'invalidated' = 'purged'): number {
+    let count = 0;
+    for (const key of this.keysOf(url)) count += this.#purgeOne(key, reason);
     return count;
   }
 
@@ -299,41 +345,6 @@ function partialNeed(chosen: StoredResponse, request: ClientRequest, isUsable: b
   return { stale: undefined, begun: mayComplete ? chosen : undefined, fwd: 'partial', reason: 'partial' };
 }
 
-/**
- * What Connection lists is between the client and us: it must not choose a variant, or a client could have the answer
- * to a request without the field stored as the answer to one with it (RFC 9110 §7.6.1).
- */
-function withoutConnectionOptions(request: ClientRequest): ClientRequest {
-  if (connectionOptions(request.fields).size === 0) return request;
-  return withFields(request, endToEndFields(request.fields));
-}
-
-/**
- * A refresh is for everybody, not for whoever happened to ask: without its wishes, and without its credentials and
- * cookies unless the answer to them would be shared all the same.
- */
-function forEverybody(request: ClientRequest, chosen: StoredResponse, rule: Rule, wall: number): ClientRequest {
-  const { status, fields, selection } = chosen;
-  const asked = request.fields.filter((name) => name !== 'cache-control' && name !== 'pragma');
-  const { store } = judgeStorable({ method: 'GET', requestFields: asked, status, fields, rule, receivedWall: wall });
-  const isOwn = (name: string): boolean => name === 'authorization' || name === 'cookie';
-  const kept = store ? asked : asked.filter((name) => !isOwn(name) || selection.names.includes(name));
-  return kept === request.fields ? request : withFields(request, kept);
-}
-
-function withFields(request: ClientRequest, fields: Fields): ClientRequest {
-  const { method, target, scheme, host, httpVersion, remoteAddress, hasBody, isUpgrade, startedAt } = request;
-  return { method, target, scheme, host, fields, httpVersion, remoteAddress, hasBody, isUpgrade, startedAt };
-}
-
 function ttlSecAt(stored: StoredResponse, now: number): number {
   return Math.floor((stored.life.staleAt - now) / 1000);
-}
-
-/** Why a request goes through the pass lane, or undefined where the cache may answer it (RFC 9111 §4, RFC 9110 §9.2.3). */
-function reasonToPass(request: ClientRequest): string | undefined {
-  if (request.isUpgrade) return 'upgrade';
-  if (request.method !== 'GET' && request.method !== 'HEAD') return 'method';
-  if (request.hasBody) return 'request-body';
-  return undefined;
 }

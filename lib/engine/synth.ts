@@ -5,7 +5,7 @@ import { Fields } from '../http/fields.js';
 import type { ClientRequest, Reply } from './contract.js';
 
 export interface SynthSpec {
-  readonly status: 502 | 503 | 504 | 508 | 500;
+  readonly status: 404 | 502 | 503 | 504 | 508 | 500;
   /** Reason code: the detail of Cache-Status. */
   readonly reason: string;
   readonly sentence: string;
@@ -15,6 +15,7 @@ export interface SynthSpec {
 }
 
 const PHRASES: Readonly<Record<SynthSpec['status'], string>> = {
+  404: 'Not Found',
   500: 'Internal Server Error',
   502: 'Bad Gateway',
   503: 'Service Unavailable',

@@ -43,6 +43,8 @@ export interface Life {
   readonly ceilingAt: number;
   /** Never used without validation, however fresh (unqualified no-cache, RFC 9111 §5.2.2.4). */
   readonly alwaysValidate: boolean;
+  /** The same by the word of a rule: an origin that fails does not keep it from being used. */
+  readonly validateByRule: boolean;
   /** Set where stale use is forbidden; a client's max-stale does not lift it. */
   readonly staleForbiddenBy: StaleForbiddance | undefined;
   readonly ttlSource: TtlSource;

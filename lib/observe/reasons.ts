@@ -16,6 +16,7 @@ const REUSE = {
   'max-staleness': 'The stored response is older than the rule ever allows, and has to be validated before use.',
   'past-keep': 'The stored response is past its keep time and of no further use.',
   'no-cache': 'The origin demands that the response is validated before every use.',
+  'validate-always': 'The rule has the origin asked at every use.',
   'must-revalidate': 'The stored response is stale, and must-revalidate forbids its use without validation.',
   'proxy-revalidate': 'The stored response is stale, and proxy-revalidate forbids its use without validation.',
   's-maxage': 'The stored response is stale, and s-maxage forbids its use without validation.',
@@ -39,6 +40,10 @@ const LOOKUP = {
 /** Why a response was not stored, or a request went past the cache. */
 const UNCACHEABLE = {
   method: 'Requests with this method go to the origin, and their responses are not stored.',
+  'rule-pass': 'The rule lets requests go past the cache.',
+  'query-not-exact': 'The rule caches one exact request alone, and this one has other parameters.',
+  'key-too-long': 'What the rule puts into the key of this request is too long.',
+  'not-pushed': 'The rule serves only what was pushed, and nothing was.',
   upgrade: 'The request switches the connection to another protocol.',
   'request-body': 'The request has a body and goes to the origin.',
   'not-final': 'The response is an interim one.',

@@ -8,7 +8,11 @@
  * one client the other's page. Two keys for one page cost a fetch; one key for two pages is a leak.
  */
 
+import type { Keying } from '../config/rule.js';
 import type { Fields } from '../http/fields.js';
+import { cookieValue } from '../http/query.js';
+import { normalValue } from './negotiation.js';
+import { targetForKey } from './query-key.js';
 
 /** What a request is about: the members of the request record that make the key. */
 export interface RequestTarget {
@@ -29,25 +33,68 @@ export function primaryKey(request: RequestTarget): string {
   return target.charCodeAt(0) === SLASH ? `${origin}${target}` : `${origin}/${target}`;
 }
 
-/**
- * The key of a request as the origin will understand it. X-Forwarded-Proto and X-Forwarded-Host of a proxy in front of
- * us are passed on and believed there, so they are part of the key: left out, one client could have the page of
- * another scheme or host stored for everybody. A plain `http` or `https` is the scheme; anything else unusual makes the
- * key its own.
- */
-export function requestKey(request: RequestTarget & { readonly fields: Fields }): string {
-  const scheme = request.fields.get('x-forwarded-proto');
-  const host = request.fields.get('x-forwarded-host');
-  if (scheme === undefined && host === undefined) return primaryKey(request);
-  const key = targetKey(request);
-  const oddScheme = scheme === undefined || isScheme(scheme) ? '' : ` proto=${scheme}`;
-  const oddHost = host === undefined || host.toLowerCase() === request.host ? '' : ` host=${host}`;
-  return `${key}${oddScheme}${oddHost}`;
+/** What the key of a request is made of, beside the rule that it falls under. */
+export interface KeyedRequest extends RequestTarget {
+  readonly fields: Fields;
 }
 
-/** The key of what a request is about, whatever unusual forwarding fields add to it: what a purge or a change names. */
-export function targetKey(request: RequestTarget & { readonly fields: Fields }): string {
-  return primaryKey({ scheme: effectiveScheme(request), host: request.host, target: request.target });
+/**
+ * The key of a request as the origin will understand it, and as its rule has it. X-Forwarded-Proto and X-Forwarded-Host
+ * of a proxy in front of us are passed on and believed there, so they are part of the key: left out, one client could
+ * have the page of another scheme or host stored for everybody. A plain `http` or `https` is the scheme; anything
+ * else unusual makes the key its own. Values stand in it whole and quoted: no two requests that differ in what is keyed
+ * have one key.
+ */
+export function requestKey(request: KeyedRequest, rule: Keying = ANY_KEYING): string {
+  const { fields } = request;
+  const { headers, cookies } = rule.key;
+  const scheme = fields.get('x-forwarded-proto');
+  const host = fields.get('x-forwarded-host');
+  let key = targetKey(request, rule);
+  for (const name of headers) key += ` ${name}=${quoted(keyedHeader(name, fields))}`;
+  if (cookies.length > 0) {
+    const field = fields.get('cookie');
+    for (const name of cookies)
+      key += ` cookie:${name}=${quoted(field === undefined ? undefined : cookieValue(field, name))}`;
+  }
+  if (scheme !== undefined && !isScheme(scheme)) key += ` proto=${quoted(scheme)}`;
+  if (host !== undefined && host.toLowerCase() !== request.host) key += ` host=${quoted(host)}`;
+  return key;
+}
+
+const ANY_KEYING: Keying = { query: { kind: 'keep' }, key: { host: true, scheme: true, headers: [], cookies: [] } };
+
+/** A value as text that ends where it ends, whatever is in it. */
+function quoted(value: string | undefined): string {
+  return value === undefined ? '-' : JSON.stringify(value);
+}
+
+function keyedHeader(name: string, fields: Fields): string | undefined {
+  const value = fields.get(name);
+  return value === undefined ? undefined : normalValue(name, value);
+}
+
+/** The key of what a request is about, without what headers and cookies add to it: what a purge or a change names. */
+export function targetKey(request: KeyedRequest, rule: Keying = ANY_KEYING): string {
+  return keyAt({ scheme: effectiveScheme(request), host: request.host, target: request.target }, rule);
+}
+
+/** The key of a target under a rule: `*` stands for what is left out of it. */
+export function keyAt(at: RequestTarget, { query, key }: Keying): string {
+  const target = targetForKey(at.target, query);
+  if (key.host && key.scheme) return primaryKey({ scheme: at.scheme, host: at.host, target });
+  const path = target.charCodeAt(0) === SLASH ? target : `/${target}`;
+  const scheme = key.scheme ? at.scheme.toLowerCase() : '*';
+  const host = key.host ? withoutDefaultPort(at.scheme, at.host.toLowerCase()) : '*';
+  return `${scheme}://${host}${path}`;
+}
+
+/** All keys that what is at this URL, itself written as a key, may be stored under by one of these rules. */
+export function keysAt(url: string, keyings: readonly Keying[]): ReadonlySet<string> {
+  const keys = new Set([url]);
+  const parts = splitUrl(url);
+  if (parts !== undefined) for (const keying of keyings) keys.add(keyAt(parts, keying));
+  return keys;
 }
 
 /** The scheme that the client used towards the first proxy, as far as that is told. */

@@ -168,6 +168,7 @@ export function lifeOf(input: LifeInput): Life {
     unreachableUntil: Math.min(unreachableUntil, ceilingAt),
     ceilingAt,
     alwaysValidate: control.noCache && !rule.staleDespite.includes('no-cache'),
+    validateByRule: rule.validate === 'always',
     staleForbiddenBy,
     ttlSource: source,
   };

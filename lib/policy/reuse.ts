@@ -13,6 +13,7 @@ export type ServeReason = 'fresh' | 'stale-while-revalidate' | 'stale-while-offl
 export type ValidateReason =
   | StaleForbiddance
   | 'past-grace'
+  | 'validate-always'
   | 'max-staleness'
   | 'request-no-cache'
   | 'request-max-age'
@@ -55,6 +56,7 @@ const VALIDATE: Readonly<Record<ValidateReason, ReuseVerdict>> = Object.freeze({
   'proxy-revalidate': validate('proxy-revalidate'),
   's-maxage': validate('s-maxage'),
   'past-grace': validate('past-grace'),
+  'validate-always': validate('validate-always'),
   'max-staleness': validate('max-staleness'),
   'request-no-cache': validate('request-no-cache'),
   'request-max-age': validate('request-max-age'),
@@ -76,6 +78,7 @@ export function judgeReuse(life: Life, directives: RequestDirectives, now: numbe
   if (directives.noCache) return VALIDATE['request-no-cache'];
   // RFC 9111 §5.2.2.4: not without a successful validation, however fresh.
   if (life.alwaysValidate) return VALIDATE['no-cache'];
+  if (life.validateByRule) return VALIDATE['validate-always'];
   // RFC 9111 §5.2.1.1: fresh enough for the origin is not fresh enough for this client.
   if (directives.maxAgeMs !== undefined && now - life.bornAt > directives.maxAgeMs) return VALIDATE['request-max-age'];
   // RFC 9111 §5.2.1.3: it must stay fresh for a while, which a stale response cannot.

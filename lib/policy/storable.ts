@@ -175,6 +175,8 @@ function uselessness(input: StorableInput): UncacheableReason | undefined {
   if (life.ttlSource === 'none') return 'no-freshness';
   // That it could be served while the origin is out of reach is not enough to spend room on every answer of it.
   if (life.alwaysValidate) return 'no-cache';
+  // Without a validator to ask by, all that is left is to stand in for an origin that fails.
+  if (life.validateByRule) return life.errorUntil > 0 ? undefined : 'no-freshness';
   const isUsable = life.graceUntil > 0 || life.offlineGraceUntil > 0 || life.errorUntil > 0;
   return isUsable ? undefined : 'no-freshness';
 }

@@ -13,7 +13,8 @@ t.test('every option has a paragraph, and its default is a good value of it', as
     const path = row.path.replace('[]', '.0').split('.');
     if (row.default === undefined || path[0] === 'rules') continue;
     const list = /^\[(.*)\]$/.exec(row.default)?.[1];
-    const value: unknown = list === undefined ? row.default : list.split(', ').filter((name) => name !== '');
+    const plain: unknown = row.default === '{}' ? {} : row.default;
+    const value: unknown = list === undefined ? plain : list.split(', ').filter((name) => name !== '');
     const written = path.reduceRight<unknown>((below, key) => ({ [key]: below }), value);
     t.same(readConfig(written), readConfig(), `${row.path}: writing the default changes nothing`);
   }

@@ -1,15 +1,14 @@
 // Goal: a changed rule applies to what is stored already (issue 4). Method: walks whose rules are swapped between two requests.
 import t from 'tap';
 import { ORIGIN_DECIDES, type Rule } from '../../lib/config/rule.js';
-import { makeWalk, type Walk } from '../kit/walk.js';
+import { makeWalk, onlyRule, type Walk } from '../kit/walk.js';
 
 const FRESH = { 'Cache-Control': 'max-age=60', ETag: '"1"' };
 
 /** Puts another rule in force, as a reload does. */
 function swapRule(walk: Walk, over: Partial<Rule>): void {
   const rule: Rule = { ...ORIGIN_DECIDES, ...over };
-  const rules = { ruleFor: () => rule, ruleForResponse: () => rule, all: [rule], candidates: [] };
-  walk.engine.parts.live = { ...walk.engine.parts.live, rules };
+  walk.engine.parts.live = { ...walk.engine.parts.live, rules: onlyRule(rule) };
 }
 
 function stored(

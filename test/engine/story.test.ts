@@ -388,7 +388,7 @@ class Story {
   #keys(): readonly string[] {
     return PATHS.flatMap((one) => {
       const key = keyOfUrl(`http://example.test${one}`) ?? '';
-      return [key, `${key} host=www.test`];
+      return [key, `${key} host="www.test"`];
     });
   }
 

@@ -9,6 +9,7 @@
  */
 import { OriginError, type OriginFailure } from '../../lib/base/errors.js';
 import { ORIGIN_DECIDES, type Rule } from '../../lib/config/rule.js';
+import type { Rules } from '../../lib/config/rules.js';
 import type { ClientRequest, PassPlan, Reply, ReplySink } from '../../lib/engine/contract.js';
 import { Engine } from '../../lib/engine/engine.js';
 import { Fields } from '../../lib/http/fields.js';
@@ -213,6 +214,11 @@ export interface Walk {
   head(target: string, fields?: Written): PlayedClient;
 }
 
+/** Rules of which one is for everything. */
+export function onlyRule(rule: Rule): Rules {
+  return { ruleFor: () => rule, ruleForResponse: () => rule, all: [rule], candidates: [], keyings: [rule] };
+}
+
 export function makeWalk(options: WalkOptions = {}): Walk {
   const clock = new FakeClock();
   const origin = new PlayedOrigin();
@@ -233,7 +239,7 @@ export function makeWalk(options: WalkOptions = {}): Walk {
     failures: createFailures({ max: 100, clock, random: () => 0.5 }),
     random: () => 0.5,
     live: {
-      rules: { ruleFor: () => rule, ruleForResponse: () => rule, all: [rule], candidates: [] },
+      rules: onlyRule(rule),
       hygiene: { via: 'patina', forwardedFor: 'append' },
       limits: { waitersPerFill: options.waitersPerFill ?? 1000, waitMs: options.waitMs ?? 30_000 },
     },

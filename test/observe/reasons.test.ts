@@ -48,6 +48,7 @@ t.test('habit 4: every "no" of the policy has a code of the table', (t) => {
     'no-cache': true,
     's-maxage': true,
     'past-grace': true,
+    'validate-always': true,
     'max-staleness': true,
     'request-no-cache': true,
     'request-max-age': true,

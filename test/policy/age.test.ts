@@ -93,6 +93,7 @@ t.test('RFC 9111 §4.2.3: the current age is the time since birth in whole secon
     errorUntil: 1_060_000,
     unreachableUntil: 1_060_000,
     alwaysValidate: false,
+    validateByRule: false,
     staleForbiddenBy: undefined,
     ttlSource: 'max-age',
   };

@@ -18,6 +18,7 @@ function life(over: Partial<Life> = {}): Life {
     errorUntil: BORN + 400_000,
     unreachableUntil: BORN + 800_000,
     alwaysValidate: false,
+    validateByRule: false,
     staleForbiddenBy: undefined,
     ttlSource: 'max-age',
     ...over,
@@ -259,6 +260,7 @@ const anyLife: fc.Arbitrary<Life> = fc
       errorUntil: isSoft ? Math.min(keepUntil, staleAt + error) : staleAt,
       unreachableUntil: isSoft ? Math.min(keepUntil, staleAt + unreachable) : staleAt,
       alwaysValidate,
+      validateByRule: false,
       staleForbiddenBy: by,
       ttlSource: 'max-age' as const,
     };

@@ -36,6 +36,7 @@ export function storedResponse(spec: StoredSpec = {}): StoredResponse {
       errorUntil: NOW,
       unreachableUntil: NOW,
       alwaysValidate: false,
+      validateByRule: false,
       staleForbiddenBy: undefined,
       ttlSource: 'none',
     },

@@ -21,9 +21,11 @@ export type TimedProxy = OpenProxy & { readonly clock: FakeClock };
 export const word = async (house: OpenProxy, target: string): Promise<unknown> =>
   (await house.get(target)).field('cdn-cache');
 
+const get = (target: string, ...lines: string[]): string => request('GET', target, ...lines);
+
 const shared = { without: 'MISS', with: 'HIT' };
 
-export const FURTHER_LIVES: Readonly<Record<string, Life>> = {
+const LIFETIME_LIVES: Readonly<Record<string, Life>> = {
   jitter: {
     value: '100%',
     fields: ['Cache-Control', 'max-age=10'],
@@ -69,6 +71,59 @@ export const FURTHER_LIVES: Readonly<Record<string, Life>> = {
   },
 };
 
+const STORED = ['Cache-Control', 'max-age=60', 'ETag', '"1"'] as const;
+
+/** Whether the second of two requests is answered by what the first one stored. */
+async function isOneEntry(house: OpenProxy, first: string, second: string): Promise<boolean> {
+  await house.ask(first);
+  return (await house.ask(second)).field('cdn-cache') === 'HIT';
+}
+
+/** What the origin saw of a field of the newest request. */
+async function seen(house: OpenProxy, field: string, target: string, ...lines: string[]): Promise<unknown> {
+  await house.get(target, ...lines);
+  return house.origin.requests.at(-1)?.field(field);
+}
+
+const apart = { without: false, with: true };
+
+const REQUEST_LIVES: Readonly<Record<string, Life>> = {
+  query: {
+    value: { drop: ['utm_*'] },
+    fields: STORED,
+    afterSec: 0,
+    tell: (house, target) => isOneEntry(house, get(`${target}?utm_a=1&b`), get(`${target}?b&utm_c=2`)),
+    expected: apart,
+  },
+  key: {
+    value: { headers: ['X-A'] },
+    fields: STORED,
+    afterSec: 0,
+    tell: (house, target) => isOneEntry(house, get(target, 'X-A: 1'), get(target, 'X-A: 2')),
+    expected: { without: true, with: false },
+  },
+  normalize: {
+    value: { accept_encoding: ['gzip'] },
+    fields: STORED,
+    afterSec: 0,
+    tell: (house, target) => seen(house, 'accept-encoding', `${target}/1`, 'Accept-Encoding: br, gzip'),
+    expected: { without: 'br, gzip', with: 'gzip' },
+  },
+  request: {
+    value: { set: { 'X-A': 1 }, remove: 'X-B' },
+    fields: STORED,
+    afterSec: 0,
+    tell: async (house, target) => [
+      await seen(house, 'x-a', `${target}/1`),
+      await seen(house, 'x-b', `${target}/2`, 'X-B: 1'),
+    ],
+    expected: { without: [undefined, '1'], with: ['1', undefined] },
+  },
+  validate: { value: 'always', fields: STORED, afterSec: 1, tell: word, expected: { without: 'HIT', with: 'EXPIRED' } },
+  pass: { value: true, fields: STORED, afterSec: 1, tell: word, expected: { without: 'HIT', with: 'BYPASS' } },
+  push: { value: 'not_found', fields: STORED, afterSec: 1, tell: word, expected: { without: 'HIT', with: 'ERROR' } },
+};
+
 type Proof = (t: Test) => Promise<void>;
 
 /** Of two requests, the first falls under a rule with this match, and the second does not. */
@@ -90,7 +145,7 @@ function tellsApart(match: Readonly<Record<string, unknown>>, first: string, sec
   };
 }
 
-const get = (target: string, ...lines: string[]): string => request('GET', target, ...lines);
+export const FURTHER_LIVES: Readonly<Record<string, Life>> = { ...LIFETIME_LIVES, ...REQUEST_LIVES };
 
 export const RULE_PROOFS: Readonly<Record<string, Proof>> = {
   'rules[].match.path': tellsApart({ path: ['/assets/*', '/x'] }, get('/assets/a'), get('/other')),

@@ -40,6 +40,7 @@ export function makeStored(shape: StoredShape): StoredResponse {
       errorUntil: keepUntil,
       unreachableUntil: keepUntil,
       alwaysValidate: false,
+      validateByRule: false,
       staleForbiddenBy: undefined,
       ttlSource: 'max-age',
     },

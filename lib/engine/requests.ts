@@ -1,0 +1,52 @@
+/** What is made of a request before it is looked up, and before it goes to the origin on behalf of everybody. */
+import type { Rule } from '../config/rule.js';
+import type { Fields } from '../http/fields.js';
+import type { StoredResponse } from '../object/stored.js';
+import { connectionOptions, endToEndFields } from '../policy/hygiene.js';
+import { isExactQuery } from '../policy/query-key.js';
+import { shapedFields } from '../policy/shape-request.js';
+import { judgeStorable } from '../policy/storable.js';
+import type { ClientRequest } from './contract.js';
+
+/**
+ * What Connection lists is between the client and us: it must not choose a variant, or a client could have the answer
+ * to a request without the field stored as the answer to one with it (RFC 9110 §7.6.1).
+ */
+export function withoutConnectionOptions(request: ClientRequest): ClientRequest {
+  if (connectionOptions(request.fields).size === 0) return request;
+  return withFields(request, endToEndFields(request.fields));
+}
+
+/**
+ * A refresh is for everybody, not for whoever happened to ask: without its wishes, and without its credentials and
+ * cookies unless the answer to them would be shared all the same.
+ */
+export function forEverybody(request: ClientRequest, chosen: StoredResponse, rule: Rule, wall: number): ClientRequest {
+  const { status, fields, selection } = chosen;
+  const asked = request.fields.filter((name) => name !== 'cache-control' && name !== 'pragma');
+  const { store } = judgeStorable({ method: 'GET', requestFields: asked, status, fields, rule, receivedWall: wall });
+  const isOwn = (name: string): boolean => name === 'authorization' || name === 'cookie';
+  const kept = store ? asked : asked.filter((name) => !isOwn(name) || selection.names.includes(name));
+  return kept === request.fields ? request : withFields(request, kept);
+}
+
+function withFields(request: ClientRequest, fields: Fields): ClientRequest {
+  const { method, target, scheme, host, httpVersion, remoteAddress, hasBody, isUpgrade, startedAt, received } = request;
+  return { method, target, scheme, host, fields, httpVersion, remoteAddress, hasBody, isUpgrade, startedAt, received };
+}
+
+/** The request as its rule has it. */
+export function shaped(request: ClientRequest, rule: Rule): ClientRequest {
+  const fields = shapedFields(request.fields, rule);
+  return fields === request.fields ? request : { ...withFields(request, fields), received: request };
+}
+
+/** Why a request goes through the pass lane, or undefined where the cache may answer it (RFC 9111 §4, RFC 9110 §9.2.3). */
+export function reasonToPass(request: ClientRequest, rule: Rule): string | undefined {
+  if (request.isUpgrade) return 'upgrade';
+  if (request.method !== 'GET' && request.method !== 'HEAD') return 'method';
+  if (request.hasBody) return 'request-body';
+  if (rule.pass) return 'rule-pass';
+  const { query } = rule;
+  return query.kind === 'exact' && !isExactQuery(request.target, query.names) ? 'query-not-exact' : undefined;
+}

@@ -167,7 +167,7 @@ class ComposedProxy implements Proxy {
           void this.#admin?.close();
           this.#admin = comes;
         }
-        this.#engine.parts.live = engineSettings(next, identity);
+        this.#engine.reconfigure(engineSettings(next, identity, this.#engine.parts.live.rules));
         this.#front.reconfigure(frontSettings(next, identity));
         this.#log.reconfigure(logSettings(next, this.#logDestination));
         if (next.cache.memoryBytes !== before.cache.memoryBytes) this.#store.resize(next.cache.memoryBytes);
@@ -191,6 +191,7 @@ class ComposedProxy implements Proxy {
     this.#state = 'closed';
     await this.#front.close();
     await this.#admin?.close();
+    this.#engine.close();
     await this.#origin.tunnel.close();
     await this.#origin.close(graceMs);
     this.#store.close();

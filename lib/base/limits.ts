@@ -219,3 +219,6 @@ export const MAX_RULES = 1000;
 export const MAX_KEY_PARTS = 32;
 /** Longest key; what makes a longer one goes past the cache. */
 export const MAX_KEY_LENGTH = 32_768;
+
+/** Stored responses that one step puts under new rules after a reload. */
+export const RELIFE_STEP_COUNT = 1000;

@@ -5,6 +5,8 @@ const SIZE_UNITS: Readonly<Record<string, number>> = { B: 1, KB: 1024, MB: 1024 
 
 export const SECOND_MS = 1000;
 export const HOUR_MS = 3_600_000;
+/** Longest lifetime that makes sense to write: ten years. Sums of lifetimes stay far from the edge of numbers. */
+export const MAX_LIFETIME_MS = 10 * 365 * 24 * HOUR_MS;
 
 /** What a duration looks like, for error messages. */
 export const DURATION_FORM = 'a duration such as 500ms, 10s, 5m, 1h or 1d';

@@ -1,5 +1,5 @@
 /** How lifetimes are written: a duration, what the origin says, bounds on it, and each of them by status or health. */
-import { DURATION_FORM, HOUR_MS, parseDuration } from '../base/units.js';
+import { DURATION_FORM, MAX_LIFETIME_MS, parseDuration } from '../base/units.js';
 import {
   custom,
   DURATION_SCHEMA,
@@ -11,9 +11,6 @@ import {
   wanted,
 } from './kinds.js';
 import type { DurationSetting, HealthSetting, StatusSetting } from './rule.js';
-
-/** Longest lifetime that makes sense to write: ten years. Sums of lifetimes stay far from the edge of numbers. */
-const MAX_LIFETIME_MS = 10 * 365 * 24 * HOUR_MS;
 
 const BOUNDS_SCHEMA: JsonSchema = {
   type: 'object',

@@ -3,6 +3,7 @@
  * as something that may be left out.
  */
 import { MAX_RULES } from '../base/limits.js';
+import { clientSetting, responseEdits } from './client-options.js';
 import { ceiling, healthSetting, percentage, statusSetting, ttlSetting } from './durations.js';
 import { choice, flag, list, nameInCode, optionalEach, presetEach, type Settings, section, text } from './kinds.js';
 import { MATCH } from './match-options.js';
@@ -63,6 +64,15 @@ const SETTINGS = {
   request: requestEdits(
     'Changes of the request fields before the origin and Vary see them: `{set: {Name: value}, append: {Name: value}, remove: [Name]}`.',
   ),
+  client: clientSetting(
+    'What clients are told, apart from what is stored: `{cache_control: TEXT}` in place of Cache-Control and Expires, or `{ttl: 30s, immutable: true}`: how long from now they may use it (the max-age is that and the Age, which stays true), and that it never changes while it is fresh. `set_cookie`, `etag`, `surrogate`: `remove` takes out Set-Cookie, ETag, or the fields that speak to caches like this one (Surrogate-Control, Surrogate-Key, CDN-Cache-Control). What may not be shared keeps the lifetime that the origin gave it.',
+  ),
+  etag: choice(['origin', 'make'], {
+    doc: '`make`: where the origin sends no ETag, a strong one is made from the body, for clients alone: they get 304s, and a refetched body that is the same is recognised and not stored twice. The origin is never asked by it.',
+  }),
+  response: responseEdits(
+    'Changes of the response fields on their way to the client: `{set: {Name: value}, append: {Name: value}, remove: [Name]}`. What is stored stays as it is.',
+  ),
   targeted_fields: targetedFields(
     'Response fields that take the place of Cache-Control and Expires here where they are sent and valid, first come first (RFC 9213): any of `cdn-cache-control`, `surrogate-control`.',
   ),
@@ -91,6 +101,9 @@ const PRESETS = {
   pass: 'false',
   push: 'off',
   request: {},
+  client: {},
+  etag: 'origin',
+  response: {},
   targeted_fields: ['cdn-cache-control'],
   stale_despite: [],
 } as const;

@@ -73,6 +73,20 @@ export interface FieldEdits {
   readonly append: readonly (readonly [name: string, value: string])[];
 }
 
+export type EtagPolicy = 'origin' | 'make';
+
+/** What clients are told, apart from what is stored. */
+export interface ClientSetting {
+  /** In place of Cache-Control and Expires. */
+  readonly cacheControl: string | undefined;
+  /** For how long from now a client may use the response. */
+  readonly ttlMs: number | undefined;
+  /** RFC 8246. */
+  readonly immutable: boolean;
+  /** Fields that are taken out, in lower case. */
+  readonly remove: readonly string[];
+}
+
 /** Whether the origin is asked at every use. */
 export type ValidatePolicy = 'origin' | 'always';
 
@@ -105,6 +119,11 @@ export interface Rule extends Keying {
   readonly push: PushPolicy;
   /** Of the request, before the origin and Vary see it. */
   readonly request: FieldEdits;
+  readonly client: ClientSetting;
+  /** Whether clients get an entity-tag made from the body where the origin sends none. */
+  readonly etag: EtagPolicy;
+  /** Of the response to the client. */
+  readonly response: FieldEdits;
   /** The target list of RFC 9213 §2.2: the first of these that is there and valid governs alone. */
   readonly targetedFields: readonly TargetedField[];
   /** Directives of the origin that the user overrides, in so many words, to serve stale nevertheless. */
@@ -136,6 +155,9 @@ export const ORIGIN_DECIDES: Rule = {
   pass: false,
   push: 'off',
   request: NO_EDITS,
+  client: { cacheControl: undefined, ttlMs: undefined, immutable: false, remove: [] },
+  etag: 'origin',
+  response: NO_EDITS,
   targetedFields: ['cdn-cache-control'],
   staleDespite: [],
 };

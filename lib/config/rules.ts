@@ -53,10 +53,17 @@ interface Node {
   candidates: readonly Candidate[];
 }
 
-/** Resolves what each rule inherits and makes the rules ready to be asked. */
-export function makeRules(settings: Pick<ConfigSettings, 'defaults' | 'rules'>): Rules {
-  const fallback: Rule = { name: 'defaults', ...settings.defaults };
-  const candidates = settings.rules.flatMap((own) => flatten(own, settings.defaults, undefined));
+/**
+ * Resolves what each rule inherits and makes the rules ready to be asked. A rule that says the same as one of `before`
+ * is that very one: what it made stays as it is.
+ */
+export function makeRules(settings: Pick<ConfigSettings, 'defaults' | 'rules'>, before?: Rules): Rules {
+  const known = new Map(before?.all.map((rule) => [formOf(rule), rule]));
+  const same = (rule: Rule): Rule => known.get(formOf(rule)) ?? rule;
+  const fallback = same({ name: 'defaults', ...settings.defaults });
+  const candidates = settings.rules
+    .flatMap((own) => flatten(own, settings.defaults, undefined))
+    .map(({ rule, conditions }) => ({ rule: same(rule), conditions }));
   const all = [...candidates.map(({ rule }) => rule), fallback];
   if (candidates.length === 0) {
     return { ruleFor: () => fallback, ruleForResponse: () => fallback, all, candidates, keyings: [fallback] };
@@ -79,6 +86,11 @@ export function makeRules(settings: Pick<ConfigSettings, 'defaults' | 'rules'>):
 function distinctKeyings(rules: readonly Rule[]): readonly Keying[] {
   const byForm = new Map(rules.map((rule) => [JSON.stringify([rule.query, rule.key.host, rule.key.scheme]), rule]));
   return [...byForm.values()];
+}
+
+/** All that a rule says, as text. Infinity has no JSON of its own. */
+function formOf(rule: Rule): string {
+  return JSON.stringify(rule, (_, value: unknown) => (value === Number.POSITIVE_INFINITY ? 'infinity' : value));
 }
 
 /** A rule, or the rules of a group with the group behind them. */

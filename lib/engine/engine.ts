@@ -7,6 +7,8 @@ import { MAX_ALIASES, MAX_ALIASES_BYTES, MAX_KEY_LENGTH } from '../base/limits.j
 import type { PushPolicy, Rule } from '../config/rule.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { AskedFor } from '../observe/events.js';
+import { ageSecAt } from '../policy/age.js';
+import { clientFields, leavesResponses } from '../policy/client-fields.js';
 import { isLoop } from '../policy/hygiene.js';
 import { keyOfUrl, keysAt, requestKey, targetKey } from '../policy/key.js';
 import { NO_DIRECTIVES, type RequestDirectives, requestDirectives } from '../policy/request-directives.js';
@@ -20,9 +22,9 @@ import type { BodyTap, ClientRequest, ReplySink, RequestHandler } from './contra
 import { coversRanges, type Delivery, deliver } from './deliver.js';
 import { Fill } from './fill.js';
 import type { Conditions, FillSpec, Waiter } from './fill-contract.js';
-import type { EngineParts } from './parts.js';
+import type { EngineParts, EngineSettings } from './parts.js';
 import { planPass } from './pass.js';
-import { relifed } from './relife.js';
+import { Relifing, relifed } from './relife.js';
 import { forEverybody, reasonToPass, shaped, withoutConnectionOptions } from './requests.js';
 import type { Receipt } from './response.js';
 import { acceptedReply, type SynthSpec, synthReply } from './synth.js';
@@ -46,11 +48,13 @@ export interface FillOrder {
 export class Engine implements RequestHandler {
   readonly parts: EngineParts;
   readonly collapse = new CollapseTable();
-  readonly #viaOut: string;
+  #viaOut: string;
   readonly #aliases = new Aliases(MAX_ALIASES, MAX_ALIASES_BYTES);
+  readonly #relifing: Relifing;
 
   constructor(parts: EngineParts) {
     this.parts = parts;
+    this.#relifing = new Relifing(parts);
     this.#viaOut = `1.1 ${parts.live.hygiene.via}`;
   }
 
@@ -269,7 +273,11 @@ export class Engine implements RequestHandler {
   }
 
   reply(request: ClientRequest, sink: ReplySink, stored: StoredResponse, delivery: Delivery): void {
-    sink.reply(deliver(stored, request, this.parts.clock.now(), delivery, this.#viaOut));
+    const { clock, live } = this.parts;
+    const now = clock.now();
+    const rule = live.rules.ruleForResponse(request, stored.status, stored.fields);
+    const told = leavesResponses(rule) ? stored : toldTo(stored, rule, delivery, now);
+    sink.reply(deliver(told, request, now, delivery, this.#viaOut));
   }
 
   synth(request: ClientRequest, sink: ReplySink, spec: SynthSpec): void {
@@ -329,6 +337,18 @@ export class Engine implements RequestHandler {
     return key === undefined ? undefined : this.purgeKey(key);
   }
 
+  /** Puts other settings in force, from the next request on; what is stored follows in steps. */
+  reconfigure(live: EngineSettings): void {
+    this.parts.live = live;
+    this.#viaOut = `1.1 ${live.hygiene.via}`;
+    this.#relifing.start();
+  }
+
+  /** Nothing more is done in the background. */
+  close(): void {
+    this.#relifing.stop();
+  }
+
   /** For the gauges. */
   get stats(): { readonly fills: number; readonly waiters: number } {
     return { fills: this.collapse.count, waiters: this.collapse.waiterCount };
@@ -343,6 +363,15 @@ function partialNeed(chosen: StoredResponse, request: ClientRequest, isUsable: b
   const mayComplete =
     isUsable && request.method === 'GET' && !request.fields.has('range') && (chosen.partial?.prefixBytes ?? 0) > 0;
   return { stale: undefined, begun: mayComplete ? chosen : undefined, fwd: 'partial', reason: 'partial' };
+}
+
+/** The response as its rule has clients see it. */
+function toldTo(stored: StoredResponse, rule: Rule, { status, fromStore }: Delivery, now: number): StoredResponse {
+  const isShared = fromStore || status.kind === 'hit' || (status.kind === 'fwd' && status.stored === true);
+  const { madeTag } = stored;
+  const hasMadeTag = rule.etag === 'make' && madeTag !== undefined && stored.status === 200;
+  const fields = hasMadeTag ? stored.fields.set('ETag', madeTag) : stored.fields;
+  return { ...stored, fields: clientFields(fields, rule, ageSecAt(stored.life, now), isShared) };
 }
 
 function ttlSecAt(stored: StoredResponse, now: number): number {

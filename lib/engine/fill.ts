@@ -20,7 +20,7 @@ import { noteErrorStatus, noteUncacheable, noteUnreachable } from './bookkeeping
 import type { CollapseTable } from './collapse.js';
 import type { Ending, FillResult, FillSpec, Waiter } from './fill-contract.js';
 import { Inflow } from './inflow.js';
-import { freshen, putWhole } from './keeping.js';
+import { freshen, notStored, putWhole, wantsTag } from './keeping.js';
 import type { EngineParts } from './parts.js';
 import {
   bodyLength,
@@ -167,7 +167,10 @@ export class Fill implements OriginListener {
     const { store, failures, markers } = this.#parts;
     const isGet = spec.method === 'GET';
     const expectedBytes = bodyLength(spec.method, receipt);
-    const inflow = isGet ? Inflow.keep(store, expectedBytes, this.#source()) : Inflow.none(store, this.#source());
+    const source = this.#source();
+    const inflow = isGet
+      ? Inflow.keep(store, expectedBytes, source, wantsTag(spec, receipt))
+      : Inflow.none(store, source);
     if (inflow === undefined) {
       this.#uncacheable(receipt, 'no-room');
       return;
@@ -301,8 +304,8 @@ export class Fill implements OriginListener {
     this.state = 'complete';
     const { response } = this;
     if (inflow.isKept && response !== undefined) {
-      const reason = this.isSuperseded ? 'superseded' : putWhole(this.#parts, this.spec, response, this.#part);
-      if (reason !== undefined) this.#ending = { end: 'uncacheable', reason, savedBytes: 0 };
+      const made = { ...response, madeTag: inflow.makeTag() };
+      this.#ending = this.isSuperseded ? notStored('superseded') : putWhole(this.#parts, this.spec, made, this.#part);
     }
     this.#finish('stored', 'stored');
   }

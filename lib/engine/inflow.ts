@@ -1,7 +1,11 @@
 /** The body of a fill as it comes in: charged to the budget while it is meant for the store, let through where not. */
+import { createHash, type Hash } from 'node:crypto';
 import { FLOW_WINDOW_BYTES, JOIN_BODY_BYTES, RESERVE_STEP_BYTES } from '../base/limits.js';
 import { Body, type BodySource } from '../object/body.js';
 import type { Store } from '../store/contract.js';
+
+/** 132 bits of a SHA-256: nobody makes two bodies with one tag. */
+const TAG_LENGTH = 22;
 
 /** Why a body that was meant for the store is not any more. */
 export type Overflow = 'too-large' | 'no-room';
@@ -11,19 +15,26 @@ export class Inflow {
   readonly #store: Store;
   #isKept: boolean;
   #reservedBytes: number;
+  readonly #hash: Hash | undefined;
 
-  private constructor(store: Store, body: Body, reservedBytes: number) {
+  private constructor(store: Store, body: Body, reservedBytes: number, isHashed = false) {
+    this.#hash = isHashed ? createHash('sha256') : undefined;
     this.#store = store;
     this.body = body;
     this.#isKept = reservedBytes > 0;
     this.#reservedBytes = reservedBytes;
   }
 
-  /** A body for the store; undefined where the budget has no room for it. */
-  static keep(store: Store, expectedBytes: number | undefined, source: BodySource): Inflow | undefined {
+  /** A body for the store; undefined where the budget has no room for it. `isHashed`: makeTag() will be asked for. */
+  static keep(
+    store: Store,
+    expectedBytes: number | undefined,
+    source: BodySource,
+    isHashed = false,
+  ): Inflow | undefined {
     const bytes = Math.max(1, expectedBytes ?? RESERVE_STEP_BYTES);
     if (!store.reserve(bytes)) return undefined;
-    return new Inflow(store, openBody('retain', expectedBytes, source), bytes);
+    return new Inflow(store, openBody('retain', expectedBytes, source), bytes, isHashed);
   }
 
   /** A body that only its readers want. */
@@ -47,6 +58,7 @@ export class Inflow {
    */
   write(chunk: Buffer): Overflow | undefined {
     this.body.write(chunk);
+    this.#hash?.update(chunk);
     const received = this.body.receivedBytes;
     if (!this.#isKept || received <= this.#reservedBytes) return undefined;
     const isTooLarge = received > this.#store.maxObjectBytes;
@@ -64,6 +76,12 @@ export class Inflow {
     this.#giveBack();
     this.body.complete(JOIN_BODY_BYTES);
     return this.body.state === 'complete';
+  }
+
+  /** A strong entity-tag of the whole body; undefined where it was not hashed. Once, when it is complete. */
+  makeTag(): string | undefined {
+    const digest = this.#hash?.digest('base64url').slice(0, TAG_LENGTH);
+    return digest === undefined ? undefined : `"p-${digest}"`;
   }
 
   fail(): void {

@@ -6,35 +6,43 @@ import { Body } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
 import { chooseVariant } from '../policy/vary.js';
 import { dropOutdated, isNewest, markUncacheable } from './bookkeeping.js';
-import type { FillResult, FillSpec } from './fill-contract.js';
+import type { Ending, FillResult, FillSpec } from './fill-contract.js';
 import type { EngineParts } from './parts.js';
-import { freshenedResponse, type Part, partRecord, type Receipt } from './response.js';
+import { freshenedResponse, type Part, partRecord, type Receipt, ruleOf } from './response.js';
+
+/** Whether an entity-tag is to be made of the body: for a whole response whose origin sends none. */
+export function wantsTag(spec: FillSpec, receipt: Receipt): boolean {
+  return ruleOf(spec, receipt).etag === 'make' && receipt.status === 200 && !receipt.fields.has('etag');
+}
+
+export function notStored(reason: string): Ending {
+  return { end: 'uncacheable', reason, savedBytes: 0 };
+}
 
 /**
  * Puts a complete answer into the store. A part never takes the place of a whole, nor an older answer of a newer.
- * Returns the reason where it is not stored.
+ * Returns how that ended.
  */
-export function putWhole(
-  parts: EngineParts,
-  spec: FillSpec,
-  response: StoredResponse,
-  part: Part | undefined,
-): string | undefined {
+export function putWhole(parts: EngineParts, spec: FillSpec, response: StoredResponse, part: Part | undefined): Ending {
   const { store } = parts;
+  const known = chooseVariant(store.peek(spec.key) ?? [], spec.request.fields);
   let record: StoredResponse | undefined = response;
   if (part !== undefined) {
-    const known = chooseVariant(store.peek(spec.key) ?? [], spec.request.fields);
-    if (known !== undefined && known.partial === undefined) return 'partial';
+    if (known !== undefined && known.partial === undefined) return notStored('partial');
     record = partRecord(response, part, known);
-    if (record === undefined) return 'partial';
-    if ((record.partial?.heldBytes ?? 0) > store.maxObjectBytes) return 'too-large';
+    if (record === undefined) return notStored('partial');
+    if ((record.partial?.heldBytes ?? 0) > store.maxObjectBytes) return notStored('too-large');
     record = wholeOf(record);
   }
-  if (!isNewest(parts, record, spec.request.fields)) return 'superseded';
-  if (store.put(record, spec.basis)) return undefined;
+  if (!isNewest(parts, record, spec.request.fields)) return notStored('superseded');
+  // The same bytes once more: those that are held go on, so that nothing is held twice while clients read them.
+  const isUnchanged = record.madeTag !== undefined && record.madeTag === known?.madeTag;
+  if (isUnchanged) record = { ...record, body: known.body, fetchedAt: known.fetchedAt };
+  if (store.put(record, spec.basis))
+    return { end: 'stored', reason: isUnchanged ? 'unchanged' : 'stored', savedBytes: 0 };
   // What was stored is older than what has just been seen, and must not be served once more for want of room.
   if (spec.basis !== undefined) store.remove(spec.basis, 'replaced');
-  return 'no-room';
+  return notStored('no-room');
 }
 
 /** RFC 9111 §3.4: parts that together are the whole are a complete response from now on. */

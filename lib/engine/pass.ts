@@ -6,6 +6,7 @@ import { OriginError } from '../base/errors.js';
 import { type CacheStatusEntry, formatCacheStatus } from '../http/cache-status.js';
 import { formatHttpDate } from '../http/dates.js';
 import { Fields } from '../http/fields.js';
+import { clientFields } from '../policy/client-fields.js';
 import { receivedResponseFields, requestToOrigin } from '../policy/hygiene.js';
 import { invalidatedKeys, isSafe } from '../policy/invalidate.js';
 import { effectiveScheme, requestKey } from '../policy/key.js';
@@ -15,8 +16,8 @@ import { synthReply } from './synth.js';
 
 export function planPass(engine: Engine, request: ClientRequest, reason: string): PassPlan {
   const { parts } = engine;
-  const rule = parts.live.rules.ruleFor(request).name;
-  const { hygiene } = parts.live;
+  const { hygiene, rules } = parts.live;
+  const rule = rules.ruleFor(request).name;
   const via = `1.1 ${hygiene.via}`;
   const fwd = request.method === 'GET' || request.method === 'HEAD' ? 'bypass' : 'method';
   const note: ReplyNote = { outcome: 'BYPASS', reason, rule, ageSec: undefined, collapsed: false };
@@ -48,7 +49,8 @@ export function planPass(engine: Engine, request: ClientRequest, reason: string)
         responseWall: clock.wall(),
         chance: parts.random(),
       };
-      return { fields: addOwn(received, status), note, tap: engine.capture(request, receipt) };
+      const told = clientFields(received, rules.ruleForResponse(request, status, received), 0, false);
+      return { fields: addOwn(told, status), note, tap: engine.capture(request, receipt) };
     },
     upgraded: (fields) => ({ fields: addOwn(fields, 101), note }),
     failed: (error) => failedReply(engine, request, rule, error, via),

@@ -2,12 +2,58 @@
  * What another rule makes of a stored response. The fields are stored as the origin sent them, so that a changed
  * configuration holds for what is stored already: it lives longer or shorter, or may not be shared any more.
  */
+import type { Timer } from '../base/clock.js';
+import { RELIFE_STEP_COUNT, STORE_STEP_DELAY_MS } from '../base/limits.js';
 import type { Rule } from '../config/rule.js';
 import { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
 import { expiredLife } from '../policy/expire.js';
+import { splitUrl } from '../policy/key.js';
 import { lifeOf } from '../policy/lifetime.js';
 import { judgeStorable } from '../policy/storable.js';
+import type { EngineParts } from './parts.js';
+
+/** Puts everything that is stored under the rules that hold now, in steps, after a reload. */
+export class Relifing {
+  readonly #parts: EngineParts;
+  #timer: Timer | undefined;
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+  }
+
+  /** Begins from the start: what a lookup meets before is put under its rule there. */
+  start(): void {
+    this.stop();
+    this.#step(0);
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #step(from: number): void {
+    const { store, clock } = this.#parts;
+    const next = store.scan(from, RELIFE_STEP_COUNT, (stored) => this.#visit(stored));
+    this.#timer = next === undefined ? undefined : clock.after(STORE_STEP_DELAY_MS, () => this.#step(next));
+  }
+
+  /**
+   * So that a longer keep holds before the old one is over, and memory that a shorter one frees is given back. Nothing is
+   * dropped here: which rule it falls under may depend on what only its next request tells.
+   */
+  #visit(stored: StoredResponse): void {
+    const { store, live } = this.#parts;
+    const at = splitUrl(stored.key.split(' ', 1)[0] ?? '');
+    if (at === undefined || stored.madeBy === undefined) return;
+    const request = { method: 'GET', host: at.host, target: at.target, fields: Fields.empty };
+    const rule = live.rules.ruleForResponse(request, stored.status, stored.fields);
+    if (rule === stored.madeBy) return;
+    const next = relifed(stored, rule);
+    if (next !== undefined) store.swap(stored, next);
+  }
+}
 
 /** The record under `rule`; undefined where it would not be stored under it. */
 export function relifed(stored: StoredResponse, rule: Rule): StoredResponse | undefined {

@@ -76,6 +76,8 @@ export interface StoredResponse {
   readonly tags?: readonly string[] | undefined;
   /** It was not fetched: an operator pushed it. A 304 that freshens it does not change that. */
   readonly pushed?: boolean;
+  /** An entity-tag made from the body, for clients: the origin does not know it. */
+  readonly madeTag?: string | undefined;
   /** When an operator made it stale, on Clock.now's scale: what was asked for before that is never fresh again. */
   readonly expiredAt?: number | undefined;
   /** The name of the rule that gave the lifetimes. */

@@ -32,6 +32,7 @@ const LOOKUP = {
   'vary-miss': 'Responses are stored for this URL, but none for these request fields.',
   'cold-accepted': 'Nothing is stored yet; the origin is at work, and the client was told to come back.',
   stored: 'The response was stored.',
+  unchanged: 'The response was stored; its body is the one that was stored before.',
   revalidated: 'The origin answered 304, and the stored response was freshened.',
   superseded: 'A purge or an update came while the origin was asked, and wins.',
   'only-if-cached': 'The client wants a stored response only, and none can be used.',

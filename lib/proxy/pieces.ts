@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import type { Clock } from '../base/clock.js';
-import { makeRules } from '../config/rules.js';
+import { makeRules, type Rules } from '../config/rules.js';
 import type { Config } from '../config/schema.js';
 import type { EngineSettings } from '../engine/parts.js';
 import type { FrontSettings } from '../front/contract.js';
@@ -21,9 +21,10 @@ export interface Identity {
   readonly via: string;
 }
 
-export function engineSettings(config: Config, { via }: Identity): EngineSettings {
+/** `before`: the rules in force, of which those that did not change go on. */
+export function engineSettings(config: Config, { via }: Identity, before?: Rules): EngineSettings {
   return {
-    rules: makeRules(config),
+    rules: makeRules(config, before),
     hygiene: { via, hostOverride: config.origin.host, forwardedFor: 'append' },
     limits: { waitersPerFill: config.limits.waiters, waitMs: config.limits.waitMs },
   };

@@ -261,3 +261,18 @@ t.test('issue 4: an expression takes time linear in the path, whatever a client 
   t.ok(process.cpuUsage().user - started < 1_000_000);
   t.equal(rules.ruleFor(asked('/aaa')).name, 'a');
 });
+
+t.test('issue 4: a rule that a reload did not change is the same one', async (t) => {
+  const conf = (ttl: string) =>
+    readConfig({
+      rules: [
+        { name: 'a', ttl },
+        { name: 'b', max_staleness: '1h' },
+      ],
+    });
+  const before = makeRules(conf('1s'));
+  const after = makeRules(conf('2s'), before);
+  t.not(after.all[0], before.all[0]);
+  t.equal(after.all[1], before.all[1]);
+  t.equal(after.all[2], before.all[2]);
+});

@@ -8,7 +8,7 @@ const FRESH = { 'Cache-Control': 'max-age=60', ETag: '"1"' };
 /** Puts another rule in force, as a reload does. */
 function swapRule(walk: Walk, over: Partial<Rule>): void {
   const rule: Rule = { ...ORIGIN_DECIDES, ...over };
-  walk.engine.parts.live = { ...walk.engine.parts.live, rules: onlyRule(rule) };
+  walk.engine.reconfigure({ ...walk.engine.parts.live, rules: onlyRule(rule) });
 }
 
 function stored(
@@ -91,4 +91,14 @@ t.test('issue 4: while the origin is down its own grace serves at once, past the
   walk.origin.healthy = true;
   walk.clock.advance(60_000);
   t.equal(walk.get('/a').outcome, undefined, 'while it is well a request waits for it');
+});
+
+t.test('issue 4: a longer keep holds for what nobody asks for meanwhile', async (t) => {
+  const keep = (ms: number) => ({ keep: { kind: 'fixed', ms } }) as const;
+  const walk = makeWalk({ rule: keep(1000) });
+  stored(walk, FRESH);
+  swapRule(walk, keep(600_000));
+  for (let n = 0; n < 120; n++) walk.clock.advance(1000);
+  walk.get('/a');
+  t.equal(walk.origin.last.field('if-none-match'), '"1"');
 });

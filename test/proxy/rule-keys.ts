@@ -119,6 +119,30 @@ const REQUEST_LIVES: Readonly<Record<string, Life>> = {
     ],
     expected: { without: [undefined, '1'], with: ['1', undefined] },
   },
+  client: {
+    value: { cache_control: 'public, max-age=30', etag: 'remove' },
+    fields: STORED,
+    afterSec: 1,
+    tell: async (house, target) => {
+      const { field } = await house.get(target);
+      return [field('cache-control'), field('etag')];
+    },
+    expected: { without: ['max-age=60', '"1"'], with: ['public, max-age=30', undefined] },
+  },
+  response: {
+    value: { set: { 'X-A': 'b' } },
+    fields: STORED,
+    afterSec: 1,
+    tell: async (house, target) => (await house.get(target)).field('x-a'),
+    expected: { without: undefined, with: 'b' },
+  },
+  etag: {
+    value: 'make',
+    fields: ['Cache-Control', 'max-age=60'],
+    afterSec: 1,
+    tell: async (house, target) => (await house.get(target)).field('etag') !== undefined,
+    expected: apart,
+  },
   validate: { value: 'always', fields: STORED, afterSec: 1, tell: word, expected: { without: 'HIT', with: 'EXPIRED' } },
   pass: { value: true, fields: STORED, afterSec: 1, tell: word, expected: { without: 'HIT', with: 'BYPASS' } },
   push: { value: 'not_found', fields: STORED, afterSec: 1, tell: word, expected: { without: 'HIT', with: 'ERROR' } },

@@ -8,6 +8,7 @@ import { MAX_FAILING_KEYS, MAX_MARKERS, ORIGIN_CLOSE_TIMEOUT_MS } from './base/l
 import { type Address, formatAddress, listenProblem } from './config/address.js';
 import type { Config } from './config/schema.js';
 import { Engine } from './engine/engine.js';
+import type { Operations } from './engine/operations.js';
 import type { Front, Move } from './front/contract.js';
 import { createFront } from './front/full-lane.js';
 import { type AccessLog, createAccessLog } from './observe/access-log.js';
@@ -50,6 +51,8 @@ export interface Proxy {
   drain(): Promise<void>;
   /** Cuts everything off. */
   close(): Promise<void>;
+  /** What an operator can do to what is stored. */
+  readonly operations: Operations;
   /** Takes out all that is stored for a URL, fills in flight included. Undefined where it is no URL. */
   purgeUrl(url: string): number | undefined;
 }
@@ -196,6 +199,10 @@ class ComposedProxy implements Proxy {
     await this.#origin.close(graceMs);
     this.#store.close();
     await this.#log.close();
+  }
+
+  get operations(): Operations {
+    return this.#engine.operations;
   }
 
   purgeUrl(url: string): number | undefined {

@@ -222,3 +222,11 @@ export const MAX_KEY_LENGTH = 32_768;
 
 /** Stored responses that one step puts under new rules after a reload. */
 export const RELIFE_STEP_COUNT = 1000;
+/** Tags purged or expired while one answer is on its way that are held against its head; beyond: it counts as purged. */
+export const MAX_TAGS_PER_FATE = 1_000;
+/** Stored responses that one step of an operation looks at; between two steps requests are answered. */
+export const OPERATION_STEP_COUNT = 1_000;
+/** Requests to the origin that the refresh operations of an operator have running together. */
+export const MAX_OPERATION_REFRESHES = 8;
+/** Refresh operations at once; beyond: refused until one has ended. */
+export const MAX_REFRESH_OPERATIONS = 16;

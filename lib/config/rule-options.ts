@@ -7,6 +7,7 @@ import { clientSetting, responseEdits } from './client-options.js';
 import { ceiling, healthSetting, percentage, statusSetting, ttlSetting } from './durations.js';
 import { choice, flag, list, nameInCode, optionalEach, presetEach, type Settings, section, text } from './kinds.js';
 import { MATCH } from './match-options.js';
+import { readTagsField } from './operator-values.js';
 import { keySetting, normalizeSetting, querySetting, requestEdits } from './request-options.js';
 import { readRuleName, staleDespite, targetedFields } from './values.js';
 
@@ -73,6 +74,9 @@ const SETTINGS = {
   response: responseEdits(
     'Changes of the response fields on their way to the client: `{set: {Name: value}, append: {Name: value}, remove: [Name]}`. What is stored stays as it is.',
   ),
+  tags_from: text('field name | none', 'the name of a header field, or none', readTagsField, {
+    doc: 'The response field that carries surrogate keys, such as Surrogate-Key, Cache-Tag or xkey: words with spaces or commas between them. By these tags stored responses are found, purged, expired and refreshed; nothing else uses them. Clients see the field too, unless `client` removes it.',
+  }),
   targeted_fields: targetedFields(
     'Response fields that take the place of Cache-Control and Expires here where they are sent and valid, first come first (RFC 9213): any of `cdn-cache-control`, `surrogate-control`.',
   ),
@@ -104,6 +108,7 @@ const PRESETS = {
   client: {},
   etag: 'origin',
   response: {},
+  tags_from: 'none',
   targeted_fields: ['cdn-cache-control'],
   stale_despite: [],
 } as const;

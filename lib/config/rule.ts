@@ -93,6 +93,9 @@ export type ValidatePolicy = 'origin' | 'always';
 /** Whether only what was pushed is served, and what a request gets where nothing was. */
 export type PushPolicy = 'off' | 'not_found' | 'origin';
 
+/** As a rule's `tagsFrom`: responses have no tags. */
+export const NO_TAGS = 'none';
+
 export interface Rule extends Keying {
   /** `defaults` where no rule of the file matched. */
   readonly name: string;
@@ -124,6 +127,8 @@ export interface Rule extends Keying {
   readonly etag: EtagPolicy;
   /** Of the response to the client. */
   readonly response: FieldEdits;
+  /** The response field, in lower case, that carries surrogate keys; NO_TAGS where none does. */
+  readonly tagsFrom: string;
   /** The target list of RFC 9213 §2.2: the first of these that is there and valid governs alone. */
   readonly targetedFields: readonly TargetedField[];
   /** Directives of the origin that the user overrides, in so many words, to serve stale nevertheless. */
@@ -158,6 +163,7 @@ export const ORIGIN_DECIDES: Rule = {
   client: { cacheControl: undefined, ttlMs: undefined, immutable: false, remove: [] },
   etag: 'origin',
   response: NO_EDITS,
+  tagsFrom: NO_TAGS,
   targetedFields: ['cdn-cache-control'],
   staleDespite: [],
 };

@@ -6,10 +6,11 @@ import type { OriginError } from '../base/errors.js';
 import { MARKER_TTL_MS } from '../base/limits.js';
 import type { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
+import type { AskedEvent } from '../observe/events.js';
 import { isBoundToRequest } from '../policy/storable.js';
 import { isSelectedBy } from '../policy/vary.js';
 import { isSameSelection } from '../store/variants.js';
-import type { FillSpec } from './fill-contract.js';
+import type { Ending, FillSpec } from './fill-contract.js';
 import type { EngineParts } from './parts.js';
 import { type Receipt, retryAfterMs } from './response.js';
 import { isFailureStatus } from './verdict.js';
@@ -103,4 +104,17 @@ export function isNewest(parts: EngineParts, record: StoredResponse, requestFiel
     if (isFailureStatus(record.status) && !isFailureStatus(stored.status)) return false;
   }
   return true;
+}
+
+/** An exchange is over: tells all who listen. */
+export function noteEnd(
+  parts: EngineParts,
+  spec: FillSpec,
+  told: Ending,
+  facts: Pick<AskedEvent, 'status' | 'durationMs' | 'bodyBytes'>,
+): void {
+  const { key, askedFor, background, markerKey } = spec;
+  // Who was told to come back for it must not be put off again and again.
+  if (askedFor === 'fill' && background && told.end === 'uncacheable') parts.markers.mark(markerKey, MARKER_TTL_MS);
+  parts.events.asked({ ...told, ...facts, askedFor, key, background });
 }

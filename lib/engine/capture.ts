@@ -2,10 +2,13 @@
  * Stores the answer to a POST that says it is the representation of its target: a later GET may be answered with it.
  * Implements RFC 9110 §9.3.3 and RFC 9111 §4: explicit freshness, and Content-Location equal to the target.
  */
+import { expiredResponse } from '../policy/expire.js';
 import { effectiveScheme, keyOfUrl } from '../policy/key.js';
 import { judgeStorable } from '../policy/storable.js';
+import { tagsOf } from '../policy/tags.js';
 import { isNewest } from './bookkeeping.js';
 import type { BodyTap, ClientRequest } from './contract.js';
+import { Fate } from './fate.js';
 import { Inflow } from './inflow.js';
 import type { EngineParts } from './parts.js';
 import { contentLength, madeResponse, type Receipt } from './response.js';
@@ -14,6 +17,9 @@ import { contentLength, madeResponse, type Receipt } from './response.js';
 export interface Capture extends BodyTap {
   readonly key: string;
   readonly requestedAt: number;
+  /** What came meanwhile makes of it what it would make of a fill. */
+  readonly fate: Fate;
+  readonly tags: readonly string[] | undefined;
   supersede(): void;
 }
 
@@ -46,20 +52,23 @@ export function captureAnswer(
   if (!EXPLICIT.has(life.ttlSource) || life.staleAt <= life.bornAt) return undefined;
   const inflow = Inflow.keep(store, expectedBytes, NO_SOURCE);
   if (inflow === undefined) return undefined;
-  let isSuperseded = false;
+  const fate = new Fate();
   const capture: Capture = {
     key,
     requestedAt: receipt.requestAt,
+    fate,
+    tags: tagsOf(verdict.fields, rule.tagsFrom),
     supersede() {
-      isSuperseded = true;
+      fate.apply('purge');
     },
     write(chunk) {
       if (inflow.write(chunk) !== undefined) inflow.fail();
     },
     end() {
       const record = madeResponse(spec, receipt, verdict.fields, inflow.body, verdict.despite);
-      if (inflow.complete() && inflow.isKept && !isSuperseded && isNewest(parts, record, request.fields))
-        store.put(record);
+      const isKept = inflow.complete() && inflow.isKept && !fate.isSuperseded;
+      if (isKept && isNewest(parts, record, request.fields))
+        store.put(fate.isExpired ? expiredResponse(record, parts.clock.now()) : record);
       done(capture);
     },
     fail() {

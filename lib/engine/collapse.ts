@@ -2,6 +2,7 @@
 import { MAX_FILLS } from '../base/limits.js';
 import type { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
+import type { AskedEnd } from '../observe/events.js';
 import { isSelectedBy, selectionOf } from '../policy/vary.js';
 import type { Capture } from './capture.js';
 import type { Fill } from './fill.js';
@@ -43,6 +44,8 @@ export class CollapseTable {
   readonly #joinable = new Shelf();
   /** Every fill until its end, by primary key. */
   readonly #running = new Shelf();
+  /** Who wants to know how a fill ends. */
+  readonly #listeners = new Map<Fill, ((end: AskedEnd) => void)[]>();
   /** Answers to passed requests that are being stored. */
   readonly captures = new Set<Capture>();
 
@@ -74,12 +77,12 @@ export class CollapseTable {
     return undefined;
   }
 
-  /** Whether a request that would freshen `stored` is under way, for whatever selecting fields. */
-  isFreshening(stored: StoredResponse): boolean {
+  /** The request under way that would freshen `stored`, for whatever selecting fields. */
+  freshening(stored: StoredResponse): Fill | undefined {
     const fills = this.#joinable.of(stored.key);
-    if (fills === undefined) return false;
-    for (const fill of fills) if (fill.spec.basis === stored) return true;
-    return false;
+    if (fills === undefined) return undefined;
+    for (const fill of fills) if (fill.spec.basis === stored) return fill;
+    return undefined;
   }
 
   add(fill: Fill): void {
@@ -103,9 +106,26 @@ export class CollapseTable {
     }
   }
 
-  ended(fill: Fill): void {
+  ended(fill: Fill, end: AskedEnd): void {
     this.close(fill);
     this.#running.delete(fill.spec.key, fill);
+    const listeners = this.#listeners.get(fill);
+    this.#listeners.delete(fill);
+    for (const tell of listeners ?? []) tell(end);
+  }
+
+  /** How a fill in flight will have ended. */
+  endOf(fill: Fill): Promise<AskedEnd> {
+    return new Promise((resolve) => {
+      const listeners = this.#listeners.get(fill);
+      if (listeners === undefined) this.#listeners.set(fill, [resolve]);
+      else listeners.push(resolve);
+    });
+  }
+
+  /** Every fill in flight, joinable or not; a list of the caller's own. */
+  all(): readonly Fill[] {
+    return [...this.#running];
   }
 
   /** All fills of a primary key, joinable or not. */

@@ -22,6 +22,7 @@ import type { BodyTap, ClientRequest, ReplySink, RequestHandler } from './contra
 import { coversRanges, type Delivery, deliver } from './deliver.js';
 import { Fill } from './fill.js';
 import type { Conditions, FillSpec, Waiter } from './fill-contract.js';
+import { Operations } from './operations.js';
 import type { EngineParts, EngineSettings } from './parts.js';
 import { planPass } from './pass.js';
 import { Relifing, relifed } from './relife.js';
@@ -48,6 +49,8 @@ export interface FillOrder {
 export class Engine implements RequestHandler {
   readonly parts: EngineParts;
   readonly collapse = new CollapseTable();
+  /** What an operator can do. */
+  readonly operations = new Operations(this);
   #viaOut: string;
   readonly #aliases = new Aliases(MAX_ALIASES, MAX_ALIASES_BYTES);
   readonly #relifing: Relifing;
@@ -167,7 +170,7 @@ export class Engine implements RequestHandler {
   /** In grace: the answer goes out first, then one background request for all (RFC 5861 §3). */
   #serveGraced(request: ClientRequest, sink: ReplySink, chosen: StoredResponse, now: number, reason: string): void {
     const isRefreshing =
-      this.collapse.isFreshening(chosen) || this.collapse.find(chosen.key, request.fields) !== undefined;
+      this.collapse.freshening(chosen) !== undefined || this.collapse.find(chosen.key, request.fields) !== undefined;
     const isHeldBack = !isRefreshing && this.parts.failures.pending(chosen.key) !== undefined;
     this.reply(request, sink, chosen, {
       outcome: isHeldBack ? 'STALE' : 'UPDATING',
@@ -179,10 +182,10 @@ export class Engine implements RequestHandler {
     if (!isRefreshing && !isHeldBack) this.refresh(chosen, request);
   }
 
-  /** Starts the one background request that freshens `chosen`, unless one is under way. */
-  refresh(chosen: StoredResponse, request: ClientRequest): void {
-    if (this.collapse.isFull) return;
-    this.makeFill({
+  /** Starts a background request that freshens `chosen`; undefined where too many are under way. */
+  refresh(chosen: StoredResponse, request: ClientRequest): Fill | undefined {
+    if (this.collapse.isFull) return undefined;
+    const fill = this.makeFill({
       key: chosen.key,
       collapseKey: chosen.key,
       request: forEverybody(request, chosen, this.parts.live.rules.ruleFor(request), this.parts.clock.wall()),
@@ -191,7 +194,9 @@ export class Engine implements RequestHandler {
       conditions: 'stored',
       askedFor: 'refresh',
       leader: undefined,
-    }).start();
+    });
+    fill.start();
+    return fill;
   }
 
   #ask(request: ClientRequest, sink: ReplySink, key: string, directives: RequestDirectives, need: Need): void {
@@ -323,11 +328,16 @@ export class Engine implements RequestHandler {
     return count;
   }
 
+  /** Forgets that answers for a key could not be shared, or that the origin failed on it. */
+  forget(key: string): void {
+    for (const suffix of MARKER_SUFFIXES) this.parts.markers.unmark(`${key}${suffix}`);
+    this.parts.failures.succeeded(key);
+  }
+
   #purgeOne(key: string, reason: RemovalReason): number {
     for (const fill of this.collapse.running(key)) fill.supersede();
     for (const capture of this.collapse.captures) if (capture.key === key) capture.supersede();
-    for (const suffix of MARKER_SUFFIXES) this.parts.markers.unmark(`${key}${suffix}`);
-    this.parts.failures.succeeded(key);
+    this.forget(key);
     return this.parts.store.removeKey(key, reason);
   }
 

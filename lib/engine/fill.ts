@@ -13,11 +13,14 @@ import type { BodySource } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { AskedEnd } from '../observe/events.js';
 import type { OriginListener, OriginResponseHead } from '../origin/contract.js';
+import { expiredResponse } from '../policy/expire.js';
 import { receivedResponseFields } from '../policy/hygiene.js';
+import { tagsOf } from '../policy/tags.js';
 import { judgeNotModified } from '../policy/validate.js';
 import { Asking } from './asking.js';
-import { noteErrorStatus, noteUncacheable, noteUnreachable } from './bookkeeping.js';
+import { noteEnd, noteErrorStatus, noteUncacheable, noteUnreachable } from './bookkeeping.js';
 import type { CollapseTable } from './collapse.js';
+import { type Effect, Fate } from './fate.js';
 import type { Ending, FillResult, FillSpec, Waiter } from './fill-contract.js';
 import { Inflow } from './inflow.js';
 import { freshen, notStored, putWhole, wantsTag } from './keeping.js';
@@ -30,6 +33,7 @@ import {
   type Part,
   type Receipt,
   retryAfterSec,
+  ruleOf,
 } from './response.js';
 import { judgeAnswer, type Storing, wholeByRest } from './verdict.js';
 
@@ -37,10 +41,8 @@ export class Fill implements OriginListener {
   state: 'opened' | 'streaming' | 'complete' | 'failed' = 'opened';
   /** What others may follow, once its head is here. */
   response: StoredResponse | undefined;
-  /** A purge or an update came while the present request was in flight: its answer is not stored. */
-  isSuperseded = false;
-  /** That happened at any time since the fill began: what was stored then is nobody's any more, whatever was asked since. */
-  wasSuperseded = false;
+  /** What purges, updates and expiries that came meanwhile make of the answer. */
+  readonly fate = new Fate();
   readonly spec: FillSpec;
   readonly #parts: EngineParts;
   readonly #table: CollapseTable;
@@ -107,8 +109,12 @@ export class Fill implements OriginListener {
 
   /** A purge or an update wins: nothing of this answer is stored, and nobody who comes later may join. */
   supersede(): void {
-    this.isSuperseded = true;
-    this.wasSuperseded = true;
+    this.affect('purge');
+  }
+
+  /** What an operator did to the key while the answer is on its way. Nobody who comes later may join. */
+  affect(effect: Effect): void {
+    this.fate.apply(effect);
     this.#table.close(this);
   }
 
@@ -133,6 +139,7 @@ export class Fill implements OriginListener {
       responseWall: clock.wall(),
       chance: this.#parts.random(),
     };
+    if (this.fate.read(() => tagsOf(receipt.fields, ruleOf(this.spec, receipt).tagsFrom))) this.#table.close(this);
     const answer = judgeAnswer(this.spec, receipt, this.#asking, store.maxObjectBytes);
     switch (answer.kind) {
       case 'not-modified':
@@ -182,19 +189,21 @@ export class Fill implements OriginListener {
     markers.unmark(spec.markerKey);
     const result = { kind: 'shared', response, revalidated: false, stored: inflow.isKept } as const;
     const forLeader = isReduced(fields, receipt) ? madeResponse(spec, receipt, undefined, inflow.body) : response;
-    this.#settle({ ...result, response: forLeader }, result);
+    // Who came after the purge of a tag that this carries must not have it; who leads came before.
+    const forWaiters = this.fate.isCaught ? ({ kind: 'turned-away', reason: 'superseded' } as const) : result;
+    this.#settle({ ...result, response: forLeader }, forWaiters);
   }
 
   /** RFC 9111 §4.3.3, §4.3.4: a 304 freshens what it was asked about, unless a purge or an update came between. */
   #notModified(receipt: Receipt): void {
     const { spec } = this;
-    if (this.isSuperseded && this.#leader === undefined && this.#waiters.size === 0) {
+    if (this.fate.isSuperseded && this.#leader === undefined && this.#waiters.size === 0) {
       this.#abandon('superseded');
       return;
     }
     const { sent } = this.#asking;
     const verdict =
-      sent === undefined || this.isSuperseded
+      sent === undefined || this.fate.isSuperseded
         ? ({ kind: 'refetch', reason: 'unsolicited-304' } as const)
         : judgeNotModified(receipt.fields, sent, spec.candidates, spec.basis, spec.request.fields);
     if (verdict.kind === 'refetch') {
@@ -206,7 +215,8 @@ export class Fill implements OriginListener {
     this.#ending = { end: 'not-modified', reason: 'revalidated', savedBytes };
     // Before anybody is told, or one who looks again would find and join what is over.
     this.#table.close(this);
-    const { forLeader, forWaiters } = freshen(this.#parts, spec, verdict.target, receipt);
+    const { isExpired } = this.fate;
+    const { forLeader, forWaiters } = freshen(this.#parts, spec, verdict.target, receipt, isExpired);
     if (forLeader.kind === 'alone' && !this.#parts.store.holds(verdict.target)) this.#table.supersedeOlder(this);
     this.#settle(forLeader, forWaiters);
     this.#finish('not-modified', 'revalidated');
@@ -224,7 +234,7 @@ export class Fill implements OriginListener {
       return;
     }
     // What is asked from here on is newer than the purge or update, but for one that comes still.
-    this.isSuperseded = false;
+    this.fate.askedAnew();
     this.#asking.send('none');
   }
 
@@ -240,7 +250,7 @@ export class Fill implements OriginListener {
   /** Not for the store: the leader alone gets the bytes; the others go on their own, all at once (design, section 3). */
   #uncacheable(receipt: Receipt, reason: string): void {
     this.#table.close(this);
-    const hasOutdated = !this.isSuperseded && noteUncacheable(this.#parts, this.spec, receipt, reason);
+    const hasOutdated = !this.fate.isSuperseded && noteUncacheable(this.#parts, this.spec, receipt, reason);
     if (hasOutdated) this.#table.supersedeOlder(this);
     const response = this.#openPassing(receipt, 'uncacheable', reason);
     this.#settle({ kind: 'alone', response, reason, revalidated: false }, { kind: 'turned-away', reason });
@@ -276,7 +286,7 @@ export class Fill implements OriginListener {
 
   /** Nobody reads it, and what it will store nobody may use any more: an endless stream would go on for ever. */
   #isPointless(): boolean {
-    if (this.isSuperseded) return true;
+    if (this.fate.isSuperseded) return true;
     const life = this.response?.life;
     return life !== undefined && this.#parts.clock.now() > Math.max(life.staleAt, life.graceUntil) + UNREAD_BODY_MAX_MS;
   }
@@ -304,8 +314,10 @@ export class Fill implements OriginListener {
     this.state = 'complete';
     const { response } = this;
     if (inflow.isKept && response !== undefined) {
+      const { isSuperseded, isExpired } = this.fate;
       const made = { ...response, madeTag: inflow.makeTag() };
-      this.#ending = this.isSuperseded ? notStored('superseded') : putWhole(this.#parts, this.spec, made, this.#part);
+      const kept = isExpired ? expiredResponse(made, this.#parts.clock.now()) : made;
+      this.#ending = isSuperseded ? notStored('superseded') : putWhole(this.#parts, this.spec, kept, this.#part);
     }
     this.#finish('stored', 'stored');
   }
@@ -313,7 +325,7 @@ export class Fill implements OriginListener {
   /** An interrupted download goes on where it broke off, where the representation can be told to be the same. */
   #mayResume(): boolean {
     const { response } = this;
-    if (this.state !== 'streaming' || this.#resumesLeft === 0 || this.isSuperseded || this.#part !== undefined) {
+    if (this.state !== 'streaming' || this.#resumesLeft === 0 || this.fate.isSuperseded || this.#part !== undefined) {
       return false;
     }
     if (response?.status !== 200 || this.#inflow?.isKept !== true || response.body.receivedBytes === 0) return false;
@@ -377,20 +389,12 @@ export class Fill implements OriginListener {
   #finish(end: AskedEnd, reason: string): void {
     if (this.#isFinished) return;
     this.#isFinished = true;
-    this.#table.ended(this);
-    const { clock, events, markers } = this.#parts;
-    const { key, askedFor, background, markerKey } = this.spec;
     const told = this.#ending ?? { end, reason, savedBytes: 0 };
-    // Who was told to come back for it must not be put off again and again.
-    if (askedFor === 'fill' && background && told.end === 'uncacheable') markers.mark(markerKey, MARKER_TTL_MS);
-    events.asked({
-      ...told,
-      askedFor,
+    noteEnd(this.#parts, this.spec, told, {
       status: this.#status,
-      key,
-      durationMs: clock.now() - this.#startedAt,
+      durationMs: this.#parts.clock.now() - this.#startedAt,
       bodyBytes: this.#inflow?.body.receivedBytes ?? 0,
-      background,
     });
+    this.#table.ended(this, told.end);
   }
 }

@@ -4,6 +4,7 @@
  */
 import { Body } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
+import { expiredResponse } from '../policy/expire.js';
 import { chooseVariant } from '../policy/vary.js';
 import { dropOutdated, isNewest, markUncacheable } from './bookkeeping.js';
 import type { Ending, FillResult, FillSpec } from './fill-contract.js';
@@ -53,16 +54,22 @@ function wholeOf(record: StoredResponse): StoredResponse {
   return { ...record, body: Body.of(partial.read(0, total) ?? []), partial: undefined };
 }
 
-/** RFC 9111 §4.3.4: merges a 304 into `target`; the results for the one who asked and for those who wait. */
+/**
+ * RFC 9111 §4.3.4: merges a 304 into `target`; the results for the one who asked and for those who wait. `isExpired`: it
+ * was asked for before an operator made what is stored stale, and so it stays.
+ */
 export function freshen(
   parts: EngineParts,
   spec: FillSpec,
   target: StoredResponse,
   receipt: Receipt,
+  isExpired = false,
 ): { readonly forLeader: FillResult; readonly forWaiters: FillResult } {
   const { store, failures, markers } = parts;
   const { fields } = spec.request;
-  const { response, variant, forLeader, refused: reason } = freshenedResponse(spec, target, receipt);
+  const { response, forLeader, refused: reason, ...made } = freshenedResponse(spec, target, receipt);
+  const asKept = (record: StoredResponse): StoredResponse =>
+    isExpired ? expiredResponse(record, parts.clock.now()) : record;
   failures.succeeded(spec.key);
   if (reason !== undefined) {
     // The merged fields forbid sharing from now on: only the one who asked may have it. Where that lies in its request
@@ -74,7 +81,8 @@ export function freshen(
       forWaiters: { kind: 'turned-away', reason },
     };
   }
-  const current = swapIn(parts, spec, target, response);
+  const current = swapIn(parts, spec, target, asKept(response));
+  const variant = made.variant === undefined ? undefined : asKept(made.variant);
   if (variant !== undefined && isNewest(parts, variant, fields)) store.put(variant);
   markers.unmark(spec.markerKey);
   const forWaiters = { kind: 'shared', response: variant ?? current, revalidated: true, stored: true } as const;

@@ -11,6 +11,7 @@ import { expiredLife } from '../policy/expire.js';
 import { splitUrl } from '../policy/key.js';
 import { lifeOf } from '../policy/lifetime.js';
 import { judgeStorable } from '../policy/storable.js';
+import { tagsOf } from '../policy/tags.js';
 import type { EngineParts } from './parts.js';
 
 /** Puts everything that is stored under the rules that hold now, in steps, after a reload. */
@@ -84,6 +85,7 @@ export function relifed(stored: StoredResponse, rule: Rule): StoredResponse | un
     // The same object where nothing is taken out: by it a late 304 knows what it is about.
     fields: verdict.fields.count === stored.fields.count ? stored.fields : verdict.fields,
     life: stored.expiredAt === undefined ? life : expiredLife(life, stored.expiredAt),
+    tags: tagsOf(verdict.fields, rule.tagsFrom),
     rule: rule.name,
     madeBy: rule,
   };

@@ -12,6 +12,7 @@ import { correctedInitialAgeMs } from '../policy/age.js';
 import { lifeOf } from '../policy/lifetime.js';
 import { mergeFields } from '../policy/merge.js';
 import { judgeStorable } from '../policy/storable.js';
+import { tagsOf } from '../policy/tags.js';
 import { isSelectedBy, selectionOf, varyNames } from '../policy/vary.js';
 import type { FillSpec } from './fill-contract.js';
 
@@ -105,6 +106,7 @@ export function madeResponse(
       receivedWall: receipt.responseWall,
       chance: receipt.chance,
     }),
+    tags: tagsOf(fields, rule.tagsFrom),
     rule: rule.name,
     madeBy: rule,
     receivedAt: receipt.responseAt,
@@ -162,6 +164,7 @@ export function freshenedResponse(spec: FillSpec, target: StoredResponse, receip
       receivedWall: receipt.responseWall,
       chance: receipt.chance,
     }),
+    tags: tagsOf(verdict.store ? verdict.fields : merged, rule.tagsFrom),
     rule: rule.name,
     madeBy: rule,
     receivedAt: receipt.responseAt,

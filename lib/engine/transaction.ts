@@ -250,7 +250,7 @@ export class Transaction implements Waiter {
         // Known to be uncacheable now: everyone goes at once, nobody queues behind anybody (PEERS scar 30).
         // Where it was the leader's own request that forbade it, the others may well share.
         if (this.#lookAgain()) return;
-        if (isBoundToRequest(result.reason)) this.#round();
+        if (isBoundToRequest(result.reason) || result.reason === 'superseded') this.#round();
         else this.#goAlone('client');
         return;
       case 'failed':
@@ -283,7 +283,7 @@ export class Transaction implements Waiter {
     const reason = result.failure === 'unreachable' ? result.error.code : 'origin-error-status';
     // A copy that was purged while the origin was asked is nobody's any more.
     const kind: FailureKind = this.#engine.parts.origin.healthy ? result.failure : 'unreachable';
-    if (!fill.wasSuperseded && this.#serveStale(kind, `stale-${reason}`)) return;
+    if (!fill.fate.wasSuperseded && this.#serveStale(kind, `stale-${reason}`)) return;
     if (result.failure === 'unreachable') {
       this.#synth({
         status: result.error.status,
@@ -352,7 +352,7 @@ export class Transaction implements Waiter {
 
   /** Waiting is over: stale where that is allowed, else the error. */
   #giveUp(error: Omit<SynthSpec, 'rule'>): void {
-    const isPurged = this.#fill?.wasSuperseded === true;
+    const isPurged = this.#fill?.fate.wasSuperseded === true;
     this.#fill = undefined;
     if (isPurged || !this.#serveStale('unreachable', `stale-${error.reason}`)) this.#synth(error);
   }

@@ -150,6 +150,8 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
     answered: (event) => requests.answered(event),
     asked: (event) => requests.asked(event),
     removed: () => {},
+    // Each operation comes with a notice.
+    operated() {},
     breaker: (state, reason) => {
       const [at, message] = BREAKER_NOTICES[state];
       notices.write(at, 'notice', `breaker-${state}`, message, reason === '' ? {} : { reason });

@@ -64,6 +64,11 @@ export interface AskedEvent {
   readonly savedBytes: number;
 }
 
+/** What an operator can do to what is stored. */
+export type Operation = 'purge' | 'expire' | 'refresh' | 'update' | 'reload' | 'drain';
+/** `nothing`: there was nothing to do it to. `refused`: it was not allowed, or made no sense. */
+export type OperationOutcome = 'done' | 'nothing' | 'refused';
+
 export interface Events {
   answered(event: AnsweredEvent): void;
   asked(event: AskedEvent): void;
@@ -71,6 +76,8 @@ export interface Events {
   removed(reason: 'evicted' | 'expired' | 'replaced' | 'purged' | 'invalidated', bytes: number): void;
   /** The breaker changed its state. */
   breaker(state: 'closed' | 'open' | 'half-open', reason: string): void;
+  /** An operator did something, or tried to. */
+  operated(operation: Operation, outcome: OperationOutcome): void;
   /** Something that an operator should read. `code` is stable; `fields` are its circumstances. */
   notice(
     level: 'info' | 'warn' | 'error',
@@ -81,7 +88,7 @@ export interface Events {
 }
 
 /** Hears nothing. */
-export const SILENT: Events = { answered() {}, asked() {}, removed() {}, breaker() {}, notice() {} };
+export const SILENT: Events = { answered() {}, asked() {}, removed() {}, breaker() {}, operated() {}, notice() {} };
 
 /** One listener that passes every event on to each of `listeners`. */
 export function fanOut(listeners: readonly Events[]): Events {
@@ -99,6 +106,9 @@ export function fanOut(listeners: readonly Events[]): Events {
     },
     breaker: (state, reason) => {
       for (const to of listeners) to.breaker(state, reason);
+    },
+    operated: (operation, outcome) => {
+      for (const to of listeners) to.operated(operation, outcome);
     },
     notice: (level, code, message, fields) => {
       for (const to of listeners) to.notice(level, code, message, fields);

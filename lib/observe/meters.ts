@@ -1,7 +1,7 @@
 /** The counters behind the metrics, one class for each side of the house; events in, families of samples out. */
 import type { Clock } from '../base/clock.js';
 import { MAX_NOTICE_LABELS, MAX_RULE_LABELS, MAX_TIMED_KEYS } from '../base/limits.js';
-import { type AnsweredEvent, type AskedEvent, OUTCOMES } from './events.js';
+import { type AnsweredEvent, type AskedEvent, type Operation, type OperationOutcome, OUTCOMES } from './events.js';
 import { counter, type Family, histogram, single } from './families.js';
 import { REASON_CODES } from './reasons.js';
 import { BoundedSet, ClosedSet, Histograms, OTHER, Tally } from './tallies.js';
@@ -12,6 +12,8 @@ const ASKED_FOR = ['fill', 'refresh', 'validate', 'uncacheable'] as const;
 const ASKED_ENDS = ['stored', 'not-modified', 'uncacheable', 'error', 'failed', 'abandoned'] as const;
 const REMOVALS = ['evicted', 'expired', 'replaced', 'purged', 'invalidated'] as const;
 const BREAKER_STATES = ['closed', 'open', 'half-open'] as const;
+const OPERATIONS = ['purge', 'expire', 'refresh', 'update', 'reload', 'drain'] as const;
+const OPERATION_OUTCOMES = ['done', 'nothing', 'refused'] as const;
 const LEVELS = ['info', 'warn', 'error'] as const;
 
 /** From a hit on the loopback to a request that waited as long as one may. */
@@ -192,6 +194,9 @@ export class Household {
   readonly #removed = new Tally([this.#removal], true);
   readonly #removedBytes = new Tally([this.#removal], true);
   readonly #transitions = new Tally([this.#state], true);
+  readonly #operation = new ClosedSet('operation', OPERATIONS);
+  readonly #outcome = new ClosedSet('outcome', OPERATION_OUTCOMES);
+  readonly #operations = new Tally([this.#operation, this.#outcome], true);
   readonly #notices = new Tally([this.#code, this.#level], false);
   readonly #clock: Clock;
   #breaker: (typeof BREAKER_STATES)[number] = 'closed';
@@ -217,6 +222,10 @@ export class Household {
       this.#unclosedMs += this.#clock.now() - this.#unclosedSince;
       this.#unclosedSince = undefined;
     }
+  }
+
+  operated(operation: Operation, outcome: OperationOutcome): void {
+    this.#operations.add(this.#operation.indexOf(operation), this.#outcome.indexOf(outcome), 1);
   }
 
   notice(level: (typeof LEVELS)[number], code: string): void {
@@ -246,6 +255,7 @@ export class Household {
       single('patina_breaker_unclosed_seconds_total', 'counter', 'Time that the circuit breaker was not closed.', () =>
         this.#unclosedSec(),
       ),
+      counter('patina_operations_total', 'What operators did, or tried to, by outcome.', this.#operations),
       counter('patina_notices_total', 'Notices to the operator, by code and level.', this.#notices),
     ];
   }

@@ -91,6 +91,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
       asked: (event) => origin.asked(event),
       removed: (reason, bytes) => household.removed(reason, bytes),
       breaker: (state) => household.breaker(state),
+      operated: (operation, outcome) => household.operated(operation, outcome),
       notice: (level, code) => household.notice(level, code),
     },
     render: async () => {

@@ -1,5 +1,5 @@
 /** A soft purge: what is stored becomes stale now, and its grace and keep go on from here (Varnish: softpurge). */
-import type { Life } from '../object/stored.js';
+import type { Life, StoredResponse } from '../object/stored.js';
 
 /** The life of a response that an operator expired at `expiredAt`. What was stale already stays as it was. */
 export function expiredLife(life: Life, expiredAt: number): Life {
@@ -17,4 +17,9 @@ export function expiredLife(life: Life, expiredAt: number): Life {
     errorUntil: moved(life.errorUntil),
     unreachableUntil: moved(life.unreachableUntil),
   };
+}
+
+/** The record of the same response, expired at `expiredAt`. */
+export function expiredResponse(stored: StoredResponse, expiredAt: number): StoredResponse {
+  return { ...stored, life: expiredLife(stored.life, expiredAt), expiredAt };
 }

@@ -40,6 +40,8 @@ export interface Failures {
   pending(key: string): PendingRetry | undefined;
   /** The origin answered for this key. */
   succeeded(key: string): void;
+  /** Forgets every key that begins so. */
+  forgetUnder(prefix: string): void;
   /** From when on the key may be asked for again (it may have passed); undefined where it does not fail. */
   retryAt(key: string): number | undefined;
   /** Failures in a row. */
@@ -79,6 +81,9 @@ export function createFailures(options: FailuresOptions): Failures {
     },
     succeeded(key) {
       failing.delete(key);
+    },
+    forgetUnder(prefix) {
+      failing.deleteWhere((key) => key.startsWith(prefix));
     },
     pending(key) {
       const found = current(key);

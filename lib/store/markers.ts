@@ -12,6 +12,8 @@ export interface Markers {
   isMarked(key: string): boolean;
   /** Forgets the key: its response was cacheable after all, or it was purged. */
   unmark(key: string): void;
+  /** unmark() for every key that begins so. */
+  unmarkUnder(prefix: string): void;
   readonly size: number;
 }
 
@@ -38,6 +40,9 @@ export function createMarkers(options: { readonly max: number; readonly clock: C
     },
     unmark(key) {
       untils.delete(key);
+    },
+    unmarkUnder(prefix) {
+      untils.deleteWhere((key) => key.startsWith(prefix));
     },
     get size() {
       dropEnded();

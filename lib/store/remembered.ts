@@ -37,6 +37,11 @@ export class Remembered<V> {
     return wasThere;
   }
 
+  /** Deletes each key that `isMeant` is true for. */
+  deleteWhere(isMeant: (key: string) => boolean): void {
+    for (const key of this.#entries.keys()) if (isMeant(key)) this.delete(key);
+  }
+
   oldest(): [key: string, value: V] | undefined {
     return this.#entries.entries().next().value;
   }

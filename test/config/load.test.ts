@@ -301,6 +301,7 @@ t.test('section 7: with no file and no flag the defaults hold: the headers of th
     staleIfError: origin,
     setCookie: 'refuse',
     cold: 'wait',
+    tagsFrom: 'none',
     targetedFields: ['cdn-cache-control'],
     staleDespite: [],
   });
@@ -321,9 +322,9 @@ admin: {listen: off}
 origin: {url: 'https://a:1', host: b, timeouts: {connect: 1s, headers: 2s, idle: 3s}, connections: 4, tls: {ca_file: ${ca}, verify: false}}
 name: edge-1
 cache: {memory: 1GB}
-defaults: {ttl: {default: 1s, min: 0, max: 1h}, grace: 0, keep: 1d, stale_if_error: 1.5h, set_cookie: strip, cold: accepted, targeted_fields: surrogate-control, stale_despite: no-cache}
+defaults: {ttl: {default: 1s, min: 0, max: 1h}, grace: 0, keep: 1d, stale_if_error: 1.5h, set_cookie: strip, cold: accepted, tags_from: Surrogate-Key, targeted_fields: surrogate-control, stale_despite: no-cache}
 rules:
-  - {name: a, match: {path: /a}, ttl: origin, set_cookie: share, cold: wait, targeted_fields: [], stale_despite: [s-maxage, s-maxage]}
+  - {name: a, match: {path: /a}, ttl: origin, set_cookie: share, cold: wait, tags_from: none, targeted_fields: [], stale_despite: [s-maxage, s-maxage]}
   - name: b
 debug_header: CDN-Cache
 log: {access: json, level: warn}
@@ -352,6 +353,7 @@ limits: {url: 1KB, headers: 2KB, header_count: 9, head_timeout: 1s, body_idle: 2
         staleIfError: { kind: 'fixed', ms: 5_400_000 },
         setCookie: 'strip',
         cold: 'accepted',
+        tagsFrom: 'surrogate-key',
         targetedFields: ['surrogate-control'],
         staleDespite: ['no-cache'],
       },
@@ -362,6 +364,7 @@ limits: {url: 1KB, headers: 2KB, header_count: 9, head_timeout: 1s, body_idle: 2
           ttl: { kind: 'origin' },
           setCookie: 'share',
           cold: 'wait',
+          tagsFrom: 'none',
           targetedFields: [],
           staleDespite: ['s-maxage'],
         },

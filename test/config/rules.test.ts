@@ -51,6 +51,7 @@ t.test('section 7: a rule inherits from defaults what it does not say', async (t
         stale_if_error: '4s',
         set_cookie: 'strip',
         cold: 'accepted',
+        tags_from: 'X-Tags',
         targeted_fields: ['surrogate-control'],
         stale_despite: ['no-cache'],
       },
@@ -64,6 +65,7 @@ t.test('section 7: a rule inherits from defaults what it does not say', async (t
           stale_if_error: 0,
           set_cookie: 'share',
           cold: 'wait',
+          tags_from: 'none',
           targeted_fields: [],
           stale_despite: [],
         },
@@ -80,6 +82,7 @@ t.test('section 7: a rule inherits from defaults what it does not say', async (t
     staleIfError: fixed(0),
     setCookie: 'share',
     cold: 'wait',
+    tagsFrom: 'none',
     targetedFields: [],
     staleDespite: [],
   });
@@ -91,6 +94,7 @@ t.test('section 7: a rule inherits from defaults what it does not say', async (t
     staleIfError: fixed(4000),
     setCookie: 'strip',
     cold: 'accepted',
+    tagsFrom: 'x-tags',
     targetedFields: ['surrogate-control'],
     staleDespite: ['no-cache'],
   });

@@ -378,7 +378,7 @@ class Story {
     for (const key of this.#keys()) {
       for (const fill of collapse.running(key)) {
         const { collapseKey, request } = fill.spec;
-        if (collapseKey === undefined || fill.state !== 'opened' || fill.wasSuperseded) continue;
+        if (collapseKey === undefined || fill.state !== 'opened' || fill.fate.wasSuperseded) continue;
         const found = collapse.find(collapseKey, request.fields, ({ state }) => state === 'opened');
         if (found !== fill) throw new Error('two collapsed exchanges for one key and selection');
       }

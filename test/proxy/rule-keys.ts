@@ -39,6 +39,13 @@ const LIFETIME_LIVES: Readonly<Record<string, Life>> = {
     },
     expected: { without: true, with: false },
   },
+  tags_from: {
+    value: 'X-Tags',
+    fields: ['Cache-Control', 'max-age=60', 'X-Tags', 'a, b'],
+    afterSec: 1,
+    tell: (house) => house.proxy.operations.purge({ kind: 'tag', tag: 'b' }),
+    expected: { without: { objects: 0, fills: 0 }, with: { objects: 1, fills: 0 } },
+  },
   max_staleness: {
     value: '5s',
     fields: ['Cache-Control', 'max-age=60', 'ETag', '"1"'],

@@ -1,0 +1,55 @@
+/**
+ * What came while an answer was on its way: a purge or an update, which win over it; an expiry, after which it may be
+ * stored but not be fresh; and either of these for a tag, of which nobody knows whether the answer carries it before its
+ * head is here.
+ */
+import { MAX_TAGS_PER_FATE } from '../base/limits.js';
+
+/** What an operator does to an answer on its way. */
+export type Effect = 'purge' | 'expire';
+
+export class Fate {
+  /** A purge or an update came while the present request was in flight: its answer is not stored. */
+  isSuperseded = false;
+  /** That happened at any time: what was stored then is nobody's any more, whatever was asked since. */
+  wasSuperseded = false;
+  /** The answer is stored, but it is stale: somebody knows of something newer. */
+  isExpired = false;
+  /** Its head carries a tag that something was done to. */
+  isCaught = false;
+  #tags: Map<string, Effect> | undefined;
+
+  apply(effect: Effect): void {
+    if (effect === 'expire') this.isExpired = true;
+    else {
+      this.isSuperseded = true;
+      this.wasSuperseded = true;
+    }
+  }
+
+  /** The same, if the answer turns out to carry this tag. With too many of them it is taken to carry one. */
+  applyTo(tag: string, effect: Effect): void {
+    this.#tags ??= new Map();
+    if (this.#tags.size >= MAX_TAGS_PER_FATE) this.apply('purge');
+    else if (this.#tags.get(tag) !== 'purge') this.#tags.set(tag, effect);
+  }
+
+  /** The head is here: applies what was waiting for its tags. Returns whether anything was. */
+  read(tags: () => readonly string[] | undefined): boolean {
+    if (this.#tags === undefined) return false;
+    for (const tag of tags() ?? []) {
+      const effect = this.#tags.get(tag);
+      if (effect !== undefined) this.apply(effect);
+      this.isCaught ||= effect !== undefined;
+    }
+    return this.isCaught;
+  }
+
+  /** The request is sent anew: what it asks for is newer than all that came so far. */
+  askedAnew(): void {
+    this.isSuperseded = false;
+    this.isExpired = false;
+    this.isCaught = false;
+    this.#tags = undefined;
+  }
+}

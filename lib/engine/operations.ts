@@ -1,0 +1,106 @@
+/** What an operator can do to what is stored: purge, expire, refresh, update (design, section 7). */
+import { MAX_REFRESH_OPERATIONS } from '../base/limits.js';
+import { expiredResponse } from '../policy/expire.js';
+import { keyOfUrl } from '../policy/key.js';
+import type { Engine } from './engine.js';
+import { affectInFlight, eachStored, forgetNotes, reachOf, type StoredPlace, type Target } from './reach.js';
+import { type RefreshEnd, Refreshing } from './refreshing.js';
+import { beginUpdate, type PushedHead, type Pushing, type Refused } from './update.js';
+
+export type { Target } from './reach.js';
+export type { RefreshEnd } from './refreshing.js';
+export type { Pushed, PushedHead, Pushing, Refused } from './update.js';
+
+export interface Counts {
+  /** Stored responses. */
+  readonly objects: number;
+  /** Answers of the origin that were on their way. */
+  readonly fills: number;
+}
+
+export interface RefreshOrder {
+  /** Ask for a URL that is not stored as well. */
+  readonly fill: boolean;
+}
+
+/** A refresh that has begun. */
+export interface RefreshRun {
+  /** Stored responses within reach when it began. */
+  readonly objects: number;
+  /** How many have ended how; it grows until the end. */
+  readonly ends: Readonly<Partial<Record<RefreshEnd, number>>>;
+  /** Resolves when the last one has ended. */
+  readonly over: Promise<void>;
+}
+
+export class Operations {
+  readonly #engine: Engine;
+  readonly #refreshing: Refreshing;
+  #refreshCount = 0;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#refreshing = new Refreshing(engine);
+  }
+
+  /**
+   * Takes out what is stored, and sees to it that nothing asked for before now is stored. What was stored before the call
+   * is gone when it resolves; what comes in meanwhile may stay. Undefined where the target is none.
+   */
+  async purge(target: Target): Promise<Counts | undefined> {
+    const reach = reachOf(this.#engine, target);
+    if (reach === undefined) return undefined;
+    const fills = affectInFlight(this.#engine, reach, 'purge');
+    forgetNotes(this.#engine, reach);
+    let objects = 0;
+    await eachStored(this.#engine, reach, (stored) => {
+      if (this.#engine.parts.store.remove(stored, 'purged')) objects++;
+    });
+    return { objects, fills };
+  }
+
+  /**
+   * Makes what is stored stale as of now; its grace and keep follow from here, and it may still stand in for a failing
+   * origin. What was asked for before is stored, but stale. Undefined where the target is none.
+   */
+  async expire(target: Target): Promise<Counts | undefined> {
+    const reach = reachOf(this.#engine, target);
+    if (reach === undefined) return undefined;
+    const fills = affectInFlight(this.#engine, reach, 'expire');
+    const { store, clock } = this.#engine.parts;
+    let objects = 0;
+    await eachStored(this.#engine, reach, (stored) => {
+      if (store.swap(stored, expiredResponse(stored, clock.now()))) objects++;
+    });
+    return { objects, fills };
+  }
+
+  /**
+   * Asks the origin about each stored response within reach, by condition. `busy`: too many refreshes are under way.
+   * Undefined where the target is none.
+   */
+  async refresh(target: Target, order: RefreshOrder): Promise<RefreshRun | 'busy' | undefined> {
+    const reach = reachOf(this.#engine, target);
+    if (reach === undefined) return undefined;
+    if (this.#refreshCount >= MAX_REFRESH_OPERATIONS) return 'busy';
+    this.#refreshCount++;
+    const found: StoredPlace[] = [];
+    await eachStored(this.#engine, reach, ({ key, selection }) => found.push({ key, selection }));
+    const ends: Partial<Record<RefreshEnd, number>> = {};
+    const told = (end: RefreshEnd): void => {
+      ends[end] = (ends[end] ?? 0) + 1;
+    };
+    const url = target.kind === 'url' ? keyOfUrl(target.url) : undefined;
+    const isCold = order.fill && found.length === 0 && url !== undefined;
+    const work = isCold ? this.#refreshing.fill(url, told) : this.#refreshing.each(found, url, told);
+    const over = work.finally(() => {
+      this.#refreshCount--;
+    });
+    return { objects: found.length, ends, over };
+  }
+
+  /** Begins to take in a response that is pushed for a URL. */
+  update(url: string, head: PushedHead): Pushing | Refused {
+    return beginUpdate(this.#engine, url, head);
+  }
+}

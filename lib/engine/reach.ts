@@ -1,0 +1,124 @@
+/** How far an operation reaches: which stored responses, and which answers on their way, a URL, a prefix or a tag means. */
+import { OPERATION_STEP_COUNT, STORE_STEP_DELAY_MS } from '../base/limits.js';
+import type { StoredResponse } from '../object/stored.js';
+import { keyOfUrl } from '../policy/key.js';
+import type { Store } from '../store/contract.js';
+import { isSameSelection } from '../store/variants.js';
+import type { Engine } from './engine.js';
+import type { Effect } from './fate.js';
+
+/** What an operator names. */
+export type Target =
+  | { readonly kind: 'url'; readonly url: string }
+  | { readonly kind: 'prefix'; readonly prefix: string }
+  | { readonly kind: 'tag'; readonly tag: string };
+
+export type Reach =
+  | { readonly kind: 'keys'; readonly keys: readonly string[] }
+  | { readonly kind: 'prefix'; readonly prefixes: readonly string[] }
+  | { readonly kind: 'tag'; readonly tag: string };
+
+/** Undefined where a URL or a prefix is no absolute http or https URL, or a tag is empty. */
+export function reachOf(engine: Engine, target: Target): Reach | undefined {
+  if (target.kind === 'tag') return /^[^\s,]+$/.test(target.tag) ? target : undefined;
+  const key = keyOfUrl(target.kind === 'url' ? target.url : target.prefix);
+  if (key === undefined) return undefined;
+  return target.kind === 'url'
+    ? { kind: 'keys', keys: engine.keysOf(key) }
+    : { kind: 'prefix', prefixes: starred(key) };
+}
+
+/** A prefix, and what it is in the keys of rules that leave out the scheme, the host, or both. */
+function starred(prefix: string): readonly string[] {
+  const [, scheme = '', host = '', rest = ''] = /^([a-z]+):\/\/([^/]+)(.*)$/s.exec(prefix) ?? [];
+  return [prefix, `*://${host}${rest}`, `${scheme}://*${rest}`, `*://*${rest}`];
+}
+
+function isUnder(prefixes: readonly string[], key: string): boolean {
+  return prefixes.some((prefix) => key.startsWith(prefix));
+}
+
+/** Whether a key lies within; undefined where that depends on the tags. */
+function coversKey(reach: Reach, key: string): boolean | undefined {
+  if (reach.kind === 'tag') return undefined;
+  return reach.kind === 'keys' ? reach.keys.includes(key) : isUnder(reach.prefixes, key);
+}
+
+/**
+ * Does `effect` to every answer that is on its way, so that what was asked for before an operation does not undo it.
+ * Returns how many are known to be reached; an answer whose tags are not known yet is judged by its head.
+ */
+export function affectInFlight(engine: Engine, reach: Reach, effect: Effect): number {
+  let count = 0;
+  for (const fill of engine.collapse.all()) {
+    const { key, basis } = fill.spec;
+    const isReached =
+      coversKey(reach, key) ?? (reach.kind === 'tag' && carries(fill.response?.tags ?? basis?.tags, reach.tag));
+    if (isReached) {
+      fill.affect(effect);
+      count++;
+    } else if (reach.kind === 'tag' && fill.response === undefined) fill.fate.applyTo(reach.tag, effect);
+  }
+  for (const capture of engine.collapse.captures) {
+    if (coversKey(reach, capture.key) ?? (reach.kind === 'tag' && carries(capture.tags, reach.tag))) {
+      capture.fate.apply(effect);
+      count++;
+    }
+  }
+  return count;
+}
+
+function carries(tags: readonly string[] | undefined, tag: string): boolean {
+  return tags?.includes(tag) === true;
+}
+
+/** Forgets what was noted beside the stored responses: that answers could not be shared, that the origin failed. */
+export function forgetNotes(engine: Engine, reach: Reach): void {
+  if (reach.kind === 'keys') for (const key of reach.keys) engine.forget(key);
+  if (reach.kind !== 'prefix') return;
+  for (const prefix of reach.prefixes) {
+    engine.parts.markers.unmarkUnder(prefix);
+    engine.parts.failures.forgetUnder(prefix);
+  }
+}
+
+/** Where a stored response is found again, without holding on to its body. */
+export type StoredPlace = Pick<StoredResponse, 'key' | 'selection'>;
+
+/** What is stored in a place now. */
+export function currentOf(store: Store, place: StoredPlace): StoredResponse | undefined {
+  return store.peek(place.key)?.find(({ selection }) => isSameSelection(selection, place.selection));
+}
+
+/**
+ * Shows each stored response within reach to `visit`, in steps with pauses between them. All that is stored at the
+ * beginning is shown, in its present form, unless it goes first. `visit` may take out or replace what it is shown.
+ */
+export async function eachStored(engine: Engine, reach: Reach, visit: (stored: StoredResponse) => void): Promise<void> {
+  const { store } = engine.parts;
+  if (reach.kind === 'keys') {
+    for (const key of reach.keys) for (const stored of store.peek(key) ?? []) visit(stored);
+    return;
+  }
+  if (reach.kind === 'prefix') {
+    let from: number | undefined = 0;
+    while (from !== undefined) {
+      from = store.scan(from, OPERATION_STEP_COUNT, (stored) => {
+        if (isUnder(reach.prefixes, stored.key)) visit(stored);
+      });
+      if (from !== undefined) await pause(engine);
+    }
+    return;
+  }
+  for (const [at, stored] of store.tagged(reach.tag).entries()) {
+    if (at > 0 && at % OPERATION_STEP_COUNT === 0) await pause(engine);
+    const current = currentOf(store, stored);
+    if (current !== undefined && carries(current.tags, reach.tag)) visit(current);
+  }
+}
+
+function pause(engine: Engine): Promise<void> {
+  return new Promise((resolve) => {
+    engine.parts.clock.after(STORE_STEP_DELAY_MS, resolve);
+  });
+}

@@ -1,0 +1,122 @@
+/**
+ * A response that an operator, or the application itself, pushes for a URL: stored as if the origin had sent it, newer
+ * than all that is on its way.
+ */
+import type { Fields } from '../http/fields.js';
+import type { Body } from '../object/body.js';
+import { keyOfUrl, requestKey } from '../policy/key.js';
+import { judgeStorable } from '../policy/storable.js';
+import type { ClientRequest } from './contract.js';
+import type { Engine } from './engine.js';
+import { Inflow } from './inflow.js';
+import { requestOfUrl } from './own-request.js';
+import { affectInFlight, forgetNotes } from './reach.js';
+import { madeResponse, type Receipt } from './response.js';
+
+export interface PushedHead {
+  readonly status: number;
+  readonly reasonPhrase: string;
+  /** End-to-end fields of the response. */
+  readonly fields: Fields;
+  /** What a request must have in the fields that Vary names to be answered with it. */
+  readonly selecting: Fields;
+  /** Length of the body, where it is known. */
+  readonly bodyBytes: number | undefined;
+}
+
+/** Why a pushed response is not stored: `url`, `too-large`, `no-room`, or a reason that an answer of the origin could have. */
+export interface Refused {
+  readonly refused: string;
+}
+
+/** A pushed response whose body is coming in. One of end and fail is called, once. */
+export interface Pushing {
+  /** Takes bytes; a refusal ends it. */
+  write(chunk: Buffer): Refused | undefined;
+  end(): Refused | Pushed;
+  fail(): void;
+}
+
+export interface Pushed {
+  /** Answers on their way that it won over. */
+  readonly fills: number;
+  readonly bytes: number;
+  readonly ttlMs: number;
+}
+
+const NO_SOURCE = { pause() {}, resume() {}, abandoned() {} };
+const INCOMPLETE: Refused = { refused: 'incomplete' };
+
+/** Begins to take a pushed response in; its bytes are charged to the budget from the first one on. */
+export function beginUpdate(engine: Engine, url: string, head: PushedHead): Pushing | Refused {
+  const { parts } = engine;
+  const { store } = parts;
+  const { rules } = parts.live;
+  const target = keyOfUrl(url);
+  const request = target === undefined ? undefined : requestOfUrl(target, head.selecting, rules, parts.clock.now());
+  if (target === undefined || request === undefined) return { refused: 'url' };
+  const verdict = judgeStorable({
+    method: 'GET',
+    requestFields: request.fields,
+    status: head.status,
+    fields: head.fields,
+    rule: rules.ruleForResponse(request, head.status, head.fields),
+    receivedWall: parts.clock.wall(),
+  });
+  if (!verdict.store) return { refused: verdict.reason };
+  if ((head.bodyBytes ?? 0) > store.maxObjectBytes) return { refused: 'too-large' };
+  const inflow = Inflow.keep(store, head.bodyBytes, NO_SOURCE);
+  if (inflow === undefined) return { refused: 'no-room' };
+  return {
+    write(chunk) {
+      const refused = inflow.write(chunk);
+      if (refused === undefined) return undefined;
+      inflow.fail();
+      return { refused };
+    },
+    end: () =>
+      inflow.complete()
+        ? commit(engine, target, request, { ...head, fields: verdict.fields }, inflow.body)
+        : INCOMPLETE,
+    fail: () => inflow.fail(),
+  };
+}
+
+/**
+ * The body is whole. The response is as new as this moment, not as its first byte: what the origin was asked meanwhile
+ * is older.
+ */
+function commit(
+  engine: Engine,
+  target: string,
+  request: ClientRequest,
+  { status, reasonPhrase, fields }: PushedHead,
+  body: Body,
+): Pushed | Refused {
+  const { clock, store, live, random } = engine.parts;
+  const now = clock.now();
+  const receipt: Receipt = {
+    status,
+    reasonPhrase,
+    fields,
+    requestAt: now,
+    responseAt: now,
+    responseWall: clock.wall(),
+    chance: random(),
+  };
+  const { rules } = live;
+  const key = requestKey(request, rules.ruleFor(request.received ?? request));
+  const spec = { key, method: 'GET', request, rules } as const;
+  const record = { ...madeResponse(spec, receipt, fields, body), pushed: true };
+  const reach = { kind: 'keys', keys: [...new Set([key, ...engine.keysOf(target)])] } as const;
+  const fills = affectInFlight(engine, reach, 'purge');
+  forgetNotes(engine, reach);
+  // Under the other keys that rules and forwarding fields make of the URL, the older answer would live on.
+  for (const alias of reach.keys) if (alias !== key) store.removeKey(alias, 'replaced');
+  if (!store.put(record)) {
+    // What was stored is older than what is known now, and must not be served once more for want of room.
+    store.removeKey(key, 'replaced');
+    return { refused: 'no-room' };
+  }
+  return { fills, bytes: body.heldBytes, ttlMs: Math.max(0, record.life.staleAt - now) };
+}

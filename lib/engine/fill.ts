@@ -107,13 +107,11 @@ export class Fill implements OriginListener {
     }
   }
 
-  /** A purge or an update wins: nothing of this answer is stored, and nobody who comes later may join. */
-  supersede(): void {
-    this.affect('purge');
-  }
-
-  /** What an operator did to the key while the answer is on its way. Nobody who comes later may join. */
-  affect(effect: Effect): void {
+  /**
+   * What was done to the key while the answer is on its way; a purge or an update wins over it: nothing of it is stored.
+   * Nobody who comes later may join.
+   */
+  supersede(effect: Effect = 'purge'): void {
     this.fate.apply(effect);
     this.#table.close(this);
   }

@@ -55,7 +55,7 @@ export function affectInFlight(engine: Engine, reach: Reach, effect: Effect): nu
     const isReached =
       coversKey(reach, key) ?? (reach.kind === 'tag' && carries(fill.response?.tags ?? basis?.tags, reach.tag));
     if (isReached) {
-      fill.affect(effect);
+      fill.supersede(effect);
       count++;
     } else if (reach.kind === 'tag' && fill.response === undefined) fill.fate.applyTo(reach.tag, effect);
   }

@@ -6,6 +6,7 @@ import { type Clock, systemClock } from './base/clock.js';
 import { ConfigError } from './base/errors.js';
 import { MAX_FAILING_KEYS, MAX_MARKERS, ORIGIN_CLOSE_TIMEOUT_MS } from './base/limits.js';
 import { type Address, formatAddress, listenProblem } from './config/address.js';
+import { dangersOf } from './config/dangers.js';
 import type { Config } from './config/schema.js';
 import { Engine } from './engine/engine.js';
 import type { Operations } from './engine/operations.js';
@@ -131,10 +132,18 @@ class ComposedProxy implements Proxy {
     try {
       const listen = await this.#front.start();
       this.#state = 'serving';
+      this.#warn(this.#config);
       return { listen, admin: admin === undefined ? undefined : formatAddress(admin) };
     } catch (error) {
       await this.close();
       throw error;
+    }
+  }
+
+  /** What is dangerous in a configuration is said each time that one comes into force. */
+  #warn(config: Config): void {
+    for (const { code, path, sentence } of dangersOf(config)) {
+      this.#events.notice('warn', 'config-danger', `${path.map(String).join('.')}: ${sentence}.`, { danger: code });
     }
   }
 
@@ -164,6 +173,7 @@ class ComposedProxy implements Proxy {
     return {
       commit: () => {
         const identity = this.#identity(next);
+        this.#warn(next);
         if (ways !== undefined) this.#origin.replace(ways, ORIGIN_CLOSE_TIMEOUT_MS);
         move?.take();
         if (comes !== undefined || leaves) {

@@ -3,17 +3,12 @@
  * anywhere can make a browser on this machine ask it, under a name that was made to resolve to loopback (DNS
  * rebinding), and then read the answer. Such a request carries that name; RFC 9110 §7.4 has us refuse it.
  */
+import { isLoopbackAddress } from '../base/loopback.js';
 
 /** The host of a Host field or of an authority, in lower case and without port, brackets and final dot. */
 function hostOf(authority: string): string | undefined {
   const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]@/\s]*))(?::\d*)?$/i.exec(authority.trim());
   return (match?.[1] ?? match?.[2])?.toLowerCase().replace(/\.$/, '');
-}
-
-/** Whether an IP address is one of this machine's own loopback (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3). */
-export function isLoopbackAddress(address: string): boolean {
-  const plain = address.toLowerCase().replace(/^::ffff:/, '');
-  return plain === '::1' || /^127(?:\.\d{1,3}){3}$/.test(plain);
 }
 
 /**

@@ -230,3 +230,6 @@ export const OPERATION_STEP_COUNT = 1_000;
 export const MAX_OPERATION_REFRESHES = 8;
 /** Refresh operations at once; beyond: refused until one has ended. */
 export const MAX_REFRESH_OPERATIONS = 16;
+
+/** Most characters of a line of a conf file that a message shows. */
+export const MAX_SHOWN_LINE = 120;

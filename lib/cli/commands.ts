@@ -1,4 +1,5 @@
 /** Every command beside `run` and `help`, in the order of --help. A new one is an entry here. */
+import { CHECK } from './check.js';
 import type { CommandSpec } from './command.js';
 
-export const COMMANDS: readonly CommandSpec[] = [];
+export const COMMANDS: readonly CommandSpec[] = [CHECK];

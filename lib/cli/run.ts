@@ -8,6 +8,7 @@ import type { Override } from '../config/overrides.js';
 import { type Config, type ConfigSettings, hasOrigin, withOrigin } from '../config/schema.js';
 import { type DemoOrigin, startDemoOrigin } from '../demo/origin.js';
 import type { Source } from '../proxy.js';
+import { complainOf } from './check.js';
 
 /** A proxy as this command drives it. */
 export interface RunningProxy {
@@ -59,7 +60,7 @@ export async function run(request: RunRequest, world: World): Promise<number> {
   } catch (error) {
     const problems = problemsOf(error);
     if (problems === undefined) throw error;
-    for (const problem of problems) world.complain(`patina: ${problem}`);
+    complainOf(problems, file, (line) => world.complain(line.startsWith('  ') ? line : `patina: ${line}`));
     return 2;
   } finally {
     stop.release();

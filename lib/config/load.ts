@@ -25,6 +25,8 @@ export interface LoadedConfig {
   readonly settings: ConfigSettings;
   /** The document as parsed, with what flags put over it: for people to look at, never for the program. */
   readonly written: unknown;
+  /** Where what is at a path was written. */
+  placeOf(path: readonly PropertyKey[]): FlawPlace;
 }
 
 /** Reads and validates. Throws a ConfigError that holds every problem found. */
@@ -38,7 +40,8 @@ export function loadWritten({ file, overrides = [] }: LoadOptions = {}): LoadedC
   const written = applyOverrides(document?.value ?? {}, overrides);
   const place = (flaw: Flaw) => placeOf(flaw, file, document, overrides);
   const settings = validate(written, place);
-  return { settings: withFilesFound(settings, file, place), written };
+  const placeOfPath = (path: readonly PropertyKey[]) => place({ path, message: '', unknown: undefined });
+  return { settings: withFilesFound(settings, file, place), written, placeOf: placeOfPath };
 }
 
 /** Settings from an object of the same shape as the conf file, for programs. Throws a ConfigError. */
@@ -48,7 +51,7 @@ export function readConfig(written: unknown = {}): ConfigSettings {
 }
 
 /** Where a flaw is, as text before its message, and as numbers to sort by. */
-interface FlawPlace {
+export interface FlawPlace {
   readonly prefix: string;
   readonly order: readonly number[];
 }

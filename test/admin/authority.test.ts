@@ -1,6 +1,7 @@
 /** Goal: a web page cannot read the admin listener through a browser on its machine. Method: a table of Host values. */
 import t from 'tap';
-import { isLoopbackAddress, makeHostCheck } from '../../lib/admin/authority.js';
+import { makeHostCheck } from '../../lib/admin/authority.js';
+import { isLoopbackAddress } from '../../lib/base/loopback.js';
 
 t.test('RFC 9110 §7.4: on loopback only names of loopback and the configured one are answered for', (t) => {
   const mayUse = makeHostCheck('127.0.0.1', 'Admin.internal');

@@ -26,13 +26,13 @@ t.test('--help and --version come before running', async (t) => {
 });
 
 t.test('a command line that is wrong is told in full', async (t) => {
-  const table: [string[], string[]][] = [
+  const table: [string[], (string | RegExp)[]][] = [
     [['rnu'], ['unknown command "rnu": did you mean run?']],
-    [['purge'], ['unknown command "purge": expected run, help']],
+    [['purge'], [/unknown command "purge": expected run, .*help/]],
     [['run', 'run'], ['unknown command "run": did you mean run?']],
     [
       ['--lsten', '80'],
-      ['unknown flag "--lsten": did you mean --listen?', 'unknown command "80": expected run, help'],
+      ['unknown flag "--lsten": did you mean --listen?', /unknown command "80": expected run, .*help/],
     ],
     [['-x'], ['unknown flag "-x": expected --config, --origin, --listen, --admin, --set, --watch, --help, --version']],
     [
@@ -45,7 +45,7 @@ t.test('a command line that is wrong is told in full', async (t) => {
     [['--config='], ['--config: expected FILE after it']],
     [
       ['--origin', '--listen', '80'],
-      ['--origin: expected URL after it', 'unknown command "80": expected run, help'],
+      ['--origin: expected URL after it', /unknown command "80": expected run, .*help/],
     ],
     [['--help=yes'], ['--help takes no value']],
     [['--set', 'x'], ['--set x: expected key.path=value such as defaults.grace=1h']],

@@ -1,0 +1,94 @@
+/** What is allowed in a configuration and is hardly meant: each with its consequence. One small function for each kind. */
+import { formatDuration } from '../base/units.js';
+import { dangersOf, type Warning } from './dangers.js';
+import type { HealthSetting, StatusSetting } from './rule.js';
+import type { RuleSettings } from './rule-options.js';
+import type { ConfigSettings } from './schema.js';
+import { contradiction, isShadowedBy, type Placed, placedRules } from './shadow.js';
+
+export type { Warning } from './dangers.js';
+
+type Path = readonly (string | number)[];
+type Said = Partial<Omit<RuleSettings, 'name' | 'match' | 'rules'>>;
+
+/** From here on what is kept in memory is mostly gone before its time: evicted, or lost at a restart. */
+const LONG_KEEP_MS = 30 * 24 * 3_600_000;
+
+/** Every warning about a configuration that is valid, in the order of its parts. */
+export function lint(settings: ConfigSettings): readonly Warning[] {
+  const placed = placedRules(settings.rules);
+  const everywhere: [Said, Path][] = [
+    [settings.defaults, ['defaults']],
+    ...placed.map(({ rule, path }): [Said, Path] => [rule, path]),
+  ];
+  return [
+    ...dangersOf(settings),
+    ...placed.flatMap((rule, index) => neverChosen(rule, placed.slice(0, index))),
+    ...everywhere.flatMap(([said, path]) => [
+      ...shortGrace(said, path, settings),
+      ...longKeep(said, path),
+      ...idleTtl(said, path, settings.defaults),
+    ]),
+    ...placed.flatMap(uncachedMethods),
+  ];
+}
+
+function neverChosen(placed: Placed, earlier: readonly Placed[]): Warning[] {
+  const path = [...placed.path, 'match'];
+  const impossible = contradiction(placed);
+  if (impossible !== undefined)
+    return [{ code: 'never-matches', path, sentence: `this rule can never match: ${impossible}` }];
+  const shadow = earlier.find((one) => isShadowedBy(placed, one));
+  if (shadow === undefined) return [];
+  const { name } = shadow.rule;
+  const isMutual = isShadowedBy(shadow, placed);
+  if (isMutual && differs(placed.rule, shadow.rule)) {
+    const sentence = `rule ${name} before it matches the same and says something else: only that one ever counts`;
+    return [{ code: 'disagrees', path, sentence }];
+  }
+  return [
+    { code: 'shadowed', path, sentence: `this rule never counts: rule ${name} before it takes all that it matches` },
+  ];
+}
+
+function differs(one: RuleSettings, other: RuleSettings): boolean {
+  const said = ({ name: _, match: __, rules: ___, ...settings }: RuleSettings): string => JSON.stringify(settings);
+  return said(one) !== said(other);
+}
+
+/** The duration of a setting where it is the same for all statuses and in good and bad times. */
+function plainMs(setting: HealthSetting | StatusSetting | undefined): number | undefined {
+  return setting?.kind === 'fixed' ? setting.ms : undefined;
+}
+
+/** A refresh may take as long as the origin is waited for; grace that ends before has clients wait for the rest. */
+function shortGrace({ grace }: Said, path: Path, { origin }: ConfigSettings): Warning[] {
+  const ms = plainMs(grace?.kind === 'by-health' ? grace.healthy : grace);
+  const { headersMs } = origin.timeouts;
+  if (ms === undefined || ms === 0 || ms >= headersMs) return [];
+  const sentence = `a refresh may take ${formatDuration(headersMs)} (origin.timeouts.headers), and grace ends after ${formatDuration(ms)}: while the origin is slow, clients wait for it`;
+  return [{ code: 'short-grace', path: [...path, 'grace'], sentence }];
+}
+
+function longKeep({ keep }: Said, path: Path): Warning[] {
+  const ms = plainMs(keep);
+  if (ms === undefined || ms <= LONG_KEEP_MS) return [];
+  const sentence = `${formatDuration(ms)} is longer than memory lasts: what nobody asks for is evicted when it is full, and all is lost at a restart`;
+  return [{ code: 'long-keep', path: [...path, 'keep'], sentence }];
+}
+
+function idleTtl({ ttl, maxStalenessMs }: Said, path: Path, defaults: ConfigSettings['defaults']): Warning[] {
+  const ceilingMs = maxStalenessMs ?? defaults.maxStalenessMs;
+  const ms = plainMs(ttl ?? (maxStalenessMs === undefined ? undefined : defaults.ttl));
+  if (ms === undefined || ms <= ceilingMs) return [];
+  const sentence = `nothing older than ${formatDuration(ceilingMs)} is served (max_staleness), so a ttl of ${formatDuration(ms)} never lasts`;
+  return [{ code: 'ttl-past-ceiling', path: [...path, ttl === undefined ? 'max_staleness' : 'ttl'], sentence }];
+}
+
+function uncachedMethods({ rule, path }: Placed): Warning[] {
+  const { methods } = rule.match;
+  if (methods === undefined || methods.some((method) => method === 'GET' || method === 'HEAD' || method === 'POST'))
+    return [];
+  const sentence = `requests with ${methods.join(', ')} always go past the cache: of this rule only what it does to fields counts`;
+  return [{ code: 'uncached-methods', path: [...path, 'match', 'methods'], sentence }];
+}

@@ -233,3 +233,11 @@ export const MAX_REFRESH_OPERATIONS = 16;
 
 /** Most characters of a line of a conf file that a message shows. */
 export const MAX_SHOWN_LINE = 120;
+
+/** Longest explanation in a header field. */
+export const MAX_EXPLANATION_BYTES = 4096;
+
+/** Works that clients were told to come back for and that are remembered at once; beyond, the oldest are forgotten. */
+export const MAX_ACCEPTED = 10_000;
+/** For how long the status of such a work can be asked for after it began. */
+export const ACCEPTED_TTL_MS = 3_600_000;

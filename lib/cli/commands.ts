@@ -1,5 +1,6 @@
 /** Every command beside `run` and `help`, in the order of --help. A new one is an entry here. */
 import { CHECK } from './check.js';
 import type { CommandSpec } from './command.js';
+import { EXPLAIN } from './explain.js';
 
-export const COMMANDS: readonly CommandSpec[] = [CHECK];
+export const COMMANDS: readonly CommandSpec[] = [CHECK, EXPLAIN];

@@ -12,6 +12,7 @@ import { applyOverrides, type Override } from './overrides.js';
 import { ruleFlaws } from './rule-flaws.js';
 import { type ConfigSettings, OPTIONS } from './schema.js';
 import { nearest } from './suggest.js';
+import { readSecret } from './values.js';
 
 export interface LoadOptions {
   /** Path of the conf file; without one the defaults hold. */
@@ -190,15 +191,37 @@ function withFilesFound(
   file: string | undefined,
   place: (flaw: Flaw) => FlawPlace,
 ): ConfigSettings {
-  const { caFile } = settings.origin.tls;
-  if (caFile === undefined) return settings;
-  const found = resolve(file === undefined ? '.' : dirname(file), caFile);
-  const message = certificateProblem(found);
-  if (message !== undefined) {
-    const path = ['origin', 'tls', 'ca_file'];
+  const refuse = (path: readonly string[], message: string): never => {
     throw new ConfigError(describeAll([{ path, message, unknown: undefined }], place));
+  };
+  const base = file === undefined ? '.' : dirname(file);
+  const { explain, origin } = settings;
+  let { caFile } = origin.tls;
+  if (caFile !== undefined) {
+    caFile = resolve(base, caFile);
+    const message = certificateProblem(caFile);
+    if (message !== undefined) refuse(['origin', 'tls', 'ca_file'], message);
   }
-  return { ...settings, origin: { ...settings.origin, tls: { ...settings.origin.tls, caFile: found } } };
+  const secret =
+    explain.secretFile === undefined ? explain.secret : secretIn(resolve(base, explain.secretFile), refuse);
+  if (explain.header !== undefined && secret === undefined) {
+    refuse(
+      ['explain', 'header'],
+      'whoever sends this header is told everything: a secret, or a secret_file, has to be with it',
+    );
+  }
+  return { ...settings, explain: { ...explain, secret }, origin: { ...origin, tls: { ...origin.tls, caFile } } };
+}
+
+function secretIn(file: string, refuse: (path: readonly string[], message: string) => never): string {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    return refuse(['explain', 'secret_file'], `${file} cannot be read: ${whyUnreadable(error)}`);
+  }
+  const reading = readSecret(text.split(/\r?\n/, 1)[0] ?? '');
+  return 'problem' in reading ? refuse(['explain', 'secret_file'], `${file}: ${reading.problem}`) : reading.value;
 }
 
 /** Node.js takes any text for a list of authorities and then trusts none, so every request would fail. */

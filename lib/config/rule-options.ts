@@ -44,7 +44,7 @@ const SETTINGS = {
     doc: 'Stores responses to requests with Cookie although the origin did not say how long they are fresh, and gives them to everybody. Without it neither a heuristic nor a ttl of a rule is enough.',
   }),
   cold: choice(['wait', 'accepted'], {
-    doc: 'What a GET gets for which nothing is stored: `wait` lets it wait for the origin; `accepted` answers 202 at once, with Location and Retry-After, while one request to the origin runs, and the content once it is there. For work that takes the origin long.',
+    doc: 'What a GET gets for which nothing is stored: `wait` lets it wait for the origin; `accepted` answers 202 at once, with Retry-After and the Location of a status resource, while one request to the origin runs; the status resource redirects to the content once it is there. For work that takes the origin long.',
   }),
   query: querySetting(
     'How the query goes into the key. `keep`: byte for byte. `sort`: sorted by name. `ignore`: not at all, one entry whatever the parameters. `{only: [q, page]}`: these alone, `{drop: [utm_*, fbclid]}`: all but these; both sorted. `exact`: this very request alone is cached, with the parameters that `match.query` names and no others, in any order; what has others goes past the cache. The origin is always sent the query as it came.',

@@ -28,6 +28,7 @@ import {
   readHostOverride,
   readInstanceName,
   readOriginUrl,
+  readSecret,
 } from './values.js';
 
 const DAY_MS = 24 * HOUR_MS;
@@ -110,9 +111,9 @@ const log = section(
       default: 'auto',
       doc: 'One line on stdout for each request: for people (`pretty`), for machines (`json`), or none. `auto` is `pretty` on a terminal and `json` elsewhere; with the demo origin it is `pretty`.',
     }),
-    level: choice(['info', 'warn', 'error'], {
+    level: choice(['trace', 'info', 'warn', 'error'], {
       default: 'info',
-      doc: 'The least level of the notices in the log: what an operator should read beside the requests.',
+      doc: 'The least level of the notices in the log: what an operator should read beside the requests. `trace` explains every answer.',
     }),
   },
   { doc: 'What is written, and how.' },
@@ -199,6 +200,27 @@ const admin = section(
   { doc: "The operator's door.", shorthand: 'listen' },
 );
 
+const explain = section(
+  {
+    header: optional(
+      text('field name', 'the name of a header field', readFieldName, {
+        doc: 'Name of a request header: where it carries the secret, the answer has the field X-Patina-Explanation, which says which rule matched, the key, what is stored, its phases, and what the request gets and why. The header goes no further.',
+      }),
+    ),
+    secret: optional(
+      text('text', 'at least 16 characters without spaces', readSecret, {
+        doc: 'What the header must carry. `secret_file` keeps it out of this file.',
+      }),
+    ),
+    secret_file: optional(
+      text('path', 'the path of a file', readFilePath, {
+        doc: 'A file whose first line is the secret. Relative to the conf file.',
+      }),
+    ),
+  },
+  { doc: 'Explanations on answers, for whoever knows the secret.' },
+);
+
 /** All of the conf file. */
 export const OPTIONS = section(
   {
@@ -222,6 +244,7 @@ export const OPTIONS = section(
       }),
     ),
     log,
+    explain,
     limits,
   },
   { doc: 'All options.' },

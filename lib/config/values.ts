@@ -40,6 +40,16 @@ export function readFilePath(written: string): Reading<string> {
     : { value: written };
 }
 
+/** Short enough to be guessed is no secret. */
+const MIN_SECRET_LENGTH = 16;
+
+export function readSecret(written: string): Reading<string> {
+  if (!/^[\x21-\x7e]+$/.test(written)) return { problem: 'expected ASCII characters without spaces' };
+  return written.length < MIN_SECRET_LENGTH
+    ? { problem: `a secret of fewer than ${MIN_SECRET_LENGTH} characters can be guessed` }
+    : { value: written };
+}
+
 function readWord(written: string, form: string): Reading<string> {
   if (!WORD.test(written)) return { problem: wanted(form, written) };
   if (written.length > MAX_NAME_LENGTH) return { problem: `a name has ${MAX_NAME_LENGTH} characters at most` };

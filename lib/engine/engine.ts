@@ -11,24 +11,27 @@ import { ageSecAt } from '../policy/age.js';
 import { clientFields, leavesResponses } from '../policy/client-fields.js';
 import { isLoop } from '../policy/hygiene.js';
 import { keyOfUrl, keysAt, requestKey, targetKey } from '../policy/key.js';
+import { reasonToPass } from '../policy/pass.js';
 import { NO_DIRECTIVES, type RequestDirectives, requestDirectives } from '../policy/request-directives.js';
 import { judgeReuse } from '../policy/reuse.js';
 import { chooseVariant } from '../policy/vary.js';
 import type { RemovalReason } from '../store/contract.js';
+import { AcceptedWork, acceptCold, answerStatus, STATUS_PREFIX } from './accepted.js';
 import { Aliases } from './aliases.js';
 import { captureAnswer } from './capture.js';
 import { CollapseTable } from './collapse.js';
 import type { BodyTap, ClientRequest, ReplySink, RequestHandler } from './contract.js';
 import { coversRanges, type Delivery, deliver } from './deliver.js';
+import { withExplanation } from './explaining.js';
 import { Fill } from './fill.js';
 import type { Conditions, FillSpec, Waiter } from './fill-contract.js';
 import { Operations } from './operations.js';
 import type { EngineParts, EngineSettings } from './parts.js';
 import { planPass } from './pass.js';
 import { Relifing, relifed } from './relife.js';
-import { forEverybody, reasonToPass, shaped, withoutConnectionOptions } from './requests.js';
+import { forEverybody, shaped, withoutConnectionOptions } from './requests.js';
 import type { Receipt } from './response.js';
-import { acceptedReply, type SynthSpec, synthReply } from './synth.js';
+import { type SynthSpec, synthReply } from './synth.js';
 import { type Need, Transaction } from './transaction.js';
 
 /** What is put behind a key to remember it as uncacheable: nobody's, with credentials, with cookies, with both. */
@@ -51,19 +54,32 @@ export class Engine implements RequestHandler {
   readonly collapse = new CollapseTable();
   /** What an operator can do. */
   readonly operations = new Operations(this);
-  #viaOut: string;
+  /** Our member of Via on replies. */
+  via: string;
+  /** What clients were told to come back for. */
+  readonly accepted: AcceptedWork;
   readonly #aliases = new Aliases(MAX_ALIASES, MAX_ALIASES_BYTES);
   readonly #relifing: Relifing;
 
   constructor(parts: EngineParts) {
     this.parts = parts;
     this.#relifing = new Relifing(parts);
-    this.#viaOut = `1.1 ${parts.live.hygiene.via}`;
+    this.accepted = new AcceptedWork(parts.clock);
+    this.via = `1.1 ${parts.live.hygiene.via}`;
   }
 
   handle(received: ClientRequest, sink: ReplySink): void {
-    const { parts } = this;
     const endToEnd = withoutConnectionOptions(received);
+    if (this.parts.live.explain === undefined) {
+      this.#take(endToEnd, sink);
+      return;
+    }
+    const explained = withExplanation(this.parts, endToEnd, sink, (request) => this.find(request));
+    this.#take(explained.request, explained.sink);
+  }
+
+  #take(endToEnd: ClientRequest, sink: ReplySink): void {
+    const { parts } = this;
     const rule = parts.live.rules.ruleFor(endToEnd);
     const request = shaped(endToEnd, rule);
     if (isLoop(request.fields, parts.live.hygiene.via)) {
@@ -73,6 +89,10 @@ export class Engine implements RequestHandler {
         sentence: 'This request has been here before: the origin leads back to this proxy.',
         rule: '',
       });
+      return;
+    }
+    if (request.target.startsWith(STATUS_PREFIX)) {
+      answerStatus(this, request, sink);
       return;
     }
     const passReason = reasonToPass(request, rule);
@@ -211,35 +231,16 @@ export class Engine implements RequestHandler {
       return;
     }
     const mayAccept = need.stale === undefined && request.method === 'GET' && !directives.noStore;
-    if (mayAccept && parts.live.rules.ruleFor(request).cold === 'accepted' && this.#acceptCold(request, sink, key))
-      return;
+    const isAccepting = mayAccept && parts.live.rules.ruleFor(request).cold === 'accepted';
+    if (isAccepting && acceptCold(this, request, sink, key)) return;
     new Transaction(this, request, sink, key, directives, need).start();
   }
 
-  /**
-   * 202 at once while one request to the origin runs (design, section 3; SYSTEMS row 2). Not where the last answer was
-   * uncacheable, or the origin fails: then there is nothing to come back for.
-   */
-  #acceptCold(request: ClientRequest, sink: ReplySink, key: string): boolean {
-    const { parts } = this;
-    if (parts.markers.isMarked(this.markerKey(key, request)) || parts.failures.pending(key) !== undefined) return false;
-    const running = this.collapse.find(key, request.fields);
-    // Its bytes are arriving: whoever comes now follows them.
-    if (running?.state === 'streaming' || (running === undefined && this.collapse.isFull)) return false;
-    const rule = parts.live.rules.ruleFor(request).name;
-    sink.reply(acceptedReply(request, rule, parts.clock.wall(), this.#viaOut));
-    if (running !== undefined) return true;
-    this.makeFill({
-      key,
-      collapseKey: key,
-      request,
-      method: 'GET',
-      basis: undefined,
-      conditions: 'stored',
-      askedFor: 'fill',
-      leader: undefined,
-    }).start();
-    return true;
+  /** What is stored for a request, as its rule makes keys. */
+  find(received: ClientRequest): StoredResponse | undefined {
+    const rule = this.parts.live.rules.ruleFor(received);
+    const request = shaped(received, rule);
+    return this.select(requestKey(request, rule), request);
   }
 
   /** The stored response for a request, newest first (RFC 9111 §4.1), whatever its phase. */
@@ -282,11 +283,11 @@ export class Engine implements RequestHandler {
     const now = clock.now();
     const rule = live.rules.ruleForResponse(request, stored.status, stored.fields);
     const told = leavesResponses(rule) ? stored : toldTo(stored, rule, delivery, now);
-    sink.reply(deliver(told, request, now, delivery, this.#viaOut));
+    sink.reply(deliver(told, request, now, delivery, this.via));
   }
 
   synth(request: ClientRequest, sink: ReplySink, spec: SynthSpec): void {
-    sink.reply(synthReply(request, spec, this.parts.clock.wall(), this.#viaOut));
+    sink.reply(synthReply(request, spec, this.parts.clock.wall(), this.via));
   }
 
   /** Starts storing the answer to a passed request, where that is allowed. */
@@ -350,7 +351,7 @@ export class Engine implements RequestHandler {
   /** Puts other settings in force, from the next request on; what is stored follows in steps. */
   reconfigure(live: EngineSettings): void {
     this.parts.live = live;
-    this.#viaOut = `1.1 ${live.hygiene.via}`;
+    this.via = `1.1 ${live.hygiene.via}`;
     this.#relifing.start();
   }
 

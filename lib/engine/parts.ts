@@ -7,6 +7,7 @@ import type { RequestSettings } from '../policy/hygiene.js';
 import type { Store } from '../store/contract.js';
 import type { Failures } from '../store/failures.js';
 import type { Markers } from '../store/markers.js';
+import type { ExplainSettings } from './explaining.js';
 
 export interface EngineLimits {
   /** Requests that may wait on one fill. */
@@ -20,6 +21,8 @@ export interface EngineSettings {
   readonly rules: Rules;
   readonly hygiene: RequestSettings;
   readonly limits: EngineLimits;
+  /** Undefined: nothing is explained. */
+  readonly explain?: ExplainSettings | undefined;
 }
 
 export interface EngineParts {

@@ -3,7 +3,6 @@ import type { Rule } from '../config/rule.js';
 import type { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
 import { connectionOptions, endToEndFields } from '../policy/hygiene.js';
-import { isExactQuery } from '../policy/query-key.js';
 import { shapedFields } from '../policy/shape-request.js';
 import { judgeStorable } from '../policy/storable.js';
 import type { ClientRequest } from './contract.js';
@@ -39,14 +38,4 @@ function withFields(request: ClientRequest, fields: Fields): ClientRequest {
 export function shaped(request: ClientRequest, rule: Rule): ClientRequest {
   const fields = shapedFields(request.fields, rule);
   return fields === request.fields ? request : { ...withFields(request, fields), received: request };
-}
-
-/** Why a request goes through the pass lane, or undefined where the cache may answer it (RFC 9111 §4, RFC 9110 §9.2.3). */
-export function reasonToPass(request: ClientRequest, rule: Rule): string | undefined {
-  if (request.isUpgrade) return 'upgrade';
-  if (request.method !== 'GET' && request.method !== 'HEAD') return 'method';
-  if (request.hasBody) return 'request-body';
-  if (rule.pass) return 'rule-pass';
-  const { query } = rule;
-  return query.kind === 'exact' && !isExactQuery(request.target, query.names) ? 'query-not-exact' : undefined;
 }

@@ -46,26 +46,46 @@ export function synthReply(request: ClientRequest, spec: SynthSpec, wall: number
 /** Seconds after which a client that got 202 is told to come back. */
 const COLD_RETRY_SEC = 1;
 
-/**
- * RFC 9110 §15.3.3: the origin is at work, and nobody has to wait for it. Location is where the content will be, which
- * is where it was asked for.
- */
-export function acceptedReply(request: ClientRequest, rule: string, wall: number, via: string): Reply {
+/** RFC 9110 §15.3.3: the origin is at work, and nobody has to wait for it. Location is where its progress is told. */
+export function acceptedReply(
+  request: ClientRequest,
+  location: string,
+  rule: string,
+  wall: number,
+  via: string,
+): Reply {
   const status = formatCacheStatus({ kind: 'fwd', fwd: 'uri-miss', collapsed: true, detail: 'cold-accepted' });
-  const body = Buffer.from('The origin is at work on this. Ask again in a moment.\n');
+  const sentence =
+    'The origin is at work on this. Ask at the Location in a moment: it leads to the content once that is there.';
+  const retry = { Location: location, 'Retry-After': String(COLD_RETRY_SEC) };
+  const note = { outcome: 'MISS', reason: 'cold-accepted', rule, ageSec: undefined, collapsed: true } as const;
+  return plainReply(request, 202, 'Accepted', sentence, { ...retry, Via: via, 'Cache-Status': status }, wall, note);
+}
+
+/** RFC 9110 §15.4.4: the work is done, and this is where its result is. */
+export function seeOtherReply(request: ClientRequest, location: string, wall: number, via: string): Reply {
+  const status = formatCacheStatus({ kind: 'none', detail: 'cold-ready' });
+  const note = { outcome: 'MISS', reason: 'cold-ready', rule: '', ageSec: undefined, collapsed: false } as const;
+  const fields = { Location: location, Via: via, 'Cache-Status': status };
+  return plainReply(request, 303, 'See Other', 'The content is at the Location.', fields, wall, note);
+}
+
+function plainReply(
+  request: ClientRequest,
+  status: number,
+  reasonPhrase: string,
+  sentence: string,
+  fields: Readonly<Record<string, string>>,
+  wall: number,
+  note: Reply['note'],
+): Reply {
+  const body = Buffer.from(`${sentence}\n`);
+  const own = { Date: formatHttpDate(wall), 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' };
   return {
-    status: 202,
-    reasonPhrase: 'Accepted',
-    fields: Fields.of({
-      Date: formatHttpDate(wall),
-      'Content-Type': 'text/plain; charset=utf-8',
-      'Cache-Control': 'no-store',
-      Location: request.target,
-      'Retry-After': String(COLD_RETRY_SEC),
-      Via: via,
-      'Cache-Status': status,
-    }),
-    payload: { kind: 'bytes', chunks: [body], length: body.length },
-    note: { outcome: 'MISS', reason: 'cold-accepted', rule, ageSec: undefined, collapsed: true },
+    status,
+    reasonPhrase,
+    fields: Fields.of({ ...own, ...fields }),
+    payload: request.method === 'HEAD' ? { kind: 'none' } : { kind: 'bytes', chunks: [body], length: body.length },
+    note,
   };
 }

@@ -10,7 +10,7 @@ import { LineSink, type LogDestination } from './line-sink.js';
 import { ReadableLines } from './readable.js';
 import { defuse, formatRequestLine, isoTime } from './request-line.js';
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 /** What a reload may change of the log. */
 export interface LogSettings {
@@ -41,7 +41,7 @@ export interface AccessLog extends Events {
   readonly stats: { readonly droppedLines: number; readonly failedWrites: number };
 }
 
-type Level = 'debug' | 'info' | 'warn' | 'error';
+type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 type Circumstances = Readonly<Record<string, unknown>>;
 
 /** Writes what is not a request. */
@@ -49,7 +49,7 @@ interface NoticeWriter {
   write(level: Level, event: string, code: string, message: string, fields: Circumstances): void;
 }
 
-const LEVEL_RANKS: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 };
+const LEVEL_RANKS: Readonly<Record<LogLevel, number>> = { trace: -1, debug: 0, info: 1, warn: 2, error: 3, silent: 4 };
 const MAX_CAUSES = 5;
 
 const BREAKER_NOTICES = {
@@ -139,7 +139,7 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
     };
     const asked: Events['asked'] = (event) => {
       if (format === 'pretty') sink.write(lines.origin(event, clock.wall()));
-      if (format === 'pretty' || level !== 'debug') return;
+      if (format === 'pretty' || (level !== 'debug' && level !== 'trace')) return;
       const { reason, ...fields } = event;
       notices.write('debug', 'origin', reason, `The origin was asked: ${event.end}.`, fields);
     };

@@ -69,6 +69,8 @@ export type Operation = 'purge' | 'expire' | 'refresh' | 'update' | 'reload' | '
 /** `nothing`: there was nothing to do it to. `refused`: it was not allowed, or made no sense. */
 export type OperationOutcome = 'done' | 'nothing' | 'refused';
 
+export type NoticeLevel = 'trace' | 'info' | 'warn' | 'error';
+
 export interface Events {
   answered(event: AnsweredEvent): void;
   asked(event: AskedEvent): void;
@@ -79,12 +81,7 @@ export interface Events {
   /** An operator did something, or tried to. */
   operated(operation: Operation, outcome: OperationOutcome): void;
   /** Something that an operator should read. `code` is stable; `fields` are its circumstances. */
-  notice(
-    level: 'info' | 'warn' | 'error',
-    code: string,
-    message: string,
-    fields?: Readonly<Record<string, unknown>>,
-  ): void;
+  notice(level: NoticeLevel, code: string, message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
 /** Hears nothing. */

@@ -92,7 +92,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
       removed: (reason, bytes) => household.removed(reason, bytes),
       breaker: (state) => household.breaker(state),
       operated: (operation, outcome) => household.operated(operation, outcome),
-      notice: (level, code) => household.notice(level, code),
+      // An explanation is not something that happened.
+      notice: (level, code) => (level === 'trace' ? undefined : household.notice(level, code)),
     },
     render: async () => {
       reading = options.gauges();

@@ -1,6 +1,6 @@
 /** Events as lines for people: aligned, in words, coloured where a terminal shows them. */
 import { inspect } from 'node:util';
-import type { AnsweredEvent, AskedEvent, Outcome } from './events.js';
+import type { AnsweredEvent, AskedEvent, NoticeLevel, Outcome } from './events.js';
 import { explainReason, failureBehind } from './reasons.js';
 
 const SUBJECT_WIDTH = 34;
@@ -167,7 +167,7 @@ export class ReadableLines {
   }
 
   notice(
-    level: 'info' | 'warn' | 'error',
+    level: NoticeLevel,
     code: string,
     message: string,
     fields: Readonly<Record<string, unknown>>,

@@ -4,6 +4,7 @@ import { isatty } from 'node:tty';
 import type { Clock } from '../base/clock.js';
 import { makeRules, type Rules } from '../config/rules.js';
 import type { Config } from '../config/schema.js';
+import type { ExplainSettings } from '../engine/explaining.js';
 import type { EngineSettings } from '../engine/parts.js';
 import type { FrontSettings } from '../front/contract.js';
 import type { LogSettings } from '../observe/access-log.js';
@@ -27,7 +28,15 @@ export function engineSettings(config: Config, { via }: Identity, before?: Rules
     rules: makeRules(config, before),
     hygiene: { via, hostOverride: config.origin.host, forwardedFor: 'append' },
     limits: { waitersPerFill: config.limits.waiters, waitMs: config.limits.waitMs },
+    explain: explainSettings(config),
   };
+}
+
+/** Undefined where nothing is explained, so that requests pay nothing for it. */
+function explainSettings({ explain, log }: Config): ExplainSettings | undefined {
+  const isTraced = log.level === 'trace';
+  const { header, secret = '' } = explain;
+  return header === undefined && !isTraced ? undefined : { header: header?.toLowerCase(), secret, isTraced };
 }
 
 export function frontSettings({ limits, debugHeader }: Config, { via }: Identity): FrontSettings {

@@ -12,7 +12,10 @@ t.test(
     const clients = [walk.get('/report?year=1'), walk.get('/report?year=1')];
     for (const client of clients) {
       t.match([client.status, client.ending, client.reason], [202, 'finished', 'cold-accepted']);
-      t.match([client.field('location'), client.field('retry-after')], ['/report?year=1', '1']);
+      t.match(
+        [client.field('location'), client.field('retry-after')],
+        [/^\/\.well-known\/patina\/status\/[0-9a-f]{32}$/, '1'],
+      );
       t.match(client.field('cache-control'), /no-store/);
     }
     t.equal(walk.origin.count, 1, 'one request to the origin');
@@ -51,4 +54,47 @@ t.test('what is stored is served in every phase as ever: 202 is for the cold alo
   t.equal(client.ending, 'waiting');
   walk.origin.last.respond(304);
   t.match([client.status, client.body], [200, 'x']);
+});
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+t.test(
+  'SYSTEMS row 2: the status resource says 202 while the work runs, and redirects once the content is there',
+  async (t) => {
+    const walk = makeWalk({ rule: { cold: 'accepted' } });
+    const location = walk.get('/report').field('location') ?? '';
+    t.equal(walk.get('/report').field('location'), location, 'one work, one status');
+    t.match(walk.get(location), { status: 202 });
+    t.equal(walk.send({ target: location, host: 'other.test' }).status, 404, 'it is told to nobody of another host');
+    walk.origin.last.respond(200, { 'Cache-Control': 'max-age=60' }, 'done');
+    await turn();
+    const ready = walk.get(location);
+    t.match([ready.status, ready.field('location'), ready.field('cache-control')], [303, '/report', 'no-store']);
+    t.match(walk.get('/report'), { outcome: 'HIT', body: 'done' });
+    t.equal(walk.head(location).status, 303);
+    t.equal(walk.origin.count, 1, 'none of this asks the origin');
+  },
+);
+
+t.test('SYSTEMS row 2: the status resource tells that the origin failed, and forgets in time', async (t) => {
+  const walk = makeWalk({ rule: { cold: 'accepted' } });
+  const location = walk.get('/report').field('location') ?? '';
+  walk.origin.last.fail('origin-refused');
+  await turn();
+  const failed = walk.get(location);
+  t.match([failed.status, failed.field('retry-after')], [502, '1']);
+  t.match(failed.field('cache-status'), /detail=cold-failed/);
+  walk.clock.advance(3_600_001);
+  t.equal(walk.get(location).status, 404);
+  t.equal(walk.get('/.well-known/patina/status/nonsense').status, 404);
+});
+
+t.test('SYSTEMS row 2: what may not be shared is asked for at the content itself', async (t) => {
+  const walk = makeWalk({ rule: { cold: 'accepted' } });
+  const location = walk.get('/report').field('location') ?? '';
+  walk.origin.last.respond(200, { 'Cache-Control': 'no-store' }, 'own');
+  await turn();
+  t.equal(walk.get(location).status, 303);
+  walk.get('/report');
+  t.equal(walk.origin.count, 2);
 });

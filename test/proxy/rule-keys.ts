@@ -1,4 +1,5 @@
 /** Proofs that the keys of rules act, for the test of the whole option table. */
+import { join } from 'node:path';
 import type { Test } from 'tap';
 import type { FakeClock } from '../kit/clock.js';
 import { type OpenProxy, openProxy, request } from '../kit/proxy-kit.js';
@@ -178,7 +179,25 @@ function tellsApart(match: Readonly<Record<string, unknown>>, first: string, sec
 
 export const FURTHER_LIVES: Readonly<Record<string, Life>> = { ...LIFETIME_LIVES, ...REQUEST_LIVES };
 
+/** The explanation that a request with this header gets. */
+function explains(explain: Readonly<Record<string, unknown>>, line: string): Proof {
+  return async (t) => {
+    const house = await openProxy(t, { conf: { explain } });
+    house.origin.respond(() => ({}));
+    t.match((await house.get('/a', line)).field('x-patina-explanation'), /"rule":"defaults"/);
+    t.equal((await house.get('/a', 'X-Other: 0123456789abcdef')).field('x-patina-explanation'), undefined);
+  };
+}
+
+const SECRET = '0123456789abcdef';
+
 export const RULE_PROOFS: Readonly<Record<string, Proof>> = {
+  'explain.header': explains({ header: 'X-Why', secret: SECRET }, `X-Why: ${SECRET}`),
+  'explain.secret': explains({ header: 'X-Why', secret: 'another-secret-12' }, 'X-Why: another-secret-12'),
+  'explain.secret_file': (t) => {
+    const secret_file = join(t.testdir({ secret: 'secret-of-the-file\n' }), 'secret');
+    return explains({ header: 'X-Why', secret_file }, 'X-Why: secret-of-the-file')(t);
+  },
   'rules[].match.path': tellsApart({ path: ['/assets/*', '/x'] }, get('/assets/a'), get('/other')),
   'rules[].match.path_prefix': tellsApart({ path_prefix: '/a*' }, get('/a*b/c'), get('/ab')),
   'rules[].match.path_exact': tellsApart({ path_exact: '/a*' }, get('/a*?q'), get('/a*b')),

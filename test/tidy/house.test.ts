@@ -15,6 +15,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['front'],
   ['admin', 'warm'],
   ['engine'],
+  ['explain'],
   ['policy'],
   ['store'],
   ['origin'],

@@ -1,0 +1,128 @@
+/**
+ * Work that clients were told to come back for (design, section 3; SYSTEMS row 2): 202 Accepted with the Location of a
+ * status resource, which says 202 while the origin works, redirects to the content once it is there, and tells where the
+ * origin failed. Implements RFC 9110 §15.3.3 and §15.4.4.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../base/clock.js';
+import { ACCEPTED_TTL_MS, MAX_ACCEPTED } from '../base/limits.js';
+import type { AskedEnd } from '../observe/events.js';
+import type { ClientRequest, ReplySink } from './contract.js';
+import type { Engine } from './engine.js';
+import type { Fill } from './fill.js';
+import { acceptedReply, seeOtherReply } from './synth.js';
+
+/** Below this path every resource is one of ours (RFC 8615 §3). */
+export const STATUS_PREFIX = '/.well-known/patina/status/';
+
+const ID_BYTES = 16;
+
+interface Work {
+  readonly id: string;
+  /** Where the content will be. */
+  readonly target: string;
+  readonly host: string;
+  /** Undefined once it has ended: the body must not be held by it. */
+  fill: Fill | undefined;
+  hasFailed: boolean;
+  until: number;
+}
+
+export class AcceptedWork {
+  readonly #clock: Clock;
+  /** In the order in which they will be forgotten. */
+  readonly #byId = new Map<string, Work>();
+  readonly #byFill = new Map<Fill, Work>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The status resource of a fill. */
+  note(fill: Fill, request: ClientRequest): string {
+    const known = this.#byFill.get(fill);
+    if (known !== undefined) return STATUS_PREFIX + known.id;
+    this.#forgetOld();
+    const id = randomBytes(ID_BYTES).toString('hex');
+    const { target, host } = request;
+    const work: Work = { id, target, host, fill, hasFailed: false, until: this.#clock.now() + ACCEPTED_TTL_MS };
+    this.#byId.set(id, work);
+    this.#byFill.set(fill, work);
+    return STATUS_PREFIX + id;
+  }
+
+  /** The fill came to its end. What came but may not be shared is had by asking for it: only a failure leaves nothing to see. */
+  ended(fill: Fill, end: AskedEnd): void {
+    const work = this.#byFill.get(fill);
+    if (work === undefined) return;
+    this.#byFill.delete(fill);
+    work.hasFailed = end === 'failed' || end === 'error';
+    work.fill = undefined;
+  }
+
+  /** The work that a target of ours is about. */
+  find({ target, host }: ClientRequest): Work | undefined {
+    const work = this.#byId.get(target.slice(STATUS_PREFIX.length));
+    if (work === undefined || work.host !== host) return undefined;
+    return work.until > this.#clock.now() || work.fill !== undefined ? work : undefined;
+  }
+
+  #forgetOld(): void {
+    const now = this.#clock.now();
+    for (const [id, work] of this.#byId) {
+      if (work.until > now && this.#byId.size < MAX_ACCEPTED) return;
+      this.#byId.delete(id);
+      if (work.fill !== undefined) this.#byFill.delete(work.fill);
+    }
+  }
+}
+
+/**
+ * 202 at once while one request to the origin runs; returns whether it was given. Not where the last answer was
+ * uncacheable, or the origin fails: then there is nothing to come back for.
+ */
+export function acceptCold(engine: Engine, request: ClientRequest, sink: ReplySink, key: string): boolean {
+  const { parts, collapse, accepted } = engine;
+  if (parts.markers.isMarked(engine.markerKey(key, request)) || parts.failures.pending(key) !== undefined) return false;
+  const running = collapse.find(key, request.fields);
+  // Its bytes are arriving: whoever comes now follows them.
+  if (running?.state === 'streaming' || (running === undefined && collapse.isFull)) return false;
+  const fill =
+    running ??
+    engine.makeFill({
+      key,
+      collapseKey: key,
+      request,
+      method: 'GET',
+      basis: undefined,
+      conditions: 'stored',
+      askedFor: 'fill',
+      leader: undefined,
+    });
+  const location = accepted.note(fill, request);
+  const rule = parts.live.rules.ruleFor(request).name;
+  sink.reply(acceptedReply(request, location, rule, parts.clock.wall(), engine.via));
+  if (running === undefined) {
+    void collapse.endOf(fill).then((end) => accepted.ended(fill, end));
+    fill.start();
+  }
+  return true;
+}
+
+/** Answers a request for a status resource. */
+export function answerStatus(engine: Engine, request: ClientRequest, sink: ReplySink): void {
+  const { parts, accepted } = engine;
+  const work = accepted.find(request);
+  const wall = parts.clock.wall();
+  if (work === undefined) {
+    const sentence = 'No work is known by this name, or it is long over.';
+    engine.synth(request, sink, { status: 404, reason: 'status-unknown', sentence, rule: '' });
+  } else if (work.fill?.state === 'opened') {
+    sink.reply(acceptedReply(request, request.target, '', wall, engine.via));
+  } else if (work.hasFailed) {
+    const sentence = 'The origin failed at this. Ask for it again later.';
+    engine.synth(request, sink, { status: 502, reason: 'cold-failed', sentence, rule: '', retryAfterSec: 1 });
+  } else {
+    sink.reply(seeOtherReply(request, work.target, wall, engine.via));
+  }
+}

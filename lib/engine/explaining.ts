@@ -1,0 +1,109 @@
+/**
+ * Explains each answer to a request that carries the secret debug header, and, at log level trace, every one. Others pay
+ * nothing for it.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { type Explanation, explain } from '../explain/explain.js';
+import { explanationLine } from '../explain/text.js';
+import type { Fields } from '../http/fields.js';
+import type { StoredResponse } from '../object/stored.js';
+import type { ClientRequest, PassPlan, Reply, ReplySink } from './contract.js';
+import type { EngineParts } from './parts.js';
+
+/** Who gets explanations. */
+export interface ExplainSettings {
+  /** In lower case. */
+  readonly header: string | undefined;
+  readonly secret: string;
+  /** Every answer, into the log. */
+  readonly isTraced: boolean;
+}
+
+/** The response field that carries one. */
+export const EXPLANATION_FIELD = 'X-Patina-Explanation';
+
+/** Compared in a time that tells nothing of the secret. */
+export function isSecret(given: string, secret: string): boolean {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return secret !== '' && timingSafeEqual(digest(given), digest(secret));
+}
+
+/** The request without the header, and a sink that explains where that is asked for. */
+export function withExplanation(
+  parts: EngineParts,
+  request: ClientRequest,
+  sink: ReplySink,
+  select: (request: ClientRequest) => StoredResponse | undefined,
+): { readonly request: ClientRequest; readonly sink: ReplySink } {
+  const settings = parts.live.explain;
+  if (settings === undefined) return { request, sink };
+  const { header, secret, isTraced } = settings;
+  const given = header === undefined ? undefined : request.fields.get(header);
+  const bare = header === undefined || given === undefined ? request : withoutField(request, header);
+  const isAsked = given !== undefined && isSecret(given, secret);
+  if (!isAsked && !isTraced) return { request: bare, sink };
+  const told = (): Explanation => {
+    const { live, clock } = parts;
+    const { method, scheme, host, target, fields } = bare;
+    const moment = { now: clock.now(), wall: clock.wall() };
+    return explain({
+      rules: live.rules,
+      request: { method, scheme, host, target, fields },
+      moment,
+      stored: select(bare),
+    });
+  };
+  return { request: bare, sink: new ExplainingSink(parts, sink, told, isAsked, isTraced) };
+}
+
+function withoutField(request: ClientRequest, name: string): ClientRequest {
+  const { method, target, scheme, host, httpVersion, remoteAddress, hasBody, isUpgrade, startedAt } = request;
+  const fields = request.fields.without(name);
+  return { method, target, scheme, host, fields, httpVersion, remoteAddress, hasBody, isUpgrade, startedAt };
+}
+
+class ExplainingSink implements ReplySink {
+  readonly #parts: EngineParts;
+  readonly #sink: ReplySink;
+  readonly #told: () => Explanation;
+  readonly #isAsked: boolean;
+  readonly #isTraced: boolean;
+
+  constructor(parts: EngineParts, sink: ReplySink, told: () => Explanation, isAsked: boolean, isTraced: boolean) {
+    this.#parts = parts;
+    this.#sink = sink;
+    this.#told = told;
+    this.#isAsked = isAsked;
+    this.#isTraced = isTraced;
+  }
+
+  inform(status: number, fields: Fields): void {
+    this.#sink.inform(status, fields);
+  }
+
+  reply(reply: Reply): void {
+    this.#sink.reply({ ...reply, fields: this.#explained(reply.fields, reply.note.reason) });
+  }
+
+  pass(plan: PassPlan): void {
+    this.#sink.pass({
+      ...plan,
+      respond: (status, reasonPhrase, fields) => {
+        const made = plan.respond(status, reasonPhrase, fields);
+        return { ...made, fields: this.#explained(made.fields, made.note.reason) };
+      },
+    });
+  }
+
+  onGone(run: () => void): void {
+    this.#sink.onGone(run);
+  }
+
+  #explained(fields: Fields, reason: string): Fields {
+    const told = this.#told();
+    if (this.#isTraced) {
+      this.#parts.events.notice('trace', 'explained', `${told.request}: ${reason}`, { explanation: told });
+    }
+    return this.#isAsked ? fields.append(EXPLANATION_FIELD, explanationLine(told)) : fields;
+  }
+}

@@ -2,5 +2,6 @@
 import { CHECK } from './check.js';
 import type { CommandSpec } from './command.js';
 import { EXPLAIN } from './explain.js';
+import { TEST } from './test.js';
 
-export const COMMANDS: readonly CommandSpec[] = [CHECK, EXPLAIN];
+export const COMMANDS: readonly CommandSpec[] = [CHECK, EXPLAIN, TEST];

@@ -76,6 +76,8 @@ export interface Explanation {
   readonly pass: string | undefined;
   /** Fields of the request that the rule changes. */
   readonly changed: readonly (readonly [string, string | undefined])[];
+  /** All fields of the request as the origin would see them, but for those that the proxy adds. */
+  readonly sent: readonly (readonly [string, string])[];
   readonly response: ResponseNote | undefined;
   /** What the request gets now: a reason code, with what it means in `now.sentence`. */
   readonly now: { readonly gets: string; readonly reason: string };
@@ -126,6 +128,7 @@ export function explain(options: ExplainOptions): Explanation {
     key: requestKey(shaped, rule),
     pass,
     changed: changedFields(request.fields, fields),
+    sent: [...fields],
     response,
     now: whatNow(rule, shaped, moment, pass, subject, stored, response),
     conditions: subject === undefined ? [] : conditionsOf(shaped, subject, stored),

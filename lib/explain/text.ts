@@ -69,7 +69,7 @@ function shown({ at, inMs }: Instant): string {
 
 /** The same in one line of ASCII, bounded: a value for a header field. */
 export function explanationLine(one: Explanation): string {
-  const { request: _, response, ...rest } = one;
+  const { request: _, sent: ___, response, ...rest } = one;
   const { client: __, ...note } = response ?? { client: [] };
   const text = JSON.stringify({ ...rest, ...(response === undefined ? {} : { response: note }) });
   const ascii = text.replace(/[^\x20-\x7e]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);

@@ -1,13 +1,16 @@
 /** Puts the parts together: the one place that knows them all. */
 import { randomBytes } from 'node:crypto';
+import { createLastRefreshes, type LastRefreshes } from './admin/last-refresh.js';
 import type { AdminSources } from './admin/routes.js';
 import { type Admin, createAdmin } from './admin/server.js';
+import type { TokenCheck } from './admin/token.js';
 import { type Clock, systemClock } from './base/clock.js';
 import { ConfigError } from './base/errors.js';
 import { MAX_FAILING_KEYS, MAX_MARKERS, ORIGIN_CLOSE_TIMEOUT_MS } from './base/limits.js';
 import { type Address, formatAddress, listenProblem } from './config/address.js';
 import { dangersOf } from './config/dangers.js';
 import type { Config } from './config/schema.js';
+import { withoutSecrets } from './config/secrets.js';
 import { Engine } from './engine/engine.js';
 import type { Operations } from './engine/operations.js';
 import type { Front, Move } from './front/contract.js';
@@ -18,6 +21,7 @@ import type { LogDestination } from './observe/line-sink.js';
 import { createMetrics, type GaugeReadings, type Metrics } from './observe/metrics.js';
 import { ReplaceableOrigin } from './origin/replaceable.js';
 import { makePseudonym } from './policy/hygiene.js';
+import { tokenCheckFor } from './proxy/operators.js';
 import { engineSettings, frontSettings, type Identity, logSettings, makeWays, needsNewWays } from './proxy/pieces.js';
 import { type Preparation, type ReloadOutcome, Reloads, type Source } from './proxy/reload.js';
 import type { Store } from './store/contract.js';
@@ -36,6 +40,10 @@ export interface ProxyOptions {
   readonly version?: string | undefined;
   /** The configuration as a person wrote it, to tell what a reload changed. */
   readonly written?: unknown;
+  /** The operators' token, where admin.token_file names none. */
+  readonly adminToken?: string | undefined;
+  /** The conf file, to be shown to operators. */
+  readonly file?: string | undefined;
   /** Reads the configuration again, for reload(). Throws a ConfigError. */
   readonly read?: (() => Source) | undefined;
 }
@@ -48,6 +56,8 @@ export interface Proxy {
    * it is wrong, or an address cannot be had, nothing changes. Never rejects: the outcome says what is wrong.
    */
   reload(): Promise<ReloadOutcome>;
+  /** Resolves when an operator asks that this proxy drains and ends. */
+  readonly leaving: Promise<void>;
   /** Stops accepting, lets running requests finish within the limit of the configuration, then closes all. */
   drain(): Promise<void>;
   /** Cuts everything off. */
@@ -72,7 +82,12 @@ class ComposedProxy implements Proxy {
   readonly #engine: Engine;
   readonly #front: Front;
   readonly #reloads: Reloads;
+  readonly #lastRefreshes: LastRefreshes;
+  readonly #adminToken: string | undefined;
   readonly #startedAt: number;
+  readonly leaving: Promise<void>;
+  #leave: () => void = () => {};
+  #tokenCheck: TokenCheck | undefined;
   #admin: Admin | undefined;
   #state: 'starting' | 'serving' | 'draining' | 'closed' = 'starting';
 
@@ -85,12 +100,18 @@ class ComposedProxy implements Proxy {
     const destination = options.logDestination ?? process.stdout.fd;
     this.#log = createAccessLog({ ...logSettings(config, options.logDestination), destination, clock });
     this.#metrics = createMetrics({ clock, gauges: () => this.#readGauges(), version: options.version });
-    const events = fanOut([this.#metrics.events, this.#log, ...(options.events ?? [])]);
+    this.#lastRefreshes = createLastRefreshes(clock);
+    const events = fanOut([this.#metrics.events, this.#log, this.#lastRefreshes.events, ...(options.events ?? [])]);
+    this.leaving = new Promise((resolve) => {
+      this.#leave = resolve;
+    });
+    this.#adminToken = options.adminToken;
     this.#events = events;
     this.#store = createMemoryStore({ budgetBytes: config.cache.memoryBytes, clock, events });
     this.#markers = createMarkers({ max: MAX_MARKERS, clock });
     this.#origin = new ReplaceableOrigin(makeWays(config, clock, events));
     const identity = this.#identity(config);
+    this.#tokenCheck = identity.tokenCheck;
     this.#engine = new Engine({
       clock,
       events,
@@ -108,7 +129,8 @@ class ComposedProxy implements Proxy {
     this.#admin = this.#makeAdmin(config.admin.listen);
     this.#reloads = new Reloads({
       events,
-      first: { config, written: options.written },
+      clock,
+      first: { config, written: options.written, file: options.file },
       read: options.read,
       prepare: (next, before) => this.#prepare(next, before),
     });
@@ -119,7 +141,8 @@ class ComposedProxy implements Proxy {
   }
 
   #identity(config: Config): Identity {
-    return { via: config.name ?? this.#pseudonym };
+    const tokenCheck = tokenCheckFor(config, this.#adminToken, this.#events);
+    return { via: config.name ?? this.#pseudonym, tokenCheck };
   }
 
   #makeAdmin(listen: Address | undefined): Admin | undefined {
@@ -154,6 +177,7 @@ class ComposedProxy implements Proxy {
   /** Has what `next` needs and the running configuration has not: addresses, and ways to the origin. */
   async #prepare(next: Config, before: Config): Promise<Preparation> {
     if (this.#state !== 'serving') throw new ConfigError([`the proxy is ${this.#state}`]);
+    const identity = this.#identity(next);
     const ways = needsNewWays(before, next) ? makeWays(next, this.#clock, this.#events) : undefined;
     const leaves = before.admin.listen !== undefined && next.admin.listen === undefined;
     const comes = isMoved(before.admin.listen, next.admin.listen) ? this.#makeAdmin(next.admin.listen) : undefined;
@@ -172,9 +196,9 @@ class ComposedProxy implements Proxy {
     }
     return {
       commit: () => {
-        const identity = this.#identity(next);
         this.#warn(next);
         if (ways !== undefined) this.#origin.replace(ways, ORIGIN_CLOSE_TIMEOUT_MS);
+        this.#tokenCheck = identity.tokenCheck;
         move?.take();
         if (comes !== undefined || leaves) {
           void this.#admin?.close();
@@ -219,7 +243,10 @@ class ComposedProxy implements Proxy {
     return this.#engine.purgeUrl(url);
   }
 
+  /** What operators are told and may do. */
   #adminSources(): AdminSources {
+    const [clock, events, store, engine] = [this.#clock, this.#events, this.#store, this.#engine];
+    const lastRefreshes = this.#lastRefreshes;
     return {
       health: () => ({
         version: this.#version,
@@ -230,6 +257,19 @@ class ComposedProxy implements Proxy {
         return { ready: reasons.length === 0, reasons };
       },
       metrics: () => this.#metrics.render(),
+      token: () => this.#tokenCheck,
+      objects: { clock, store, lastRefreshes, keysOf: (url) => engine.keysOf(url) },
+      operations: { clock, events, operations: engine.operations },
+      config: () => {
+        const { current, generation, since } = this.#reloads;
+        const config = withoutSecrets(current.written);
+        return { file: current.file ?? null, generation, since: new Date(since).toISOString(), config };
+      },
+      reload: async () => {
+        const outcome = await this.reload();
+        return outcome.kind === 'reloaded' ? { changed: outcome.changes } : { problems: outcome.problems };
+      },
+      drain: () => this.#leave(),
     };
   }
 

@@ -11,8 +11,13 @@ export interface AdminReply {
 }
 
 /** RFC 9457 §4.2.1: with `about:blank` the title is the phrase of the status, and `detail` says the rest. */
-export function makeProblem(status: number, detail: string, fields: Readonly<Record<string, string>> = {}): AdminReply {
-  const problem = { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, detail };
+export function makeProblem(
+  status: number,
+  detail: string,
+  fields: Readonly<Record<string, string>> = {},
+  extensions: Readonly<Record<string, unknown>> = {},
+): AdminReply {
+  const problem = { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, detail, ...extensions };
   return { status, contentType: 'application/problem+json', body: `${JSON.stringify(problem)}\n`, fields };
 }
 

@@ -7,18 +7,23 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../base/clock.js';
 import {
+  ADMIN_BODY_TIMEOUT_MS,
   ADMIN_CLOSE_TIMEOUT_MS,
   ADMIN_KEEP_ALIVE_MS,
   ADMIN_MAX_CONNECTIONS,
   ADMIN_MAX_HEAD_BYTES,
+  ADMIN_MAX_WAIT_MS,
   ADMIN_REQUEST_TIMEOUT_MS,
   ADMIN_SWEEP_MS,
 } from '../base/limits.js';
+import { isLoopbackAddress } from '../base/loopback.js';
 import type { Address } from '../config/address.js';
 import type { Events } from '../observe/events.js';
+import { refusalOf } from './access.js';
 import { makeHostCheck } from './authority.js';
+import { bodyOf } from './body.js';
 import { type AdminReply, makeProblem } from './problem.js';
-import { type AdminSources, answerFrom, makeRoutes, type Route } from './routes.js';
+import { type AdminSources, handlerFor, makeRoutes, type Route } from './routes.js';
 
 export interface AdminOptions {
   readonly listen: Address;
@@ -55,6 +60,11 @@ function countHosts(req: IncomingMessage): number {
   return req.headersDistinct['host']?.length ?? 0;
 }
 
+/** Whether a body follows the head (RFC 9112 §6.3). */
+function hasBody(req: IncomingMessage): boolean {
+  return req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
+}
+
 function send(res: ServerResponse, reply: AdminReply): void {
   res.writeHead(reply.status, {
     ...COMMON_FIELDS,
@@ -88,25 +98,30 @@ class AdminServer implements Admin {
   readonly #listen: Address;
   readonly #clock: Clock;
   readonly #events: Events;
+  readonly #sources: AdminSources;
   readonly #routes: readonly Route[];
   readonly #server: Server;
+  #isLoopback = false;
   #mayUseHost: (authority: string) => boolean = () => false;
 
   constructor(options: AdminOptions) {
     this.#listen = options.listen;
     this.#clock = options.clock;
     this.#events = options.events;
+    this.#sources = options.sources;
     this.#routes = makeRoutes(options.sources);
     this.#server = createServer(
       {
         maxHeaderSize: ADMIN_MAX_HEAD_BYTES,
         headersTimeout: ADMIN_REQUEST_TIMEOUT_MS,
-        requestTimeout: ADMIN_REQUEST_TIMEOUT_MS,
+        requestTimeout: ADMIN_BODY_TIMEOUT_MS,
         keepAliveTimeout: ADMIN_KEEP_ALIVE_MS,
         connectionsCheckingInterval: ADMIN_SWEEP_MS,
       },
-      (req, res) => void this.#answer(req, res),
+      (req, res) => void this.#answer(req, res, false),
     );
+    // RFC 9110 §10.1.1: a body is asked for once it is known that it is wanted.
+    this.#server.on('checkContinue', (req, res) => void this.#answer(req, res, true));
     this.#server.maxConnections = ADMIN_MAX_CONNECTIONS;
     // A peer that neither sends nor takes a byte; running requests here take milliseconds.
     this.#server.timeout = ADMIN_REQUEST_TIMEOUT_MS;
@@ -126,29 +141,32 @@ class AdminServer implements Admin {
         });
         // A listener on a TCP port has an AddressInfo; only pipes have a string here.
         const bound = this.#server.address() as AddressInfo;
+        this.#isLoopback = isLoopbackAddress(bound.address);
         this.#mayUseHost = makeHostCheck(bound.address, this.#listen.host);
         resolve({ host: bound.address, port: bound.port });
       });
     });
   }
 
-  async #answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  async #answer(req: IncomingMessage, res: ServerResponse, awaitsContinue: boolean): Promise<void> {
     let reply: AdminReply;
     try {
-      reply = await this.#replyTo(req);
+      reply = await this.#replyTo(req, res, awaitsContinue);
     } catch (error) {
+      // Whoever broke off does not hear what we think of it.
+      if (req.destroyed && !req.complete) return;
       this.#events.notice('error', 'admin-request-failed', 'A request to the admin listener failed.', {
         error,
         target: req.url,
       });
       reply = makeProblem(500, 'This failed; the log says how.');
     }
-    // A connection that stays open would hold up close().
-    if (!this.#server.listening) res.shouldKeepAlive = false;
+    // A connection that stays open would hold up close(); so would one with a body that nobody reads.
+    if (!this.#server.listening || (!req.complete && hasBody(req))) res.shouldKeepAlive = false;
     send(res, reply);
   }
 
-  async #replyTo(req: IncomingMessage): Promise<AdminReply> {
+  async #replyTo(req: IncomingMessage, res: ServerResponse, awaitsContinue: boolean): Promise<AdminReply> {
     const target = readTarget(req);
     if (target === undefined) return makeProblem(400, 'The request target is not a path.');
     if (countHosts(req) > 1) return makeProblem(400, 'The request has several Host fields.');
@@ -156,7 +174,28 @@ class AdminServer implements Admin {
       // RFC 9110 §15.5.20: this server does not answer for that name.
       return makeProblem(421, 'This listener is for loopback; ask for localhost, or for its configured name.');
     }
-    return answerFrom(this.#routes, { method: req.method ?? '', path: target.path, query: target.query });
+    const method = req.method ?? '';
+    const { path, query } = target;
+    const handler = handlerFor(this.#routes, method, path);
+    if (!('run' in handler)) return handler;
+    const authorization = req.headersDistinct['authorization'];
+    const visit = {
+      access: handler.access,
+      isLoopback: this.#isLoopback,
+      // Two of them are none: which one a proxy in front of us looked at cannot be told.
+      authorization: authorization?.length === 1 ? authorization[0] : undefined,
+    };
+    const remoteAddress = req.socket.remoteAddress ?? '';
+    const refusal = refusalOf(visit, this.#sources.token());
+    if (refusal !== undefined) {
+      const facts = { by: remoteAddress, target: `${method} ${path}`, status: refusal.status };
+      this.#events.notice('warn', 'operator-refused', 'Somebody without the token tried to operate this proxy.', facts);
+      return refusal;
+    }
+    // Node cuts idle sockets; one that waits for the end of an operation is idle on purpose.
+    req.socket.setTimeout(ADMIN_REQUEST_TIMEOUT_MS + (handler.access === 'change' ? ADMIN_MAX_WAIT_MS : 0));
+    const body = bodyOf(req, res, awaitsContinue);
+    return handler.run({ method, path, query, remoteAddress, rawFields: req.rawHeaders, body });
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,7 @@
 import { readFileSync, type Stats, unwatchFile, watchFile } from 'node:fs';
 import { systemClock } from '../base/clock.js';
 import { CONFIG_WATCH_MS } from '../base/limits.js';
+import { TOKEN_VARIABLE } from '../config/token.js';
 import { createProxy } from '../proxy.js';
 import { parseArguments } from './arguments.js';
 import { type Shell, UsageError } from './command.js';
@@ -46,7 +47,10 @@ const world: World & Shell = {
   env: process.env,
   clock,
   version: ownVersion(),
-  createProxy: (config, written, read) => createProxy(config, { clock, version: world.version, written, read }),
+  createProxy: ({ config, written, file }, read) => {
+    const adminToken = process.env[TOKEN_VARIABLE];
+    return createProxy(config, { clock, version: world.version, written, file, read, adminToken });
+  },
   say: (line) => speak(process.stdout, line),
   complain: (line) => speak(process.stderr, line),
   onStopSignal: (stop) => {

@@ -1,4 +1,5 @@
 /** `patina run`: from arguments to a running proxy, to the end of it. The world outside comes in as an argument. */
+import { resolve } from 'node:path';
 import type { Clock, Timer } from '../base/clock.js';
 import { ConfigError } from '../base/errors.js';
 import { CONFIG_SETTLE_MS } from '../base/limits.js';
@@ -15,6 +16,8 @@ export interface RunningProxy {
   /** Puts the configuration in force that is read now; the log says how that went. */
   reload(): Promise<unknown>;
   start(): Promise<{ readonly listen: string; readonly admin: string | undefined }>;
+  /** Resolves when an operator asks over the admin listener that it ends. */
+  readonly leaving: Promise<void>;
   /** Stops accepting and lets running requests finish, within the limit of the configuration. */
   drain(): Promise<void>;
   close(): Promise<void>;
@@ -23,7 +26,7 @@ export interface RunningProxy {
 export interface World {
   readonly clock: Clock;
   readonly version: string;
-  createProxy(config: Config, written: unknown, read: () => Source): RunningProxy;
+  createProxy(source: Source, read: () => Source): RunningProxy;
   /** One line on stdout. */
   say(line: string): void;
   /** One line on stderr. */
@@ -54,6 +57,7 @@ export async function run(request: RunRequest, world: World): Promise<number> {
     const read = ({ settings, written } = loadWritten({ file, overrides })): Source => ({
       config: hasOrigin(settings) ? settings : forDemo(settings, demo),
       written,
+      file: file === undefined ? undefined : resolve(file),
     });
     await serve(read(loaded), read, request, demo, stop, world);
     return 0;
@@ -86,14 +90,15 @@ function stopSwitch(world: World): StopSwitch {
 }
 
 async function serve(
-  { config, written }: Source,
+  source: Source,
   read: () => Source,
   { file, isWatching }: RunRequest,
   demo: DemoOrigin | undefined,
   stop: StopSwitch,
   world: World,
 ): Promise<void> {
-  const proxy = world.createProxy(config, written, () => read());
+  const { config } = source;
+  const proxy = world.createProxy(source, () => read());
   // From the beginning, so that no SIGHUP ends the process.
   const reload = (): void => void proxy.reload();
   const deaf = world.onReloadSignal(reload);
@@ -104,7 +109,7 @@ async function serve(
     const origin = `origin ${config.origin.url.origin}${demo === undefined ? '' : ' (demo)'}`;
     world.say(`patina ${world.version} ready on ${asUrl(addresses.listen)}, ${origin}, ${admin}`);
     if (demo !== undefined) for (const line of demoHints(asUrl(addresses.listen))) world.say(line);
-    await stop.first;
+    await Promise.race([stop.first, proxy.leaving]);
     await Promise.race([proxy.drain(), stop.second]);
   } finally {
     deaf();

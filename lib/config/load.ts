@@ -12,6 +12,7 @@ import { applyOverrides, type Override } from './overrides.js';
 import { ruleFlaws } from './rule-flaws.js';
 import { type ConfigSettings, OPTIONS } from './schema.js';
 import { nearest } from './suggest.js';
+import { tokenFrom, tokenProblem } from './token.js';
 import { readSecret } from './values.js';
 
 export interface LoadOptions {
@@ -195,13 +196,19 @@ function withFilesFound(
     throw new ConfigError(describeAll([{ path, message, unknown: undefined }], place));
   };
   const base = file === undefined ? '.' : dirname(file);
-  const { explain, origin } = settings;
-  let { caFile } = origin.tls;
-  if (caFile !== undefined) {
-    caFile = resolve(base, caFile);
-    const message = certificateProblem(caFile);
-    if (message !== undefined) refuse(['origin', 'tls', 'ca_file'], message);
-  }
+  const { admin, explain, origin } = settings;
+  const found = (
+    named: string | undefined,
+    path: readonly string[],
+    problemOf: (at: string) => string | undefined,
+  ): string | undefined => {
+    if (named === undefined) return undefined;
+    const at = resolve(base, named);
+    const message = problemOf(at);
+    return message === undefined ? at : refuse(path, message);
+  };
+  const caFile = found(origin.tls.caFile, ['origin', 'tls', 'ca_file'], certificateProblem);
+  const tokenFile = found(admin.tokenFile, ['admin', 'token_file'], tokenFileProblem);
   const secret =
     explain.secretFile === undefined ? explain.secret : secretIn(resolve(base, explain.secretFile), refuse);
   if (explain.header !== undefined && secret === undefined) {
@@ -210,7 +217,21 @@ function withFilesFound(
       'whoever sends this header is told everything: a secret, or a secret_file, has to be with it',
     );
   }
-  return { ...settings, explain: { ...explain, secret }, origin: { ...origin, tls: { ...origin.tls, caFile } } };
+  return {
+    ...settings,
+    admin: { ...admin, tokenFile },
+    explain: { ...explain, secret },
+    origin: { ...origin, tls: { ...origin.tls, caFile } },
+  };
+}
+
+function tokenFileProblem(file: string): string | undefined {
+  try {
+    const problem = tokenProblem(tokenFrom(file));
+    return problem === undefined ? undefined : `${file}: ${problem}`;
+  } catch (error) {
+    return `${file} cannot be read: ${whyUnreadable(error)}`;
+  }
 }
 
 function secretIn(file: string, refuse: (path: readonly string[], message: string) => never): string {

@@ -8,6 +8,7 @@ import {
   DRAIN_TIMEOUT_MS,
   KEEP_ALIVE_TIMEOUT_MS,
   MAX_CONNECTIONS,
+  MAX_NETWORKS,
   MAX_REQUEST_FIELD_COUNT,
   MAX_REQUEST_FIELDS_BYTES,
   MAX_RULES,
@@ -20,6 +21,7 @@ import {
 import { formatDuration, formatSize, HOUR_MS, SECOND_MS } from '../base/units.js';
 import { ADDRESS_FORM, readAddress } from './address.js';
 import { choice, count, duration, flag, list, optional, type Settings, section, size, text } from './kinds.js';
+import { networks } from './operator-values.js';
 import { defaults, rule } from './rule-options.js';
 import {
   readAdminAddress,
@@ -194,8 +196,13 @@ const admin = section(
   {
     listen: text('HOST:PORT | off', `${ADDRESS_FORM}, or off`, readAdminAddress, {
       default: '127.0.0.1:8081',
-      doc: "The operator's listener: /healthz, /readyz and /metrics. Not for the world. `admin: HOST:PORT` and `admin: off` say the same in one line.",
+      doc: "The operator's listener: /healthz, /readyz, /metrics and /v1. Not for the world. `admin: HOST:PORT` and `admin: off` say the same in one line.",
     }),
+    token_file: optional(
+      text('path', 'the path of a file', readFilePath, {
+        doc: 'File that holds the token which operators must show (`Authorization: Bearer TOKEN`) for whatever changes state, and elsewhere than on loopback to see what is stored and configured. Of 16 characters at least; for the eyes of this user alone (mode 0600). Relative to the conf file, and read again at each reload. The environment variable PATINA_ADMIN_TOKEN stands in where there is none. Without any token nothing can be changed.',
+      }),
+    ),
   },
   { doc: "The operator's door.", shorthand: 'listen' },
 );
@@ -221,6 +228,16 @@ const explain = section(
   { doc: 'Explanations on answers, for whoever knows the secret.' },
 );
 
+const purgeMethods = section(
+  {
+    from: networks(
+      'Addresses and networks whose clients may send PURGE and REFRESH to the main listener: `[127.0.0.1, 10.0.0.0/8]`. They need the token of the operators as well. The address is that of the connection; X-Forwarded-For is not believed. Where the list is empty, these are methods like any other and go to the origin.',
+      MAX_NETWORKS,
+    ),
+  },
+  { doc: 'PURGE and REFRESH on the main listener, as Varnish users know them.' },
+);
+
 /** All of the conf file. */
 export const OPTIONS = section(
   {
@@ -229,6 +246,7 @@ export const OPTIONS = section(
       doc: 'Where clients connect. A port alone means loopback; port 0 takes a free one.',
     }),
     admin,
+    purge_methods: purgeMethods,
     origin,
     name: optional(
       text('word', 'a name of letters, digits, dots, dashes and underscores', readInstanceName, {

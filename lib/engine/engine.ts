@@ -26,6 +26,7 @@ import { withExplanation } from './explaining.js';
 import { Fill } from './fill.js';
 import type { Conditions, FillSpec, Waiter } from './fill-contract.js';
 import { Operations } from './operations.js';
+import { isOperatorMethod, operate } from './operator-methods.js';
 import type { EngineParts, EngineSettings } from './parts.js';
 import { planPass } from './pass.js';
 import { Relifing, relifed } from './relife.js';
@@ -93,6 +94,10 @@ export class Engine implements RequestHandler {
     }
     if (request.target.startsWith(STATUS_PREFIX)) {
       answerStatus(this, request, sink);
+      return;
+    }
+    if (parts.live.operators.isOn && isOperatorMethod(request.method)) {
+      operate(parts, this.operations, request, sink, this.via);
       return;
     }
     const passReason = reasonToPass(request, rule);

@@ -8,6 +8,7 @@ import type { Store } from '../store/contract.js';
 import type { Failures } from '../store/failures.js';
 import type { Markers } from '../store/markers.js';
 import type { ExplainSettings } from './explaining.js';
+import type { OperatorMethods } from './operator-methods.js';
 
 export interface EngineLimits {
   /** Requests that may wait on one fill. */
@@ -23,6 +24,8 @@ export interface EngineSettings {
   readonly limits: EngineLimits;
   /** Undefined: nothing is explained. */
   readonly explain?: ExplainSettings | undefined;
+  /** PURGE and REFRESH on the main listener. */
+  readonly operators: OperatorMethods;
 }
 
 export interface EngineParts {

@@ -41,6 +41,17 @@ const LOOKUP = {
   'only-if-cached': 'The client wants a stored response only, and none can be used.',
 } as const;
 
+/** What became of a PURGE or REFRESH on the main listener. */
+const OPERATORS = {
+  'operator-purged': 'An operator purged what was stored for this URL.',
+  'operator-refreshing': 'An operator has what is stored for this URL refreshed.',
+  'operator-nothing': 'An operator named a URL for which nothing is stored.',
+  'operator-busy': 'Too many refreshes of operators are under way.',
+  'operator-address': 'PURGE and REFRESH are not for the address of this client.',
+  'operator-token': 'PURGE and REFRESH need the token of the operators, and the request does not show it.',
+  'operator-no-token': 'PURGE and REFRESH need the token of the operators, and none is configured.',
+} as const;
+
 /** Why a response was not stored, or a request went past the cache. */
 const UNCACHEABLE = {
   method: 'Requests with this method go to the origin, and their responses are not stored.',
@@ -141,6 +152,7 @@ const REFUSALS = {
 export const REASONS: Readonly<Record<string, string>> = {
   ...REUSE,
   ...LOOKUP,
+  ...OPERATORS,
   ...UNCACHEABLE,
   ...FAILURES,
   ...STALE_ON_FAILURE,

@@ -1,6 +1,7 @@
 /** What each part of the proxy takes from the configuration, so that a start and a reload take the same. */
 import { readFileSync } from 'node:fs';
 import { isatty } from 'node:tty';
+import type { TokenCheck } from '../admin/token.js';
 import type { Clock } from '../base/clock.js';
 import { makeRules, type Rules } from '../config/rules.js';
 import type { Config } from '../config/schema.js';
@@ -14,21 +15,26 @@ import { guardOrigin } from '../origin/breaker.js';
 import { createOriginClient } from '../origin/client.js';
 import type { OriginWays } from '../origin/replaceable.js';
 import { createTunnel } from '../origin/tunnel.js';
+import { makeOperatorMethods } from './operators.js';
 
 const STDOUT = 1;
 
-/** Our name in Via, as the configuration has it or as this process was given one. */
+/** What a configuration and this process make together. */
 export interface Identity {
+  /** Our name in Via, as the configuration has it or as this process was given one. */
   readonly via: string;
+  /** Of the operators' token; undefined where there is none. */
+  readonly tokenCheck: TokenCheck | undefined;
 }
 
 /** `before`: the rules in force, of which those that did not change go on. */
-export function engineSettings(config: Config, { via }: Identity, before?: Rules): EngineSettings {
+export function engineSettings(config: Config, { via, tokenCheck }: Identity, before?: Rules): EngineSettings {
   return {
     rules: makeRules(config, before),
     hygiene: { via, hostOverride: config.origin.host, forwardedFor: 'append' },
     limits: { waitersPerFill: config.limits.waiters, waitMs: config.limits.waitMs },
     explain: explainSettings(config),
+    operators: makeOperatorMethods(config, tokenCheck),
   };
 }
 

@@ -3,15 +3,19 @@
  * first (an address, a certificate), and only then is everything swapped, within one turn of the event loop: no request
  * sees a half of each. Whatever is wrong with it changes nothing.
  */
+import type { Clock } from '../base/clock.js';
 import { ConfigError } from '../base/errors.js';
 import { changesBetween } from '../config/changes.js';
 import type { Config } from '../config/schema.js';
+import { isSecret } from '../config/secrets.js';
 import type { Events } from '../observe/events.js';
 
 /** A configuration, and what a person wrote to get it. */
 export interface Source {
   readonly config: Config;
   readonly written: unknown;
+  /** The conf file that it was read from, if any. */
+  readonly file?: string | undefined;
 }
 
 export type ReloadOutcome =
@@ -25,6 +29,7 @@ export interface Preparation {
 }
 
 export interface ReloadParts {
+  readonly clock: Clock;
   readonly events: Events;
   readonly first: Source;
   /** Reads the configuration again. Throws a ConfigError with all that is wrong. Undefined: there is none to read. */
@@ -41,12 +46,15 @@ export class Reloads {
   #running: Promise<ReloadOutcome> | undefined;
   /** Asked for while one was running: what is read then may be older than what was asked for. */
   #next: Promise<ReloadOutcome> | undefined;
-  /** Reloads that changed something. */
+  /** Configurations that were in force up to now, this one included. */
   generation = 1;
+  /** Since when the present one is, by the wall clock. */
+  since: number;
 
   constructor(parts: ReloadParts) {
     this.#parts = parts;
     this.#current = parts.first;
+    this.since = parts.clock.wall();
   }
 
   get current(): Source {
@@ -78,6 +86,7 @@ export class Reloads {
       preparation.commit();
       this.#current = next;
       this.generation++;
+      this.since = this.#parts.clock.wall();
       const changes = changesBetween(written, next.written, isSecret);
       events.notice('info', 'reloaded', 'Another configuration is in force; what is stored was kept.', { changes });
       return { kind: 'reloaded', changes };
@@ -88,9 +97,4 @@ export class Reloads {
       return { kind: 'refused', problems };
     }
   }
-}
-
-/** Options whose values nobody should read over a shoulder. */
-function isSecret(path: string): boolean {
-  return /(?:^|\.)(?:secret|token|password)$/.test(path);
 }

@@ -10,17 +10,12 @@ import { cutOff } from '../../lib/origin/cut-off.js';
 import { createBarrier } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
 import { connectRaw, exchangeRaw, type RawResponse } from '../kit/raw-client.js';
-
-const SOURCES: AdminSources = {
-  health: () => ({ version: '1.2.3' }),
-  ready: () => ({ ready: true, reasons: [] }),
-  metrics: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', body: 'patina_objects 3\n' }),
-};
+import { makeSources } from './sources.kit.js';
 
 async function start(t: Test, sources: Partial<AdminSources> = {}, events: Events = SILENT) {
   const clock = new FakeClock();
   const listen = { host: '127.0.0.1', port: 0 };
-  const admin = createAdmin({ listen, sources: { ...SOURCES, ...sources }, clock, events });
+  const admin = createAdmin({ listen, sources: makeSources(sources), clock, events });
   const { port } = await admin.start();
   t.teardown(() => {
     const closed = admin.close();
@@ -83,7 +78,7 @@ t.test('RFC 9110 §9.3.2: HEAD gets the fields of GET without the body', async (
 
 t.test('RFC 9457 §3: an unknown path is a 404 problem document', async (t) => {
   const { port } = await start(t);
-  for (const target of ['/', '/nope', '/metrics/', '/healthz%20', '//healthz', '/v1/objects', '/constructor']) {
+  for (const target of ['/', '/nope', '/metrics/', '/healthz%20', '//healthz', '/v1/objects/', '/constructor']) {
     const response = await ask(port, target);
     t.equal(response.status, 404, target);
     t.equal(response.field('content-type'), 'application/problem+json');
@@ -244,7 +239,7 @@ t.test('a port in use rejects the start with its error', async (t) => {
   t.teardown(() => other.close());
   const { port } = other.address() as AddressInfo;
   const listen = { host: '127.0.0.1', port };
-  const admin = createAdmin({ listen, sources: SOURCES, clock: new FakeClock(), events: SILENT });
+  const admin = createAdmin({ listen, sources: makeSources(), clock: new FakeClock(), events: SILENT });
   await t.rejects(admin.start(), { code: 'EADDRINUSE' });
   await admin.close();
 });

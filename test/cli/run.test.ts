@@ -5,6 +5,7 @@ import { CONFIG_SETTLE_MS } from '../../lib/base/limits.js';
 import { parseArguments } from '../../lib/cli/arguments.js';
 import { type RunningProxy, run, type World } from '../../lib/cli/run.js';
 import type { Config } from '../../lib/config/schema.js';
+import type { Source } from '../../lib/proxy.js';
 import { FakeClock } from '../kit/clock.js';
 
 class ScriptedWorld implements World {
@@ -16,6 +17,7 @@ class ScriptedWorld implements World {
   config: Config | undefined;
   failure: unknown;
   drained: Promise<void> = Promise.resolve();
+  leaving: Promise<void> = new Promise(() => {});
   /** Runs at each line said, to act when the proxy is ready. */
   onSaid: () => void = () => {};
   #stop: (() => void) | undefined;
@@ -24,7 +26,7 @@ class ScriptedWorld implements World {
   /** What a change of each watched file calls. */
   readonly watched = new Map<string, () => void>();
 
-  createProxy(config: Config): RunningProxy {
+  createProxy({ config }: Source): RunningProxy {
     this.config = config;
     const note = (call: string) => {
       this.calls.push(call);
@@ -35,6 +37,7 @@ class ScriptedWorld implements World {
         if (this.failure !== undefined) throw this.failure;
         return { listen: '127.0.0.1:1234', admin: config.admin.listen === undefined ? undefined : '127.0.0.1:1235' };
       },
+      leaving: this.leaving,
       drain: () => {
         note('drain');
         return this.drained;
@@ -232,4 +235,11 @@ t.test('issue 4: --watch without a conf file says what is missing', async (t) =>
     kind: 'wrong',
     problems: ['--watch: there is no conf file to watch: add --config FILE'],
   });
+});
+
+t.test('issue 4: a drain that an operator asks for ends it like a signal', async (t) => {
+  const world = new ScriptedWorld();
+  world.leaving = Promise.resolve();
+  t.equal(await runWith(world, '--origin', 'http://127.0.0.1:1'), 0);
+  t.same(world.calls, ['start', 'drain', 'close']);
 });

@@ -27,6 +27,8 @@ export interface OpenOptions {
   readonly origin?: ScriptedOriginOptions;
   /** Stands in for the scripted origin. */
   readonly url?: URL;
+  /** The operators' token, as the environment would have it. */
+  readonly token?: string;
   /** What a reload reads: settings as in `conf`. It may throw. */
   readonly next?: () => Readonly<Record<string, unknown>>;
 }
@@ -50,6 +52,27 @@ export interface OpenProxy {
   /** The same of the admin listener. */
   admin(target: string): Promise<RawResponse>;
   metrics(): Promise<string>;
+  /** An operation on the admin listener: with TOKEN, or these lines in its place; a map is sent as JSON. */
+  operate(
+    method: string,
+    target: string,
+    body?: string | Readonly<Record<string, unknown>>,
+    auth?: readonly string[],
+    fields?: readonly string[],
+  ): Promise<RawResponse>;
+}
+
+/** A token as operators have one. */
+export const TOKEN = 'test-0123456789abcdef';
+
+/** The head of an operator's request. `auth`: lines in place of the one with TOKEN. */
+export function operatorRequest(
+  method: string,
+  target: string,
+  auth: readonly string[] = [`Authorization: Bearer ${TOKEN}`],
+  ...lines: string[]
+): string {
+  return [`${method} ${target} HTTP/1.1`, 'Host: localhost', ...auth, ...lines, '', ''].join('\r\n');
 }
 
 /** The host that the requests of the kit name. */
@@ -116,6 +139,7 @@ export async function openProxy(t: Test, options: OpenOptions = {}): Promise<Ope
   const proxy = createProxy(first.config, {
     clock: options.clock,
     written: first.written,
+    adminToken: options.token,
     ...(options.next === undefined ? {} : { read: () => sourceOf(options.next?.()) }),
     logDestination: { write: (_bytes, done) => done() },
     events: [
@@ -173,6 +197,11 @@ export async function openProxy(t: Test, options: OpenOptions = {}): Promise<Ope
     ask: (bytes, method) => ask(bytes, method),
     get: (target, ...lines) => ask(request('GET', target, ...lines)),
     admin: adminGet,
+    operate: (method, target, body = {}, auth = undefined, fields = ['Content-Type: application/json']) => {
+      const text = typeof body === 'string' ? body : JSON.stringify(body);
+      const head = operatorRequest(method, target, auth, ...fields, `Content-Length: ${Buffer.byteLength(text)}`);
+      return ask(`${head}${text}`, method, adminPort);
+    },
     metrics: async () => (await adminGet('/metrics')).body.toString(),
   };
 }

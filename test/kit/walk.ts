@@ -12,6 +12,7 @@ import { ORIGIN_DECIDES, type Rule } from '../../lib/config/rule.js';
 import type { Rules } from '../../lib/config/rules.js';
 import type { ClientRequest, PassPlan, Reply, ReplySink } from '../../lib/engine/contract.js';
 import { Engine } from '../../lib/engine/engine.js';
+import type { OperatorMethods } from '../../lib/engine/operator-methods.js';
 import { Fields } from '../../lib/http/fields.js';
 import type { BodyReader } from '../../lib/object/body.js';
 import type { AnsweredEvent, AskedEvent, Events } from '../../lib/observe/events.js';
@@ -201,6 +202,7 @@ export interface WalkOptions {
   readonly budgetBytes?: number;
   readonly waitersPerFill?: number;
   readonly waitMs?: number;
+  readonly operators?: OperatorMethods;
 }
 
 export interface Walk {
@@ -242,6 +244,7 @@ export function makeWalk(options: WalkOptions = {}): Walk {
       rules: onlyRule(rule),
       hygiene: { via: 'patina', forwardedFor: 'append' },
       limits: { waitersPerFill: options.waitersPerFill ?? 1000, waitMs: options.waitMs ?? 30_000 },
+      operators: options.operators ?? { isOn: false, refuse: () => undefined },
     },
   });
   const sendRequest = (request: Partial<ClientRequest>, fields: Written = {}, isSlow = false): PlayedClient => {

@@ -11,7 +11,7 @@ import { withOrigin } from '../../lib/config/schema.js';
 import { createProxy } from '../../lib/proxy.js';
 import { createBarrier, turns } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
-import { detailOf, metric, type OpenProxy, openProxy, request, settled } from '../kit/proxy-kit.js';
+import { detailOf, metric, type OpenProxy, openProxy, request, settled, TOKEN } from '../kit/proxy-kit.js';
 import { CutOff, connectRaw } from '../kit/raw-client.js';
 import { type Answer, hang, send, until } from '../kit/scripted-origin.js';
 import { CERT, KEY } from '../origin/certificate.js';
@@ -232,6 +232,24 @@ async function withCertificate(t: Test, tls: (caFile: string) => Conf): Promise<
 const PROOFS: Readonly<Record<string, Proof>> = {
   listen: (t) => takesTheAddress(t, 'listen'),
   'admin.listen': (t) => takesTheAddress(t, 'admin'),
+  'admin.token_file': async (t) => {
+    const token_file = join(t.testdir({ token: 'a-token-of-the-file-1' }), 'token');
+    const house = await openProxy(t, { conf: { admin: { listen: '127.0.0.1:0', token_file } } });
+    const purge = (token: string) =>
+      house.operate('POST', '/v1/purge', { tag: 'x' }, [`Authorization: Bearer ${token}`]);
+    t.equal((await purge('a-token-of-the-file-1')).status, 200);
+    t.equal((await purge('a-token-of-the-file-2')).status, 401);
+  },
+  'purge_methods.from': async (t) => {
+    const ask = async (from: readonly string[]): Promise<number> => {
+      const house = await openProxy(t, { conf: { purge_methods: { from } }, token: TOKEN });
+      house.origin.respond(() => ({ status: 501 }));
+      return (await house.ask(request('PURGE', '/a', `Authorization: Bearer ${TOKEN}`), 'PURGE')).status;
+    };
+    t.equal(await ask([]), 501, 'a method like any other');
+    t.equal(await ask(['127.0.0.0/8']), 404);
+    t.equal(await ask(['10.0.0.0/8', '::1']), 403);
+  },
   name: async (t) => {
     const house = await openProxy(t, { conf: { name: 'edge-1' } });
     house.origin.respond(() => ({}));

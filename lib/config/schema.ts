@@ -231,11 +231,11 @@ const explain = section(
 const purgeMethods = section(
   {
     from: networks(
-      'Addresses and networks whose clients may send PURGE and REFRESH to the main listener: `[127.0.0.1, 10.0.0.0/8]`. They need the token of the operators as well. The address is that of the connection; X-Forwarded-For is not believed. Where the list is empty, these are methods like any other and go to the origin.',
+      'Addresses and networks whose clients may send PURGE to the main listener: `[127.0.0.1, 10.0.0.0/8]`. They need the token of the operators as well. The address is that of the connection; X-Forwarded-For is not believed. Where the list is empty, it is a method like any other and goes to the origin.',
       MAX_NETWORKS,
     ),
   },
-  { doc: 'PURGE and REFRESH on the main listener, as Varnish users know them.' },
+  { doc: 'PURGE on the main listener, as Varnish users know it.' },
 );
 
 /** All of the conf file. */

@@ -28,7 +28,7 @@ t.test('--help and --version come before running', async (t) => {
 t.test('a command line that is wrong is told in full', async (t) => {
   const table: [string[], (string | RegExp)[]][] = [
     [['rnu'], ['unknown command "rnu": did you mean run?']],
-    [['purge'], [/unknown command "purge": expected run, .*help/]],
+    [['zzzz'], [/unknown command "zzzz": expected run, .*help/]],
     [['run', 'run'], ['unknown command "run": did you mean run?']],
     [
       ['--lsten', '80'],

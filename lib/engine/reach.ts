@@ -6,6 +6,7 @@ import type { Store } from '../store/contract.js';
 import { isSameSelection } from '../store/variants.js';
 import type { Engine } from './engine.js';
 import type { Effect } from './fate.js';
+import type { Fill } from './fill.js';
 
 /** What an operator names. */
 export type Target =
@@ -51,9 +52,7 @@ function coversKey(reach: Reach, key: string): boolean | undefined {
 export function affectInFlight(engine: Engine, reach: Reach, effect: Effect): number {
   let count = 0;
   for (const fill of engine.collapse.all()) {
-    const { key, basis } = fill.spec;
-    const isReached =
-      coversKey(reach, key) ?? (reach.kind === 'tag' && carries(fill.response?.tags ?? basis?.tags, reach.tag));
+    const isReached = coversKey(reach, fill.spec.key) ?? (reach.kind === 'tag' && isAbout(fill, reach.tag));
     if (isReached) {
       fill.supersede(effect);
       count++;
@@ -66,6 +65,12 @@ export function affectInFlight(engine: Engine, reach: Reach, effect: Effect): nu
     }
   }
   return count;
+}
+
+/** Whether what a fill brings carries a tag; before its head is here, whether anything does that a 304 could confirm. */
+function isAbout({ response, spec }: Fill, tag: string): boolean {
+  if (response !== undefined) return carries(response.tags, tag);
+  return carries(spec.basis?.tags, tag) || spec.candidates.some(({ tags }) => carries(tags, tag));
 }
 
 function carries(tags: readonly string[] | undefined, tag: string): boolean {

@@ -136,6 +136,22 @@ t.test('a purge during a refresh wins over its 304, by prefix and tag', async (t
   }
 });
 
+t.test('a 304 for another variant does not bring back what was purged by its tag meanwhile', async (t) => {
+  for (const operation of ['purge', 'expire'] as const) {
+    const walk = open();
+    walk.get('/a', { 'Accept-Language': 'de' });
+    walk.origin.last.respond(200, { ...FRESH, Vary: 'Accept-Language', 'Surrogate-Key': 'x' }, 'old');
+    walk.get('/a', { 'Accept-Language': 'en' });
+    t.equal(walk.origin.last.field('if-none-match'), '"1"');
+    const early = walk.origin.last;
+    t.same(await walk.operations[operation](tag('x')), { objects: 1, fills: 1 });
+    early.respond(304, { ETag: '"1"', 'Cache-Control': 'max-age=60' });
+    for (const language of ['de', 'en']) {
+      t.not(walk.get('/a', { 'Accept-Language': language }).outcome, 'HIT', `${operation} ${language}`);
+    }
+  }
+});
+
 t.test('a purge ends the memory of failures and of uncacheable answers', async (t) => {
   for (const target of [url('/a'), prefix('/')]) {
     const walk = open();

@@ -1,0 +1,167 @@
+/**
+ * Numbers and texts as the bytes of a record: numbers in their order, and all texts as one run behind them, so that both
+ * ways the texts cost one copy.
+ */
+
+const FIRST_BYTES = 512;
+const NUMBER_BYTES = 8;
+/** A count of up to 2^53 in groups of seven bits. */
+const MAX_COUNT_BYTES = 8;
+/** Lengths of the run of texts, of the note, and how the texts are written. */
+const TAIL_BYTES = 9;
+const MAX_NOTE_BYTES = 0xffff;
+
+export class RecordWriter {
+  #bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  #at: number;
+  #texts = '';
+
+  /** Leaves `prefixBytes` free in front. */
+  constructor(prefixBytes: number) {
+    this.#at = prefixBytes;
+  }
+
+  /** A whole number from 0 to 2^53 - 1. */
+  count(value: number): void {
+    if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${value} is no count`);
+    this.#makeRoom(MAX_COUNT_BYTES);
+    let rest = value;
+    while (rest > 0x7f) {
+      this.#bytes[this.#at++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    this.#bytes[this.#at++] = rest;
+  }
+
+  /** Any number, infinities included. */
+  number(value: number): void {
+    this.#makeRoom(NUMBER_BYTES);
+    this.#at = this.#bytes.writeDoubleLE(value, this.#at);
+  }
+
+  text(value: string): void {
+    this.count(value.length);
+    this.#texts += value;
+  }
+
+  texts(values: readonly string[]): void {
+    this.count(values.length);
+    for (const value of values) this.text(value);
+  }
+
+  /** The whole, `note` at its end. Nothing can be written after it. */
+  finish(note: Uint8Array): Buffer {
+    if (note.length > MAX_NOTE_BYTES) throw new RangeError(`a note of ${note.length} bytes is too long`);
+    const isWide = hasWide(this.#texts);
+    const textBytes = this.#texts.length * (isWide ? 2 : 1);
+    const end = this.#at + textBytes + note.length;
+    const whole = Buffer.allocUnsafeSlow(end + TAIL_BYTES);
+    this.#bytes.copy(whole, 0, 0, this.#at);
+    whole.write(this.#texts, this.#at, isWide ? 'utf16le' : 'latin1');
+    whole.set(note, this.#at + textBytes);
+    whole.writeUInt32LE(this.#at, end);
+    whole.writeUInt16LE(note.length, end + 4);
+    whole[end + 6] = isWide ? 1 : 0;
+    // Two bytes in reserve.
+    whole.writeUInt16LE(0, end + 7);
+    return whole;
+  }
+
+  #makeRoom(bytes: number): void {
+    if (this.#at + bytes <= this.#bytes.length) return;
+    const grown = Buffer.allocUnsafeSlow(this.#bytes.length * 2);
+    this.#bytes.copy(grown, 0, 0, this.#at);
+    this.#bytes = grown;
+  }
+}
+
+/** Field values are bytes, so that is rare. */
+function hasWide(text: string): boolean {
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 0xff) return true;
+  return false;
+}
+
+/** Reads what a RecordWriter wrote. What does not fit makes it unsound, and reads as nothing. */
+export class RecordReader {
+  readonly #bytes: Buffer;
+  readonly #numbersEnd: number;
+  readonly #texts: string;
+  readonly #note: Buffer;
+  #at: number;
+  #textAt = 0;
+  #isSound = true;
+
+  private constructor(bytes: Buffer, from: number, numbersEnd: number, texts: string, note: Buffer) {
+    this.#bytes = bytes;
+    this.#at = from;
+    this.#numbersEnd = numbersEnd;
+    this.#texts = texts;
+    this.#note = note;
+  }
+
+  /** Undefined where the bytes are not laid out as they should be. */
+  static over(bytes: Buffer, from: number): RecordReader | undefined {
+    const end = bytes.length - TAIL_BYTES;
+    if (end < from) return undefined;
+    const numbersEnd = bytes.readUInt32LE(end);
+    const noteAt = end - bytes.readUInt16LE(end + 4);
+    if (numbersEnd < from || numbersEnd > noteAt) return undefined;
+    const texts = bytes.toString(bytes[end + 6] === 1 ? 'utf16le' : 'latin1', numbersEnd, noteAt);
+    return new RecordReader(bytes, from, numbersEnd, texts, Buffer.from(bytes.subarray(noteAt, end)));
+  }
+
+  /** Whether all that was read was there, and nothing else is. */
+  get isSound(): boolean {
+    return this.#isSound && this.#at === this.#numbersEnd && this.#textAt === this.#texts.length;
+  }
+
+  count(): number {
+    let value = 0;
+    let scale = 1;
+    for (let bytes = 0; bytes < MAX_COUNT_BYTES && this.#at < this.#numbersEnd; bytes++) {
+      const byte = this.#bytes[this.#at++] as number;
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value;
+      scale *= 0x80;
+    }
+    this.#isSound = false;
+    return 0;
+  }
+
+  number(): number {
+    if (this.#at + NUMBER_BYTES > this.#numbersEnd) {
+      this.#isSound = false;
+      return 0;
+    }
+    const value = this.#bytes.readDoubleLE(this.#at);
+    this.#at += NUMBER_BYTES;
+    return value;
+  }
+
+  text(): string {
+    const end = this.#textAt + this.count();
+    if (end > this.#texts.length) {
+      this.#isSound = false;
+      return '';
+    }
+    const value = this.#texts.slice(this.#textAt, end);
+    this.#textAt = end;
+    return value;
+  }
+
+  /** The length of a list whose members take a byte each at least. */
+  length(): number {
+    const length = this.count();
+    if (length <= this.#numbersEnd - this.#at) return length;
+    this.#isSound = false;
+    return 0;
+  }
+
+  texts(): string[] {
+    return Array.from({ length: this.length() }, () => this.text());
+  }
+
+  note(): Buffer {
+    return this.#note;
+  }
+}

@@ -1,0 +1,299 @@
+/**
+ * The header record of a stored response as bytes, for the tiers below memory: versioned, compact, checksummed. The body
+ * is kept apart from it, so that a 304 rewrites these few hundred bytes alone.
+ *
+ * Whatever cannot be read for certain, be it damage or the work of another version, is no record: a miss, never an error.
+ */
+import { crc32 } from 'node:zlib';
+import { Fields } from '../http/fields.js';
+import { Body } from './body.js';
+import { RecordReader, RecordWriter } from './record-bytes.js';
+import { Segments } from './segments.js';
+import { sliceChunks } from './slice.js';
+import { type Life, SAFETY_OVERRIDES, type StaleForbiddance, type StoredResponse, type TtlSource } from './stored.js';
+
+/** Of what is written now. A reader that meets another one leaves it alone: there is no guessing. */
+export const RECORD_VERSION = 1;
+
+/**
+ * What becomes of each member of a stored response: `record`: it is written; `body`: it is kept apart; `anew`: it means
+ * something to one process alone. A member that is not listed does not compile.
+ */
+export const RECORD_MEMBERS: Readonly<Record<keyof StoredResponse, 'record' | 'body' | 'anew'>> = {
+  key: 'record',
+  selection: 'record',
+  status: 'record',
+  reasonPhrase: 'record',
+  fields: 'record',
+  body: 'body',
+  partial: 'body',
+  life: 'record',
+  tags: 'record',
+  pushed: 'record',
+  madeTag: 'record',
+  expiredAt: 'record',
+  rule: 'record',
+  madeBy: 'anew',
+  receivedAt: 'record',
+  chance: 'record',
+  despite: 'record',
+  requestedAt: 'record',
+  fetchedAt: 'record',
+  receivedWall: 'record',
+};
+
+/** In place of the rule that gave the lifetimes: whoever looks the response up puts it under the rule that holds then. */
+export const FROM_RECORD: object = Object.freeze({ rule: 'of a record' });
+
+/** Where the bytes of a partial response belong. In the tiers below they stand one behind the other. */
+export interface RecordParts {
+  readonly totalBytes: number | undefined;
+  /** Pairs of from and until, in order. */
+  readonly runs: readonly (readonly [from: number, until: number])[];
+}
+
+/** All of a stored response but its bytes. */
+export interface RecordHead extends Omit<StoredResponse, 'body' | 'partial' | 'madeBy'> {
+  /** Bytes that are kept for it: of the body, or of its parts. */
+  readonly bodyBytes: number;
+  readonly parts: RecordParts | undefined;
+  /** What the tier wrote beside it, such as where the body is. */
+  readonly note: Buffer;
+}
+
+/** Why bytes are no record. */
+export type UnreadableReason = 'short' | 'foreign' | 'version' | 'checksum' | 'malformed';
+
+export type RecordReading =
+  | { readonly head: RecordHead; readonly reason?: undefined }
+  | { readonly head?: undefined; readonly reason: UnreadableReason };
+
+/** Append only: what is stored names them by their place. */
+const TTL_SOURCES: readonly TtlSource[] = [
+  'rule',
+  'cdn-cache-control',
+  'surrogate-control',
+  's-maxage',
+  'max-age',
+  'expires',
+  'heuristic',
+  'default',
+  'none',
+];
+const FORBIDDANCES: readonly StaleForbiddance[] = ['must-revalidate', 'proxy-revalidate', 'no-cache', 's-maxage'];
+
+/** First byte of each record. */
+const MAGIC = 0xc9;
+/** Magic, version, checksum of all that follows. */
+const PREFIX_BYTES = 6;
+const NO_NOTE = Buffer.alloc(0);
+
+/** Members that may be absent: one bit each. */
+const HAS = { partial: 1, tags: 2, pushed: 4, madeTag: 8, expiredAt: 16, receivedAt: 32, chance: 64, despite: 128 };
+const HAS_REQUESTED_AT = 256;
+const ALWAYS_VALIDATE = 512;
+const VALIDATE_BY_RULE = 1024;
+const PUSHED = 2048;
+
+/** The bytes of a complete response, in order: of its body, or of its parts. Undefined where they are not all in memory. */
+export function recordChunks({ body, partial }: StoredResponse): readonly Buffer[] | undefined {
+  return partial === undefined ? body.wholeChunks : partial.runs.flatMap((run) => run.chunks);
+}
+
+/** How many bytes that are. */
+export function recordBodyBytes({ body, partial }: StoredResponse): number {
+  return partial?.heldBytes ?? body.receivedBytes;
+}
+
+/** The record of a response whose body is complete. `note`: what the tier wants to find beside it; at most 64 KB. */
+export function encodeRecord(stored: StoredResponse, note: Uint8Array = NO_NOTE): Buffer {
+  const to = new RecordWriter(PREFIX_BYTES);
+  writeHead(to, stored);
+  const bytes = to.finish(note);
+  bytes[0] = MAGIC;
+  bytes[1] = RECORD_VERSION;
+  bytes.writeUInt32LE(crc32(bytes.subarray(PREFIX_BYTES)), 2);
+  return bytes;
+}
+
+function writeHead(to: RecordWriter, stored: StoredResponse): void {
+  const { life, selection, partial, tags, pushed, madeTag, expiredAt, receivedAt, chance, despite, requestedAt } =
+    stored;
+  let bits = life.alwaysValidate ? ALWAYS_VALIDATE : 0;
+  if (life.validateByRule) bits |= VALIDATE_BY_RULE;
+  if (partial !== undefined) bits |= HAS.partial;
+  if (tags !== undefined) bits |= HAS.tags;
+  if (pushed !== undefined) bits |= HAS.pushed | (pushed ? PUSHED : 0);
+  if (madeTag !== undefined) bits |= HAS.madeTag;
+  if (expiredAt !== undefined) bits |= HAS.expiredAt;
+  if (receivedAt !== undefined) bits |= HAS.receivedAt;
+  if (chance !== undefined) bits |= HAS.chance;
+  if (despite !== undefined) bits |= HAS.despite;
+  if (requestedAt !== undefined) bits |= HAS_REQUESTED_AT;
+  to.count(bits);
+  to.count(stored.status);
+  to.count(recordBodyBytes(stored));
+  for (const instant of instantsOf(life)) to.number(instant);
+  to.number(stored.fetchedAt);
+  to.number(stored.receivedWall);
+  if (expiredAt !== undefined) to.number(expiredAt);
+  if (receivedAt !== undefined) to.number(receivedAt);
+  if (chance !== undefined) to.number(chance);
+  if (requestedAt !== undefined) to.number(requestedAt);
+  to.count(TTL_SOURCES.indexOf(life.ttlSource));
+  to.count(life.staleForbiddenBy === undefined ? 0 : FORBIDDANCES.indexOf(life.staleForbiddenBy) + 1);
+  to.text(stored.key);
+  to.text(stored.reasonPhrase);
+  to.text(stored.rule);
+  if (madeTag !== undefined) to.text(madeTag);
+  to.texts(selection.names);
+  for (const value of selection.values) {
+    to.count(value === undefined ? 0 : 1);
+    if (value !== undefined) to.text(value);
+  }
+  to.texts(stored.fields.raw);
+  if (tags !== undefined) to.texts(tags);
+  if (despite !== undefined) to.count(SAFETY_OVERRIDES.reduce((sum, one, at) => sum + bitOf(despite, one, at), 0));
+  if (partial !== undefined) {
+    to.count(partial.totalBytes === undefined ? 0 : partial.totalBytes + 1);
+    to.count(partial.runs.length);
+    for (const { from, until } of partial.runs) {
+      to.count(from);
+      to.count(until);
+    }
+  }
+}
+
+function bitOf(among: readonly string[], one: string, at: number): number {
+  return among.includes(one) ? 1 << at : 0;
+}
+
+function instantsOf(life: Life): readonly number[] {
+  return [
+    life.bornAt,
+    life.staleAt,
+    life.graceUntil,
+    life.offlineGraceUntil,
+    life.keepUntil,
+    life.errorUntil,
+    life.unreachableUntil,
+    life.ceilingAt,
+  ];
+}
+
+/** Reads a record; where that cannot be done for certain, why. Keeps no reference to `bytes`. */
+export function decodeRecord(bytes: Buffer): RecordReading {
+  if (bytes.length <= PREFIX_BYTES) return { reason: 'short' };
+  if (bytes[0] !== MAGIC) return { reason: 'foreign' };
+  if (bytes[1] !== RECORD_VERSION) return { reason: 'version' };
+  if (crc32(bytes.subarray(PREFIX_BYTES)) !== bytes.readUInt32LE(2)) return { reason: 'checksum' };
+  const from = RecordReader.over(bytes, PREFIX_BYTES);
+  const head = from === undefined ? undefined : readHead(from);
+  return head === undefined || from?.isSound !== true ? { reason: 'malformed' } : { head };
+}
+
+function readHead(from: RecordReader): RecordHead | undefined {
+  const bits = from.count();
+  const status = from.count();
+  const bodyBytes = from.count();
+  const instants = Array.from({ length: 8 }, () => from.number());
+  const fetchedAt = from.number();
+  const receivedWall = from.number();
+  const optional = (bit: number): number | undefined => ((bits & bit) === 0 ? undefined : from.number());
+  const expiredAt = optional(HAS.expiredAt);
+  const receivedAt = optional(HAS.receivedAt);
+  const chance = optional(HAS.chance);
+  const requestedAt = optional(HAS_REQUESTED_AT);
+  const life = lifeOf(instants, bits, TTL_SOURCES[from.count()], from.count());
+  const key = from.text();
+  const reasonPhrase = from.text();
+  const rule = from.text();
+  const madeTag = (bits & HAS.madeTag) === 0 ? undefined : from.text();
+  const names = from.texts();
+  const values = names.map(() => (from.count() === 0 ? undefined : from.text()));
+  const fields = new Fields(from.texts());
+  const tags = (bits & HAS.tags) === 0 ? undefined : from.texts();
+  const despiteBits = (bits & HAS.despite) === 0 ? undefined : from.count();
+  const parts = (bits & HAS.partial) === 0 ? undefined : readParts(from);
+  if (life === undefined || fields.raw.length % 2 !== 0) return undefined;
+  return {
+    key,
+    selection: { names, values },
+    status,
+    reasonPhrase,
+    fields,
+    life,
+    ...(tags === undefined ? {} : { tags }),
+    ...((bits & HAS.pushed) === 0 ? {} : { pushed: (bits & PUSHED) !== 0 }),
+    ...(madeTag === undefined ? {} : { madeTag }),
+    ...(expiredAt === undefined ? {} : { expiredAt }),
+    rule,
+    ...(receivedAt === undefined ? {} : { receivedAt }),
+    ...(chance === undefined ? {} : { chance }),
+    ...(despiteBits === undefined ? {} : { despite: SAFETY_OVERRIDES.filter((_, at) => despiteBits & (1 << at)) }),
+    ...(requestedAt === undefined ? {} : { requestedAt }),
+    fetchedAt,
+    receivedWall,
+    bodyBytes,
+    parts,
+    note: from.note(),
+  };
+}
+
+function lifeOf(
+  instants: readonly number[],
+  bits: number,
+  ttlSource: TtlSource | undefined,
+  forbiddance: number,
+): Life | undefined {
+  const [bornAt, staleAt, graceUntil, offlineGraceUntil, keepUntil, errorUntil, unreachableUntil, ceilingAt] =
+    instants as [number, number, number, number, number, number, number, number];
+  const staleForbiddenBy = forbiddance === 0 ? undefined : FORBIDDANCES[forbiddance - 1];
+  if (ttlSource === undefined || (forbiddance !== 0 && staleForbiddenBy === undefined)) return undefined;
+  return {
+    bornAt,
+    staleAt,
+    graceUntil,
+    offlineGraceUntil,
+    keepUntil,
+    errorUntil,
+    unreachableUntil,
+    ceilingAt,
+    alwaysValidate: (bits & ALWAYS_VALIDATE) !== 0,
+    validateByRule: (bits & VALIDATE_BY_RULE) !== 0,
+    staleForbiddenBy,
+    ttlSource,
+  };
+}
+
+function readParts(from: RecordReader): RecordParts {
+  const total = from.count();
+  const runs = Array.from({ length: from.length() }, () => [from.count(), from.count()] as const);
+  return { totalBytes: total === 0 ? undefined : total - 1, runs };
+}
+
+/**
+ * The stored response of a record around its body. Of a partial response `body` holds the bytes of all parts, one behind
+ * the other, and whole; undefined where they do not fit.
+ */
+export function storedOf(head: RecordHead, body: Body): StoredResponse | undefined {
+  const { bodyBytes, parts, note: _, ...members } = head;
+  if (body.receivedBytes !== bodyBytes) return undefined;
+  if (parts === undefined) return { ...members, body, madeBy: FROM_RECORD };
+  const partial = segmentsOf(parts, body);
+  return partial === undefined ? undefined : { ...members, body: Body.empty, partial, madeBy: FROM_RECORD };
+}
+
+function segmentsOf({ totalBytes, runs }: RecordParts, body: Body): Segments | undefined {
+  const chunks = body.wholeChunks;
+  let at = 0;
+  let segments: Segments | undefined;
+  for (const [from, until] of runs) {
+    const end = at + until - from;
+    if (chunks === undefined || until <= from || end > body.receivedBytes) return undefined;
+    const run = { from, until, chunks: sliceChunks(chunks, at, end) };
+    segments = segments === undefined ? Segments.of(run, totalBytes) : segments.with(run);
+    at = end;
+  }
+  return at === body.receivedBytes ? segments : undefined;
+}

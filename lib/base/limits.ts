@@ -259,3 +259,6 @@ export const MAX_NOTED_REFRESHES = 10_000;
 export const MAX_NOTED_REFRESHES_BYTES = 1024 * 1024;
 /** Most addresses and networks in one list. */
 export const MAX_NETWORKS = 100;
+
+/** Times that one fill asks for its lease, or looks below, before it asks the origin without one. */
+export const MAX_LEASE_ROUNDS = 16;

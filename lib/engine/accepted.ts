@@ -6,10 +6,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../base/clock.js';
 import { ACCEPTED_TTL_MS, MAX_ACCEPTED } from '../base/limits.js';
-import type { AskedEnd } from '../observe/events.js';
 import type { ClientRequest, ReplySink } from './contract.js';
 import type { Engine } from './engine.js';
 import type { Fill } from './fill.js';
+import type { FillEnd } from './fill-contract.js';
 import { acceptedReply, seeOtherReply } from './synth.js';
 
 /** Below this path every resource is one of ours (RFC 8615 §3). */
@@ -52,7 +52,7 @@ export class AcceptedWork {
   }
 
   /** The fill came to its end. What came but may not be shared is had by asking for it: only a failure leaves nothing to see. */
-  ended(fill: Fill, end: AskedEnd): void {
+  ended(fill: Fill, end: FillEnd): void {
     const work = this.#byFill.get(fill);
     if (work === undefined) return;
     this.#byFill.delete(fill);

@@ -2,12 +2,14 @@
  * The origin's side of a fill: which fields go out, in which attempt, and what of the answer is still current.
  * Implements RFC 9111 §4.3.1 and RFC 9110 §13.1.5, §14.2.
  */
-import type { Fields } from '../http/fields.js';
+import { OriginError } from '../base/errors.js';
+import { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { OriginExchange, OriginListener } from '../origin/contract.js';
 import { requestToOrigin } from '../policy/hygiene.js';
 import { conditionalFields, type SentValidators, unconditionalFields } from '../policy/validate.js';
 import type { Conditions, FillSpec } from './fill-contract.js';
+import type { FoundBytes } from './leases-contract.js';
 import type { EngineParts } from './parts.js';
 import { isSameRepresentation } from './response.js';
 
@@ -22,7 +24,7 @@ export class Asking {
   readonly #spec: FillSpec;
   readonly #listener: OriginListener;
   #attempts = 0;
-  #exchange: OriginExchange | undefined;
+  #exchange: OriginExchange | FoundBytes | undefined;
   /** The conditions that were sent about what is stored; undefined where none was. */
   sent: SentValidators | undefined;
   /** What the present request asks by. */
@@ -67,6 +69,26 @@ export class Asking {
         },
       },
     );
+  }
+
+  /** Hears a body that lies below, in place of an answer. */
+  follow(bytes: FoundBytes): void {
+    const attempt = ++this.#attempts;
+    const to = this.#listener;
+    const isCurrent = (): boolean => attempt === this.#attempts;
+    this.#exchange = bytes;
+    bytes.read({
+      data: (chunk) => {
+        if (isCurrent()) to.data(chunk);
+      },
+      end: () => {
+        if (isCurrent()) to.end(Fields.empty);
+      },
+      fail: () => {
+        const sentence = 'The tier below does not give the rest of the body.';
+        if (isCurrent()) to.fail(new OriginError('origin-truncated', sentence));
+      },
+    });
   }
 
   #fields(conditions: Conditions, begun: Begun | undefined): Fields {

@@ -76,7 +76,7 @@ export function noteUncacheable(parts: EngineParts, spec: FillSpec, receipt: Rec
  * A failure of the origin counts against the key only where it concerns all: a refresh, a validation of what is shared,
  * or a request that anybody might have sent.
  */
-function countsForAll(spec: FillSpec): boolean {
+export function countsForAll(spec: FillSpec): boolean {
   if (spec.method !== 'GET' || spec.collapseKey !== spec.key) return false;
   return spec.background || spec.basis !== undefined || spec.markerKey === spec.key;
 }

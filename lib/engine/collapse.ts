@@ -2,10 +2,10 @@
 import { MAX_FILLS } from '../base/limits.js';
 import type { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
-import type { AskedEnd } from '../observe/events.js';
 import { isSelectedBy, selectionOf } from '../policy/vary.js';
 import type { Capture } from './capture.js';
 import type { Fill } from './fill.js';
+import type { FillEnd } from './fill-contract.js';
 
 /** Fills under a key. */
 class Shelf {
@@ -45,7 +45,7 @@ export class CollapseTable {
   /** Every fill until its end, by primary key. */
   readonly #running = new Shelf();
   /** Who wants to know how a fill ends. */
-  readonly #listeners = new Map<Fill, ((end: AskedEnd) => void)[]>();
+  readonly #listeners = new Map<Fill, ((end: FillEnd) => void)[]>();
   /** Answers to passed requests that are being stored. */
   readonly captures = new Set<Capture>();
 
@@ -85,6 +85,11 @@ export class CollapseTable {
     return undefined;
   }
 
+  /** Whether something is under way that will end with a newer one than `stored`. */
+  isRefreshing(stored: StoredResponse, requestFields: Fields): boolean {
+    return this.freshening(stored) !== undefined || this.find(stored.key, requestFields) !== undefined;
+  }
+
   add(fill: Fill): void {
     const { key, collapseKey } = fill.spec;
     this.#running.add(key, fill);
@@ -106,7 +111,7 @@ export class CollapseTable {
     }
   }
 
-  ended(fill: Fill, end: AskedEnd): void {
+  ended(fill: Fill, end: FillEnd): void {
     this.close(fill);
     this.#running.delete(fill.spec.key, fill);
     const listeners = this.#listeners.get(fill);
@@ -115,7 +120,7 @@ export class CollapseTable {
   }
 
   /** How a fill in flight will have ended. */
-  endOf(fill: Fill): Promise<AskedEnd> {
+  endOf(fill: Fill): Promise<FillEnd> {
     return new Promise((resolve) => {
       const listeners = this.#listeners.get(fill);
       if (listeners === undefined) this.#listeners.set(fill, [resolve]);

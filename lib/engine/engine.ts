@@ -25,6 +25,7 @@ import { coversRanges, type Delivery, deliver } from './deliver.js';
 import { withExplanation } from './explaining.js';
 import { Fill } from './fill.js';
 import type { Conditions, FillSpec, Waiter } from './fill-contract.js';
+import type { Need } from './need.js';
 import { Operations } from './operations.js';
 import { isOperatorMethod, operate } from './operator-methods.js';
 import type { EngineParts, EngineSettings } from './parts.js';
@@ -33,7 +34,7 @@ import { Relifing, relifed } from './relife.js';
 import { forEverybody, shaped, withoutConnectionOptions } from './requests.js';
 import type { Receipt } from './response.js';
 import { type SynthSpec, synthReply } from './synth.js';
-import { type Need, Transaction } from './transaction.js';
+import { Transaction } from './transaction.js';
 
 /** What is put behind a key to remember it as uncacheable: nobody's, with credentials, with cookies, with both. */
 const MARKER_SUFFIXES = ['', ' a', ' c', ' ac'] as const;
@@ -194,8 +195,7 @@ export class Engine implements RequestHandler {
 
   /** In grace: the answer goes out first, then one background request for all (RFC 5861 §3). */
   #serveGraced(request: ClientRequest, sink: ReplySink, chosen: StoredResponse, now: number, reason: string): void {
-    const isRefreshing =
-      this.collapse.freshening(chosen) !== undefined || this.collapse.find(chosen.key, request.fields) !== undefined;
+    const isRefreshing = this.collapse.isRefreshing(chosen, request.fields);
     const isHeldBack = !isRefreshing && this.parts.failures.pending(chosen.key) !== undefined;
     this.reply(request, sink, chosen, {
       outcome: isHeldBack ? 'STALE' : 'UPDATING',

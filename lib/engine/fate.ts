@@ -3,7 +3,8 @@
  * stored but not be fresh; and either of these for a tag, of which nobody knows whether the answer carries it before its
  * head is here.
  */
-import { MAX_TAGS_PER_FATE } from '../base/limits.js';
+import { MAX_TAGS_PER_FATE, UNREAD_BODY_MAX_MS } from '../base/limits.js';
+import type { Life } from '../object/stored.js';
 
 /** What an operator does to an answer on its way. */
 export type Effect = 'purge' | 'expire';
@@ -43,6 +44,12 @@ export class Fate {
       this.isCaught ||= effect !== undefined;
     }
     return this.isCaught;
+  }
+
+  /** Nobody reads what arrives, and what it will store nobody may use any more: an endless stream would go on for ever. */
+  isPointless(life: Life | undefined, now: number): boolean {
+    if (this.isSuperseded) return true;
+    return life !== undefined && now > Math.max(life.staleAt, life.graceUntil) + UNREAD_BODY_MAX_MS;
   }
 
   /** The request is sent anew: what it asks for is newer than all that came so far. */

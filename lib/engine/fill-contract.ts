@@ -33,6 +33,9 @@ export interface FillSpec {
   readonly markerKey: string;
 }
 
+/** How a fill ended. `elsewhere`: the origin was not asked; another cache has, or had, the answer. */
+export type FillEnd = AskedEnd | 'elsewhere';
+
 /** How an exchange with the origin ended, as it is told. */
 export interface Ending {
   readonly end: AskedEnd;
@@ -53,6 +56,8 @@ export type FillResult =
       readonly reason: string;
       readonly revalidated: boolean;
     }
+  /** Nobody was asked, or somebody else was: it is stored, or arrives from a tier below, and is used by its phase. */
+  | { readonly kind: 'found'; readonly response: StoredResponse }
   | { readonly kind: 'turned-away'; readonly reason: string }
   | { readonly kind: 'failed'; readonly failure: 'unreachable'; readonly error: OriginError }
   | {

@@ -102,3 +102,13 @@ function swapIn(parts: EngineParts, spec: FillSpec, target: StoredResponse, next
   store.put(next);
   return next;
 }
+
+/** Puts a newer record around the body that is stored here already, or one whose body is at hand. Returns what is stored now. */
+export function keepFound(
+  { store }: EngineParts,
+  response: StoredResponse,
+  known: StoredResponse | undefined,
+): StoredResponse {
+  if (known === undefined || !store.swap(known, response)) store.put(response, known);
+  return response;
+}

@@ -8,6 +8,7 @@ import type { Store } from '../store/contract.js';
 import type { Failures } from '../store/failures.js';
 import type { Markers } from '../store/markers.js';
 import type { ExplainSettings } from './explaining.js';
+import type { Leases } from './leases-contract.js';
 import type { OperatorMethods } from './operator-methods.js';
 
 export interface EngineLimits {
@@ -37,6 +38,8 @@ export interface EngineParts {
   readonly markers: Markers;
   /** When a failing key may be asked again. */
   readonly failures: Failures;
+  /** Others who could ask the origin as well. Undefined: nobody; then nothing is awaited before it is asked. */
+  readonly leases?: Leases | undefined;
   /** From 0 to below 1. */
   readonly random: () => number;
   /** Never held across two requests: a reload puts another one in its place. */

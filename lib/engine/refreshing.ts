@@ -4,17 +4,26 @@
  */
 import { MAX_OPERATION_REFRESHES } from '../base/limits.js';
 import { Fields } from '../http/fields.js';
-import type { AskedEnd } from '../observe/events.js';
 import { requestKey } from '../policy/key.js';
+import type { ClientRequest } from './contract.js';
 import type { Engine } from './engine.js';
+import type { FillEnd } from './fill-contract.js';
 import { requestOfKey, requestOfUrl } from './own-request.js';
 import { currentOf, type StoredPlace } from './reach.js';
 
 /**
- * How the refresh of one stored response ended: as its exchange did; `gone`: it left the store before its turn came;
+ * How the refresh of one stored response ended: as its exchange did, this cache's or another's (`elsewhere`); `gone`: it left the store before its turn came;
  * `skipped`: its key does not tell what to ask for, or too much is under way.
  */
-export type RefreshEnd = AskedEnd | 'gone' | 'skipped';
+export type RefreshEnd = FillEnd | 'gone' | 'skipped';
+
+/** Has what is stored for a request refreshed in the background, where it is stale and that is not under way. */
+export function refreshIfStale(engine: Engine, key: string, request: ClientRequest): void {
+  const { clock, failures } = engine.parts;
+  const stored = engine.select(key, request);
+  if (stored === undefined || clock.now() < stored.life.staleAt || failures.pending(key) !== undefined) return;
+  if (!engine.collapse.isRefreshing(stored, request.fields)) engine.refresh(stored, request);
+}
 
 /** Lets a bounded number in at once; the others wait in the order in which they came. */
 class Gate {

@@ -1,4 +1,5 @@
 /** Builds the records that a fill makes of what it received: a new response, or a freshened one. */
+import type { Clock } from '../base/clock.js';
 import { MAX_PARTS, RETRY_AFTER_MAX_MS } from '../base/limits.js';
 import type { Rule } from '../config/rule.js';
 import { formatHttpDate, parseHttpDate } from '../http/dates.js';
@@ -8,7 +9,9 @@ import { parseContentRange } from '../http/ranges.js';
 import { Body } from '../object/body.js';
 import { Segments } from '../object/segments.js';
 import type { SafetyOverride, StoredResponse } from '../object/stored.js';
+import type { OriginResponseHead } from '../origin/contract.js';
 import { correctedInitialAgeMs } from '../policy/age.js';
+import { receivedResponseFields } from '../policy/hygiene.js';
 import { lifeOf } from '../policy/lifetime.js';
 import { mergeFields } from '../policy/merge.js';
 import { judgeStorable } from '../policy/storable.js';
@@ -27,6 +30,19 @@ export interface Receipt {
   readonly responseWall: number;
   /** From 0 to below 1: which part of a rule's jitter is taken. */
   readonly chance: number;
+}
+
+/** A head that has just come, to a request that was sent at `requestAt`. */
+export function receiptOf(head: OriginResponseHead, requestAt: number, clock: Clock, chance: number): Receipt {
+  return {
+    status: head.status,
+    reasonPhrase: head.reasonPhrase,
+    fields: receivedResponseFields(head.fields),
+    requestAt,
+    responseAt: clock.now(),
+    responseWall: clock.wall(),
+    chance,
+  };
 }
 
 /** Content-Length as the origin client already checked it. */
@@ -48,6 +64,14 @@ export function bodyLength(method: 'GET' | 'HEAD', { status, fields }: Receipt):
 export function isReduced(stored: Fields, receipt: Receipt): boolean {
   const suppliedCount = receipt.fields.has('date') ? 0 : 1;
   return stored.count - suppliedCount < receipt.fields.without('age').count;
+}
+
+/** An interrupted download goes on where it broke off, where the representation can be told to be the same. */
+export function isResumable(
+  { status, fields, body }: StoredResponse,
+  inflow: { readonly isKept: boolean } | undefined,
+): boolean {
+  return status === 200 && inflow?.isKept === true && body.receivedBytes > 0 && isSameRepresentation(fields, fields);
 }
 
 export function retryAfterSec(receipt: Receipt): number | undefined {

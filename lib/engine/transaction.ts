@@ -11,7 +11,7 @@ import type { StoredResponse } from '../object/stored.js';
 import type { Outcome } from '../observe/events.js';
 import { isConditional } from '../policy/precondition.js';
 import type { RequestDirectives } from '../policy/request-directives.js';
-import { type FailureKind, judgeReuse, mayServeOnFailure } from '../policy/reuse.js';
+import { type FailureKind, judgeReuse, mayServeOnFailure, type ReuseVerdict } from '../policy/reuse.js';
 import { isBoundToRequest } from '../policy/storable.js';
 import { isSelectedBy } from '../policy/vary.js';
 import type { ClientRequest, ReplySink } from './contract.js';
@@ -19,18 +19,9 @@ import { coversRanges, type Delivery, hasReachedRanges } from './deliver.js';
 import type { Engine } from './engine.js';
 import type { Fill } from './fill.js';
 import type { Conditions, FillResult, Waiter } from './fill-contract.js';
+import { collapseKeyOf, type Need } from './need.js';
+import { refreshIfStale } from './refreshing.js';
 import type { SynthSpec } from './synth.js';
-
-/** Why the store alone could not answer. */
-export interface Need {
-  /** A servable or validatable stored response, where one was selected. */
-  readonly stale: StoredResponse | undefined;
-  /** A partial response of which the rest is wanted. */
-  readonly begun?: StoredResponse | undefined;
-  readonly fwd: 'uri-miss' | 'vary-miss' | 'stale' | 'request' | 'partial';
-  /** Reason code. */
-  readonly reason: string;
-}
 
 export class Transaction implements Waiter {
   readonly request: ClientRequest;
@@ -116,7 +107,10 @@ export class Transaction implements Waiter {
     if (this.#directives.noStore) return undefined;
     const { collapse } = this.#engine;
     const mayJoin = (fill: Fill): boolean => fill.state === 'opened' || this.#mayFollow(fill);
-    return collapse.find(this.#collapseKey(), this.request.fields, mayJoin) ?? this.#arrivingWhole();
+    return (
+      collapse.find(collapseKeyOf(this.#need, this.request, this.#key), this.request.fields, mayJoin) ??
+      this.#arrivingWhole()
+    );
   }
 
   /** What arrives already is like what is stored: usable as long as it is fresh, or stale by leave (RFC 9111 §4). */
@@ -132,28 +126,14 @@ export class Transaction implements Waiter {
     });
   }
 
-  /**
-   * Requests that one answer can serve. A HEAD or a range for which nothing is stored goes out as it is, together with
-   * its like.
-   */
-  #collapseKey(): string {
-    if (this.#need.stale !== undefined || this.#need.begun !== undefined) return this.#key;
-    if (this.request.method === 'HEAD') return `HEAD ${this.#key}`;
-    return this.#rangeKey() ?? this.#key;
-  }
-
-  #rangeKey(): string | undefined {
-    const { fields } = this.request;
-    const range = fields.get('range');
-    return range === undefined ? undefined : `RANGE ${range} ${fields.get('if-range') ?? ''} ${this.#key}`;
-  }
-
   #join(fill: Fill): void {
     const { clock, live } = this.#engine.parts;
     const { limits } = live;
     this.#collapsed = true;
     if (fill.response !== undefined) {
-      this.#answer(fill, { kind: 'shared', response: fill.response, revalidated: false, stored: true });
+      const { response } = fill;
+      const shared = { kind: 'shared', response, revalidated: false, stored: true } as const;
+      this.#answer(fill, fill.isFound ? { kind: 'found', response } : shared);
       return;
     }
     if (fill.waiterCount >= limits.waitersPerFill) {
@@ -190,7 +170,7 @@ export class Transaction implements Waiter {
     }
     const fill = this.#engine.makeFill({
       key: this.#key,
-      collapseKey: this.#collapseKey(),
+      collapseKey: collapseKeyOf(this.#need, this.request, this.#key),
       request: this.request,
       method: this.request.method === 'HEAD' && stale === undefined ? 'HEAD' : 'GET',
       basis: stale ?? begun,
@@ -246,6 +226,9 @@ export class Transaction implements Waiter {
           trailers: () => fill.trailers,
         });
         return;
+      case 'found':
+        this.#answerFound(fill, result.response);
+        return;
       case 'turned-away':
         // Known to be uncacheable now: everyone goes at once, nobody queues behind anybody (PEERS scar 30).
         // Where it was the leader's own request that forbade it, the others may well share.
@@ -276,6 +259,38 @@ export class Transaction implements Waiter {
       },
       fromStore: this.#collapsed || result.revalidated,
       trailers: () => fill.trailers,
+    });
+  }
+
+  /** It was stored all along, or lies in a tier below: by its phase, like any other. */
+  #answerFound(fill: Fill, response: StoredResponse): void {
+    const { collapse, parts } = this.#engine;
+    const verdict = judgeReuse(response.life, this.#directives, parts.clock.now(), !parts.origin.healthy);
+    const isSelected = !this.#collapsed || isSelectedBy(response.selection, this.request.fields);
+    if (isSelected && verdict.kind === 'serve' && coversRanges(response, this.request)) {
+      this.#deliverStored(response, verdict);
+      if (!verdict.refresh || this.#collapsed) return;
+      if (fill.state !== 'streaming') refreshIfStale(this.#engine, this.#key, this.request);
+      else void collapse.endOf(fill).then(() => refreshIfStale(this.#engine, this.#key, this.request));
+    } else if (fill.state === 'streaming') {
+      // What this client has to have validated must be whole first.
+      void collapse.endOf(fill).then(() => {
+        if (!this.#isDone && !this.#lookAgain()) this.#round();
+      });
+    } else if (!this.#lookAgain()) this.#round();
+  }
+
+  #deliverStored(stored: StoredResponse, verdict: ReuseVerdict & { kind: 'serve' }): void {
+    const { clock, store } = this.#engine.parts;
+    store.touch(stored);
+    this.#deliver(stored, {
+      outcome: verdict.phase === 'fresh' ? 'HIT' : 'STALE',
+      status: {
+        kind: 'hit',
+        ttlSec: Math.floor((stored.life.staleAt - clock.now()) / 1000),
+        detail: verdict.reason,
+      },
+      fromStore: true,
     });
   }
 
@@ -312,19 +327,14 @@ export class Transaction implements Waiter {
 
   /** After a fill that did not concern this request: the store may hold the answer by now. Returns whether it did. */
   #lookAgain(): boolean {
-    const { store, clock } = this.#engine.parts;
+    const { clock } = this.#engine.parts;
     const found = this.#engine.select(this.#key, this.request);
     this.#need = { ...this.#need, stale: found?.partial === undefined ? found : undefined, begun: undefined };
     if (found === undefined || !coversRanges(found, this.request)) return false;
     const now = clock.now();
     const verdict = judgeReuse(found.life, this.#directives, now, !this.#engine.parts.origin.healthy);
     if (verdict.kind !== 'serve') return false;
-    store.touch(found);
-    this.#deliver(found, {
-      outcome: verdict.phase === 'fresh' ? 'HIT' : 'STALE',
-      status: { kind: 'hit', ttlSec: Math.floor((found.life.staleAt - now) / 1000), detail: verdict.reason },
-      fromStore: true,
-    });
+    this.#deliverStored(found, verdict);
     return true;
   }
 

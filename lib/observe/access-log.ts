@@ -149,6 +149,7 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
   return {
     answered: (event) => requests.answered(event),
     asked: (event) => requests.asked(event),
+    leased() {},
     removed: () => {},
     // Each operation comes with a notice.
     operated() {},

@@ -64,6 +64,12 @@ export interface AskedEvent {
   readonly savedBytes: number;
 }
 
+/** What a lease is taken for: something that a client waits for, or a refresh that nobody does. */
+export type LeaseKind = 'fill' | 'refresh';
+export const LEASE_KINDS: readonly LeaseKind[] = ['fill', 'refresh'];
+export type LeaseAnswerKind = 'held' | 'elsewhere' | 'found' | 'unavailable';
+export const LEASE_ANSWERS: readonly LeaseAnswerKind[] = ['held', 'elsewhere', 'found', 'unavailable'];
+
 /** What an operator can do to what is stored. */
 export type Operation = 'purge' | 'expire' | 'refresh' | 'update' | 'reload' | 'drain';
 /** `nothing`: there was nothing to do it to. `refused`: it was not allowed, or made no sense. */
@@ -74,6 +80,8 @@ export type NoticeLevel = 'trace' | 'info' | 'warn' | 'error';
 export interface Events {
   answered(event: AnsweredEvent): void;
   asked(event: AskedEvent): void;
+  /** Before the origin was asked, others were: `held` means that it was then asked here. */
+  leased(kind: LeaseKind, answer: LeaseAnswerKind): void;
   /** A stored response left the store. */
   removed(reason: 'evicted' | 'expired' | 'replaced' | 'purged' | 'invalidated', bytes: number): void;
   /** The breaker changed its state. */
@@ -85,7 +93,15 @@ export interface Events {
 }
 
 /** Hears nothing. */
-export const SILENT: Events = { answered() {}, asked() {}, removed() {}, breaker() {}, operated() {}, notice() {} };
+export const SILENT: Events = {
+  answered() {},
+  asked() {},
+  leased() {},
+  removed() {},
+  breaker() {},
+  operated() {},
+  notice() {},
+};
 
 /** One listener that passes every event on to each of `listeners`. */
 export function fanOut(listeners: readonly Events[]): Events {
@@ -97,6 +113,9 @@ export function fanOut(listeners: readonly Events[]): Events {
     },
     asked: (event) => {
       for (const to of listeners) to.asked(event);
+    },
+    leased: (kind, answer) => {
+      for (const to of listeners) to.leased(kind, answer);
     },
     removed: (reason, bytes) => {
       for (const to of listeners) to.removed(reason, bytes);

@@ -1,7 +1,17 @@
 /** The counters behind the metrics, one class for each side of the house; events in, families of samples out. */
 import type { Clock } from '../base/clock.js';
 import { MAX_NOTICE_LABELS, MAX_RULE_LABELS, MAX_TIMED_KEYS } from '../base/limits.js';
-import { type AnsweredEvent, type AskedEvent, type Operation, type OperationOutcome, OUTCOMES } from './events.js';
+import {
+  type AnsweredEvent,
+  type AskedEvent,
+  LEASE_ANSWERS,
+  LEASE_KINDS,
+  type LeaseAnswerKind,
+  type LeaseKind,
+  type Operation,
+  type OperationOutcome,
+  OUTCOMES,
+} from './events.js';
 import { counter, type Family, histogram, single } from './families.js';
 import { REASON_CODES } from './reasons.js';
 import { BoundedSet, ClosedSet, Histograms, OTHER, Tally } from './tallies.js';
@@ -102,6 +112,9 @@ export class OriginSide {
   readonly #responses = new Tally([this.#status], true);
   readonly #byGround = new Tally([this.#ground], true);
   readonly #duration = new Histograms(this.#end, LATENCY_BOUNDS_SEC);
+  readonly #leaseKind = new ClosedSet('kind', LEASE_KINDS);
+  readonly #leaseAnswer = new ClosedSet('answer', LEASE_ANSWERS);
+  readonly #leases = new Tally([this.#leaseKind, this.#leaseAnswer], true);
   /** How long the last full fetch of a key took, ms: bounded, oldest first. */
   readonly #fullMs = new Map<string, number>();
   #bodyBytes = 0;
@@ -119,6 +132,10 @@ export class OriginSide {
     this.#bodyBytes += event.bodyBytes;
     if (event.end === 'stored') this.#remember(event.key, event.durationMs);
     else if (event.end === 'not-modified') this.#save(event);
+  }
+
+  leased(kind: LeaseKind, answer: LeaseAnswerKind): void {
+    this.#leases.add(this.#leaseKind.indexOf(kind), this.#leaseAnswer.indexOf(answer), 1);
   }
 
   #remember(key: string, durationMs: number): void {
@@ -151,6 +168,11 @@ export class OriginSide {
         'patina_origin_exchanges_by_ground_total',
         'Exchanges that a client waited for, and those that none did.',
         this.#byGround,
+      ),
+      counter(
+        'patina_leases_total',
+        'Times that others with a cache of their own were asked first, by what for and by the answer.',
+        this.#leases,
       ),
       histogram(
         'patina_origin_exchange_duration_seconds',

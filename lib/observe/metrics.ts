@@ -89,6 +89,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     events: {
       answered: (event) => client.answered(event),
       asked: (event) => origin.asked(event),
+      leased: (kind, answer) => origin.leased(kind, answer),
       removed: (reason, bytes) => household.removed(reason, bytes),
       breaker: (state) => household.breaker(state),
       operated: (operation, outcome) => household.operated(operation, outcome),

@@ -37,6 +37,7 @@ const LOOKUP = {
   stored: 'The response was stored.',
   unchanged: 'The response was stored; its body is the one that was stored before.',
   revalidated: 'The origin answered 304, and the stored response was freshened.',
+  elsewhere: 'The origin was not asked: another cache has, or had, the answer.',
   superseded: 'A purge or an update came while the origin was asked, and wins.',
   'only-if-cached': 'The client wants a stored response only, and none can be used.',
 } as const;

@@ -12,6 +12,7 @@ import { ORIGIN_DECIDES, type Rule } from '../../lib/config/rule.js';
 import type { Rules } from '../../lib/config/rules.js';
 import type { ClientRequest, PassPlan, Reply, ReplySink } from '../../lib/engine/contract.js';
 import { Engine } from '../../lib/engine/engine.js';
+import type { Leases } from '../../lib/engine/leases-contract.js';
 import type { OperatorMethods } from '../../lib/engine/operator-methods.js';
 import { Fields } from '../../lib/http/fields.js';
 import type { BodyReader } from '../../lib/object/body.js';
@@ -203,6 +204,10 @@ export interface WalkOptions {
   readonly waitersPerFill?: number;
   readonly waitMs?: number;
   readonly operators?: OperatorMethods;
+  /** Others who could ask the origin as well. */
+  readonly leases?: Leases;
+  /** One for several walks. */
+  readonly clock?: FakeClock;
 }
 
 export interface Walk {
@@ -222,7 +227,7 @@ export function onlyRule(rule: Rule): Rules {
 }
 
 export function makeWalk(options: WalkOptions = {}): Walk {
-  const clock = new FakeClock();
+  const clock = options.clock ?? new FakeClock();
   const origin = new PlayedOrigin();
   const asked: AskedEvent[] = [];
   const answered: AnsweredEvent[] = [];
@@ -240,6 +245,7 @@ export function makeWalk(options: WalkOptions = {}): Walk {
     markers: createMarkers({ max: 100, clock }),
     failures: createFailures({ max: 100, clock, random: () => 0.5 }),
     random: () => 0.5,
+    leases: options.leases,
     live: {
       rules: onlyRule(rule),
       hygiene: { via: 'patina', forwardedFor: 'append' },

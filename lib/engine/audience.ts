@@ -1,0 +1,47 @@
+/** Those who hear how a fill goes: the one who leads it, and all who wait on it. Each is told once. */
+import type { Fields } from '../http/fields.js';
+import type { Fill } from './fill.js';
+import type { FillResult, Waiter } from './fill-contract.js';
+
+export class Audience {
+  #leader: Waiter | undefined;
+  readonly #waiters = new Set<Waiter>();
+
+  constructor(leader: Waiter | undefined) {
+    this.#leader = leader;
+  }
+
+  get waiterCount(): number {
+    return this.#waiters.size;
+  }
+
+  get isEmpty(): boolean {
+    return this.#leader === undefined && this.#waiters.size === 0;
+  }
+
+  join(waiter: Waiter): void {
+    this.#waiters.add(waiter);
+  }
+
+  /** Returns whether it was the one who led. */
+  leave(waiter: Waiter): boolean {
+    this.#waiters.delete(waiter);
+    if (this.#leader !== waiter) return false;
+    this.#leader = undefined;
+    return true;
+  }
+
+  /** RFC 9110 §15.2. To the one whose request it answers, alone: it may be meant for nobody else. */
+  inform(status: number, fields: Fields): void {
+    this.#leader?.inform(status, fields);
+  }
+
+  settle(fill: Fill, forLeader: FillResult, forWaiters: FillResult): void {
+    const leader = this.#leader;
+    this.#leader = undefined;
+    const waiters = [...this.#waiters];
+    this.#waiters.clear();
+    leader?.settled(fill, forLeader);
+    for (const waiter of waiters) waiter.settled(fill, forWaiters);
+  }
+}

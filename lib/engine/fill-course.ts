@@ -1,0 +1,104 @@
+/** The course of a fill from its start to its end: its state, its body, those who hear of it, and how it is told to have ended. */
+import type { BodySource } from '../object/body.js';
+import type { AskedEnd } from '../observe/events.js';
+import type { Asking } from './asking.js';
+import { Audience } from './audience.js';
+import { noteEnd } from './bookkeeping.js';
+import type { CollapseTable } from './collapse.js';
+import type { Fill } from './fill.js';
+import type { Ending, FillResult, Waiter } from './fill-contract.js';
+import type { Inflow } from './inflow.js';
+import type { Leasing } from './leasing.js';
+import type { EngineParts } from './parts.js';
+
+export class Course {
+  state: 'opened' | 'streaming' | 'complete' | 'failed' = 'opened';
+  inflow: Inflow | undefined;
+  /** Where others could ask the origin as well. */
+  leasing: Leasing | undefined;
+  /** Status of the origin's answer, once it is here. */
+  status: number | undefined;
+  /** What is told in the end, where it is known before. */
+  ending: Ending | undefined;
+  readonly audience: Audience;
+  readonly #parts: EngineParts;
+  readonly #table: CollapseTable;
+  readonly #asking: Asking;
+  readonly #fill: Fill;
+  readonly #startedAt: number;
+  #isFinished = false;
+
+  constructor(parts: EngineParts, table: CollapseTable, fill: Fill, asking: Asking, leader: Waiter | undefined) {
+    this.#parts = parts;
+    this.#table = table;
+    this.#fill = fill;
+    this.#asking = asking;
+    this.audience = new Audience(leader);
+    this.#startedAt = parts.clock.now();
+  }
+
+  opened(inflow: Inflow, end: AskedEnd, reason: string): void {
+    this.inflow = inflow;
+    this.state = 'streaming';
+    this.ending = { end, reason, savedBytes: 0 };
+  }
+
+  /** As if it had not been opened. */
+  reopened(): void {
+    this.inflow?.fail();
+    this.inflow = undefined;
+    this.state = 'opened';
+    this.ending = undefined;
+  }
+
+  source(): BodySource {
+    return {
+      pause: () => this.#asking.pause(),
+      resume: () => this.#asking.resume(),
+      abandoned: () => this.abandon('client-left'),
+    };
+  }
+
+  /** Tells the leader and the waiters, once. Gives the exchange up where nobody reads and nothing is stored. */
+  settle(forLeader: FillResult, forWaiters: FillResult): void {
+    this.audience.settle(this.#fill, forLeader, forWaiters);
+    const body = this.inflow?.body;
+    if (body?.mode !== 'flow' || body.state !== 'streaming' || body.readerCount > 0) return;
+    // The answer to HEAD has nothing to read and ends by itself: to cut it off would cost its connection.
+    if (this.#fill.spec.method !== 'HEAD') this.abandon('not-wanted');
+  }
+
+  /** It is over without the origin having been asked. */
+  settleUnasked(result: FillResult): void {
+    const hasFailed = result.kind === 'failed';
+    this.state = hasFailed ? 'failed' : 'complete';
+    // Before anybody is told, or one who looks again would find and join what is over.
+    this.#table.close(this.#fill);
+    this.settle(result, result);
+    this.finish(hasFailed ? 'failed' : 'abandoned', 'elsewhere');
+  }
+
+  abandon(reason: string): void {
+    this.#asking.abort();
+    this.inflow?.fail();
+    this.state = 'failed';
+    this.finish('abandoned', reason);
+  }
+
+  finish(end: AskedEnd, reason: string): void {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
+    const told = this.ending ?? { end, reason, savedBytes: 0 };
+    const { requestAt } = this.#asking;
+    this.leasing?.ended(told, requestAt);
+    const hasAsked = requestAt > 0;
+    if (hasAsked) {
+      noteEnd(this.#parts, this.#fill.spec, told, {
+        status: this.status,
+        durationMs: this.#parts.clock.now() - this.#startedAt,
+        bodyBytes: this.inflow?.body.receivedBytes ?? 0,
+      });
+    }
+    this.#table.ended(this.#fill, hasAsked || told.end === 'failed' ? told.end : 'elsewhere');
+  }
+}

@@ -1,0 +1,268 @@
+/**
+ * A fill before it asks the origin, where others could ask as well (leases-contract): it takes the lease, or waits for
+ * who has it and looks again, or takes what lies below. It waits for no longer than a request may, then asks on its own.
+ */
+import { OriginError } from '../base/errors.js';
+import { MARKER_TTL_MS, MAX_LEASE_ROUNDS } from '../base/limits.js';
+import type { StoredResponse } from '../object/stored.js';
+import { chooseVariant, SELECTS_ALL, selectionOf } from '../policy/vary.js';
+import { countsForAll } from './bookkeeping.js';
+import type { Ending, FillResult, FillSpec } from './fill-contract.js';
+import { keepFound } from './keeping.js';
+import type {
+  Found,
+  FoundBytes,
+  Lease,
+  LeaseAnswer,
+  LeaseFailure,
+  LeaseNotice,
+  LeaseOrder,
+  LeaseOutcome,
+  Leases,
+} from './leases-contract.js';
+import type { EngineParts } from './parts.js';
+import { relifed } from './relife.js';
+
+/** What a fill does when it is told how to go on. */
+export interface LeasedFill {
+  readonly spec: FillSpec;
+  /** Asks the origin. */
+  ask(): void;
+  /** Follows a body that lies below. */
+  adopt(response: StoredResponse, bytes: FoundBytes, totalBytes: number): void;
+  /** It is over without having asked. */
+  settleUnasked(result: FillResult): void;
+}
+
+/** How an answer of the origin may end that nobody else can make anything of: the next one may fare better. */
+const OF_ONE_ANSWER: ReadonlySet<string> = new Set(['superseded', 'no-room', 'partial', 'client-left', 'not-wanted']);
+
+/** One answer for all who ask with its key: no range, no HEAD, nothing that goes out with the client's own conditions. */
+export function isLeasable({ method, collapseKey, key, conditions }: FillSpec): boolean {
+  return method === 'GET' && collapseKey === key && conditions === 'stored';
+}
+
+export class Leasing {
+  readonly #parts: EngineParts;
+  readonly #leases: Leases;
+  readonly #fill: LeasedFill;
+  /** What was stored when it began. */
+  readonly #begunWith: StoredResponse | undefined;
+  readonly #waitUntil: number;
+  #lease: Lease | undefined;
+  #cancelWait: (() => void) | undefined;
+  #rounds = 0;
+  #isBlind = false;
+  #isOver = false;
+
+  constructor(parts: EngineParts, leases: Leases, fill: LeasedFill) {
+    this.#parts = parts;
+    this.#leases = leases;
+    this.#fill = fill;
+    this.#begunWith = this.#stored();
+    this.#waitUntil = parts.clock.now() + parts.live.limits.waitMs;
+    void this.#round();
+  }
+
+  #stored(): StoredResponse | undefined {
+    const { key, request, basis } = this.#fill.spec;
+    return chooseVariant(this.#parts.store.peek(key) ?? [], request.fields) ?? basis;
+  }
+
+  async #round(): Promise<void> {
+    if (this.#isOver) return;
+    const known = this.#stored();
+    if (known !== undefined && this.#rounds > 0 && isNewer(known, this.#begunWith)) {
+      this.#isOver = true;
+      this.#fill.settleUnasked({ kind: 'found', response: known });
+      return;
+    }
+    if (++this.#rounds > MAX_LEASE_ROUNDS || this.#parts.clock.now() >= this.#waitUntil) {
+      this.#ask();
+      return;
+    }
+    const order = this.#order(known);
+    const answer = await this.#leases.take(order);
+    this.#parts.events.leased(order.kind, answer.kind);
+    if (!this.#isOver) this.#answered(answer, known);
+    else if (answer.kind === 'held') answer.lease.release({ kind: 'left' });
+  }
+
+  #order(known: StoredResponse | undefined): LeaseOrder {
+    const { key, request, background, askedFor, candidates } = this.#fill.spec;
+    const names = (known ?? candidates[0])?.selection.names;
+    return {
+      key,
+      selection: known?.selection ?? (names === undefined ? SELECTS_ALL : selectionOf(names, request.fields)),
+      kind: background && askedFor === 'refresh' ? 'refresh' : 'fill',
+      known,
+      isBlind: this.#isBlind,
+    };
+  }
+
+  #answered(answer: LeaseAnswer, known: StoredResponse | undefined): void {
+    switch (answer.kind) {
+      case 'held':
+        this.#lease = answer.lease;
+        this.#ask();
+        return;
+      case 'elsewhere': {
+        const timer = this.#parts.clock.after(Math.max(0, this.#waitUntil - this.#parts.clock.now()), () => {
+          this.#stopWaiting();
+          this.#ask();
+        });
+        const cancel = answer.wait((notice) => {
+          timer.cancel();
+          this.#cancelWait = undefined;
+          this.#noticed(notice, known);
+        });
+        this.#cancelWait = () => {
+          timer.cancel();
+          cancel();
+        };
+        return;
+      }
+      case 'found':
+        void this.#take(answer.found, known);
+        return;
+      case 'unavailable':
+        this.#ask();
+    }
+  }
+
+  #noticed(notice: LeaseNotice, known: StoredResponse | undefined): void {
+    switch (notice.kind) {
+      case 'look':
+        void this.#round();
+        return;
+      case 'arriving':
+        void this.#take([notice.found], known);
+        return;
+      case 'uncacheable':
+        if (notice.markerKey !== undefined) this.#parts.markers.mark(notice.markerKey, MARKER_TTL_MS);
+        this.#isOver = true;
+        this.#fill.settleUnasked({ kind: 'turned-away', reason: notice.reason });
+        return;
+      case 'failed':
+        this.#isOver = true;
+        this.#fill.settleUnasked(this.#failed(notice));
+        return;
+      case 'alone':
+        this.#ask();
+    }
+  }
+
+  /** The failure is everybody's, and so is its clock. */
+  #failed(notice: LeaseFailure): FillResult {
+    const { retryAfterMs } = notice;
+    const { spec } = this.#fill;
+    if (countsForAll(spec)) this.#parts.failures.note(spec.key, retryAfterMs, notice.failure);
+    const retryAfterSec = retryAfterMs === undefined ? undefined : retryAfterMs / 1000;
+    if (notice.failure === 'error-status') {
+      return { kind: 'failed', failure: 'error-status', status: notice.status, response: undefined, retryAfterSec };
+    }
+    const error = new OriginError(
+      notice.code,
+      notice.message,
+      retryAfterSec === undefined ? undefined : { retryAfterSec },
+    );
+    return { kind: 'failed', failure: 'unreachable', error };
+  }
+
+  /** Takes the variant that this request selects, under the rule that holds here; where there is none, the lease alone. */
+  async #take(found: readonly Found[], known: StoredResponse | undefined): Promise<void> {
+    const { request, rules } = this.#fill.spec;
+    const chosen = chooseVariant(
+      found.map(({ response }) => response),
+      request.fields,
+    );
+    const from = found.find(({ response }) => response === chosen);
+    const response =
+      chosen === undefined ? undefined : relifed(chosen, rules.ruleForResponse(request, chosen.status, chosen.fields));
+    const isOfUse = response !== undefined && isNewer(response, known) && this.#isLive(response);
+    if (from === undefined || !isOfUse) {
+      this.#goBlind();
+      return;
+    }
+    if (from.body === undefined) {
+      this.#isOver = true;
+      this.#fill.settleUnasked({ kind: 'found', response: keepFound(this.#parts, response, known) });
+      return;
+    }
+    const bytes = await from.body.open();
+    if (this.#isOver) bytes?.abort();
+    else if (bytes === undefined) this.#goBlind();
+    else {
+      this.#isOver = true;
+      this.#fill.adopt(response, bytes, from.body.bytes);
+    }
+  }
+
+  #isLive({ life }: StoredResponse): boolean {
+    return this.#parts.clock.now() < life.keepUntil;
+  }
+
+  #goBlind(): void {
+    this.#isBlind = true;
+    void this.#round();
+  }
+
+  #ask(): void {
+    this.#isOver = true;
+    this.#fill.ask();
+  }
+
+  #stopWaiting(): void {
+    this.#cancelWait?.();
+    this.#cancelWait = undefined;
+  }
+
+  /** The body of what will be stored has begun to arrive. */
+  opened(response: StoredResponse): void {
+    this.#lease?.opened(response);
+  }
+
+  /** The answer is for one alone; its body may be long in coming, and nobody need wait for its end. */
+  uncacheable(reason: string): void {
+    const { markerKey } = this.#fill.spec;
+    const isMarked = this.#parts.markers.isMarked(markerKey);
+    if (OF_ONE_ANSWER.has(reason)) this.#release({ kind: 'left' });
+    else this.#release({ kind: 'uncacheable', reason, markerKey: isMarked ? markerKey : undefined });
+  }
+
+  failed(error: OriginError | number): void {
+    const { failures, clock } = this.#parts;
+    const retryAt = failures.pending(this.#fill.spec.key)?.retryAt;
+    const retryAfterMs = retryAt === undefined ? undefined : Math.max(0, retryAt - clock.now());
+    this.#release(
+      typeof error === 'number'
+        ? { kind: 'failed', failure: 'error-status', status: error, retryAfterMs }
+        : { kind: 'failed', failure: 'unreachable', code: error.code, message: error.message, retryAfterMs },
+    );
+  }
+
+  /** The fill is over, `requestedAt` being when it asked. */
+  ended({ end, reason }: Ending, requestedAt: number): void {
+    this.#isOver = true;
+    this.#stopWaiting();
+    if (this.#lease === undefined) return;
+    const stored = this.#stored();
+    const isOurs = stored?.requestedAt === requestedAt && stored.body.state === 'complete';
+    if (stored !== undefined && isOurs && end === 'stored') this.#release({ kind: 'stored', response: stored });
+    else if (stored !== undefined && isOurs && end === 'not-modified')
+      this.#release({ kind: 'freshened', response: stored });
+    else if (end === 'uncacheable') this.uncacheable(reason);
+    else this.#release({ kind: 'left' });
+  }
+
+  #release(outcome: LeaseOutcome): void {
+    const lease = this.#lease;
+    this.#lease = undefined;
+    lease?.release(outcome);
+  }
+}
+
+/** Whether one was asked for later than the other. */
+function isNewer(one: StoredResponse, other: StoredResponse | undefined): boolean {
+  return other === undefined || (one.requestedAt ?? one.fetchedAt) > (other.requestedAt ?? other.fetchedAt);
+}

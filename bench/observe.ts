@@ -65,6 +65,7 @@ const metrics = createMetrics({
     fills: 0,
     waiters: 0,
     clientConnections: 0,
+    fastConnections: 0,
     originConnected: 0,
     originRunning: 0,
     originQueued: 0,

@@ -14,7 +14,7 @@ import { withoutSecrets } from './config/secrets.js';
 import { Engine } from './engine/engine.js';
 import type { Operations } from './engine/operations.js';
 import type { Front, Move } from './front/contract.js';
-import { createFront } from './front/full-lane.js';
+import { createFront } from './front/front.js';
 import { type AccessLog, createAccessLog } from './observe/access-log.js';
 import { type Events, fanOut } from './observe/events.js';
 import type { LogDestination } from './observe/line-sink.js';
@@ -285,6 +285,7 @@ class ComposedProxy implements Proxy {
       fills,
       waiters,
       clientConnections: this.#front.connections,
+      fastConnections: this.#front.fastConnections,
       originConnected: connected,
       originRunning: running,
       originQueued: queued,

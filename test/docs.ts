@@ -29,6 +29,7 @@ const NO_READINGS = {
   fills: 0,
   waiters: 0,
   clientConnections: 0,
+  fastConnections: 0,
   originConnected: 0,
   originRunning: 0,
   originQueued: 0,

@@ -181,6 +181,12 @@ export const MAX_UNSENT_BEFORE_INTERIM_BYTES = 64 * 1024;
 export const MAX_RESUMES_PER_FILL = 2;
 /** Requests of one connection that may be in work at once (RFC 9112 §9.3.2); beyond: 503, and the connection ends. */
 export const MAX_PIPELINED_REQUESTS = 256;
+/** Bytes of the one buffer that all connections of the fast lane are read into. */
+export const READ_BUFFER_BYTES = 64 * 1024;
+/** Bytes of a request head that the fast lane waits for; what grows beyond goes to the full lane. */
+export const MAX_HELD_HEAD_BYTES = 16 * 1024;
+/** Bytes of replies that wait for those before them, beyond which no further request of the connection is begun. */
+export const MAX_UNSENT_BEFORE_PAUSE_BYTES = 1024 * 1024;
 /** Field names whose form the reply writer remembers; beyond: it starts anew. */
 export const MAX_KNOWN_FIELD_NAMES = 1_000;
 /** Separate parts of one response that are kept; beyond: they start anew with the newest. */

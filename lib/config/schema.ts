@@ -261,6 +261,10 @@ export const OPTIONS = section(
         doc: 'Name of a response header that says in one word what happened: HIT, STALE, UPDATING, REVALIDATED, MISS, EXPIRED, BYPASS or ERROR.',
       }),
     ),
+    fast_lane: choice(['on', 'off'], {
+      default: 'on',
+      doc: "Whether plain GET and HEAD requests are read without Node's HTTP server, which answers about twice as many of them. What clients get is the same. A reload changes it for connections that come after it.",
+    }),
     log,
     explain,
     limits,

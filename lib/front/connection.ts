@@ -10,6 +10,7 @@ import type { AnsweredEvent } from '../observe/events.js';
 import { cutOff } from '../origin/cut-off.js';
 import type { Lane } from './contract.js';
 import type { Exchange } from './exchange.js';
+import type { FastReader } from './fast-lane.js';
 import { Patience } from './patience.js';
 import { REFUSALS, type Refusal, refusalBytes } from './refusal.js';
 
@@ -36,6 +37,10 @@ export class ClientConnection {
   #lingerUntil: number | undefined;
 
   readonly #patience: Patience;
+  /** Reads this connection, while it is in the fast lane. */
+  reader: FastReader | undefined;
+  /** The next request that node:http reads came while others of this connection were in work. */
+  isNextInLine = false;
 
   constructor(lane: Lane, socket: Socket) {
     this.lane = lane;
@@ -87,6 +92,7 @@ export class ClientConnection {
     if (this.#refusalAfter !== undefined) this.#writeLast(this.#refusalAfter);
     // node:http does this only where the last reply had said so, and it may have gone out before that was known.
     else if (this.#isClosing && !this.#isTunnelled) this.socket.destroySoon();
+    else this.reader?.goOn();
   }
 
   /** What runs is answered, and then the connection ends. `isUnread`: with a part of the request unread. */
@@ -144,8 +150,16 @@ export class ClientConnection {
     this.#isClosing = true;
     this.#tellRefused(refused, request);
     const bytes = refusalBytes(refused, this.lane.clock.wall(), this.lane.style, request.method);
-    if (this.#running.length === 0) this.#writeLast(bytes);
-    else this.#refusalAfter = bytes;
+    if (this.#running.length === 0) {
+      this.#writeLast(bytes);
+      return;
+    }
+    this.#refusalAfter = bytes;
+    // Where the client has ended its side, node:http ends the connection by this behind the last reply it knows of.
+    this.socket.destroySoon = () => {
+      if (this.#refusalAfter === undefined) this.linger();
+      else this.#writeLast(this.#refusalAfter);
+    };
   }
 
   /** The body of the request that is being received cannot be read on. */
@@ -201,6 +215,7 @@ export class ClientConnection {
   /** The proxy shuts down: a connection on which nothing runs has no reason to stay. Called again and again. */
   drain(): void {
     if (!this.isIdle || this.#isClosing || this.#lingerUntil !== undefined) return;
+    this.#follow();
     // A head that is on its way is a request: it gets its answer, within the head timeout.
     if (this.#patience.isHeadBegun) return;
     // So is one that may be: a client that has its reply, and was not told that it is the last, often asks on at once.
@@ -209,8 +224,20 @@ export class ClientConnection {
     this.socket.destroySoon();
   }
 
+  /** The fast lane keeps no account of time at each request; it is asked for it where it matters. */
+  #follow(): void {
+    if (this.reader !== undefined) this.#patience.follow(this.reader.heldBytes, this.reader.lastAt);
+  }
+
+  /** From now on node:http reads this connection. */
+  leaveFastLane(): void {
+    this.#follow();
+    this.reader = undefined;
+  }
+
   /** Looks for what has taken too long. */
   sweep(now: number): void {
+    this.#follow();
     if (this.#lingerUntil !== undefined) {
       if (now >= this.#lingerUntil) this.socket.destroy();
       return;

@@ -12,6 +12,8 @@ import {
 } from '../base/limits.js';
 import type { RequestHandler } from '../engine/contract.js';
 import type { Events } from '../observe/events.js';
+import type { ClientConnection } from './connection.js';
+import type { Exchange } from './exchange.js';
 import type { IntakeLimits } from './intake.js';
 import type { Tunnel } from './pass-lane.js';
 import type { RefusalStyle } from './refusal.js';
@@ -55,6 +57,8 @@ export interface FrontOptions {
   readonly via?: string | undefined;
   /** The host of HTTP/1.0 requests that name none: default, the address that they came to. */
   readonly defaultHost?: string | undefined;
+  /** Whether plain requests are read without node:http. Default: yes. */
+  readonly fastLane?: boolean | undefined;
 }
 
 /** What a reload may change of a front while requests run. */
@@ -62,6 +66,8 @@ export interface FrontSettings {
   readonly limits: Partial<FrontLimits>;
   readonly debugHeader: string | undefined;
   readonly via: string | undefined;
+  /** Holds for connections that come after it. */
+  readonly fastLane: boolean;
 }
 
 export interface Front {
@@ -84,6 +90,8 @@ export interface Front {
   moveTo(listen: FrontOptions['listen']): Promise<Move>;
   /** Client connections that are open. */
   readonly connections: number;
+  /** Of these, those that the fast lane reads. */
+  readonly fastConnections: number;
 }
 
 /** An address that is listened at and not yet the only one. */
@@ -104,4 +112,6 @@ export interface Lane {
   readonly debugHeader: string | undefined;
   readonly style: RefusalStyle;
   readonly isDraining: boolean;
+  /** Gives a request to the engine. */
+  hand(connection: ClientConnection, exchange: Exchange): void;
 }

@@ -2,7 +2,6 @@
  * One request and its reply: the record that the engine reads and the sink that it answers into, in one object,
  * because there is one of these for every hit.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { MAX_UNSENT_BEFORE_INTERIM_BYTES } from '../base/limits.js';
 import type { ClientRequest, PassPlan, Payload, Reply, ReplyNote, ReplySink } from '../engine/contract.js';
@@ -11,7 +10,7 @@ import { isToken, splitList } from '../http/tokens.js';
 import type { AnsweredEvent } from '../observe/events.js';
 import type { ClientConnection } from './connection.js';
 import type { Admitted } from './intake.js';
-import { type PassEnd, startPass } from './pass-lane.js';
+import { type PassEnd, startPass, type Wire } from './pass-lane.js';
 import { REFUSALS, type Refusal, refusalReply } from './refusal.js';
 import {
   BodyPump,
@@ -50,9 +49,7 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener {
   readonly startedAt: number;
   readonly #startedWall: number;
   readonly #connection: ClientConnection;
-  readonly #req: IncomingMessage;
-  readonly #res: ServerResponse;
-  readonly #upgrade: UpgradeSocket | undefined;
+  readonly #wire: Wire;
   #state: State = 'open';
   #gone: (() => void) | undefined;
   #pump: BodyPump | undefined;
@@ -62,16 +59,9 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener {
   /** The client was told why, and what the pass lane still says of the reply does not count. */
   #isCutOff = false;
 
-  constructor(
-    connection: ClientConnection,
-    admitted: Admitted,
-    req: IncomingMessage,
-    res: ServerResponse,
-    upgrade?: UpgradeSocket,
-    isUpgrade = false,
-  ) {
+  constructor(connection: ClientConnection, method: string, admitted: Admitted, wire: Wire, isUpgrade = false) {
     const { clock } = connection.lane;
-    this.method = req.method as string;
+    this.method = method;
     this.target = admitted.target;
     this.host = admitted.host;
     this.fields = admitted.fields;
@@ -81,9 +71,7 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener {
     this.startedAt = clock.now();
     this.#startedWall = clock.wall();
     this.#connection = connection;
-    this.#req = req;
-    this.#res = res;
-    this.#upgrade = upgrade;
+    this.#wire = wire;
   }
 
   get remoteAddress(): string {
@@ -92,12 +80,12 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener {
 
   /** Whether the request has a body that has not arrived whole. */
   get isReceiving(): boolean {
-    return this.hasBody && !this.#req.complete;
+    return this.hasBody && !this.#wire.req.complete;
   }
 
   /** Whether bytes of the request's body wait here for whoever takes them: then it is not the client who is slow. */
   get hasUntakenBytes(): boolean {
-    return this.#req.readableLength > 0;
+    return this.#wire.req.readableLength > 0;
   }
 
   /** Whether the client may be waiting for 100 (Continue) before it sends the body (RFC 9110 §10.1.1). */
@@ -106,16 +94,16 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener {
   }
 
   get isReplyBegun(): boolean {
-    return this.#res.headersSent;
+    return this.#wire.res.headersSent;
   }
 
   /** The client takes bytes again. */
   drained(): void {
-    this.#res.emit('drain');
+    this.#wire.res.emit('drain');
   }
 
   inform(status: number, fields: Fields): void {
-    const { socket } = this.#res;
+    const { socket } = this.#wire.res;
     if (this.#state !== 'open' || this.httpVersion === '1.0' || socket === null) return;
     // RFC 9110 §15.2: 101 is no answer to a request that goes through the engine, and 100 is for who asked for it.
     if (status < 102 || status > 199) return;
@@ -138,12 +126,12 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener {
     this.#state = 'replying';
     this.#note = reply.note;
     this.#status = reply.status;
-    if (this.#upgrade !== undefined) this.#connection.takeBack(this.#res, this.#upgrade.socket);
-    const isEnding = reply.close === true || this.isReceiving || this.#upgrade !== undefined;
+    if (this.#wire.upgrade !== undefined) this.#connection.takeBack(this.#wire.res, this.#wire.upgrade.socket);
+    const isEnding = reply.close === true || this.isReceiving || this.#wire.upgrade !== undefined;
     if (isEnding) this.#connection.closeAfter(this.isReceiving);
     let payload: Payload;
     try {
-      payload = writeReplyHead(this.#res, reply, {
+      payload = writeReplyHead(this.#wire.res, reply, {
         method: this.method,
         httpVersion: this.httpVersion,
         isLast: this.#connection.isLastReply(this),
@@ -157,7 +145,7 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener {
   }
 
   #send(payload: Payload): void {
-    const res = this.#res;
+    const { res } = this.#wire;
     if (!isWrittenAtOnce(payload)) {
       this.#pump = new BodyPump(res, payload, this.#takesTrailers(), this);
       this.#pump.start();
@@ -204,18 +192,18 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener {
     this.#state = 'replying';
     this.#note = refusedNote(refused);
     this.#status = refused.status;
-    if (this.#upgrade !== undefined) this.#connection.takeBack(this.#res, this.#upgrade.socket);
+    if (this.#wire.upgrade !== undefined) this.#connection.takeBack(this.#wire.res, this.#wire.upgrade.socket);
     this.#connection.closeAfter(this.isReceiving);
     const { reasonPhrase, raw, body } = refusalReply(refused, lane.clock.wall(), lane.style);
-    this.#res.sendDate = false;
-    this.#res.writeHead(refused.status, reasonPhrase, raw);
+    this.#wire.res.sendDate = false;
+    this.#wire.res.writeHead(refused.status, reasonPhrase, raw);
     this.#send({ kind: 'bytes', chunks: [body], length: body.length });
   }
 
   pass(plan: PassPlan): void {
     if (this.#state !== 'open') return;
     this.#state = 'passed';
-    startPass(this.#connection, this, plan, { req: this.#req, res: this.#res, upgrade: this.#upgrade });
+    startPass(this.#connection, this, plan, this.#wire);
   }
 
   /** The pass lane has a reply for the client, in place of the origin's. */

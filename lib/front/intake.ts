@@ -57,7 +57,7 @@ const FOREIGN_METHODS: ReadonlySet<string> = new Set([
 ]);
 
 /** Cost of a field line beside its name and value: a colon, a space and the line end. */
-const LINE_OVERHEAD_BYTES = 4;
+export const LINE_OVERHEAD_BYTES = 4;
 
 const CONNECTION_SPECIFIC = { host: 4, expect: 6, contentLength: 14, transferEncoding: 17 } as const;
 
@@ -155,6 +155,11 @@ export class Intake {
     this.#lastHostKey = written.toLowerCase();
     return this.#lastHostKey;
   }
+}
+
+/** A host in lower case, as keys are made with it; undefined where it is not valid. */
+export function hostKeyOf(written: string): string | undefined {
+  return HOST.test(written) ? written.toLowerCase() : undefined;
 }
 
 /** RFC 9112 §6.3: digits alone, and a number that can be counted to. */

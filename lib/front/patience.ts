@@ -49,6 +49,14 @@ export class Patience {
     if (hadBody) this.#bytesAtRest = this.#socket.bytesRead;
   }
 
+  /** The same as told by who reads the connection: bytes of a next head that wait, and when the last request came. */
+  follow(heldBytes: number, lastAt: number): void {
+    const bytesAtRest = this.#socket.bytesRead - heldBytes;
+    if (bytesAtRest !== this.#bytesAtRest) this.#headSince = undefined;
+    this.#bytesAtRest = bytesAtRest;
+    if (lastAt > this.#idleSince) this.#idleSince = lastAt;
+  }
+
   /** How long nothing has run. */
   restedMs(now: number): number {
     return now - this.#idleSince;

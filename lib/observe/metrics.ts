@@ -17,6 +17,7 @@ export interface GaugeReadings {
   readonly fills: number;
   readonly waiters: number;
   readonly clientConnections: number;
+  readonly fastConnections: number;
   readonly originConnected: number;
   readonly originRunning: number;
   readonly originQueued: number;
@@ -50,6 +51,11 @@ function gaugeFamilies(reading: () => GaugeReadings | undefined): Family[] {
     gauge('patina_fills_in_flight', 'Fills and refreshes in flight.', (from) => from.fills),
     gauge('patina_waiters', 'Requests that wait on a fill.', (from) => from.waiters),
     gauge('patina_client_connections', 'Open connections of clients.', (from) => from.clientConnections),
+    gauge(
+      'patina_fast_lane_connections',
+      'Open connections of clients that the fast lane reads.',
+      (from) => from.fastConnections,
+    ),
     gauge('patina_origin_connections', 'Open connections to the origin.', (from) => from.originConnected),
     gauge('patina_origin_requests_running', 'Requests that the origin is working on.', (from) => from.originRunning),
     gauge(

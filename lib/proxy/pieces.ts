@@ -45,10 +45,11 @@ function explainSettings({ explain, log }: Config): ExplainSettings | undefined 
   return header === undefined && !isTraced ? undefined : { header: header?.toLowerCase(), secret, isTraced };
 }
 
-export function frontSettings({ limits, debugHeader }: Config, { via }: Identity): FrontSettings {
+export function frontSettings({ limits, debugHeader, fastLane }: Config, { via }: Identity): FrontSettings {
   return {
     debugHeader,
     via: `1.1 ${via}`,
+    fastLane: fastLane === 'on',
     limits: {
       targetBytes: limits.urlBytes,
       fieldsBytes: limits.headersBytes,

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { readFlags } from '../../bench/kit/cli.js';
 import { installedVersion, PROXY_NAMES, type ProxyName, startProxy } from '../../bench/kit/proxies.js';
 import { freePort, type Scope, untilOpen, withScope } from '../../bench/kit/scope.js';
+import { HAS_FAST_LANE } from '../kit/lane.js';
 import { checkCacheStatus } from './cache-status.js';
 import { writePage } from './page.js';
 import { readExpected, recordCatalogue, recordVerdicts, SETTINGS, type SetCookie } from './record.js';
@@ -89,6 +90,7 @@ async function startSubject(scope: Scope, originPort: number, setCookie: SetCook
     memoryMB: MEMORY_MB,
     setCookie,
     pinned: false,
+    extraConf: `fast_lane: ${HAS_FAST_LANE ? 'on' : 'off'}`,
   } as const;
   const { port } = await startProxy(scope, flags.proxy as ProxyName, settings);
   return `http://127.0.0.1:${port}`;

@@ -2,7 +2,7 @@
 // Method: raw sockets against a front with a stub engine; time is a fake clock that the test moves.
 import t from 'tap';
 import { DRAIN_REST_MS, MAX_PIPELINED_REQUESTS } from '../../lib/base/limits.js';
-import { createFront } from '../../lib/front/full-lane.js';
+import { createFront } from '../../lib/front/front.js';
 import { Body } from '../../lib/object/body.js';
 import { turns } from '../kit/barrier.js';
 import { CutOff, connectRaw } from '../kit/raw-client.js';
@@ -58,6 +58,23 @@ t.test('RFC 9112 §9.6: a client that has ended its side still gets its answers'
   house.handed[1]?.sink.reply(replyOf('two'));
   t.equal((await client.response()).body.toString(), 'one');
   t.equal((await client.response()).body.toString(), 'two');
+  t.equal(await client.ended, 'finished');
+  await until(() => house.front.connections === 0);
+});
+
+t.test('RFC 9112 §9.6: a client that has ended its side hears of a refused request behind one that runs', async (t) => {
+  const house = await openHouse(t, () => {});
+  const client = await connectRaw(house.port);
+  client.send(`${get('/1')}GET /2 HTTP/1.1\r\nHost : a\r\n\r\n`).finish();
+  await house.arrivals.reached(1);
+  await turns();
+  const late = new Body({ mode: 'retain', highWaterBytes: 1024 });
+  house.handed[0]?.sink.reply(replyOf('', { payload: { kind: 'reader', reader: late.open(), length: 3 } }));
+  await turns();
+  late.write(Buffer.from('one'));
+  late.complete(0);
+  t.equal((await client.response()).body.toString(), 'one');
+  t.equal((await client.response()).status, 400);
   t.equal(await client.ended, 'finished');
   await until(() => house.front.connections === 0);
 });

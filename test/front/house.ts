@@ -2,12 +2,13 @@
 import type { Test } from 'tap';
 import type { ClientRequest, Reply, ReplySink } from '../../lib/engine/contract.js';
 import type { Front, FrontOptions } from '../../lib/front/contract.js';
-import { createFront } from '../../lib/front/full-lane.js';
+import { createFront } from '../../lib/front/front.js';
 import type { Tunnel } from '../../lib/front/pass-lane.js';
 import { Fields } from '../../lib/http/fields.js';
 import { type AnsweredEvent, SILENT } from '../../lib/observe/events.js';
 import { type Arrivals, createArrivals } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
+import { HAS_FAST_LANE } from '../kit/lane.js';
 
 export interface Handed {
   readonly request: ClientRequest;
@@ -65,6 +66,7 @@ export async function openHouse(t: Test, answer?: Answer, options: Partial<Front
     listen: { host: '127.0.0.1', port: 0 },
     clock,
     tunnel: NO_TUNNEL,
+    fastLane: HAS_FAST_LANE,
     handler: {
       handle(request, sink) {
         handed.push({ request, sink });

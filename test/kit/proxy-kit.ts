@@ -17,6 +17,7 @@ import { type AnsweredEvent, type AskedEvent, SILENT } from '../../lib/observe/e
 import { createProxy, type Proxy as Running, type Source } from '../../lib/proxy.js';
 import { type Arrivals, createArrivals } from './barrier.js';
 import type { FakeClock } from './clock.js';
+import { HAS_FAST_LANE } from './lane.js';
 import { connectRaw, type RawClient, type RawHead, type RawResponse } from './raw-client.js';
 import { type ScriptedOrigin, type ScriptedOriginOptions, startScriptedOrigin } from './scripted-origin.js';
 
@@ -124,6 +125,7 @@ export async function openProxy(t: Test, options: OpenOptions = {}): Promise<Ope
       admin: '127.0.0.1:0',
       log: { access: 'off' },
       debug_header: 'CDN-Cache',
+      fast_lane: HAS_FAST_LANE ? 'on' : 'off',
       ...more,
       origin: { url: url.href, ...(reach as object | undefined) },
     };

@@ -15,6 +15,7 @@ const READINGS: GaugeReadings = {
   fills: 2,
   waiters: 7,
   clientConnections: 11,
+  fastConnections: 10,
   originConnected: 5,
   originRunning: 4,
   originQueued: 1,

@@ -262,6 +262,19 @@ const PROOFS: Readonly<Record<string, Proof>> = {
     const { field } = await house.get('/');
     t.strictSame([field('x-word'), field('cdn-cache')], ['MISS', undefined]);
   },
+  fast_lane: async (t) => {
+    for (const [lane, count] of [
+      ['on', 1],
+      ['off', 0],
+    ] as const) {
+      const house = await openProxy(t, { conf: { fast_lane: lane } });
+      house.origin.respond(() => ({}));
+      const client = await house.connect();
+      t.equal((await client.send(request('GET', '/')).response()).status, 200);
+      t.equal(metric(await house.metrics(), 'patina_fast_lane_connections'), count);
+      t.equal(metric(await house.metrics(), 'patina_client_connections'), 1);
+    }
+  },
   'origin.url': async (t) => {
     const house = await openProxy(t);
     house.origin.respond(() => ({ body: 'from there' }));

@@ -1,0 +1,206 @@
+/**
+ * The fast lane: reads plain requests off a client's socket without node:http. GET or HEAD, HTTP/1.1, one valid Host, no
+ * body, every byte in the strict grammar of head-scan.ts; anything else goes to the full lane, the socket and what is
+ * unread, and stays there. What both take they answer alike (test/front/lanes.test.ts).
+ * Implements RFC 9112 §2.2, §3, §9.3 (pipelining), §9.6.
+ */
+import type { Socket } from 'node:net';
+import { MAX_HELD_HEAD_BYTES, MAX_UNSENT_BEFORE_PAUSE_BYTES } from '../base/limits.js';
+import type { ClientConnection } from './connection.js';
+import type { Lane } from './contract.js';
+import { Exchange } from './exchange.js';
+import { FieldMemo } from './field-memo.js';
+import { FOREIGN, HeadScan, INCOMPLETE } from './head-scan.js';
+import { REFUSALS } from './refusal.js';
+import { Turns } from './turns.js';
+
+/** What the lane needs of the front. */
+export interface FastFront extends Lane {
+  /** The full lane takes the connection, with bytes that were read of it and not used. */
+  handOver(connection: ClientConnection, unread: Buffer): void;
+}
+
+const NOTHING = Buffer.alloc(0);
+const scan = new HeadScan();
+
+/** Reads one connection, until it hands it over. */
+export class FastReader {
+  readonly #front: FastFront;
+  #connection!: ClientConnection;
+  #socket!: Socket;
+  #turns!: Turns;
+  /** What the field section of the last request said. */
+  #memo: FieldMemo | undefined;
+  /** Bytes that were read and not used: a head that is not complete, or requests that wait for room. */
+  #held: Buffer = NOTHING;
+  /** `blocked`: what is held may be whole requests; `leaving`: what is held begins with what is not for here. */
+  #state: 'reading' | 'blocked' | 'leaving' | 'gone' = 'reading';
+  /** When the last request came. */
+  #lastAt = 0;
+
+  constructor(front: FastFront) {
+    this.#front = front;
+  }
+
+  /** Called before the first bytes come. */
+  attach(connection: ClientConnection): void {
+    const { socket } = connection;
+    this.#connection = connection;
+    connection.reader = this;
+    this.#socket = socket;
+    this.#turns = new Turns(socket, () => this.goOn());
+    socket.on('error', this.#onError);
+    socket.on('end', this.#onEnd);
+    socket.on('drain', this.#onDrain);
+  }
+
+  readonly #onError = (): void => void this.#socket.destroy();
+  readonly #onEnd = (): void => this.#ended();
+  readonly #onDrain = (): void => {
+    this.#turns.drained();
+    this.goOn();
+  };
+
+  /** Bytes that are no use to anybody but the next request. */
+  get heldBytes(): number {
+    return this.#held.length;
+  }
+
+  get lastAt(): number {
+    return this.#lastAt;
+  }
+
+  /** Takes what was read. Says whether it wants more now. */
+  take(bytes: Buffer, length: number): boolean {
+    if (this.#state === 'gone') return this.#socket.push(Buffer.from(bytes.subarray(0, length)));
+    if (this.#connection.isClosing) return true;
+    if (this.#held.length > 0) {
+      this.#hold(Buffer.concat([this.#held, bytes.subarray(0, length)]));
+      return this.#useHeld();
+    }
+    const used = this.#use(bytes, length);
+    if (used < length) this.#hold(Buffer.from(bytes.subarray(used, length)));
+    return this.#isReading();
+  }
+
+  #hold(bytes: Buffer): void {
+    this.#held = bytes;
+    // What grows beyond a head of common size is for node:http to take or to refuse.
+    if (bytes.length > MAX_HELD_HEAD_BYTES && this.#state === 'reading') this.#state = 'leaving';
+    if (this.#state === 'leaving') this.#leave();
+  }
+
+  #useHeld(): boolean {
+    const held = this.#held;
+    if (this.#state !== 'reading') return this.#isReading();
+    this.#held = NOTHING;
+    const used = this.#use(held, held.length);
+    if (used < held.length) this.#hold(used === 0 ? held : Buffer.from(held.subarray(used)));
+    return this.#isReading();
+  }
+
+  #isReading(): boolean {
+    return this.#state === 'reading' || this.#state === 'gone';
+  }
+
+  /** There may be room again for what is held. */
+  goOn(): void {
+    if (this.#state === 'leaving') this.#leave();
+    if (this.#state !== 'blocked' || this.#isFull()) return;
+    this.#state = 'reading';
+    if (this.#useHeld()) this.#socket.resume();
+  }
+
+  /** Whether so much waits to be sent that nothing more is begun. */
+  #isFull(): boolean {
+    if (this.#socket.writableNeedDrain) return true;
+    return this.#turns.count > 0 && this.#turns.unsentBytes > MAX_UNSENT_BEFORE_PAUSE_BYTES;
+  }
+
+  /** Takes requests from `bytes`, as many as there are. Returns how many bytes are used. */
+  #use(bytes: Buffer, length: number): number {
+    let at = 0;
+    while (at < length) {
+      // After a last request nothing that follows is looked at (RFC 9112 §9.6).
+      if (this.#connection.isClosing) return length;
+      if (this.#isFull()) {
+        this.#state = 'blocked';
+        break;
+      }
+      const end = this.#readHead(bytes, at, length);
+      if (end === INCOMPLETE) break;
+      if (end === FOREIGN) {
+        this.#state = 'leaving';
+        break;
+      }
+      at = end;
+      this.#request(bytes);
+    }
+    return at;
+  }
+
+  /** Reads one head: its line into `scan`, its fields into the memo. Returns where it ends, INCOMPLETE or FOREIGN. */
+  #readHead(bytes: Buffer, from: number, until: number): number {
+    const fieldsFrom = scan.readLine(bytes, from, until);
+    if (fieldsFrom <= 0) return fieldsFrom;
+    const { limits } = this.#front;
+    if (scan.targetUntil - scan.targetFrom > limits.targetBytes) return FOREIGN;
+    let memo = this.#memo;
+    let end = 0;
+    if (memo?.isAt(bytes, fieldsFrom, until) === true) end = fieldsFrom + memo.length;
+    else {
+      end = scan.readFields(bytes, fieldsFrom, until);
+      if (end <= 0) return end;
+      memo = FieldMemo.of(bytes, scan, fieldsFrom, end);
+      if (memo === undefined) return FOREIGN;
+      this.#memo = memo;
+    }
+    const isWithin = memo.fieldsBytes <= limits.fieldsBytes && memo.fields.count <= limits.fieldCount;
+    return isWithin ? end : FOREIGN;
+  }
+
+  /** The request whose head was read last. */
+  #request(bytes: Buffer): void {
+    const memo = this.#memo as FieldMemo;
+    const { host, fields, isLast } = memo;
+    const method = scan.isHead ? 'HEAD' : 'GET';
+    const target = bytes.toString('latin1', scan.targetFrom, scan.targetUntil);
+    const connection = this.#connection;
+    if (connection.isFull) {
+      connection.refuse(REFUSALS.pipelined, { method, target, httpVersion: '1.1' });
+      return;
+    }
+    const wire = this.#turns.take(method, target, fields, isLast);
+    const admitted = { target, host, httpVersion: '1.1', fields, hasBody: false } as const;
+    const exchange = new Exchange(connection, method, admitted, wire);
+    this.#lastAt = exchange.startedAt;
+    if (isLast) connection.closeAfter(false);
+    this.#front.hand(connection, exchange);
+  }
+
+  /** Gives the connection away, once the requests before are answered. */
+  #leave(): void {
+    if (!this.#connection.isIdle || this.#turns.count > 0) {
+      // RFC 9112 §9.3.2: requests are worked on together only where all of them are safe.
+      this.#connection.isNextInLine = true;
+      this.#socket.pause();
+      return;
+    }
+    if (this.#connection.isClosing || this.#socket.destroyed) return;
+    const socket = this.#socket;
+    this.#state = 'gone';
+    socket.off('error', this.#onError);
+    socket.off('end', this.#onEnd);
+    socket.off('drain', this.#onDrain);
+    const unread = this.#held;
+    this.#held = NOTHING;
+    this.#memo = undefined;
+    this.#front.handOver(this.#connection, unread);
+  }
+
+  /** The client has ended its side. */
+  #ended(): void {
+    if (this.#held.length > 0 && !this.#connection.isClosing) this.#connection.refuse(REFUSALS.cutOff);
+    else if (!this.#turns.endAfterNewest()) this.#socket.end();
+  }
+}

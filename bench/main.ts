@@ -1,9 +1,12 @@
 /** `npm run bench`: each scenario against Patina and, where it makes sense, its rivals on this machine. */
 import { spawnSync } from 'node:child_process';
 import { readFlags } from './kit/cli.js';
+import { Fleets } from './kit/fleet.js';
 import { loadTool } from './kit/load.js';
-import { describeMachine, LOAD_CORE } from './kit/machine.js';
-import { installedVersion, PROXY_NAMES, type ProxyName } from './kit/proxies.js';
+import { canPin, describeMachine, findProgram, LOAD_CORE, type Machine } from './kit/machine.js';
+import { profileScenario } from './kit/profile.js';
+import { installedVersion, lacking, PROXY_NAMES, type ProxyName } from './kit/proxies.js';
+import { renewReadme } from './kit/readme.js';
 import { countMisses, printResult, printScenario, type ScenarioResult, writeResult } from './kit/report.js';
 import type { Scenario } from './kit/scenario.js';
 import { Scope } from './kit/scope.js';
@@ -12,21 +15,33 @@ import { SCENARIOS } from './scenarios/index.js';
 const USAGE = `usage: npm run bench -- [options]
   --only NAME[,NAME]      these scenarios alone: ${SCENARIOS.map((scenario) => scenario.name).join(', ')}
   --proxies NAME[,NAME]   what to measure; the first is judged, the others are rivals (${PROXY_NAMES.join(',')})
-  --quick                 shorter runs, all in under 2 minutes`;
+  --quick                 shorter runs, all in under 2 minutes; leaves out those that take long
+  --keep                  these results become bench/results/latest.json: those of the scenarios that were run
+  --profile NAME          where the time goes in Patina under the load of this scenario, by --cpu-prof
+  --readme                puts the results of bench/results/latest.json into README.md`;
 
 const flags = readFlags(USAGE, {
   only: { type: 'string' },
   proxies: { type: 'string', default: PROXY_NAMES.join(',') },
   quick: { type: 'boolean', default: false },
+  keep: { type: 'boolean', default: false },
+  profile: { type: 'string' },
+  readme: { type: 'boolean', default: false },
 });
 
+function scenarioOf(name: string): Scenario {
+  const found = SCENARIOS.find((scenario) => scenario.name === name);
+  if (found !== undefined) return found;
+  console.error(`there is no scenario ${name}\n\n${USAGE}`);
+  return process.exit(2);
+}
+
 function chooseScenarios(): readonly Scenario[] {
-  if (flags.only === undefined) return SCENARIOS;
-  return flags.only.split(',').map((name) => {
-    const found = SCENARIOS.find((scenario) => scenario.name === name);
-    if (found === undefined) throw new Error(`there is no scenario ${name}`);
-    return found;
-  });
+  if (flags.only !== undefined) return flags.only.split(',').map(scenarioOf);
+  if (!flags.quick) return SCENARIOS;
+  const long = SCENARIOS.filter((scenario) => scenario.isLong === true).map(({ name }) => name);
+  if (long.length > 0) console.log(`left out by --quick, since they take minutes: ${long.join(', ')}`);
+  return SCENARIOS.filter((scenario) => scenario.isLong !== true);
 }
 
 /** Those asked for that are here; the first must be. */
@@ -34,51 +49,89 @@ function chooseSubjects(): Map<ProxyName, string> {
   const subjects = new Map<ProxyName, string>();
   for (const [i, asked] of flags.proxies.split(',').entries()) {
     const name = PROXY_NAMES.find((known) => known === asked);
-    if (name === undefined) throw new Error(`there is no proxy ${asked}`);
+    if (name === undefined) {
+      console.error(`there is no proxy ${asked}\n\n${USAGE}`);
+      process.exit(2);
+    }
     const version = installedVersion(name);
-    if (version !== undefined) subjects.set(name, version);
+    const why = version === undefined ? 'it is NOT INSTALLED here' : lacking(name);
+    if (why === undefined && version !== undefined) subjects.set(name, version);
     else if (i === 0) throw new Error(`${name} is not here (Patina: npm run build)`);
-    else console.log(`skipped: ${name} IS NOT INSTALLED`);
+    else console.log(`${name} is left out: ${why}`);
   }
   return subjects;
 }
 
-async function carryOut(scenario: Scenario, subjects: readonly ProxyName[], isQuick: boolean): Promise<ScenarioResult> {
+function sayWhatIsMissing(): void {
+  if (loadTool() === 'autocannon')
+    console.log(
+      'the load comes from autocannon, since wrk is not installed: it cannot drive 100,000 requests a second from one core',
+    );
+  if (findProgram('taskset') === undefined)
+    console.log('taskset is NOT INSTALLED here: the server and the load share all cores, and the numbers say less');
+  else if (!canPin()) console.log('there is one core: the server and the load share it, and the numbers say less');
+}
+
+async function carryOut(scenario: Scenario, subjects: readonly ProxyName[], fleets: Fleets): Promise<ScenarioResult> {
   const scope = new Scope();
   const { name, about } = scenario;
-  const pick = (full: number, quick: number) => (isQuick ? quick : full);
+  const own = scenario.hasRivals ? subjects : subjects.slice(0, 1);
+  const isQuick = flags.quick;
   try {
-    const bench = { scope, isQuick, subjects: scenario.hasRivals ? subjects : subjects.slice(0, 1), pick };
-    return { name, about, figures: await scenario.run(bench), failure: undefined };
+    const outcome = await scenario.run({
+      scope,
+      isQuick,
+      subjects: own,
+      pick: (full, quick) => (isQuick ? quick : full),
+      fleet: (settings) => fleets.take(scope, own, settings),
+    });
+    const { figures, leftOut } = 'figures' in outcome ? outcome : { figures: outcome, leftOut: [] };
+    return { name, about, figures, leftOut, failure: undefined };
   } catch (error) {
-    return { name, about, figures: [], failure: error instanceof Error ? error.message : String(error) };
+    return { name, about, figures: [], leftOut: [], failure: error instanceof Error ? error.message : String(error) };
   } finally {
     await scope.close();
   }
 }
 
-const isQuick = flags.quick;
-const subjects = chooseSubjects();
-const chosen = chooseScenarios();
-const machine = describeMachine();
-// The load tools and the origins inherit it; the servers under test are given their own core.
-if (LOAD_CORE !== undefined) spawnSync('taskset', ['-acp', String(LOAD_CORE), String(process.pid)]);
-const scenarios: ScenarioResult[] = [];
-for (const scenario of chosen) {
-  const result = await carryOut(scenario, [...subjects.keys()], isQuick);
-  printScenario(result);
-  scenarios.push(result);
+async function bench(machine: Machine): Promise<void> {
+  const subjects = chooseSubjects();
+  const chosen = chooseScenarios();
+  const scenarios: ScenarioResult[] = [];
+  const fleets = new Fleets(flags.quick);
+  try {
+    for (const scenario of chosen) {
+      const result = await carryOut(scenario, [...subjects.keys()], fleets);
+      printScenario(result);
+      scenarios.push(result);
+    }
+  } finally {
+    await fleets.close();
+  }
+  const result = {
+    at: new Date().toISOString(),
+    machine,
+    subjects: Object.fromEntries(subjects),
+    load: loadTool(),
+    isQuick: flags.quick,
+    scenarios,
+  };
+  printResult(result);
+  const isWhole = !flags.quick && flags.only === undefined && subjects.has('patina');
+  console.log(`\nwritten to ${writeResult(result, isWhole || flags.keep, isWhole)}`);
+  const misses = countMisses(scenarios);
+  console.log(misses === 0 ? 'all targets are met' : `${misses} targets are MISSED`);
+  process.exitCode = misses === 0 ? 0 : 1;
 }
-const result = {
-  at: new Date().toISOString(),
-  machine,
-  subjects: Object.fromEntries(subjects),
-  load: loadTool(),
-  isQuick,
-  scenarios,
-};
-printResult(result);
-console.log(`\nwritten to ${writeResult(result, !isQuick && flags.only === undefined && subjects.has('patina'))}`);
-const misses = countMisses(scenarios);
-console.log(misses === 0 ? 'all targets are met' : `${misses} targets are MISSED`);
-process.exitCode = misses === 0 ? 0 : 1;
+
+if (flags.readme) {
+  renewReadme();
+} else {
+  sayWhatIsMissing();
+  // Before this process has a core of its own: it would count one.
+  const machine = describeMachine();
+  // The load tools and the origins inherit it; the servers under test are given their own core.
+  if (LOAD_CORE !== undefined) spawnSync('taskset', ['-acp', String(LOAD_CORE), String(process.pid)]);
+  if (flags.profile === undefined) await bench(machine);
+  else await profileScenario(scenarioOf(flags.profile), machine, flags.quick);
+}

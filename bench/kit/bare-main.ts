@@ -1,11 +1,12 @@
 /** The measure for the full lane: a node:http server that answers from one Map, with the fields of a small response. */
 import { createServer } from 'node:http';
 
+const [, , port = '0', path = '/', bytes = '1024'] = process.argv;
 const stored = new Map([
   [
-    '/page',
+    path,
     {
-      body: Buffer.alloc(1024, 'abcdefghijklmnopqrstuvwxyz'),
+      body: Buffer.alloc(Number(bytes), 'abcdefghijklmnopqrstuvwxyz'),
       fields: { 'Content-Type': 'application/octet-stream', 'Cache-Control': 'max-age=3600', ETag: '"v1"', Age: '1' },
     },
   ],
@@ -19,4 +20,4 @@ createServer((req, res) => {
   }
   res.writeHead(200, { ...found.fields, 'Content-Length': found.body.length });
   res.end(found.body);
-}).listen(Number(process.argv[2]), '127.0.0.1');
+}).listen(Number(port), '127.0.0.1', 4096);

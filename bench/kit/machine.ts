@@ -56,10 +56,17 @@ export function describeMachine(): Machine {
 export const SERVER_CORE: number | undefined = canPin() ? 0 : undefined;
 export const LOAD_CORE: number | undefined = canPin() ? 1 : undefined;
 
+/** Where a server runs that may be told to run anywhere. */
+export function coreOf(settings: { readonly pinned?: boolean }): number | undefined {
+  return settings.pinned === false ? undefined : SERVER_CORE;
+}
+
 export interface ProcessUse {
   /** CPU time of all its threads. */
   readonly cpuMs: number;
   readonly rssBytes: number;
+  /** The most that it ever had. */
+  readonly peakBytes: number;
 }
 
 /** What a process has used so far, from /proc; undefined on systems without it. */
@@ -68,9 +75,21 @@ export function readUse(pid: number): ProcessUse | undefined {
     let cpuNs = 0;
     for (const thread of readdirSync(`/proc/${pid}/task`))
       cpuNs += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0] ?? 0);
-    const rss = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-    return { cpuMs: cpuNs / 1e6, rssBytes: Number(rss?.[1] ?? 0) * 1024 };
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    const bytes = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) * 1024;
+    return { cpuMs: cpuNs / 1e6, rssBytes: bytes('VmRSS'), peakBytes: bytes('VmHWM') };
   } catch {
     return undefined;
   }
+}
+
+/** Of several processes together; peaks are added too, so that the sum is a bound. */
+export function readUseOf(pids: readonly number[]): ProcessUse {
+  const sum = { cpuMs: 0, rssBytes: 0, peakBytes: 0 };
+  for (const use of pids.map(readUse)) {
+    sum.cpuMs += use?.cpuMs ?? 0;
+    sum.rssBytes += use?.rssBytes ?? 0;
+    sum.peakBytes += use?.peakBytes ?? 0;
+  }
+  return sum;
 }

@@ -1,7 +1,6 @@
 /** The scripted origin of the scenarios, as they see it. */
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { LOAD_CORE } from './machine.js';
+import { kitModule } from './root.js';
 import { freePort, type Running, type Scope, untilOpen } from './scope.js';
 
 export interface Behaviour {
@@ -47,11 +46,6 @@ export class BenchOrigin {
     const { asked } = await this.#running.ask<{ asked: Asked[] }>({ kind: 'take' } satisfies OriginMessage);
     return asked;
   }
-}
-
-/** The compiled module beside this one. */
-export function kitModule(name: string): string {
-  return join(dirname(fileURLToPath(import.meta.url)), name);
 }
 
 export async function startOrigin(scope: Scope, behaviour: Partial<Behaviour>): Promise<BenchOrigin> {

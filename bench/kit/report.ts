@@ -1,6 +1,7 @@
-/** The figures as a table with the machine they were taken on, and as files. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+/** The figures as tables with the machine they were taken on, and as files. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { LeftOut } from './fleet.js';
 import type { Machine } from './machine.js';
 import { checkoutRoot } from './root.js';
 import { type Figure, meets } from './scenario.js';
@@ -10,8 +11,12 @@ export interface ScenarioResult {
   readonly name: string;
   readonly about: string;
   readonly figures: readonly Figure[];
+  /** Rivals that could not be compared. */
+  readonly leftOut: readonly LeftOut[];
   /** Why it could not be carried out. */
   readonly failure: string | undefined;
+  /** Set in the record of the last results, which may come from several runs. */
+  readonly commit?: string;
 }
 
 export interface BenchResult {
@@ -26,7 +31,7 @@ export interface BenchResult {
 
 const HEAD = ['scenario', 'subject', 'what', 'value', 'unit', 'target', 'verdict', 'note'];
 
-function show(value: number): string {
+export function show(value: number): string {
   if (!Number.isFinite(value)) return '-';
   if (Number.isInteger(value) || Math.abs(value) >= 1000) return value.toFixed(0);
   return value.toFixed(Math.abs(value) >= 100 ? 1 : 2);
@@ -40,17 +45,17 @@ function toRow(scenario: string, figure: Figure): Cell[] {
 }
 
 function toRows(scenarios: readonly ScenarioResult[]): Cell[][] {
-  return scenarios.flatMap(({ name, figures, failure }) =>
-    failure === undefined
-      ? figures.map((figure) => toRow(name, figure))
-      : [[name, '', failure, '', '', '', 'FAIL', '']],
-  );
+  return scenarios.flatMap(({ name, figures, leftOut, failure }) => [
+    ...(failure === undefined ? [] : [[name, '', failure, '', '', '', 'FAIL', '']]),
+    ...figures.map((figure) => toRow(name, figure)),
+    ...leftOut.map(({ subject, why }) => [name, subject, `NOT COMPARED: ${why}`, '', '', '', '', '']),
+  ]);
 }
 
-function describe({ at, machine, subjects, load, isQuick }: BenchResult): string[] {
+export function describe({ at, machine, subjects, load, isQuick }: BenchResult): string[] {
   const { cpu, cores, memoryGB, kernel, node, commit, pinned } = machine;
   const lines = [
-    `${at}, commit ${commit}${isQuick ? ', quick' : ''}`,
+    `${at}, commit ${commit}${isQuick ? ', quick: short runs, so only rough' : ''}`,
     `${cpu}, ${cores} cores, ${memoryGB} GB, Linux ${kernel}, Node ${node}`,
     `load: ${load}; ${pinned ? 'server on core 0, load and origin on core 1' : 'nothing is pinned to a core'}`,
     `subjects: ${Object.entries(subjects)
@@ -59,7 +64,7 @@ function describe({ at, machine, subjects, load, isQuick }: BenchResult): string
   ];
   if (load === 'autocannon')
     lines.push(
-      'autocannon itself ends at some 50,000 requests/s a core: rates near that say what it can send, not what the server can answer',
+      'autocannon cannot drive 100,000 requests/s from one core (it ends at some 50,000): rates near that say what it can send, not what the server can answer',
     );
   return lines;
 }
@@ -75,24 +80,51 @@ export function printScenario(result: ScenarioResult): void {
 }
 
 export function printResult(result: BenchResult): void {
-  console.log(`\n${describe(result).join('\n')}\n\n${textTable(HEAD, toRows(result.scenarios))}`);
+  const missed = result.scenarios.flatMap(({ name, figures }) =>
+    figures.filter((figure) => meets(figure) === false).map((figure) => toRow(name, figure)),
+  );
+  console.log(`\n${describe(result).join('\n')}`);
+  if (missed.length > 0) console.log(`\nmissed:\n\n${textTable(HEAD, missed)}`);
 }
 
-/** Writes the figures; those of a full run of all scenarios become latest.md as well. Returns the file. */
-export function writeResult(result: BenchResult, isWhole: boolean): string {
+function resultsDir(): string {
   const dir = join(checkoutRoot(), 'bench/results');
   mkdirSync(dir, { recursive: true });
-  const file = join(dir, `${result.at.replaceAll(/[:.]/g, '-')}-${result.machine.commit}.json`);
+  return dir;
+}
+
+/** The results that the README shows; undefined where there are none. */
+export function readLatest(): BenchResult | undefined {
+  const file = join(resultsDir(), 'latest.json');
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as BenchResult) : undefined;
+}
+
+/** The last results with these put over them, scenario by scenario; each says which commit it is of. */
+function renewed(latest: BenchResult | undefined, result: BenchResult): BenchResult {
+  const { commit } = result.machine;
+  const fresh = new Map(result.scenarios.map((scenario) => [scenario.name, { ...scenario, commit }]));
+  const kept = (latest?.scenarios ?? []).map((scenario) => fresh.get(scenario.name) ?? scenario);
+  const known = new Set(kept.map(({ name }) => name));
+  return { ...result, scenarios: [...kept, ...[...fresh.values()].filter(({ name }) => !known.has(name))] };
+}
+
+function writeLatest(result: BenchResult, isWhole: boolean): void {
+  const dir = resultsDir();
+  const latest = renewed(isWhole ? undefined : readLatest(), result);
+  writeFileSync(join(dir, 'latest.json'), `${JSON.stringify(latest, undefined, 2)}\n`);
+  const text = describe(latest)
+    .map((line) => `- ${line}`)
+    .join('\n');
+  const table = markdownTable(HEAD, toRows(latest.scenarios));
+  writeFileSync(join(dir, 'latest.md'), `# The last results\n\n${text}\n\n${table}\n`);
+}
+
+/** Writes the figures to a file of their own, and, `isKept`, as the last results too. Returns the file. */
+export function writeResult(result: BenchResult, isKept: boolean, isWhole: boolean): string {
+  const name = `${result.at.replaceAll(/[:.]/g, '-')}-${result.machine.commit}`;
+  const file = join(resultsDir(), `${name}.json`);
   writeFileSync(file, `${JSON.stringify(result, undefined, 2)}\n`);
-  if (isWhole) {
-    const text = describe(result)
-      .map((line) => `- ${line}`)
-      .join('\n');
-    writeFileSync(
-      join(dir, 'latest.md'),
-      `# Results of the last full run\n\n${text}\n\n${markdownTable(HEAD, toRows(result.scenarios))}\n`,
-    );
-  }
+  if (isKept) writeLatest(result, isWhole);
   return file;
 }
 

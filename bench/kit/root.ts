@@ -28,3 +28,8 @@ export function checkoutRoot(): string {
 export function patinaMain(): string {
   return process.env['PATINA_MAIN'] ?? join(checkoutRoot(), 'dist/lib/cli/main.js');
 }
+
+/** The compiled module of the kit. */
+export function kitModule(name: string): string {
+  return join(dirname(fileURLToPath(import.meta.url)), name);
+}

@@ -1,6 +1,8 @@
 /** What a scenario is, and what it finds out. One file of bench/scenarios/ each; bench/scenarios/index.ts lists them. */
 import { Agent, get } from 'node:http';
+import type { Fleet, FleetSettings, LeftOut } from './fleet.js';
 import type { ProxyName } from './proxies.js';
+import type { RateOrder } from './rate.js';
 import type { Scope } from './scope.js';
 
 export interface Target {
@@ -27,6 +29,14 @@ export interface Bench {
   readonly subjects: readonly ProxyName[];
   /** Picks by mode. */
   pick(full: number, quick: number): number;
+  /** The subjects in front of the origin for loads. */
+  fleet(settings: FleetSettings): Promise<Fleet>;
+}
+
+export interface Outcome {
+  readonly figures: readonly Figure[];
+  /** Rivals that could not be compared. */
+  readonly leftOut: readonly LeftOut[];
 }
 
 export interface Scenario {
@@ -34,7 +44,29 @@ export interface Scenario {
   readonly about: string;
   /** Whether proxies other than the judged one are measured beside it. */
   readonly hasRivals: boolean;
-  run(bench: Bench): Promise<Figure[]>;
+  /** Takes minutes whatever is cut: not in a quick run unless it is named. */
+  readonly isLong?: boolean;
+  /** The load that a profile of it is taken under; without it there is none. */
+  readonly rate?: RateOrder;
+  run(bench: Bench): Promise<Outcome | readonly Figure[]>;
+}
+
+/** One subject after the other; a rival that cannot do it is left out. */
+export async function measureEach(
+  bench: Bench,
+  measure: (subject: ProxyName) => Promise<readonly Figure[]>,
+): Promise<Outcome> {
+  const figures: Figure[] = [];
+  const leftOut: LeftOut[] = [];
+  for (const [i, subject] of bench.subjects.entries()) {
+    try {
+      figures.push(...(await measure(subject)));
+    } catch (error) {
+      if (i === 0) throw error;
+      leftOut.push({ subject, why: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  return { figures, leftOut };
 }
 
 /** Undefined where the figure has no target. */

@@ -3,7 +3,7 @@
  * Processes are ended by their own id; folders are removed after the processes that use them.
  */
 import { type ChildProcess, fork, type Serializable, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +15,8 @@ const KEPT_OUTPUT_BYTES = 64 * 1024;
 const STOP_TIMEOUT_MS = 5_000;
 const READY_TIMEOUT_MS = 30_000;
 const READY_POLL_MS = 25;
+/** A file system in memory, on Linux. */
+const MEMORY_DIR = '/dev/shm';
 
 export interface Launch {
   readonly name: string;
@@ -24,6 +26,10 @@ export interface Launch {
   readonly env?: Readonly<Record<string, string>>;
   /** Runs it on this core alone, where taskset is there. */
   readonly core?: number | undefined;
+  /** Where its stdout goes instead of being kept here. */
+  readonly stdoutFile?: string | undefined;
+  /** Whether it has a channel to be asked over: see `ask`. */
+  readonly hasChannel?: boolean;
 }
 
 export class Running {
@@ -83,6 +89,10 @@ export class Running {
     });
   }
 
+  signal(signal: NodeJS.Signals): void {
+    if (this.#isRunning) this.#child.kill(signal);
+  }
+
   async stop(): Promise<void> {
     if (!this.#isRunning) return;
     this.#child.kill('SIGTERM');
@@ -119,8 +129,9 @@ export class Scope {
     for (const signal of ENDING) process.once(signal, exit);
   }
 
-  folder(name: string): string {
-    const dir = mkdtempSync(join(tmpdir(), `patina-${name}-`));
+  /** Of its own, and in memory where the system has such a place and it is asked for. */
+  folder(name: string, isInMemory = false): string {
+    const dir = mkdtempSync(join(isInMemory && existsSync(MEMORY_DIR) ? MEMORY_DIR : tmpdir(), `patina-${name}-`));
     this.#folders.add(dir);
     return dir;
   }
@@ -129,11 +140,13 @@ export class Scope {
     const pinned = launch.core !== undefined;
     const command = pinned ? 'taskset' : launch.command;
     const args = pinned ? ['-c', String(launch.core), launch.command, ...launch.args] : [...launch.args];
+    const stdout = launch.stdoutFile === undefined ? 'pipe' : openSync(launch.stdoutFile, 'a');
     const child = spawn(command, args, {
       cwd: launch.cwd,
       env: { ...process.env, ...launch.env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', stdout, 'pipe', launch.hasChannel === true ? 'ipc' : 'ignore'],
     });
+    if (typeof stdout === 'number') closeSync(stdout);
     child.on('error', () => undefined);
     return this.#adopt(launch.name, child);
   }

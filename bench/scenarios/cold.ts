@@ -2,7 +2,7 @@
 import { connect } from 'node:net';
 import { startOrigin } from '../kit/origin.js';
 import { type ProxyName, startProxy } from '../kit/proxies.js';
-import { type Bench, type Figure, judged, type Scenario } from '../kit/scenario.js';
+import { type Bench, type Figure, judged, measureEach, type Scenario } from '../kit/scenario.js';
 import { percentile } from '../kit/stats.js';
 
 const CLIENTS = 256;
@@ -105,9 +105,5 @@ export const cold: Scenario = {
   name: 'cold',
   about: `${CLIENTS} clients on a cold key; first byte of the origin after ${FIRST_BYTE_MS} ms, body over ${BODY_MS} ms`,
   hasRivals: true,
-  async run(bench) {
-    const figures: Figure[] = [];
-    for (const subject of bench.subjects) figures.push(...(await measure(bench, subject)));
-    return figures;
-  },
+  run: (bench) => measureEach(bench, (subject) => measure(bench, subject)),
 };

@@ -27,7 +27,15 @@ export const failing: Scenario = {
     await origin.behave({ status: 503 });
     await origin.take();
     const seconds = bench.pick(10, 5);
-    const result = await load(bench.scope, { url, connections: CONNECTIONS, seconds, rate: RATE });
+    const result = await load(bench.scope, {
+      port: proxy.port,
+      traffic: { kind: 'one', path: '/page' },
+      connections: CONNECTIONS,
+      seconds,
+      run: 0,
+      status: 200,
+      rate: RATE,
+    });
     const asked = await origin.take();
     return [
       {

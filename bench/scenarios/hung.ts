@@ -1,6 +1,7 @@
 /** An origin that accepts and never answers, while what is asked for is in grace: as fast as fresh hits. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { type LoadResult, load } from '../kit/load.js';
+import { load } from '../kit/load.js';
+import type { LoadResult } from '../kit/load-order.js';
 import { startOrigin } from '../kit/origin.js';
 import { startProxy } from '../kit/proxies.js';
 import { judged, type Scenario, warm } from '../kit/scenario.js';
@@ -25,7 +26,14 @@ export const hung: Scenario = {
     await pause(UNTIL_STALE_MS);
     await origin.behave({ hangs: true });
     const measure = (path: string): Promise<LoadResult> =>
-      load(bench.scope, { url: base + path, connections: CONNECTIONS, seconds: bench.pick(3, 1) });
+      load(bench.scope, {
+        port: proxy.port,
+        traffic: { kind: 'one', path },
+        connections: CONNECTIONS,
+        seconds: bench.pick(3, 0.5),
+        run: 0,
+        status: 200,
+      });
     await measure('/fresh');
     await measure('/grace');
     const fresh: LoadResult[] = [];

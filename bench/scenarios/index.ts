@@ -1,10 +1,30 @@
-/** All scenarios, in the order in which they run. */
+/** All scenarios, in the order in which they run: what leaves much behind in a shared cache comes late. */
 import type { Scenario } from '../kit/scenario.js';
 import { cold } from './cold.js';
+import { connections } from './connections.js';
 import { failing } from './failing.js';
 import { freshen } from './freshen.js';
-import { hit } from './hit.js';
+import { hit1k, hit1m, hit64k, hit100 } from './hits.js';
 import { hung } from './hung.js';
+import { miss } from './miss.js';
+import { mixed } from './mixed.js';
+import { notModified } from './not-modified.js';
+import { range } from './range.js';
 import { storm } from './storm.js';
 
-export const SCENARIOS: readonly Scenario[] = [storm, hung, cold, freshen, failing, hit];
+export const SCENARIOS: readonly Scenario[] = [
+  hit1k,
+  hit100,
+  hit64k,
+  hit1m,
+  notModified,
+  range,
+  connections,
+  mixed,
+  miss,
+  storm,
+  hung,
+  cold,
+  freshen,
+  failing,
+];

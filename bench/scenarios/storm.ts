@@ -2,7 +2,7 @@
 import { load } from '../kit/load.js';
 import { type Asked, startOrigin } from '../kit/origin.js';
 import { type ProxyName, startProxy } from '../kit/proxies.js';
-import { type Bench, type Figure, judged, type Scenario, warm } from '../kit/scenario.js';
+import { type Bench, type Figure, judged, measureEach, type Scenario, warm } from '../kit/scenario.js';
 
 const CONNECTIONS = 256;
 const ORIGIN_DELAY_MS = 200;
@@ -31,13 +31,16 @@ async function measure(bench: Bench, subject: ProxyName): Promise<Figure[]> {
   });
   const settings = { originPort: origin.port, ttlSec: 'origin', graceSec: 60, memoryMB: 64 } as const;
   const proxy = await startProxy(bench.scope, subject, settings);
-  const url = `http://127.0.0.1:${proxy.port}/page`;
-  await warm(url);
+  const { port } = proxy;
+  await warm(`http://127.0.0.1:${port}/page`);
+  const traffic = { kind: 'one', path: '/page' } as const;
+  const storm = (seconds: number) =>
+    load(bench.scope, { port, traffic, connections: CONNECTIONS, seconds, run: 0, status: 200 });
   // A process that has just started compiles what it runs; that is not what a storm is about.
-  await load(bench.scope, { url, connections: CONNECTIONS, seconds: bench.pick(3, 2) });
+  await storm(bench.pick(3, 1));
   await origin.take();
-  const seconds = bench.pick(10, 4);
-  const result = await load(bench.scope, { url, connections: CONNECTIONS, seconds });
+  const seconds = bench.pick(10, 3);
+  const result = await storm(seconds);
   const asked = await origin.take();
   await proxy.running.stop();
   const expiries = `${asked.length} in ${seconds} s`;
@@ -79,9 +82,5 @@ export const storm: Scenario = {
   name: 'storm',
   about: `${CONNECTIONS} connections on one key, ttl 1 s, stale-while-revalidate, origin ${ORIGIN_DELAY_MS} ms away`,
   hasRivals: true,
-  async run(bench) {
-    const figures: Figure[] = [];
-    for (const subject of bench.subjects) figures.push(...(await measure(bench, subject)));
-    return figures;
-  },
+  run: (bench) => measureEach(bench, (subject) => measure(bench, subject)),
 };

@@ -1,0 +1,42 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { coreOf } from '../machine.js';
+import { patinaMain } from '../root.js';
+import { type Maker, ORIGIN_CONNECTIONS, type ProxySettings } from './contract.js';
+
+function conf(settings: ProxySettings, port: number): string {
+  const origin = settings.ttlSec === 'origin';
+  return [
+    `listen: 127.0.0.1:${port}`,
+    'admin: off',
+    `origin: {url: "http://127.0.0.1:${settings.originPort}", connections: ${ORIGIN_CONNECTIONS}}`,
+    `cache: {memory: ${settings.memoryMB}MB}`,
+    'defaults:',
+    `  ttl: ${origin ? 'origin' : `${settings.ttlSec}s`}`,
+    `  grace: ${origin ? 'origin' : `${settings.graceSec}s`}`,
+    `  keep: ${origin ? 'origin' : '1d'}`,
+    `  stale_if_error: ${origin ? 'origin' : '1d'}`,
+    `  set_cookie: ${settings.setCookie ?? 'refuse'}`,
+    `log: {access: ${settings.hasAccessLog === true ? 'json' : 'off'}, level: error}`,
+    settings.extraConf ?? '',
+    '',
+  ].join('\n');
+}
+
+export const patina: Maker = {
+  program: undefined,
+  versionFlag: '--version',
+  start(scope, settings, port) {
+    const folder = scope.folder('conf');
+    const file = join(folder, 'patina.yaml');
+    writeFileSync(file, conf(settings, port));
+    return scope.start({
+      name: 'patina',
+      command: process.execPath,
+      args: [...(settings.nodeFlags ?? []), patinaMain(), 'run', '--config', file],
+      core: coreOf(settings),
+      stdoutFile: settings.hasAccessLog === true ? join(folder, 'access.log') : undefined,
+      hasChannel: settings.hasChannel ?? false,
+    });
+  },
+};

@@ -1,0 +1,39 @@
+/** The origin for loads, as scenarios see it. */
+import { LOAD_CORE } from './machine.js';
+import { kitModule } from './root.js';
+import { freePort, type Running, type Scope, untilOpen } from './scope.js';
+
+export type SwiftMessage = 'take';
+
+/** Requests that reached it since it was asked last. */
+export interface SwiftCount {
+  readonly count: number;
+  /** Those of them that it answered 304. */
+  readonly conditional: number;
+}
+
+export class SwiftOrigin {
+  readonly port: number;
+  readonly #running: Running;
+
+  constructor(port: number, running: Running) {
+    this.port = port;
+    this.#running = running;
+  }
+
+  take(): Promise<SwiftCount> {
+    return this.#running.ask<SwiftCount>('take' satisfies SwiftMessage);
+  }
+}
+
+/** The path that this origin answers with so many bytes, fresh for so long, and then stale while it is asked again. */
+export function pathOf(bytes: number, ttlSec: number, name: string, staleSec = 0): string {
+  return `/${bytes}/${ttlSec}${staleSec === 0 ? '' : `+${staleSec}`}/${name}`;
+}
+
+export async function startSwiftOrigin(scope: Scope): Promise<SwiftOrigin> {
+  const port = await freePort();
+  const running = scope.fork('origin', kitModule('swift-main.js'), [String(port)], LOAD_CORE);
+  await untilOpen(running, port);
+  return new SwiftOrigin(port, running);
+}

@@ -13,6 +13,7 @@ import type { Config } from './config/schema.js';
 import { withoutSecrets } from './config/secrets.js';
 import { Engine } from './engine/engine.js';
 import type { Operations } from './engine/operations.js';
+import { OriginPace } from './engine/refresh-pace.js';
 import type { Front, Move } from './front/contract.js';
 import { createFront } from './front/front.js';
 import { type AccessLog, createAccessLog } from './observe/access-log.js';
@@ -118,6 +119,7 @@ class ComposedProxy implements Proxy {
       store: this.#store,
       origin: this.#origin,
       markers: this.#markers,
+      pace: new OriginPace(),
       failures: createFailures({ max: MAX_FAILING_KEYS, clock, random: Math.random }),
       random: Math.random,
       live: engineSettings(config, identity),
@@ -277,6 +279,7 @@ class ComposedProxy implements Proxy {
     const { objects, bytes, reservedBytes, budgetBytes } = this.#store.stats;
     const { fills, waiters } = this.#engine.stats;
     const { connected, running, queued } = this.#origin.stats;
+    const refreshQueue = this.#engine.refreshes.stats;
     return {
       objects,
       bytes,
@@ -290,6 +293,7 @@ class ComposedProxy implements Proxy {
       originRunning: running,
       originQueued: queued,
       markers: this.#markers.size,
+      refreshQueue,
       logLinesDropped: this.#log.stats.droppedLines,
     };
   }

@@ -15,6 +15,8 @@ import {
   MAX_TARGET_BYTES,
   MAX_WAIT_MS,
   MAX_WAITERS_PER_FILL,
+  REFRESH_CONCURRENCY,
+  REFRESH_RATE,
   REPLY_IDLE_TIMEOUT_MS,
   REQUEST_HEAD_TIMEOUT_MS,
 } from '../base/limits.js';
@@ -57,6 +59,26 @@ const timeouts = section(
   },
 );
 
+const refresh = section(
+  {
+    rate: count({
+      default: String(REFRESH_RATE),
+      min: 1,
+      max: 1_000_000,
+      doc: 'Requests a second.',
+    }),
+    concurrency: count({
+      default: String(REFRESH_CONCURRENCY),
+      min: 1,
+      max: 65_536,
+      doc: 'Requests at once. One of `connections` is always left to clients, unless there is only one.',
+    }),
+  },
+  {
+    doc: 'What the origin may be asked while no client waits: refreshes of what was served stale, retries of what failed, warming up, and `refresh_ahead`, in this order. What goes beyond waits, and the last of these gives way first where the origin is slow or fails. A request that a client waits for never does.',
+  },
+);
+
 const tls = section(
   {
     ca_file: optional(
@@ -91,6 +113,7 @@ const origin = section(
       max: 65_536,
       doc: 'Connections to the origin at once. Further requests wait for one.',
     }),
+    refresh,
     tls,
   },
   { doc: 'Where answers come from.', shorthand: 'url' },

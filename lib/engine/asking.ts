@@ -8,10 +8,12 @@ import type { StoredResponse } from '../object/stored.js';
 import type { OriginExchange, OriginListener } from '../origin/contract.js';
 import { requestToOrigin } from '../policy/hygiene.js';
 import { conditionalFields, type SentValidators, unconditionalFields } from '../policy/validate.js';
+import { NOT_ASKED } from './bookkeeping.js';
 import type { Conditions, FillSpec } from './fill-contract.js';
 import type { FoundBytes } from './leases-contract.js';
 import type { EngineParts } from './parts.js';
 import { isSameRepresentation } from './response.js';
+import { isFailureStatus } from './verdict.js';
 
 /** What is at hand of a response whose rest is wanted. */
 export interface Begun {
@@ -47,7 +49,8 @@ export class Asking {
     // What an earlier attempt still has to say concerns nobody any more.
     const isCurrent = (): boolean => attempt === this.#attempts;
     const fields = this.#fields(conditions, begun);
-    this.requestAt = this.#parts.clock.now();
+    const { clock, pace } = this.#parts;
+    this.requestAt = clock.now();
     const { method, request } = this.#spec;
     this.#exchange = this.#parts.origin.fetch(
       { method, target: request.target, fields },
@@ -56,7 +59,14 @@ export class Asking {
           if (isCurrent()) to.inform(status, informed);
         },
         head: (head) => {
-          if (isCurrent()) to.head(head);
+          if (!isCurrent()) return;
+          pace.answered(
+            clock.now() - this.requestAt,
+            this.sent !== undefined,
+            isFailureStatus(head.status),
+            clock.now(),
+          );
+          to.head(head);
         },
         data: (chunk) => {
           if (isCurrent()) to.data(chunk);
@@ -65,7 +75,9 @@ export class Asking {
           if (isCurrent()) to.end(trailers);
         },
         fail: (error) => {
-          if (isCurrent()) to.fail(error);
+          if (!isCurrent()) return;
+          if (!NOT_ASKED.has(error.code)) pace.failed(clock.now());
+          to.fail(error);
         },
       },
     );

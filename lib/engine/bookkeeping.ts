@@ -24,7 +24,7 @@ const REASONS_OF_ONE_ANSWER: ReadonlySet<string> = new Set([
 ]);
 
 /** What is not the origin's doing for this key: it was not asked at all. */
-const NOT_ASKED: ReadonlySet<string> = new Set(['origin-breaker-open', 'origin-queue-full', 'origin-aborted']);
+export const NOT_ASKED: ReadonlySet<string> = new Set(['origin-breaker-open', 'origin-queue-full', 'origin-aborted']);
 
 /** Whether the answer tells what the resource is now, so that an older one is of no further use. */
 function isNewTruth(status: number): boolean {

@@ -48,6 +48,12 @@ export class CollapseTable {
   readonly #listeners = new Map<Fill, ((end: FillEnd) => void)[]>();
   /** Answers to passed requests that are being stored. */
   readonly captures = new Set<Capture>();
+  readonly #onEnd: (fill: Fill, end: FillEnd, retryAfterSec: number | undefined) => void;
+
+  /** `onEnd` hears of the end of each fill, and for how long the origin wants to be left alone, where it said. */
+  constructor(onEnd: (fill: Fill, end: FillEnd, retryAfterSec: number | undefined) => void = () => {}) {
+    this.#onEnd = onEnd;
+  }
 
   /** Fills and refreshes in flight. */
   get count(): number {
@@ -111,21 +117,26 @@ export class CollapseTable {
     }
   }
 
-  ended(fill: Fill, end: FillEnd): void {
+  ended(fill: Fill, end: FillEnd, retryAfterSec?: number): void {
     this.close(fill);
     this.#running.delete(fill.spec.key, fill);
     const listeners = this.#listeners.get(fill);
     this.#listeners.delete(fill);
+    // First, so that a retry which is in the queue is known to be that, and not taken for a new wish.
+    this.#onEnd(fill, end, retryAfterSec);
     for (const tell of listeners ?? []) tell(end);
   }
 
   /** How a fill in flight will have ended. */
   endOf(fill: Fill): Promise<FillEnd> {
-    return new Promise((resolve) => {
-      const listeners = this.#listeners.get(fill);
-      if (listeners === undefined) this.#listeners.set(fill, [resolve]);
-      else listeners.push(resolve);
-    });
+    return new Promise((resolve) => this.whenEnded(fill, resolve));
+  }
+
+  /** Has `tell` called at the end of a fill that has not ended yet. */
+  whenEnded(fill: Fill, tell: (end: FillEnd) => void): void {
+    const listeners = this.#listeners.get(fill);
+    if (listeners === undefined) this.#listeners.set(fill, [tell]);
+    else listeners.push(tell);
   }
 
   /** Every fill in flight, joinable or not; a list of the caller's own. */

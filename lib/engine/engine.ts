@@ -24,12 +24,13 @@ import type { BodyTap, ClientRequest, ReplySink, RequestHandler } from './contra
 import { coversRanges, type Delivery, deliver } from './deliver.js';
 import { withExplanation } from './explaining.js';
 import { Fill } from './fill.js';
-import type { Conditions, FillSpec, Waiter } from './fill-contract.js';
-import type { Need } from './need.js';
+import type { Conditions, FillEnd, FillSpec, Waiter } from './fill-contract.js';
+import { type Need, partialNeed } from './need.js';
 import { Operations } from './operations.js';
 import { isOperatorMethod, operate } from './operator-methods.js';
 import type { EngineParts, EngineSettings } from './parts.js';
 import { planPass } from './pass.js';
+import { Refreshes } from './refreshes.js';
 import { Relifing, relifed } from './relife.js';
 import { forEverybody, shaped, withoutConnectionOptions } from './requests.js';
 import type { Receipt } from './response.js';
@@ -53,7 +54,9 @@ export interface FillOrder {
 
 export class Engine implements RequestHandler {
   readonly parts: EngineParts;
-  readonly collapse = new CollapseTable();
+  readonly collapse: CollapseTable;
+  /** What the origin is asked while no client waits. */
+  readonly refreshes: Refreshes;
   /** What an operator can do. */
   readonly operations = new Operations(this);
   /** Our member of Via on replies. */
@@ -66,6 +69,8 @@ export class Engine implements RequestHandler {
   constructor(parts: EngineParts) {
     this.parts = parts;
     this.#relifing = new Relifing(parts);
+    this.refreshes = new Refreshes(this);
+    this.collapse = new CollapseTable((...ended) => this.refreshes.noteEnd(...ended));
     this.accepted = new AcceptedWork(parts.clock);
     this.via = `1.1 ${parts.live.hygiene.via}`;
   }
@@ -195,7 +200,7 @@ export class Engine implements RequestHandler {
 
   /** In grace: the answer goes out first, then one background request for all (RFC 5861 §3). */
   #serveGraced(request: ClientRequest, sink: ReplySink, chosen: StoredResponse, now: number, reason: string): void {
-    const isRefreshing = this.collapse.isRefreshing(chosen, request.fields);
+    const isRefreshing = this.collapse.isRefreshing(chosen, request.fields) || this.refreshes.isAwaited(chosen);
     const isHeldBack = !isRefreshing && this.parts.failures.pending(chosen.key) !== undefined;
     this.reply(request, sink, chosen, {
       outcome: isHeldBack ? 'STALE' : 'UPDATING',
@@ -204,11 +209,11 @@ export class Engine implements RequestHandler {
       collapsed: false,
       fromStore: true,
     });
-    if (!isRefreshing && !isHeldBack) this.refresh(chosen, request);
+    if (!isRefreshing && !isHeldBack) this.refreshes.touched(chosen, request);
   }
 
-  /** Starts a background request that freshens `chosen`; undefined where too many are under way. */
-  refresh(chosen: StoredResponse, request: ClientRequest): Fill | undefined {
+  /** Starts a background request that freshens `chosen`; undefined where too many are under way. `ended` hears of its end. */
+  refresh(chosen: StoredResponse, request: ClientRequest, ended?: (end: FillEnd) => void): Fill | undefined {
     if (this.collapse.isFull) return undefined;
     const fill = this.makeFill({
       key: chosen.key,
@@ -220,6 +225,7 @@ export class Engine implements RequestHandler {
       askedFor: 'refresh',
       leader: undefined,
     });
+    if (ended !== undefined) this.collapse.whenEnded(fill, ended);
     fill.start();
     return fill;
   }
@@ -256,6 +262,7 @@ export class Engine implements RequestHandler {
 
   makeFill(order: FillOrder): Fill {
     const { parts } = this;
+    if (order.leader !== undefined) this.refreshes.overtaken(order.key);
     this.#noteAlias(order.key, order.request);
     const spec: FillSpec = {
       key: order.key,
@@ -338,6 +345,7 @@ export class Engine implements RequestHandler {
   forget(key: string): void {
     for (const suffix of MARKER_SUFFIXES) this.parts.markers.unmark(`${key}${suffix}`);
     this.parts.failures.succeeded(key);
+    this.refreshes.forget(key);
   }
 
   #purgeOne(key: string, reason: RemovalReason): number {
@@ -358,27 +366,19 @@ export class Engine implements RequestHandler {
     this.parts.live = live;
     this.via = `1.1 ${live.hygiene.via}`;
     this.#relifing.start();
+    this.refreshes.reconfigure();
   }
 
   /** Nothing more is done in the background. */
   close(): void {
     this.#relifing.stop();
+    this.refreshes.close();
   }
 
   /** For the gauges. */
   get stats(): { readonly fills: number; readonly waiters: number } {
     return { fills: this.collapse.count, waiters: this.collapse.waiterCount };
   }
-}
-
-/**
- * A part that does not cover what is asked for. Where the beginning of the whole is wanted and at hand, the rest is
- * asked for; else the request goes on as if nothing were stored.
- */
-function partialNeed(chosen: StoredResponse, request: ClientRequest, isUsable: boolean): Need {
-  const mayComplete =
-    isUsable && request.method === 'GET' && !request.fields.has('range') && (chosen.partial?.prefixBytes ?? 0) > 0;
-  return { stale: undefined, begun: mayComplete ? chosen : undefined, fwd: 'partial', reason: 'partial' };
 }
 
 /** The response as its rule has clients see it. */

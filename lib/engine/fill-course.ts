@@ -20,6 +20,8 @@ export class Course {
   status: number | undefined;
   /** What is told in the end, where it is known before. */
   ending: Ending | undefined;
+  /** For how long the origin wants to be left alone, where it failed and said so. */
+  #retryAfterSec: number | undefined;
   readonly audience: Audience;
   readonly #parts: EngineParts;
   readonly #table: CollapseTable;
@@ -61,6 +63,10 @@ export class Course {
 
   /** Tells the leader and the waiters, once. Gives the exchange up where nobody reads and nothing is stored. */
   settle(forLeader: FillResult, forWaiters: FillResult): void {
+    if (forLeader.kind === 'failed') {
+      this.#retryAfterSec =
+        forLeader.failure === 'unreachable' ? forLeader.error.retryAfterSec : forLeader.retryAfterSec;
+    }
     this.audience.settle(this.#fill, forLeader, forWaiters);
     const body = this.inflow?.body;
     if (body?.mode !== 'flow' || body.state !== 'streaming' || body.readerCount > 0) return;
@@ -99,6 +105,7 @@ export class Course {
         bodyBytes: this.inflow?.body.receivedBytes ?? 0,
       });
     }
-    this.#table.ended(this.#fill, hasAsked || told.end === 'failed' ? told.end : 'elsewhere');
+    const over = hasAsked || told.end === 'failed' ? told.end : 'elsewhere';
+    this.#table.ended(this.#fill, over, this.#retryAfterSec);
   }
 }

@@ -23,3 +23,13 @@ export function collapseKeyOf({ stale, begun }: Need, { method, fields }: Client
   const range = fields.get('range');
   return range === undefined ? key : `RANGE ${range} ${fields.get('if-range') ?? ''} ${key}`;
 }
+
+/**
+ * A part that does not cover what is asked for. Where the beginning of the whole is wanted and at hand, the rest is
+ * asked for; else the request goes on as if nothing were stored.
+ */
+export function partialNeed(chosen: StoredResponse, request: ClientRequest, isUsable: boolean): Need {
+  const mayComplete =
+    isUsable && request.method === 'GET' && !request.fields.has('range') && (chosen.partial?.prefixBytes ?? 0) > 0;
+  return { stale: undefined, begun: mayComplete ? chosen : undefined, fwd: 'partial', reason: 'partial' };
+}

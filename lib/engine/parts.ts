@@ -10,6 +10,8 @@ import type { Markers } from '../store/markers.js';
 import type { ExplainSettings } from './explaining.js';
 import type { Leases } from './leases-contract.js';
 import type { OperatorMethods } from './operator-methods.js';
+import type { RefreshBudget } from './refresh-budget.js';
+import type { OriginPace } from './refresh-pace.js';
 
 export interface EngineLimits {
   /** Requests that may wait on one fill. */
@@ -27,6 +29,8 @@ export interface EngineSettings {
   readonly explain?: ExplainSettings | undefined;
   /** PURGE and REFRESH on the main listener. */
   readonly operators: OperatorMethods;
+  /** What the origin may be asked while no client waits. */
+  readonly refresh: RefreshBudget;
 }
 
 export interface EngineParts {
@@ -38,6 +42,8 @@ export interface EngineParts {
   readonly markers: Markers;
   /** When a failing key may be asked again. */
   readonly failures: Failures;
+  /** How the origin fares. */
+  readonly pace: OriginPace;
   /** Others who could ask the origin as well. Undefined: nobody; then nothing is awaited before it is asked. */
   readonly leases?: Leases | undefined;
   /** From 0 to below 1. */

@@ -84,6 +84,7 @@ export function forgetNotes(engine: Engine, reach: Reach): void {
   for (const prefix of reach.prefixes) {
     engine.parts.markers.unmarkUnder(prefix);
     engine.parts.failures.forgetUnder(prefix);
+    engine.refreshes.forgetUnder(prefix);
   }
 }
 

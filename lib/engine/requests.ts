@@ -29,7 +29,7 @@ export function forEverybody(request: ClientRequest, chosen: StoredResponse, rul
   return kept === request.fields ? request : withFields(request, kept);
 }
 
-function withFields(request: ClientRequest, fields: Fields): ClientRequest {
+export function withFields(request: ClientRequest, fields: Fields): ClientRequest {
   const { method, target, scheme, host, httpVersion, remoteAddress, hasBody, isUpgrade, startedAt, received } = request;
   return { method, target, scheme, host, fields, httpVersion, remoteAddress, hasBody, isUpgrade, startedAt, received };
 }

@@ -150,6 +150,7 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
     answered: (event) => requests.answered(event),
     asked: (event) => requests.asked(event),
     leased() {},
+    refreshed() {},
     removed: () => {},
     // Each operation comes with a notice.
     operated() {},

@@ -70,6 +70,36 @@ export const LEASE_KINDS: readonly LeaseKind[] = ['fill', 'refresh'];
 export type LeaseAnswerKind = 'held' | 'elsewhere' | 'found' | 'unavailable';
 export const LEASE_ANSWERS: readonly LeaseAnswerKind[] = ['held', 'elsewhere', 'found', 'unavailable'];
 
+/**
+ * Whose turn it is among what the origin is asked for while no client waits, the most urgent first: a stale response that
+ * somebody was served, a key with nothing stored whose fetch failed, warming up, and what is popular, ahead of its expiry.
+ */
+export type RefreshPriority = 'stale' | 'cold' | 'warm' | 'ahead';
+export const REFRESH_PRIORITIES: readonly RefreshPriority[] = ['stale', 'cold', 'warm', 'ahead'];
+/**
+ * What became of it: how the exchange ended (`elsewhere`: another cache has the answer; `retried`: it failed, and is tried
+ * again), or why there was none: `needless`, `shed` for a slow or failing origin, no room (`full`), too old (`expired`),
+ * `purged`, a client that waits took it over (`overtaken`), `withdrawn` by who wanted it.
+ */
+export const REFRESH_OUTCOMES = [
+  'stored',
+  'not-modified',
+  'uncacheable',
+  'error',
+  'failed',
+  'abandoned',
+  'elsewhere',
+  'retried',
+  'needless',
+  'shed',
+  'full',
+  'expired',
+  'purged',
+  'overtaken',
+  'withdrawn',
+] as const;
+export type RefreshOutcome = (typeof REFRESH_OUTCOMES)[number];
+
 /** What an operator can do to what is stored. */
 export type Operation = 'purge' | 'expire' | 'refresh' | 'update' | 'reload' | 'drain';
 /** `nothing`: there was nothing to do it to. `refused`: it was not allowed, or made no sense. */
@@ -82,6 +112,8 @@ export interface Events {
   asked(event: AskedEvent): void;
   /** Before the origin was asked, others were: `held` means that it was then asked here. */
   leased(kind: LeaseKind, answer: LeaseAnswerKind): void;
+  /** Something in the refresh queue came to its end, or to a retry. */
+  refreshed(priority: RefreshPriority, outcome: RefreshOutcome, waitedMs: number): void;
   /** A stored response left the store. */
   removed(reason: 'evicted' | 'expired' | 'replaced' | 'purged' | 'invalidated', bytes: number): void;
   /** The breaker changed its state. */
@@ -97,6 +129,7 @@ export const SILENT: Events = {
   answered() {},
   asked() {},
   leased() {},
+  refreshed() {},
   removed() {},
   breaker() {},
   operated() {},
@@ -116,6 +149,9 @@ export function fanOut(listeners: readonly Events[]): Events {
     },
     leased: (kind, answer) => {
       for (const to of listeners) to.leased(kind, answer);
+    },
+    refreshed: (priority, outcome, waitedMs) => {
+      for (const to of listeners) to.refreshed(priority, outcome, waitedMs);
     },
     removed: (reason, bytes) => {
       for (const to of listeners) to.removed(reason, bytes);

@@ -7,6 +7,7 @@ import type { Events } from './events.js';
 import { type Family, single } from './families.js';
 import { ClientSide, Household, OriginSide } from './meters.js';
 import { createExposition, type Exposition } from './prometheus.js';
+import { type RefreshQueueReading, RefreshSide } from './refresh-meters.js';
 
 /** What is true at this moment, asked for once at each scrape. */
 export interface GaugeReadings {
@@ -22,6 +23,7 @@ export interface GaugeReadings {
   readonly originRunning: number;
   readonly originQueued: number;
   readonly markers?: number | undefined;
+  readonly refreshQueue?: RefreshQueueReading | undefined;
   readonly logLinesDropped?: number | undefined;
 }
 
@@ -77,6 +79,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const client = new ClientSide();
   const origin = new OriginSide();
   const household = new Household(options.clock);
+  const refreshes = new RefreshSide();
   let reading: GaugeReadings | undefined;
   const build: Family = {
     name: 'patina_build_info',
@@ -88,6 +91,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     ...client.families(),
     ...origin.families(),
     ...household.families(),
+    ...refreshes.families(() => reading?.refreshQueue),
     ...gaugeFamilies(() => reading),
     build,
   ]);
@@ -96,6 +100,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
       answered: (event) => client.answered(event),
       asked: (event) => origin.asked(event),
       leased: (kind, answer) => origin.leased(kind, answer),
+      refreshed: (priority, outcome, waitedMs) => refreshes.ended(priority, outcome, waitedMs),
       removed: (reason, bytes) => household.removed(reason, bytes),
       breaker: (state) => household.breaker(state),
       operated: (operation, outcome) => household.operated(operation, outcome),

@@ -7,6 +7,7 @@ import { makeRules, type Rules } from '../config/rules.js';
 import type { Config } from '../config/schema.js';
 import type { ExplainSettings } from '../engine/explaining.js';
 import type { EngineSettings } from '../engine/parts.js';
+import type { RefreshBudget } from '../engine/refresh-budget.js';
 import type { FrontSettings } from '../front/contract.js';
 import type { LogSettings } from '../observe/access-log.js';
 import type { Events } from '../observe/events.js';
@@ -35,7 +36,14 @@ export function engineSettings(config: Config, { via, tokenCheck }: Identity, be
     limits: { waitersPerFill: config.limits.waiters, waitMs: config.limits.waitMs },
     explain: explainSettings(config),
     operators: makeOperatorMethods(config, tokenCheck),
+    refresh: refreshBudget(config),
   };
+}
+
+/** Refreshes never take the last connection from clients. */
+function refreshBudget({ origin }: Config): RefreshBudget {
+  const { rate, concurrency } = origin.refresh;
+  return { rate, concurrency: Math.min(concurrency, Math.max(1, origin.connections - 1)) };
 }
 
 /** Undefined where nothing is explained, so that requests pay nothing for it. */

@@ -61,6 +61,14 @@ export interface FailuresOptions {
   readonly random: () => number;
 }
 
+/** The pause after so many failures in a row, `retryAfterMs` at least. `random`: from 0 to below 1. */
+export function backoffMs(count: number, retryAfterMs: number, random: () => number): number {
+  const fullMs = Math.min(BACKOFF_FIRST_MS * 2 ** (count - 1), BACKOFF_MAX_MS);
+  const pauseMs = fullMs * (1 - BACKOFF_JITTER_SHARE * random());
+  const askedMs = Math.min(retryAfterMs, RETRY_AFTER_MAX_MS) * (1 + RETRY_AFTER_JITTER_SHARE * random());
+  return Math.max(pauseMs, askedMs);
+}
+
 export function createFailures(options: FailuresOptions): Failures {
   const { clock, random } = options;
   const failing = new Remembered<Failing>(options.max, MAX_FAILING_KEYS_BYTES);
@@ -74,10 +82,7 @@ export function createFailures(options: FailuresOptions): Failures {
   return {
     note(key, retryAfterMs = 0, kind = 'unreachable') {
       const count = (current(key)?.count ?? 0) + 1;
-      const fullMs = Math.min(BACKOFF_FIRST_MS * 2 ** (count - 1), BACKOFF_MAX_MS);
-      const backoffMs = fullMs * (1 - BACKOFF_JITTER_SHARE * random());
-      const askedMs = Math.min(retryAfterMs, RETRY_AFTER_MAX_MS) * (1 + RETRY_AFTER_JITTER_SHARE * random());
-      failing.set(key, { count, retryAt: clock.now() + Math.max(backoffMs, askedMs), kind });
+      failing.set(key, { count, retryAt: clock.now() + backoffMs(count, retryAfterMs, random), kind });
     },
     succeeded(key) {
       failing.delete(key);

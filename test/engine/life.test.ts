@@ -121,6 +121,9 @@ t.test('design 1: a rule gives ttl, grace and keep to an origin that sends nothi
   t.equal(walk.get('/a').ending, 'waiting');
   walk.origin.last.fail();
   walk.clock.advance(20_000);
+  t.equal(walk.origin.last.field('if-none-match'), '"v"', 'tried again in the background meanwhile');
+  walk.origin.last.fail();
+  walk.clock.advance(10_000);
   walk.get('/a');
   t.equal(walk.origin.last.field('if-none-match'), undefined, 'gone: nothing to validate');
 });

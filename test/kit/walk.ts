@@ -7,13 +7,17 @@
  *   walk.origin.last.respond(200, { 'Cache-Control': 'max-age=10', ETag: '"1"' }, 'hello');
  *   t.equal(client.body, 'hello');
  */
+
 import { OriginError, type OriginFailure } from '../../lib/base/errors.js';
+import { REFRESH_CONCURRENCY, REFRESH_RATE } from '../../lib/base/limits.js';
 import { ORIGIN_DECIDES, type Rule } from '../../lib/config/rule.js';
 import type { Rules } from '../../lib/config/rules.js';
 import type { ClientRequest, PassPlan, Reply, ReplySink } from '../../lib/engine/contract.js';
 import { Engine } from '../../lib/engine/engine.js';
 import type { Leases } from '../../lib/engine/leases-contract.js';
 import type { OperatorMethods } from '../../lib/engine/operator-methods.js';
+import type { RefreshBudget } from '../../lib/engine/refresh-budget.js';
+import { OriginPace } from '../../lib/engine/refresh-pace.js';
 import { Fields } from '../../lib/http/fields.js';
 import type { BodyReader } from '../../lib/object/body.js';
 import type { AnsweredEvent, AskedEvent, Events } from '../../lib/observe/events.js';
@@ -204,6 +208,7 @@ export interface WalkOptions {
   readonly waitersPerFill?: number;
   readonly waitMs?: number;
   readonly operators?: OperatorMethods;
+  readonly refresh?: RefreshBudget;
   /** Others who could ask the origin as well. */
   readonly leases?: Leases;
   /** One for several walks. */
@@ -242,6 +247,7 @@ export function makeWalk(options: WalkOptions = {}): Walk {
     events,
     store: createMemoryStore({ budgetBytes: options.budgetBytes ?? 16 * 1024 * 1024, clock, events }),
     origin,
+    pace: new OriginPace(),
     markers: createMarkers({ max: 100, clock }),
     failures: createFailures({ max: 100, clock, random: () => 0.5 }),
     random: () => 0.5,
@@ -251,6 +257,7 @@ export function makeWalk(options: WalkOptions = {}): Walk {
       hygiene: { via: 'patina', forwardedFor: 'append' },
       limits: { waitersPerFill: options.waitersPerFill ?? 1000, waitMs: options.waitMs ?? 30_000 },
       operators: options.operators ?? { isOn: false, refuse: () => undefined },
+      refresh: options.refresh ?? { rate: REFRESH_RATE, concurrency: REFRESH_CONCURRENCY },
     },
   });
   const sendRequest = (request: Partial<ClientRequest>, fields: Written = {}, isSlow = false): PlayedClient => {

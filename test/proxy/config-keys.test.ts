@@ -15,6 +15,7 @@ import { detailOf, metric, type OpenProxy, openProxy, request, settled, TOKEN } 
 import { CutOff, connectRaw } from '../kit/raw-client.js';
 import { type Answer, hang, send, until } from '../kit/scripted-origin.js';
 import { CERT, KEY } from '../origin/certificate.js';
+import { REFRESH_PROOFS } from './refresh-keys.js';
 import { BAD_VALUES, FURTHER_LIVES, type Life, RULE_PROOFS, word } from './rule-keys.js';
 
 type Conf = Readonly<Record<string, unknown>>;
@@ -462,7 +463,7 @@ for (const place of ['defaults', 'rules'] as const) {
   Object.assign(PROOFS, { [`${prefix}.cold`]: (t: Test) => coldActs(t, place) });
 }
 
-Object.assign(PROOFS, RULE_PROOFS);
+Object.assign(PROOFS, RULE_PROOFS, REFRESH_PROOFS);
 
 t.test('section 7: every option of the table acts', async (t) => {
   const paths = optionRows().map(({ path }) => path);

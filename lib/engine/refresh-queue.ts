@@ -1,0 +1,302 @@
+/**
+ * What the origin is asked for while no client waits (issue 5, SYSTEMS row 3): in order of urgency, the hottest first,
+ * each key once, within a budget; what fails is tried again, later and later; and all of it gives way, the least urgent
+ * first, where the origin is slow or fails. A client that waits is never in here: its request goes out at once.
+ */
+import type { Clock, Timer } from '../base/clock.js';
+import {
+  MAX_AHEAD_TRIES,
+  MAX_COLD_TRIES,
+  MAX_REFRESH_AGE_MS,
+  MAX_REFRESH_LISTENERS,
+  MAX_REFRESH_QUEUE,
+  MAX_REFRESH_QUEUE_BYTES,
+  MAX_STALE_TRIES,
+  MAX_WARM_TRIES,
+  REFRESH_RECHECK_MS,
+} from '../base/limits.js';
+import { type Events, REFRESH_PRIORITIES, type RefreshOutcome, type RefreshPriority } from '../observe/events.js';
+import type { OriginClient } from '../origin/contract.js';
+import type { FillEnd } from './fill-contract.js';
+import { type RefreshBudget, TokenBucket } from './refresh-budget.js';
+import type { Enqueued, QueueStats, RefreshEnd, RefreshJob } from './refresh-contract.js';
+import { type Entry, Lane, type Told } from './refresh-lane.js';
+import type { OriginPace } from './refresh-pace.js';
+
+/** From this strain on a priority waits, and what is ahead of its time is given up. */
+const HELD_FROM: Readonly<Record<RefreshPriority, number>> = { ahead: 1, warm: 2, cold: 3, stale: 5 };
+/** The strain while the breaker lets one request through, to see; and while it lets none. */
+const PROBING = 4;
+const UNREACHABLE = 5;
+const TRIES: Readonly<Record<RefreshPriority, number>> = {
+  stale: MAX_STALE_TRIES,
+  cold: MAX_COLD_TRIES,
+  warm: MAX_WARM_TRIES,
+  ahead: MAX_AHEAD_TRIES,
+};
+
+export interface RefreshQueueOptions {
+  readonly clock: Clock;
+  readonly events: Events;
+  readonly origin: Pick<OriginClient, 'healthy' | 'reachable'>;
+  readonly pace: OriginPace;
+  readonly budget: RefreshBudget;
+  /** Jobs that may wait or be under way; default MAX_REFRESH_QUEUE. */
+  readonly maxCount?: number;
+  /** Bytes that these may hold; default MAX_REFRESH_QUEUE_BYTES. */
+  readonly maxBytes?: number;
+}
+
+export class RefreshQueue {
+  readonly #options: RefreshQueueOptions;
+  /** Of jobs that wait or are under way. */
+  readonly #maxCount: number;
+  readonly #maxBytes: number;
+  readonly #lanes = REFRESH_PRIORITIES.map((priority) => new Lane(priority));
+  readonly #entries = new Map<string, Entry>();
+  readonly #bucket: TokenBucket;
+  #concurrency: number;
+  #running = 0;
+  #bytes = 0;
+  #order = 0;
+  #timer: Timer | undefined;
+  #isPumping = false;
+  #isClosed = false;
+
+  constructor(options: RefreshQueueOptions) {
+    this.#options = options;
+    this.#maxCount = options.maxCount ?? MAX_REFRESH_QUEUE;
+    this.#maxBytes = options.maxBytes ?? MAX_REFRESH_QUEUE_BYTES;
+    this.#concurrency = options.budget.concurrency;
+    this.#bucket = new TokenBucket(options.budget.rate, options.clock.now());
+  }
+
+  /** Whether this is under way, or waits for its turn with that priority at least. What is put off does neither. */
+  hasInTurn(id: string, priority: RefreshPriority): boolean {
+    const entry = this.#entries.get(id);
+    if (entry === undefined || rankOf(entry.job.priority) > rankOf(priority)) return false;
+    return entry.isRunning || entry.dueAt <= this.#options.clock.now();
+  }
+
+  /** Takes a job in, and begins it where there is nothing against it. `told` hears of its end, once. */
+  enqueue(job: RefreshJob, told?: Told): Enqueued {
+    const known = this.#entries.get(job.id);
+    if (known !== undefined) return this.#join(known, job, told);
+    const now = this.#options.clock.now();
+    const refusal = this.#isClosed || job.bytes > this.#maxBytes ? 'full' : this.#refusalOf(job, now);
+    if (refusal !== undefined) {
+      this.#tell(job.priority, refusal, 0, told === undefined ? [] : [told]);
+      return refusal;
+    }
+    const entry: Entry = {
+      job,
+      order: this.#order++,
+      queuedAt: now,
+      dueAt: job.notBefore,
+      tries: 0,
+      isRunning: false,
+      isDropped: false,
+      listeners: told === undefined ? [] : [told],
+      heapAt: -1,
+    };
+    this.#entries.set(job.id, entry);
+    this.#bytes += job.bytes;
+    this.#laneOf(entry).add(entry, now);
+    this.#pump();
+    if (entry.isRunning) return 'running';
+    return this.#entries.get(job.id) === entry ? 'queued' : 'over';
+  }
+
+  /** The same work again: of two priorities the higher one counts, and a new wish starts the tries anew. */
+  #join(entry: Entry, job: RefreshJob, told: Told | undefined): Enqueued {
+    if (told !== undefined) {
+      if (entry.listeners.length >= MAX_REFRESH_LISTENERS) {
+        this.#tell(job.priority, 'full', 0, [told]);
+        return 'full';
+      }
+      entry.listeners.push(told);
+    }
+    if (entry.isRunning || rankOf(job.priority) > rankOf(entry.job.priority)) return 'joined';
+    this.#laneOf(entry).remove(entry);
+    this.#bytes += job.bytes - entry.job.bytes;
+    entry.job = job;
+    entry.tries = 0;
+    entry.dueAt = job.notBefore;
+    this.#laneOf(entry).add(entry, this.#options.clock.now());
+    this.#pump();
+    return 'joined';
+  }
+
+  /** Why a job is not taken in. Where there is no room, what is less urgent, or as urgent and less hot, makes some. */
+  #refusalOf(job: RefreshJob, now: number): 'full' | 'shed' | undefined {
+    if (job.priority === 'ahead' && this.#strain(now) >= HELD_FROM.ahead) return 'shed';
+    while (this.#entries.size >= this.#maxCount || this.#bytes + job.bytes > this.#maxBytes) {
+      const victim = this.#victimFor(job);
+      if (victim === undefined) return 'full';
+      this.#finish(victim, 'full');
+    }
+    return undefined;
+  }
+
+  #victimFor(job: RefreshJob): Entry | undefined {
+    for (const lane of this.#lanes.toReversed()) {
+      if (rankOf(lane.priority) < rankOf(job.priority)) return undefined;
+      const { least } = lane;
+      if (least === undefined) continue;
+      return lane.priority !== job.priority || least.job.heat < job.heat ? least : undefined;
+    }
+    return undefined;
+  }
+
+  /** Takes a job out. What is under way goes on, and is not tried again. */
+  drop(id: string, outcome: 'purged' | 'overtaken' | 'withdrawn', only?: RefreshPriority): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined || (only !== undefined && entry.job.priority !== only)) return;
+    if (entry.isRunning) entry.isDropped = true;
+    else this.#finish(entry, outcome);
+  }
+
+  /** drop() for each job of a priority that begins so. */
+  dropUnder(prefix: string, only: RefreshPriority): void {
+    for (const id of [...this.#entries.keys()]) if (id.startsWith(prefix)) this.drop(id, 'purged', only);
+  }
+
+  reconfigure({ rate, concurrency }: RefreshBudget): void {
+    this.#bucket.setRate(rate, this.#options.clock.now());
+    this.#concurrency = concurrency;
+    this.#pump();
+  }
+
+  /** Begins nothing more, and gives up what waits. */
+  close(): void {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    for (const entry of [...this.#entries.values()]) {
+      entry.isDropped = true;
+      if (!entry.isRunning) this.#finish(entry, 'withdrawn');
+    }
+  }
+
+  get stats(): QueueStats {
+    const now = this.#options.clock.now();
+    const depth = { stale: 0, cold: 0, warm: 0, ahead: 0 };
+    const oldestMs = { stale: 0, cold: 0, warm: 0, ahead: 0 };
+    for (const lane of this.#lanes) {
+      depth[lane.priority] = lane.size;
+      oldestMs[lane.priority] = now - (lane.oldestAt() ?? now);
+    }
+    return { depth, oldestMs, running: this.#running, strain: this.#strain(now) };
+  }
+
+  #laneOf({ job }: Entry): Lane {
+    return this.#lanes[rankOf(job.priority)] as Lane;
+  }
+
+  #strain(now: number): number {
+    const { origin, pace } = this.#options;
+    if (!origin.reachable) return UNREACHABLE;
+    return origin.healthy ? pace.strain(now) : PROBING;
+  }
+
+  /** Begins what may begin, then sees to it that it is called again when that changes. */
+  #pump(): void {
+    if (this.#isPumping || this.#isClosed) return;
+    this.#isPumping = true;
+    const now = this.#options.clock.now();
+    for (const lane of this.#lanes) lane.wake(now);
+    for (let next = this.#next(now); next !== undefined && this.#bucket.take(now); next = this.#next(now)) {
+      this.#begin(next, now);
+    }
+    this.#isPumping = false;
+    this.#arm(now);
+  }
+
+  /** The most urgent job that may begin now. Gives up, on its way, what is too old or ahead of its time. */
+  #next(now: number): Entry | undefined {
+    const strain = this.#strain(now);
+    for (const lane of this.#lanes) {
+      const isHeld = strain >= HELD_FROM[lane.priority];
+      for (let { first } = lane; first !== undefined; first = lane.first) {
+        if (now - first.queuedAt > MAX_REFRESH_AGE_MS) this.#finish(first, 'expired');
+        else if (isHeld && lane.priority === 'ahead') this.#finish(first, 'shed');
+        else if (isHeld) break;
+        else return this.#running < roomAt(strain, this.#concurrency) ? first : undefined;
+      }
+    }
+    return undefined;
+  }
+
+  #begin(entry: Entry, now: number): void {
+    this.#laneOf(entry).remove(entry);
+    entry.isRunning = true;
+    this.#running++;
+    const begun = entry.job.begin((end) => this.#ended(entry, end));
+    if (begun === 'running') return;
+    this.#bucket.giveBack();
+    this.#stopped(entry);
+    if (begun === 'needless') this.#finish(entry, 'needless');
+    // Never at once again, or it would be begun for ever in this very turn.
+    else this.#putOff(entry, Math.max(begun.later, now + 1));
+  }
+
+  #stopped(entry: Entry): void {
+    entry.isRunning = false;
+    this.#running--;
+  }
+
+  #ended(entry: Entry, end: FillEnd): void {
+    this.#stopped(entry);
+    const { priority } = entry.job;
+    const now = this.#options.clock.now();
+    const mayRetry = (end === 'failed' || end === 'error') && !entry.isDropped && !this.#isClosed;
+    entry.tries++;
+    if (mayRetry && entry.tries < TRIES[priority] && now - entry.queuedAt <= MAX_REFRESH_AGE_MS) {
+      this.#options.events.refreshed(priority, 'retried', now - entry.queuedAt);
+      this.#putOff(entry, Math.max(entry.job.retryAt(entry.tries), now + 1));
+    } else this.#finish(entry, end);
+    this.#pump();
+  }
+
+  #putOff(entry: Entry, dueAt: number): void {
+    entry.dueAt = dueAt;
+    this.#laneOf(entry).add(entry, this.#options.clock.now());
+  }
+
+  #finish(entry: Entry, end: RefreshEnd): void {
+    const { job, listeners, queuedAt } = entry;
+    this.#laneOf(entry).remove(entry);
+    this.#entries.delete(job.id);
+    this.#bytes -= job.bytes;
+    this.#tell(job.priority, end, this.#options.clock.now() - queuedAt, listeners);
+  }
+
+  #tell(priority: RefreshPriority, outcome: RefreshOutcome & RefreshEnd, waitedMs: number, to: readonly Told[]): void {
+    this.#options.events.refreshed(priority, outcome, waitedMs);
+    for (const told of to) told(outcome);
+  }
+
+  /** The one timer: for what is put off, for a token, or to see whether the origin fares better. */
+  #arm(now: number): void {
+    let waitMs = Number.POSITIVE_INFINITY;
+    for (const lane of this.#lanes) {
+      if (lane.dueAt !== undefined) waitMs = Math.min(waitMs, lane.dueAt - now);
+      if (lane.first !== undefined) waitMs = Math.min(waitMs, REFRESH_RECHECK_MS);
+    }
+    const tokenMs = this.#next(now) === undefined ? 0 : this.#bucket.waitMs(now);
+    if (tokenMs > 0) waitMs = Math.min(waitMs, tokenMs);
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (waitMs === Number.POSITIVE_INFINITY) return;
+    this.#timer = this.#options.clock.after(Math.max(1, waitMs), () => this.#pump());
+  }
+}
+
+/** 0 is the most urgent. */
+function rankOf(priority: RefreshPriority): number {
+  return REFRESH_PRIORITIES.indexOf(priority);
+}
+
+/** Requests at once: each degree of strain halves it; where the breaker lets one through to see, one. */
+function roomAt(strain: number, concurrency: number): number {
+  return strain >= PROBING ? 1 : Math.max(1, concurrency >> strain);
+}

@@ -16,6 +16,7 @@ import type { Operations } from './engine/operations.js';
 import { OriginPace } from './engine/refresh-pace.js';
 import type { Front, Move } from './front/contract.js';
 import { createFront } from './front/front.js';
+import { Fields } from './http/fields.js';
 import { type AccessLog, createAccessLog } from './observe/access-log.js';
 import { type Events, fanOut } from './observe/events.js';
 import type { LogDestination } from './observe/line-sink.js';
@@ -29,6 +30,11 @@ import type { Store } from './store/contract.js';
 import { createFailures } from './store/failures.js';
 import { createMarkers, type Markers } from './store/markers.js';
 import { createMemoryStore } from './store/memory.js';
+import { EngineWarmer } from './warm/engine-warmer.js';
+import { createOriginSource } from './warm/origin-source.js';
+import type { Terminal } from './warm/progress.js';
+import { warmSettings } from './warm/settings.js';
+import { Warming } from './warm/warming.js';
 
 export type { ReloadOutcome, Source } from './proxy/reload.js';
 
@@ -43,6 +49,8 @@ export interface ProxyOptions {
   readonly written?: unknown;
   /** The operators' token, where admin.token_file names none. */
   readonly adminToken?: string | undefined;
+  /** Where the progress of warming is shown to a person; undefined: nowhere. */
+  readonly terminal?: Terminal | undefined;
   /** The conf file, to be shown to operators. */
   readonly file?: string | undefined;
   /** Reads the configuration again, for reload(). Throws a ConfigError. */
@@ -82,6 +90,7 @@ class ComposedProxy implements Proxy {
   readonly #origin: ReplaceableOrigin;
   readonly #engine: Engine;
   readonly #front: Front;
+  readonly #warming: Warming;
   readonly #reloads: Reloads;
   readonly #lastRefreshes: LastRefreshes;
   readonly #adminToken: string | undefined;
@@ -124,6 +133,7 @@ class ComposedProxy implements Proxy {
       random: Math.random,
       live: engineSettings(config, identity),
     });
+    this.#warming = makeWarming(this.#engine, options.terminal);
     const { listen } = config;
     const { tunnel } = this.#origin;
     const front = { listen, handler: this.#engine, tunnel, clock, events };
@@ -158,6 +168,7 @@ class ComposedProxy implements Proxy {
       const listen = await this.#front.start();
       this.#state = 'serving';
       this.#warn(this.#config);
+      this.#warming.configure(warmSettings(this.#config));
       return { listen, admin: admin === undefined ? undefined : formatAddress(admin) };
     } catch (error) {
       await this.close();
@@ -209,6 +220,7 @@ class ComposedProxy implements Proxy {
         this.#engine.reconfigure(engineSettings(next, identity, this.#engine.parts.live.rules));
         this.#front.reconfigure(frontSettings(next, identity));
         this.#log.reconfigure(logSettings(next, this.#logDestination));
+        this.#warming.configure(warmSettings(next), next.origin.url.href !== before.origin.url.href);
         if (next.cache.memoryBytes !== before.cache.memoryBytes) this.#store.resize(next.cache.memoryBytes);
       },
     };
@@ -216,6 +228,7 @@ class ComposedProxy implements Proxy {
 
   async drain(): Promise<void> {
     this.#state = 'draining';
+    this.#warming.stop();
     await this.#front.drain(this.#config.limits.drainMs);
     await this.#end(ORIGIN_CLOSE_TIMEOUT_MS);
   }
@@ -228,6 +241,7 @@ class ComposedProxy implements Proxy {
   async #end(graceMs: number): Promise<void> {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
+    this.#warming.stop();
     await this.#front.close();
     await this.#admin?.close();
     this.#engine.close();
@@ -271,6 +285,7 @@ class ComposedProxy implements Proxy {
         const outcome = await this.reload();
         return outcome.kind === 'reloaded' ? { changed: outcome.changes } : { problems: outcome.problems };
       },
+      warm: () => this.#warming.warmNow(),
       drain: () => this.#leave(),
     };
   }
@@ -310,6 +325,18 @@ async function bound<T>(key: string, address: Address | undefined, binding: Prom
   } catch (error) {
     throw new ConfigError([`${key}: ${listenProblem(error, address) ?? String(error)}`]);
   }
+}
+
+function makeWarming(engine: Engine, terminal: Terminal | undefined): Warming {
+  const { clock, events } = engine.parts;
+  return new Warming({
+    clock,
+    events,
+    random: Math.random,
+    source: createOriginSource(engine.parts),
+    makeWarmer: ({ fields, concurrency }) => new EngineWarmer(engine, new Fields(fields), concurrency),
+    terminal,
+  });
 }
 
 /** A proxy for a configuration; it does nothing before start(). */

@@ -39,6 +39,8 @@ export interface AdminSources {
   /** The configuration in force, as it was written, secrets hidden. */
   config(): Readonly<Record<string, unknown>>;
   reload(): Promise<{ readonly changed: readonly string[] } | { readonly problems: readonly string[] }>;
+  /** Has the sitemaps read now. Returns how many are configured. */
+  warm(): number;
   /** Begins to drain; the process ends after it. */
   drain(): void;
 }
@@ -67,6 +69,7 @@ export function makeRoutes(sources: AdminSources): readonly Route[] {
     operate('purge'),
     operate('expire'),
     operate('refresh'),
+    { path: '/v1/warm', methods: { POST: change((request) => answerWarm(sources, request)) } },
     { path: '/v1/config', methods: { GET: look(() => makeJson(200, sources.config())) } },
     { path: '/v1/reload', methods: { POST: change((request) => answerReload(sources, request)) } },
     { path: '/v1/drain', methods: { POST: change((request) => answerDrain(sources, request)) } },
@@ -92,6 +95,17 @@ async function answerReload(sources: AdminSources, { remoteAddress }: AdminReque
   if (!isRefused) return makeJson(200, { operation: 'reload', ...outcome });
   const detail = 'The configuration was refused; the one before stays in force.';
   return makeProblem(422, detail, {}, { problems: outcome.problems });
+}
+
+/** RFC 9110 §15.3.3: 202, since the work goes on. */
+function answerWarm(sources: AdminSources, { remoteAddress }: AdminRequest): AdminReply {
+  const { events } = sources.operations;
+  const sitemaps = sources.warm();
+  events.operated('warm', sitemaps === 0 ? 'nothing' : 'done');
+  if (sitemaps === 0)
+    return makeProblem(409, 'No sitemaps are configured (warm.sitemaps), so there is nothing to warm.');
+  events.notice('info', 'operator-warm', 'An operator began a round of warming.', { by: remoteAddress });
+  return makeJson(202, { operation: 'warm', sitemaps });
 }
 
 function answerDrain(sources: AdminSources, { remoteAddress }: AdminRequest): AdminReply {

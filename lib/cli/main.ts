@@ -43,13 +43,23 @@ function speak(stream: NodeJS.WriteStream, line: string): void {
   }
 }
 
+/** Where a person may be reading along. */
+const terminal = process.stderr.isTTY
+  ? {
+      write: (text: string) => void process.stderr.write(text),
+      get columns() {
+        return process.stderr.columns;
+      },
+    }
+  : undefined;
+
 const world: World & Shell = {
   env: process.env,
   clock,
   version: ownVersion(),
   createProxy: ({ config, written, file }, read) => {
     const adminToken = process.env[TOKEN_VARIABLE];
-    return createProxy(config, { clock, version: world.version, written, file, read, adminToken });
+    return createProxy(config, { clock, version: world.version, written, file, read, adminToken, terminal });
   },
   say: (line) => speak(process.stdout, line),
   complain: (line) => speak(process.stderr, line),

@@ -228,6 +228,21 @@ const RELOAD = command(
   },
 );
 
+const WARM = command(
+  {
+    name: 'warm',
+    usage: '[flags]',
+    summary: 'have the sitemaps read now, and what they list filled and revalidated',
+    flags: [],
+  },
+  async (operator) => {
+    const reply = await operator.ask('/v1/warm', { method: 'POST' });
+    const { sitemaps } = reply.content;
+    const line = `warming from ${sitemaps} sitemap${sitemaps === 1 ? '' : 's'}; the log says how it went`;
+    return { reply, told: { lines: [line], exitCode: 0 } };
+  },
+);
+
 const DRAIN = command(
   {
     name: 'drain',
@@ -248,6 +263,7 @@ export const OPERATION_COMMANDS: readonly CommandSpec[] = [
   UPDATE,
   LIST,
   SHOW,
+  WARM,
   CONFIG,
   RELOAD,
   DRAIN,

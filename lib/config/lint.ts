@@ -5,6 +5,7 @@ import type { HealthSetting, StatusSetting } from './rule.js';
 import type { RuleSettings } from './rule-options.js';
 import type { ConfigSettings } from './schema.js';
 import { contradiction, isShadowedBy, type Placed, placedRules } from './shadow.js';
+import { lintWarm } from './warm-lint.js';
 
 export type { Warning } from './dangers.js';
 
@@ -30,6 +31,7 @@ export function lint(settings: ConfigSettings): readonly Warning[] {
       ...idleTtl(said, path, settings.defaults),
     ]),
     ...placed.flatMap(uncachedMethods),
+    ...lintWarm(settings),
   ];
 }
 

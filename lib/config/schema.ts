@@ -34,6 +34,7 @@ import {
   readOriginUrl,
   readSecret,
 } from './values.js';
+import { warm } from './warm-options.js';
 
 const DAY_MS = 24 * HOUR_MS;
 const KILOBYTE = 1024;
@@ -290,6 +291,7 @@ export const OPTIONS = section(
     }),
     log,
     explain,
+    warm,
     limits,
   },
   { doc: 'All options.' },

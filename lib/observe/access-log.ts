@@ -151,9 +151,10 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
     asked: (event) => requests.asked(event),
     leased() {},
     refreshed() {},
-    removed: () => {},
-    // Each operation comes with a notice.
+    removed() {},
+    // These come with a notice each.
     operated() {},
+    warmed() {},
     breaker: (state, reason) => {
       const [at, message] = BREAKER_NOTICES[state];
       notices.write(at, 'notice', `breaker-${state}`, message, reason === '' ? {} : { reason });

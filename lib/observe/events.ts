@@ -3,6 +3,8 @@
  * Events are method calls with plain arguments, so that an event nobody listens to costs one empty call.
  */
 
+import type { WarmEvent } from './warm.js';
+
 /** The outcome of one request in one word: also the value of the debug header. */
 export type Outcome = 'HIT' | 'STALE' | 'UPDATING' | 'REVALIDATED' | 'MISS' | 'EXPIRED' | 'BYPASS' | 'ERROR';
 
@@ -101,7 +103,7 @@ export const REFRESH_OUTCOMES = [
 export type RefreshOutcome = (typeof REFRESH_OUTCOMES)[number];
 
 /** What an operator can do to what is stored. */
-export type Operation = 'purge' | 'expire' | 'refresh' | 'update' | 'reload' | 'drain';
+export type Operation = 'purge' | 'expire' | 'refresh' | 'update' | 'warm' | 'reload' | 'drain';
 /** `nothing`: there was nothing to do it to. `refused`: it was not allowed, or made no sense. */
 export type OperationOutcome = 'done' | 'nothing' | 'refused';
 
@@ -120,6 +122,8 @@ export interface Events {
   breaker(state: 'closed' | 'open' | 'half-open', reason: string): void;
   /** An operator did something, or tried to. */
   operated(operation: Operation, outcome: OperationOutcome): void;
+  /** Warming went on. */
+  warmed(event: WarmEvent): void;
   /** Something that an operator should read. `code` is stable; `fields` are its circumstances. */
   notice(level: NoticeLevel, code: string, message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
@@ -133,6 +137,7 @@ export const SILENT: Events = {
   removed() {},
   breaker() {},
   operated() {},
+  warmed() {},
   notice() {},
 };
 
@@ -161,6 +166,9 @@ export function fanOut(listeners: readonly Events[]): Events {
     },
     operated: (operation, outcome) => {
       for (const to of listeners) to.operated(operation, outcome);
+    },
+    warmed: (event) => {
+      for (const to of listeners) to.warmed(event);
     },
     notice: (level, code, message, fields) => {
       for (const to of listeners) to.notice(level, code, message, fields);

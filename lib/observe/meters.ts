@@ -22,7 +22,7 @@ const ASKED_FOR = ['fill', 'refresh', 'validate', 'uncacheable'] as const;
 const ASKED_ENDS = ['stored', 'not-modified', 'uncacheable', 'error', 'failed', 'abandoned'] as const;
 const REMOVALS = ['evicted', 'expired', 'replaced', 'purged', 'invalidated'] as const;
 const BREAKER_STATES = ['closed', 'open', 'half-open'] as const;
-const OPERATIONS = ['purge', 'expire', 'refresh', 'update', 'reload', 'drain'] as const;
+const OPERATIONS = ['purge', 'expire', 'refresh', 'update', 'warm', 'reload', 'drain'] as const;
 const OPERATION_OUTCOMES = ['done', 'nothing', 'refused'] as const;
 const LEVELS = ['info', 'warn', 'error'] as const;
 

@@ -8,6 +8,7 @@ import { type Family, single } from './families.js';
 import { ClientSide, Household, OriginSide } from './meters.js';
 import { createExposition, type Exposition } from './prometheus.js';
 import { type RefreshQueueReading, RefreshSide } from './refresh-meters.js';
+import { WarmSide } from './warm.js';
 
 /** What is true at this moment, asked for once at each scrape. */
 export interface GaugeReadings {
@@ -80,6 +81,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const origin = new OriginSide();
   const household = new Household(options.clock);
   const refreshes = new RefreshSide();
+  const warm = new WarmSide();
   let reading: GaugeReadings | undefined;
   const build: Family = {
     name: 'patina_build_info',
@@ -92,6 +94,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     ...origin.families(),
     ...household.families(),
     ...refreshes.families(() => reading?.refreshQueue),
+    ...warm.families(),
     ...gaugeFamilies(() => reading),
     build,
   ]);
@@ -104,6 +107,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
       removed: (reason, bytes) => household.removed(reason, bytes),
       breaker: (state) => household.breaker(state),
       operated: (operation, outcome) => household.operated(operation, outcome),
+      warmed: (event) => warm.warmed(event),
       // An explanation is not something that happened.
       notice: (level, code) => (level === 'trace' ? undefined : household.notice(level, code)),
     },

@@ -20,6 +20,7 @@ export function makeSources(sources: Partial<AdminSources> = {}): AdminSources {
     operations: { clock, events: SILENT, operations: engine.operations },
     config: () => ({}),
     reload: async () => ({ changed: [] }),
+    warm: () => 0,
     drain: () => {},
     ...sources,
   };

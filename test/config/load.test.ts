@@ -440,7 +440,7 @@ t.test('a problem of a flag names the flag', async (t) => {
     ],
     [
       'nothing.here=1',
-      '--set nothing.here=1: unknown key "nothing": this version knows listen, admin, purge_methods, origin, name, cache, defaults, rules, debug_header, fast_lane, log, explain, limits',
+      '--set nothing.here=1: unknown key "nothing": this version knows listen, admin, purge_methods, origin, name, cache, defaults, rules, debug_header, fast_lane, log, explain, warm, limits',
     ],
     ['rules.5.name=a', '--set rules.5.name=a: rules: expected a list, got a map'],
     ['cache.memory.x=1', '--set cache.memory.x=1: cache.memory: expected a size such as 64KB, 256MB or 2GB, got a map'],

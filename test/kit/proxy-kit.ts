@@ -30,6 +30,8 @@ export interface OpenOptions {
   readonly url?: URL;
   /** The operators' token, as the environment would have it. */
   readonly token?: string;
+  /** Called before the proxy starts, which may ask the origin of itself. */
+  readonly prepareOrigin?: (origin: ScriptedOrigin) => void;
   /** What a reload reads: settings as in `conf`. It may throw. */
   readonly next?: () => Readonly<Record<string, unknown>>;
 }
@@ -118,6 +120,7 @@ export async function settled(holds: () => boolean): Promise<void> {
 
 export async function openProxy(t: Test, options: OpenOptions = {}): Promise<OpenProxy> {
   const origin = await startScriptedOrigin(options.origin);
+  options.prepareOrigin?.(origin);
   const url = options.url ?? origin.url;
   const sourceOf = ({ origin: reach, ...more }: Readonly<Record<string, unknown>> = {}): Source => {
     const written = {

@@ -17,6 +17,7 @@ import { type Answer, hang, send, until } from '../kit/scripted-origin.js';
 import { CERT, KEY } from '../origin/certificate.js';
 import { REFRESH_PROOFS } from './refresh-keys.js';
 import { BAD_VALUES, FURTHER_LIVES, type Life, RULE_PROOFS, word } from './rule-keys.js';
+import { BAD_WARM_VALUES, WARM_PROOFS } from './warm-keys.js';
 
 type Conf = Readonly<Record<string, unknown>>;
 type Proof = (t: Test) => Promise<void>;
@@ -463,7 +464,7 @@ for (const place of ['defaults', 'rules'] as const) {
   Object.assign(PROOFS, { [`${prefix}.cold`]: (t: Test) => coldActs(t, place) });
 }
 
-Object.assign(PROOFS, RULE_PROOFS, REFRESH_PROOFS);
+Object.assign(PROOFS, RULE_PROOFS, REFRESH_PROOFS, WARM_PROOFS);
 
 t.test('section 7: every option of the table acts', async (t) => {
   const paths = optionRows().map(({ path }) => path);
@@ -496,7 +497,7 @@ function problemsWith(path: string, value: unknown): readonly string[] {
 t.test('section 7: every option of the table refuses a bad value, and says which', async (t) => {
   const bad = ['!?', '', null, 'a b', { zzz: 1 }, [['!?']]];
   for (const { path } of optionRows()) {
-    for (const value of BAD_VALUES[path] ?? bad) {
+    for (const value of BAD_VALUES[path] ?? BAD_WARM_VALUES[path] ?? bad) {
       const spelled = path.replace('[]', '.0');
       t.ok(
         problemsWith(path, value).some((problem) => problem.includes(spelled)),

@@ -5,7 +5,7 @@
 import { pino } from 'pino';
 import type { Clock } from '../base/clock.js';
 import { LOG_FLUSH_MS, LOG_FLUSH_WATCHED_MS } from '../base/limits.js';
-import type { Events } from './events.js';
+import { type Events, SILENT } from './events.js';
 import { LineSink, type LogDestination } from './line-sink.js';
 import { ReadableLines } from './readable.js';
 import { defuse, formatRequestLine, isoTime } from './request-line.js';
@@ -147,14 +147,10 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
   }
 
   return {
+    // Of what else happens the log has the notices.
+    ...SILENT,
     answered: (event) => requests.answered(event),
     asked: (event) => requests.asked(event),
-    leased() {},
-    refreshed() {},
-    removed() {},
-    // These come with a notice each.
-    operated() {},
-    warmed() {},
     breaker: (state, reason) => {
       const [at, message] = BREAKER_NOTICES[state];
       notices.write(at, 'notice', `breaker-${state}`, message, reason === '' ? {} : { reason });

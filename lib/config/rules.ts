@@ -30,6 +30,10 @@ export interface Rules {
   readonly candidates: readonly Candidate[];
   /** The ways in which some rule makes its keys, each once. */
   readonly keyings: readonly Keying[];
+  /** Whether some rule asks for a field of the request, and so cannot be told from its host and target. */
+  readonly readsFields: boolean;
+  /** Whether some rule is for some methods alone. */
+  readonly readsMethod: boolean;
 }
 
 /** A rule with its conditions. */
@@ -66,7 +70,15 @@ export function makeRules(settings: Pick<ConfigSettings, 'defaults' | 'rules'>, 
     .map(({ rule, conditions }) => ({ rule: same(rule), conditions }));
   const all = [...candidates.map(({ rule }) => rule), fallback];
   if (candidates.length === 0) {
-    return { ruleFor: () => fallback, ruleForResponse: () => fallback, all, candidates, keyings: [fallback] };
+    return {
+      ruleFor: () => fallback,
+      ruleForResponse: () => fallback,
+      all,
+      candidates,
+      keyings: [fallback],
+      readsFields: false,
+      readsMethod: false,
+    };
   }
   const tree = buildTree(candidates);
   const dependsOnResponse = candidates.some(({ conditions }) => conditions.response.length > 0);
@@ -79,7 +91,14 @@ export function makeRules(settings: Pick<ConfigSettings, 'defaults' | 'rules'>, 
     all,
     candidates,
     keyings: distinctKeyings(all),
+    readsFields: asksFor(candidates, 'header', 'cookie'),
+    readsMethod: asksFor(candidates, 'methods'),
   };
+}
+
+/** Whether a condition of one of these keys is among those of the candidates. */
+function asksFor(candidates: readonly Candidate[], ...keys: readonly string[]): boolean {
+  return candidates.some(({ conditions }) => conditions.request.some(({ key }) => keys.includes(key)));
 }
 
 /** Headers and cookies that are keyed add to a key; they do not change what it begins with. */

@@ -95,6 +95,26 @@ export interface ReplySink {
   onGone(run: () => void): void;
 }
 
+/** The reply, for this moment, to every request like the one that it was asked for. */
+export interface ReadyReply {
+  readonly reply: Reply;
+  /** For whoever writes it: the same as bytes. Gone with the reply. */
+  written: unknown;
+}
+
 export interface RequestHandler {
   handle(request: ClientRequest, sink: ReplySink): void;
+  /**
+   * What handle() would reply, at once, to an HTTP/1.1 GET or HEAD without a body whose fields say nothing to a cache but
+   * `condition`, the value of If-None-Match; undefined where it would do anything else, and nothing has happened then.
+   */
+  readonly ready?: FindReady | undefined;
 }
+
+export type FindReady = (
+  isHead: boolean,
+  host: string,
+  target: string,
+  condition: string | undefined,
+  now: number,
+) => ReadyReply | undefined;

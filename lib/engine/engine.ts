@@ -7,8 +7,6 @@ import { MAX_ALIASES, MAX_ALIASES_BYTES, MAX_KEY_LENGTH } from '../base/limits.j
 import type { PushPolicy, Rule } from '../config/rule.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { AskedFor } from '../observe/events.js';
-import { ageSecAt } from '../policy/age.js';
-import { clientFields, leavesResponses } from '../policy/client-fields.js';
 import { isLoop } from '../policy/hygiene.js';
 import { keyOfUrl, keysAt, requestKey, targetKey } from '../policy/key.js';
 import { reasonToPass } from '../policy/pass.js';
@@ -20,8 +18,8 @@ import { AcceptedWork, acceptCold, answerStatus, STATUS_PREFIX } from './accepte
 import { Aliases } from './aliases.js';
 import { captureAnswer } from './capture.js';
 import { CollapseTable } from './collapse.js';
-import type { BodyTap, ClientRequest, ReplySink, RequestHandler } from './contract.js';
-import { coversRanges, type Delivery, deliver } from './deliver.js';
+import type { BodyTap, ClientRequest, FindReady, ReplySink, RequestHandler } from './contract.js';
+import { coversRanges, type Delivery } from './deliver.js';
 import { withExplanation } from './explaining.js';
 import { Fill } from './fill.js';
 import type { Conditions, FillEnd, FillSpec, Waiter } from './fill-contract.js';
@@ -30,11 +28,13 @@ import { Operations } from './operations.js';
 import { isOperatorMethod, operate } from './operator-methods.js';
 import type { EngineParts, EngineSettings } from './parts.js';
 import { planPass } from './pass.js';
+import { ReadyReplies } from './ready.js';
 import { Refreshes } from './refreshes.js';
 import { Relifing, relifed } from './relife.js';
 import { forEverybody, shaped, withoutConnectionOptions } from './requests.js';
 import type { Receipt } from './response.js';
 import { type SynthSpec, synthReply } from './synth.js';
+import { hitDelivery, toldReply, ttlSecAt } from './told.js';
 import { Transaction } from './transaction.js';
 
 /** What is put behind a key to remember it as uncacheable: nobody's, with credentials, with cookies, with both. */
@@ -65,6 +65,7 @@ export class Engine implements RequestHandler {
   readonly accepted: AcceptedWork;
   readonly #aliases = new Aliases(MAX_ALIASES, MAX_ALIASES_BYTES);
   readonly #relifing: Relifing;
+  readonly #ready = new ReadyReplies(this);
 
   constructor(parts: EngineParts) {
     this.parts = parts;
@@ -140,16 +141,10 @@ export class Engine implements RequestHandler {
       return;
     }
     if (verdict.kind === 'serve') {
-      parts.store.touch(chosen);
+      this.used(chosen);
       if (verdict.refresh) this.#serveGraced(request, sink, chosen, now, verdict.reason);
       else {
-        this.reply(request, sink, chosen, {
-          outcome: verdict.phase === 'fresh' ? 'HIT' : 'STALE',
-          status: { kind: 'hit', ttlSec: ttlSecAt(chosen, now), detail: verdict.reason },
-          rule: chosen.rule,
-          collapsed: false,
-          fromStore: true,
-        });
+        this.reply(request, sink, chosen, hitDelivery(chosen, verdict.phase, verdict.reason, now));
       }
       return;
     }
@@ -162,20 +157,21 @@ export class Engine implements RequestHandler {
     this.#ask(request, sink, key, directives, { stale: chosen, fwd, reason: verdict.reason });
   }
 
+  readonly ready: FindReady = (isHead, host, target, condition, now) =>
+    this.#ready.find(isHead, host, target, condition, now);
+
+  /** A stored response answers a request. */
+  used(stored: StoredResponse): void {
+    this.parts.store.touch(stored);
+  }
+
   /** Only what was pushed, for as long as it is fresh or in grace; nobody asks the origin about it. */
   #servePushed(request: ClientRequest, sink: ReplySink, chosen: StoredResponse | undefined, push: PushPolicy): void {
-    const { clock, store } = this.parts;
-    const now = clock.now();
+    const now = this.parts.clock.now();
     const verdict = chosen?.pushed === true ? judgeReuse(chosen.life, NO_DIRECTIVES, now, true) : undefined;
     if (chosen !== undefined && verdict?.kind === 'serve') {
-      store.touch(chosen);
-      this.reply(request, sink, chosen, {
-        outcome: verdict.phase === 'fresh' ? 'HIT' : 'STALE',
-        status: { kind: 'hit', ttlSec: ttlSecAt(chosen, now), detail: verdict.reason },
-        rule: chosen.rule,
-        collapsed: false,
-        fromStore: true,
-      });
+      this.used(chosen);
+      this.reply(request, sink, chosen, hitDelivery(chosen, verdict.phase, verdict.reason, now));
       return;
     }
     if (push === 'origin') {
@@ -292,10 +288,7 @@ export class Engine implements RequestHandler {
 
   reply(request: ClientRequest, sink: ReplySink, stored: StoredResponse, delivery: Delivery): void {
     const { clock, live } = this.parts;
-    const now = clock.now();
-    const rule = live.rules.ruleForResponse(request, stored.status, stored.fields);
-    const told = leavesResponses(rule) ? stored : toldTo(stored, rule, delivery, now);
-    sink.reply(deliver(told, request, now, delivery, this.via));
+    sink.reply(toldReply(live, request, stored, delivery, clock.now(), this.via));
   }
 
   synth(request: ClientRequest, sink: ReplySink, spec: SynthSpec): void {
@@ -373,23 +366,11 @@ export class Engine implements RequestHandler {
   close(): void {
     this.#relifing.stop();
     this.refreshes.close();
+    this.#ready.clear();
   }
 
   /** For the gauges. */
-  get stats(): { readonly fills: number; readonly waiters: number } {
-    return { fills: this.collapse.count, waiters: this.collapse.waiterCount };
+  get stats(): { readonly fills: number; readonly waiters: number; readonly ready: number } {
+    return { fills: this.collapse.count, waiters: this.collapse.waiterCount, ready: this.#ready.count };
   }
-}
-
-/** The response as its rule has clients see it. */
-function toldTo(stored: StoredResponse, rule: Rule, { status, fromStore }: Delivery, now: number): StoredResponse {
-  const isShared = fromStore || status.kind === 'hit' || (status.kind === 'fwd' && status.stored === true);
-  const { madeTag } = stored;
-  const hasMadeTag = rule.etag === 'make' && madeTag !== undefined && stored.status === 200;
-  const fields = hasMadeTag ? stored.fields.set('ETag', madeTag) : stored.fields;
-  return { ...stored, fields: clientFields(fields, rule, ageSecAt(stored.life, now), isShared) };
-}
-
-function ttlSecAt(stored: StoredResponse, now: number): number {
-  return Math.floor((stored.life.staleAt - now) / 1000);
 }

@@ -9,9 +9,8 @@ import { DRAIN_REST_MS, LINGER_MS, MAX_PIPELINED_REQUESTS } from '../base/limits
 import type { AnsweredEvent } from '../observe/events.js';
 import { cutOff } from '../origin/cut-off.js';
 import type { Lane } from './contract.js';
-import type { Exchange } from './exchange.js';
 import type { FastReader } from './fast-lane.js';
-import { Patience } from './patience.js';
+import { Patience, type Receiving } from './patience.js';
 import { REFUSALS, type Refusal, refusalBytes } from './refusal.js';
 
 /** What a request that was refused called itself. */
@@ -21,6 +20,19 @@ export interface RequestLine {
   readonly httpVersion: string;
 }
 
+/** A request that is in work on a connection. */
+export interface Running extends Receiving {
+  readonly method: string;
+  readonly hasBody: boolean;
+  /** Its body has not arrived whole. */
+  readonly isReceiving: boolean;
+  readonly isReplyBegun: boolean;
+  /** The client takes bytes again. */
+  drained(): void;
+  /** The client left, or was cut off; `refused` says why, where it was told. */
+  left(refused?: Refusal): void;
+}
+
 const UNREADABLE: RequestLine = { method: '', target: '', httpVersion: '' };
 
 export class ClientConnection {
@@ -28,7 +40,7 @@ export class ClientConnection {
   readonly socket: Socket;
   readonly remoteAddress: string;
   /** Exchanges that are not settled, oldest first. Requests are read ahead, so there may be several (RFC 9112 §9.3.2). */
-  readonly #running: Exchange[] = [];
+  readonly #running: Running[] = [];
   /** Nothing that comes from now on is looked at. */
   #isClosing = false;
   #isTunnelled = false;
@@ -51,7 +63,7 @@ export class ClientConnection {
   }
 
   /** Whether the reply to this one is the last on this connection: never one that has others behind it. */
-  isLastReply(exchange: Exchange): boolean {
+  isLastReply(exchange: Running): boolean {
     if (!this.#isClosing && !this.lane.isDraining) return false;
     return this.#refusalAfter === undefined && this.#running[this.#running.length - 1] === exchange;
   }
@@ -76,13 +88,13 @@ export class ClientConnection {
   }
 
   /** A request begins. */
-  began(exchange: Exchange): void {
+  began(exchange: Running): void {
     this.#running.push(exchange);
     this.#patience.requestBegan();
   }
 
   /** A request is over. */
-  settled(exchange: Exchange, now: number): void {
+  settled(exchange: Running, now: number): void {
     const running = this.#running;
     if (running.length === 1 && running[0] === exchange) running.pop();
     else if (running.includes(exchange)) running.splice(running.indexOf(exchange), 1);

@@ -8,7 +8,7 @@ import type { ClientRequest, PassPlan, Payload, Reply, ReplyNote, ReplySink } fr
 import type { Fields } from '../http/fields.js';
 import { isToken, splitList } from '../http/tokens.js';
 import type { AnsweredEvent } from '../observe/events.js';
-import type { ClientConnection } from './connection.js';
+import type { ClientConnection, Running } from './connection.js';
 import type { Admitted } from './intake.js';
 import { type PassEnd, startPass, type Wire } from './pass-lane.js';
 import { REFUSALS, type Refusal, refusalReply } from './refusal.js';
@@ -37,7 +37,7 @@ export interface UpgradeSocket {
 const INTERIM_PHRASES: Readonly<Record<number, string>> = { 102: 'Processing', 103: 'Early Hints' };
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-export class Exchange implements ClientRequest, ReplySink, PumpListener {
+export class Exchange implements ClientRequest, ReplySink, PumpListener, Running {
   readonly method: string;
   readonly target: string;
   readonly scheme = 'http';

@@ -11,6 +11,7 @@ import type { Lane } from './contract.js';
 import { Exchange } from './exchange.js';
 import { FieldMemo } from './field-memo.js';
 import { FOREIGN, HeadScan, INCOMPLETE } from './head-scan.js';
+import { sendReady } from './ready-hit.js';
 import { REFUSALS } from './refusal.js';
 import { Turns } from './turns.js';
 
@@ -74,28 +75,23 @@ export class FastReader {
   take(bytes: Buffer, length: number): boolean {
     if (this.#state === 'gone') return this.#socket.push(Buffer.from(bytes.subarray(0, length)));
     if (this.#connection.isClosing) return true;
-    if (this.#held.length > 0) {
-      this.#hold(Buffer.concat([this.#held, bytes.subarray(0, length)]));
-      return this.#useHeld();
-    }
-    const used = this.#use(bytes, length);
-    if (used < length) this.#hold(Buffer.from(bytes.subarray(used, length)));
-    return this.#isReading();
+    if (this.#held.length === 0) return this.#run(bytes, length, false);
+    const joined = Buffer.concat([this.#held, bytes.subarray(0, length)]);
+    if (this.#state === 'reading') return this.#run(joined, joined.length, true);
+    this.#held = joined;
+    return false;
   }
 
-  #hold(bytes: Buffer): void {
-    this.#held = bytes;
-    // What grows beyond a head of common size is for node:http to take or to refuse.
-    if (bytes.length > MAX_HELD_HEAD_BYTES && this.#state === 'reading') this.#state = 'leaving';
-    if (this.#state === 'leaving') this.#leave();
-  }
-
-  #useHeld(): boolean {
-    const held = this.#held;
-    if (this.#state !== 'reading') return this.#isReading();
+  /** Uses what there is and holds the rest. `isOwn`: the bytes are good for longer than this call. */
+  #run(bytes: Buffer, length: number, isOwn: boolean): boolean {
     this.#held = NOTHING;
-    const used = this.#use(held, held.length);
-    if (used < held.length) this.#hold(used === 0 ? held : Buffer.from(held.subarray(used)));
+    const used = this.#use(bytes, length);
+    if (used < length) {
+      this.#held = isOwn && used === 0 ? bytes : Buffer.from(bytes.subarray(used, length));
+      // What grows beyond a head of common size is for node:http to take or to refuse.
+      if (this.#state === 'reading' && length - used > MAX_HELD_HEAD_BYTES) this.#state = 'leaving';
+      if (this.#state === 'leaving') this.#leave();
+    }
     return this.#isReading();
   }
 
@@ -108,12 +104,14 @@ export class FastReader {
     if (this.#state === 'leaving') this.#leave();
     if (this.#state !== 'blocked' || this.#isFull()) return;
     this.#state = 'reading';
-    if (this.#useHeld()) this.#socket.resume();
+    if (this.#run(this.#held, this.#held.length, true)) this.#socket.resume();
   }
 
   /** Whether so much waits to be sent that nothing more is begun. */
   #isFull(): boolean {
     if (this.#socket.writableNeedDrain) return true;
+    // So many replies are on their way out in this turn; with one that is still to come it is refused.
+    if (this.#connection.isFull && this.#turns.areReplied) return true;
     return this.#turns.count > 0 && this.#turns.unsentBytes > MAX_UNSENT_BEFORE_PAUSE_BYTES;
   }
 
@@ -166,6 +164,7 @@ export class FastReader {
     const method = scan.isHead ? 'HEAD' : 'GET';
     const target = bytes.toString('latin1', scan.targetFrom, scan.targetUntil);
     const connection = this.#connection;
+    if (memo.isPlain && this.#isReady(memo, target)) return;
     if (connection.isFull) {
       connection.refuse(REFUSALS.pipelined, { method, target, httpVersion: '1.1' });
       return;
@@ -176,6 +175,19 @@ export class FastReader {
     this.#lastAt = exchange.startedAt;
     if (isLast) connection.closeAfter(false);
     this.#front.hand(connection, exchange);
+  }
+
+  /** A plain request, answered with what is ready where there is something. */
+  #isReady({ host, fields, condition }: FieldMemo, target: string): boolean {
+    const { handler, clock, isDraining } = this.#front;
+    const connection = this.#connection;
+    // In order, and with nothing to be said about the connection.
+    if (handler.ready === undefined || isDraining || this.#turns.count > 0) return false;
+    const startedAt = clock.now();
+    this.#lastAt = startedAt;
+    const { isHead } = scan;
+    const ready = handler.ready(isHead, host, target, condition, startedAt);
+    return ready !== undefined && sendReady(connection, { isHead, host, target, fields, startedAt }, ready);
   }
 
   /** Gives the connection away, once the requests before are answered. */

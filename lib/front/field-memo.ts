@@ -17,6 +17,10 @@ export class FieldMemo {
   readonly isLast: boolean;
   /** As the intake counts it. */
   readonly fieldsBytes: number;
+  /** Nothing in it means anything to a cache, but for If-None-Match. */
+  readonly isPlain: boolean;
+  /** The value of If-None-Match. */
+  readonly condition: string | undefined;
 
   private constructor(bytes: Buffer, fields: Fields, host: string, isLast: boolean, fieldsBytes: number) {
     this.#bytes = bytes;
@@ -24,6 +28,8 @@ export class FieldMemo {
     this.host = host;
     this.isLast = isLast;
     this.fieldsBytes = fieldsBytes;
+    this.isPlain = !isLast && !saysSomething(fields);
+    this.condition = fields.get('if-none-match');
   }
 
   /** What the section that `scan` has just read says; undefined where it is not for here. */
@@ -66,6 +72,30 @@ export class FieldMemo {
     for (let i = length - 1; i >= 0; i--) if (bytes[from + i] !== own[i]) return false;
     return true;
   }
+}
+
+/**
+ * Fields by which a request says how it wants to be answered, or which the key is made with: all that the engine looks at
+ * on the way to a fresh response where neither a rule nor Vary asks for more. A test holds this list against what it asks for.
+ */
+export const SAYS_SOMETHING: ReadonlySet<string> = new Set([
+  'cache-control',
+  'if-match',
+  'if-modified-since',
+  'if-range',
+  'if-unmodified-since',
+  'pragma',
+  'range',
+  'via',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+]);
+
+function saysSomething(fields: Fields): boolean {
+  for (let i = 0; i < fields.raw.length; i += 2) {
+    if (SAYS_SOMETHING.has((fields.raw[i] as string).toLowerCase())) return true;
+  }
+  return false;
 }
 
 const HOST_LENGTH = 4;

@@ -107,8 +107,19 @@ const FRAMING: ReadonlyMap<string, LineKind> = new Map([
 /** RFC 9110 §5.5: what no value may have in it. */
 const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
+/** A reply with a sized payload or none, to an HTTP/1.1 client that goes on: its whole head. Throws UnwritableField. */
+export function plainHead(reply: Reply, method: string, debugHeader: string | undefined): string {
+  const payload = isBodiless(method, reply.status) ? NO_PAYLOAD : reply.payload;
+  const head = headOf(reply, payload, { method, debugHeader });
+  return debugHeader === undefined ? `${head}\r\n` : `${head}${debugHeader}: ${reply.note.outcome}\r\n\r\n`;
+}
+
 /** Status line and field lines, with the Content-Length that the payload makes and no other framing. */
-function headOf(reply: Reply, payload: Payload, { method, debugHeader }: ReplyContext): string {
+function headOf(
+  reply: Reply,
+  payload: Payload,
+  { method, debugHeader }: Pick<ReplyContext, 'method' | 'debugHeader'>,
+): string {
   const { raw } = reply.fields;
   if (NOT_IN_VALUE.test(reply.reasonPhrase)) throw new UnwritableField('the reason phrase has a control byte');
   let head = `HTTP/1.1 ${reply.status} ${reply.reasonPhrase}\r\n`;

@@ -37,6 +37,11 @@ export class Turns {
     return bytes;
   }
 
+  /** Whether nothing is still to be said to any of them. */
+  get areReplied(): boolean {
+    return this.#waiting.every((wire) => wire.isReplied);
+  }
+
   /** The next request. `isLast`: its client wants no further reply on this connection. */
   take(method: string, target: string, fields: Fields, isLast: boolean): PlainWire {
     const wire = new PlainWire(this, this.#socket, method, target, fields, isLast);
@@ -127,6 +132,10 @@ export class PlainWire implements Wire {
       if (this.#turns.isFirst(this)) this.begin();
     }
     return this.#res;
+  }
+
+  get isReplied(): boolean {
+    return this.#res?.writableEnded === true;
   }
 
   get unsentBytes(): number {

@@ -85,7 +85,7 @@ t.test('RFC 9112 §2.2: however a request is cut into pieces, both lanes do the 
   const twins = await openTwins(t, CONF);
   const scripts = [
     request('GET', '/a', 'Accept: x', 'If-None-Match: "v1"') + request('HEAD', '/a'),
-    request('GET', '/a') + `${request('POST', '/post', 'Content-Length: 3')}abc` + request('GET', '/a'),
+    `${request('GET', '/a')}${request('POST', '/post', 'Content-Length: 3')}abc${request('GET', '/a')}`,
     `${request('GET', '/a')}GET /a HTTP/1.1\nHost: ${HOST}\n\n${request('GET', '/a')}`,
     `\r\n${request('GET', '/a')}`,
   ];

@@ -228,7 +228,8 @@ export interface Walk {
 
 /** Rules of which one is for everything. */
 export function onlyRule(rule: Rule): Rules {
-  return { ruleFor: () => rule, ruleForResponse: () => rule, all: [rule], candidates: [], keyings: [rule] };
+  const reads = { readsFields: false, readsMethod: false };
+  return { ruleFor: () => rule, ruleForResponse: () => rule, all: [rule], candidates: [], keyings: [rule], ...reads };
 }
 
 export function makeWalk(options: WalkOptions = {}): Walk {

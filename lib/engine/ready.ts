@@ -1,0 +1,236 @@
+/**
+ * Replies that stay the same for a while: to a plain request for a fresh response they change with the second and not
+ * with the request. Kept for what is asked for again and again, so that such a hit is two lookups.
+ *
+ * There is no second way to decide here. An entry is made by the very functions that handle() goes through, where they are known to ask
+ * nothing of the request but its host, its target and one condition (test/engine/ready.test.ts compares the two), and it
+ * holds for as long as what they looked at is the same: the settings, what is stored under the key, and the second.
+ */
+import type { Timer } from '../base/clock.js';
+import { MAX_KEY_LENGTH, MAX_READY_REPLIES, READY_PRUNE_MS, WRITE_AT_ONCE_BYTES } from '../base/limits.js';
+import { SECOND_MS } from '../base/units.js';
+import type { Rule } from '../config/rule.js';
+import { Fields } from '../http/fields.js';
+import type { StoredResponse } from '../object/stored.js';
+import { requestKey } from '../policy/key.js';
+import { reasonToPass } from '../policy/pass.js';
+import { NO_DIRECTIVES } from '../policy/request-directives.js';
+import { judgeReuse } from '../policy/reuse.js';
+import { STATUS_PREFIX } from './accepted.js';
+import type { ClientRequest, ReadyReply, Reply } from './contract.js';
+import type { EngineParts, EngineSettings } from './parts.js';
+import { hitDelivery, toldReply } from './told.js';
+
+/** What the table needs of the engine. */
+export interface ReadySource {
+  readonly parts: EngineParts;
+  readonly via: string;
+  /** Notes that a stored response was used. */
+  used(stored: StoredResponse): void;
+}
+
+const NOT_MADE: Reply = {
+  status: 500,
+  reasonPhrase: '',
+  fields: Fields.empty,
+  payload: { kind: 'none' },
+  note: { outcome: 'ERROR', reason: 'internal', rule: '', ageSec: undefined, collapsed: false },
+};
+
+/** One reply, and until when it is the same. */
+class Answer implements ReadyReply {
+  reply: Reply = NOT_MADE;
+  until = Number.NEGATIVE_INFINITY;
+  /** The If-None-Match that it answers. */
+  condition: string | undefined;
+  written: unknown;
+}
+
+/** A target whose requests are answered from one stored response. */
+interface Entry {
+  readonly key: string;
+  /** What was stored under the key. The store puts another list in its place where that changes. */
+  readonly list: readonly StoredResponse[];
+  readonly stored: StoredResponse;
+  readonly get: Answer;
+  readonly head: Answer;
+  readonly conditional: Answer;
+  wasUsed: boolean;
+}
+
+export class ReadyReplies {
+  readonly #source: ReadySource;
+  readonly #hosts = new Map<string, Map<string, Entry>>();
+  #count = 0;
+  #live: EngineSettings | undefined;
+  #isOn = false;
+  #lastHost = '';
+  #lastEntries: Map<string, Entry> | undefined;
+  #pruning: Timer | undefined;
+
+  constructor(source: ReadySource) {
+    this.#source = source;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /**
+   * The reply to a request whose fields say nothing to a cache but `condition` (If-None-Match); undefined where that
+   * takes more than a fresh response. What it gives counts as used.
+   */
+  find(
+    isHead: boolean,
+    host: string,
+    target: string,
+    condition: string | undefined,
+    now: number,
+  ): ReadyReply | undefined {
+    const { parts } = this.#source;
+    if (parts.live !== this.#live) this.#begin(parts.live);
+    if (!this.#isOn || (isHead && (condition !== undefined || parts.live.rules.readsMethod))) return undefined;
+    let entries = this.#lastEntries;
+    if (host !== this.#lastHost || entries === undefined) entries = this.#enter(host);
+    let entry = entries.get(target);
+    if (entry === undefined || parts.store.peek(entry.key) !== entry.list) {
+      if (entry !== undefined && entries.delete(target)) this.#count--;
+      entry = this.#make(host, target);
+      if (entry === undefined) return undefined;
+      this.#keep(host, target, entry);
+    }
+    const answer = isHead ? entry.head : condition === undefined ? entry.get : entry.conditional;
+    if (now >= answer.until || answer.condition !== condition) {
+      if (!this.#renew(answer, entry.stored, isHead, host, target, condition, now)) return undefined;
+    }
+    entry.wasUsed = true;
+    this.#source.used(entry.stored);
+    return answer;
+  }
+
+  /** Other settings: all that was made under those before is void. */
+  #begin(live: EngineSettings): void {
+    this.clear();
+    this.#live = live;
+    // An explanation is made for each request, and a rule that reads fields wants to see them.
+    this.#isOn = live.explain === undefined && !live.rules.readsFields;
+  }
+
+  #enter(host: string): Map<string, Entry> {
+    const entries = this.#hosts.get(host) ?? new Map<string, Entry>();
+    this.#lastHost = host;
+    this.#lastEntries = entries;
+    return entries;
+  }
+
+  #keep(host: string, target: string, entry: Entry): void {
+    if (this.#count >= MAX_READY_REPLIES) this.clear();
+    const entries = this.#enter(host);
+    this.#hosts.set(host, entries);
+    entries.set(target, entry);
+    this.#count++;
+    this.#pruning ??= this.#source.parts.clock.every(READY_PRUNE_MS, () => this.#prune());
+  }
+
+  /** The one stored response that answers every plain request for a target, if there is one. */
+  #make(host: string, target: string): Entry | undefined {
+    const { store, live } = this.#source.parts;
+    const request = plainRequest(false, host, target, undefined);
+    const rule = live.rules.ruleFor(request);
+    if (!readsTargetAlone(rule) || target.startsWith(STATUS_PREFIX)) return undefined;
+    if (reasonToPass(request, rule) !== undefined) return undefined;
+    const key = requestKey(request, rule);
+    const list = key.length > MAX_KEY_LENGTH ? undefined : store.peek(key);
+    const stored = list?.[0];
+    if (list === undefined || stored === undefined || list.length > 1 || stored.selection.names.length > 0) {
+      return undefined;
+    }
+    if (stored.partial !== undefined || stored.body.wholeChunks === undefined) return undefined;
+    // What is written piece by piece has no use for it.
+    if (stored.body.receivedBytes > WRITE_AT_ONCE_BYTES) return undefined;
+    const own = live.rules.ruleForResponse(request, stored.status, stored.fields);
+    if (stored.madeBy !== undefined && stored.madeBy !== own) return undefined;
+    const [get, head, conditional] = [new Answer(), new Answer(), new Answer()];
+    return { key, list, stored, get, head, conditional, wasUsed: true };
+  }
+
+  /** Makes the reply for this second. False where the response is not fresh any more. */
+  #renew(
+    answer: Answer,
+    stored: StoredResponse,
+    isHead: boolean,
+    host: string,
+    target: string,
+    condition: string | undefined,
+    now: number,
+  ): boolean {
+    const { parts, via } = this.#source;
+    const verdict = judgeReuse(stored.life, NO_DIRECTIVES, now, !parts.origin.healthy);
+    if (verdict.kind !== 'serve' || verdict.phase !== 'fresh') return false;
+    const request = plainRequest(isHead, host, target, condition);
+    const delivery = hitDelivery(stored, 'fresh', verdict.reason, now);
+    answer.reply = toldReply(parts.live, request, stored, delivery, now, via);
+    answer.condition = condition;
+    answer.written = undefined;
+    answer.until = Math.min(nextSecond(stored.life.bornAt, now), lastSecond(stored.life.staleAt, now));
+    return true;
+  }
+
+  /** Takes out what was not asked for lately, or is not what is stored any more: a body must not be held by this alone. */
+  #prune(): void {
+    const { store } = this.#source.parts;
+    for (const [host, entries] of this.#hosts) {
+      for (const [target, entry] of entries) {
+        if (entry.wasUsed && store.peek(entry.key) === entry.list) entry.wasUsed = false;
+        else if (entries.delete(target)) this.#count--;
+      }
+      if (entries.size === 0) this.#hosts.delete(host);
+    }
+    this.#lastEntries = undefined;
+    if (this.#count === 0) this.clear();
+  }
+
+  clear(): void {
+    this.#hosts.clear();
+    this.#lastEntries = undefined;
+    this.#count = 0;
+    this.#pruning?.cancel();
+    this.#pruning = undefined;
+  }
+}
+
+/** When the age in whole seconds is the next one. */
+function nextSecond(since: number, now: number): number {
+  return since + (Math.floor((now - since) / SECOND_MS) + 1) * SECOND_MS;
+}
+
+/** When the whole seconds that are left are fewer. */
+function lastSecond(end: number, now: number): number {
+  return end - Math.floor((end - now) / SECOND_MS) * SECOND_MS;
+}
+
+/** Whether what a rule makes of a request, and its key, depend on no field that a plain request may have. */
+function readsTargetAlone({ normalize, request, key, push }: Rule): boolean {
+  const { acceptEncoding, acceptLanguage } = normalize;
+  return (
+    push === 'off' &&
+    acceptEncoding.length + acceptLanguage.length === 0 &&
+    request.remove.length + request.set.length + request.append.length === 0 &&
+    key.headers.length + key.cookies.length === 0
+  );
+}
+
+function plainRequest(isHead: boolean, host: string, target: string, condition: string | undefined): ClientRequest {
+  return {
+    method: isHead ? 'HEAD' : 'GET',
+    target,
+    scheme: 'http',
+    host,
+    fields: new Fields(condition === undefined ? ['Host', host] : ['Host', host, 'If-None-Match', condition]),
+    httpVersion: '1.1',
+    remoteAddress: '',
+    hasBody: false,
+    isUpgrade: false,
+    startedAt: 0,
+  };
+}

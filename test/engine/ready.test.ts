@@ -1,0 +1,211 @@
+// Goal: what the engine has ready is what it would reply. Method: every kind of rule and of stored response, plain and less plain requests and all phases of life, each asked for both ways.
+import { isDeepStrictEqual } from 'node:util';
+import t, { type Test } from 'tap';
+import { MAX_READY_REPLIES, READY_PRUNE_MS } from '../../lib/base/limits.js';
+import { readConfig } from '../../lib/config/load.js';
+import { makeRules } from '../../lib/config/rules.js';
+import type { Reply } from '../../lib/engine/contract.js';
+import { SAYS_SOMETHING } from '../../lib/front/field-memo.js';
+import { Fields } from '../../lib/http/fields.js';
+import { makeWalk, type Walk } from '../kit/walk.js';
+
+type Written = Readonly<Record<string, string>>;
+type Conf = Readonly<Record<string, unknown>>;
+
+const HOST = 'example.test';
+const FRESH = { 'Cache-Control': 'max-age=60', Date: 'Thu, 01 Jan 2026 00:00:00 GMT', ETag: '"v1"' };
+
+/** A walk under these rules, with what the origin says to each GET for something new. */
+function walkUnder(conf: Conf, answer: Written = FRESH): Walk {
+  const walk = makeWalk();
+  const { engine } = walk;
+  engine.reconfigure({ ...engine.parts.live, rules: makeRules(readConfig({ origin: 'http://o', ...conf })) });
+  for (const target of ['/a', '/b.css', '/c?x=1&y=2']) {
+    walk.get(target);
+    if (walk.origin.count > 0) walk.origin.last.respond(200, answer, `body of ${target}`);
+  }
+  return walk;
+}
+
+function ready(walk: Walk, target: string, condition?: string, isHead = false): Reply | undefined {
+  return walk.engine.ready(isHead, HOST, target, condition, walk.clock.now())?.reply;
+}
+
+/** A reply as what a client gets and what is told of it. */
+function shown(reply: Reply | undefined): unknown {
+  if (reply === undefined) return undefined;
+  const { status, reasonPhrase, fields, payload, note } = reply;
+  const body = payload.kind === 'bytes' ? Buffer.concat(payload.chunks).toString() : payload.kind;
+  return { status, reasonPhrase, raw: fields.raw, body, note };
+}
+
+const CONFS: Readonly<Record<string, Conf>> = {
+  none: {},
+  ttl: { rules: [{ name: 'css', match: { ext: ['css'] }, ttl: '5s' }] },
+  grace: { defaults: { grace: '10s', keep: '1h' } },
+  pass: { rules: [{ name: 'p', match: { path: '/a' }, pass: true }] },
+  push: { rules: [{ name: 'p', match: { path: '/a' }, push: 'origin' }] },
+  validate: { rules: [{ name: 'v', match: { path: '/a' }, validate: 'always' }] },
+  'key of a header': { rules: [{ name: 'k', match: { path: '/a' }, key: { headers: ['X-Kind'] } }] },
+  'key of a cookie': { rules: [{ name: 'k', match: { path: '/a' }, key: { cookies: ['kind'] } }] },
+  'key without host': { rules: [{ name: 'k', match: { path: '/a' }, key: { host: false } }] },
+  'condition on a header': { rules: [{ name: 'h', match: { header: { 'X-Kind': true } }, ttl: '5s' }] },
+  'condition on a cookie': { rules: [{ name: 'h', match: { cookie: { kind: true } }, ttl: '5s' }] },
+  'condition on the method': { rules: [{ name: 'm', match: { methods: ['HEAD'] }, response: { set: { X: 'y' } } }] },
+  'condition on the answer': { rules: [{ name: 's', match: { status: [200] }, client: { ttl: '9s' } }] },
+  'query ignored': { rules: [{ name: 'q', match: { path: '/c' }, query: 'ignore' }] },
+  'request edited': {
+    rules: [{ name: 'e', match: { path: '/a' }, request: { set: { 'Cache-Control': 'no-cache' } } }],
+  },
+  'request narrowed': { defaults: { normalize: { accept_language: ['en'] } } },
+  'response edited': { defaults: { response: { set: { 'X-Served': 'here' }, append: { 'X-More': 'too' } } } },
+  client: { defaults: { client: { ttl: '9s', immutable: true } } },
+  etag: { defaults: { etag: 'make' } },
+};
+
+const ANSWERS: Readonly<Record<string, Written>> = {
+  fresh: FRESH,
+  untagged: { 'Cache-Control': 'max-age=60', Date: FRESH.Date },
+  varied: { ...FRESH, Vary: 'Accept-Language' },
+  'varied by all': { ...FRESH, Vary: '*' },
+  'no-cache': { ...FRESH, 'Cache-Control': 'no-cache' },
+  aged: { ...FRESH, Age: '30' },
+  uncacheable: { ...FRESH, 'Cache-Control': 'no-store' },
+  'modified long ago': { ...FRESH, 'Last-Modified': 'Mon, 01 Dec 2025 00:00:00 GMT' },
+};
+
+/** Asks both ways at one moment. What the engine has ready must be what it replies; how often it had something. */
+function compareAt(t: Test, walk: Walk, name: string): number {
+  let count = 0;
+  for (const target of ['/a', '/b.css', '/c?x=1&y=2', '/c?y=2&x=1', '/none', '/.well-known/patina/x']) {
+    for (const [method, condition] of [
+      ['GET', undefined],
+      ['GET', '"v1"'],
+      ['GET', 'W/"v1", "x"'],
+      ['GET', '"other"'],
+      ['GET', '*'],
+      ['HEAD', undefined],
+    ] as const) {
+      const had = ready(walk, target, condition, method === 'HEAD');
+      if (had === undefined) continue;
+      count++;
+      const more: Written = condition === undefined ? {} : { 'If-None-Match': condition };
+      for (const others of [{}, { Cookie: 'kind=b', Accept: '*/*' }, { 'X-Kind': 'c', Authorization: 'Basic eA==' }]) {
+        const client = walk.send({ target, method }, { ...more, ...others });
+        if (isDeepStrictEqual(shown(client.replied), shown(had))) continue;
+        t.strictSame(shown(client.replied), shown(had), `${name}: ${method} ${target} ${condition}`);
+      }
+    }
+  }
+  return count;
+}
+
+t.test('decision 0016: whatever the rules and the answers, what is ready is what handle() replies', async (t) => {
+  const ofConf = new Map<string, number>();
+  for (const [confName, conf] of Object.entries(CONFS)) {
+    for (const [answerName, answer] of Object.entries(ANSWERS)) {
+      const walk = walkUnder(conf, answer);
+      let count = 0;
+      for (const ms of [0, 1, 998, 1, 1, 4000, 999, 1, 54_000, 999, 1, 5000, 10_000]) {
+        walk.clock.advance(ms);
+        count += compareAt(t, walk, `${confName}, ${answerName}, ${walk.clock.now()}`);
+      }
+      ofConf.set(confName, (ofConf.get(confName) ?? 0) + count);
+      if (answerName.startsWith('varied') || answerName === 'no-cache' || answerName === 'uncacheable') {
+        t.equal(count, 0, `${confName}: ${answerName} is never ready`);
+      }
+      walk.engine.close();
+    }
+  }
+  const never = [...ofConf].filter(([, count]) => count === 0).map(([name]) => name);
+  t.strictSame(never, ['condition on a header', 'condition on a cookie', 'request narrowed'], 'where fields count');
+});
+
+t.test('decision 0016: what is ready is gone with what it was made of', async (t) => {
+  const walk = walkUnder({});
+  const { engine } = walk;
+  t.equal(ready(walk, '/a')?.status, 200);
+  engine.purgeUrl(`http://${HOST}/a`);
+  t.equal(ready(walk, '/a'), undefined, 'after a purge');
+  t.equal(ready(walk, '/b.css')?.fields.get('age'), '0');
+  walk.clock.advance(2500);
+  t.equal(ready(walk, '/b.css')?.fields.get('age'), '2', 'with the second');
+  const hasTtl = { rules: [{ name: 'css', match: { ext: ['css'] }, ttl: '1s' }] };
+  engine.reconfigure({ ...engine.parts.live, rules: makeRules(readConfig({ origin: 'http://o', ...hasTtl })) });
+  t.equal(ready(walk, '/b.css'), undefined, 'under other rules');
+  t.equal(ready(walk, '/c?x=1&y=2')?.status, 200, 'what they leave alone');
+  engine.reconfigure({ ...engine.parts.live, explain: { header: 'x-why', secret: 's', isTraced: false } });
+  t.equal(ready(walk, '/c?x=1&y=2'), undefined, 'where answers are explained');
+  engine.close();
+});
+
+t.test('decision 0016: a 304 makes it anew, and a refresh in grace leaves it to handle()', async (t) => {
+  const walk = walkUnder({ defaults: { grace: '1h' } });
+  t.equal(ready(walk, '/a')?.fields.get('x-new'), undefined);
+  walk.clock.advance(61_000);
+  t.equal(ready(walk, '/a'), undefined);
+  t.equal(walk.get('/a').outcome, 'UPDATING');
+  walk.origin.last.respond(304, { ...FRESH, Date: 'Thu, 01 Jan 2026 00:01:01 GMT', 'X-New': 'yes' });
+  t.equal(ready(walk, '/a')?.fields.get('x-new'), 'yes');
+  walk.engine.close();
+});
+
+t.test('decision 0016: a request with any other field that the engine asks for does not count as plain', async (t) => {
+  const asked = new Set<string>();
+  class Watched extends Fields {
+    override has(name: string): boolean {
+      asked.add(name);
+      return super.has(name);
+    }
+    override get(name: string): string | undefined {
+      asked.add(name);
+      return super.get(name);
+    }
+    override first(name: string): string | undefined {
+      asked.add(name);
+      return super.first(name);
+    }
+    override lines(name: string): string[] {
+      asked.add(name);
+      return super.lines(name);
+    }
+  }
+  const walk = walkUnder({});
+  for (const method of ['GET', 'HEAD']) {
+    walk.send({ target: '/a', method, fields: new Watched(['Host', HOST]) });
+    t.equal(walk.origin.count, 3, 'a hit');
+  }
+  const known = new Set([...SAYS_SOMETHING, 'if-none-match', 'connection']);
+  t.strictSame(
+    [...asked].filter((name) => !known.has(name)),
+    [],
+    'each is in the list',
+  );
+  t.ok(asked.size > 5, 'and it is seen what is asked for');
+  walk.engine.close();
+});
+
+t.test('design, promise 4: hits that were ready keep a response from eviction as others do', async (t) => {
+  const walk = walkUnder({});
+  const stored = walk.engine.parts.store.peek(`http://${HOST}/a`)?.[0];
+  t.ok(stored);
+  if (stored === undefined) return;
+  for (let i = 0; i < 5; i++) ready(walk, '/a');
+  t.equal(walk.engine.parts.store.usage(stored)?.hits, 5);
+  walk.engine.close();
+});
+
+t.test('limits: what is kept ready is bounded, and forgotten when nobody asks for it', async (t) => {
+  const walk = makeWalk({ budgetBytes: 64 * 1024 * 1024 });
+  for (let i = 0; i <= MAX_READY_REPLIES; i++) {
+    walk.get(`/${i}`);
+    walk.origin.last.respond(200, FRESH, 'x');
+    if (ready(walk, `/${i}`) === undefined) t.fail(`/${i}`);
+  }
+  t.equal(walk.engine.stats.ready, 1, 'beyond the bound it starts anew');
+  walk.clock.advance(READY_PRUNE_MS);
+  t.equal(walk.engine.stats.ready, 1, 'asked for since the last look');
+  walk.clock.advance(READY_PRUNE_MS);
+  t.equal(walk.engine.stats.ready, 0);
+  walk.engine.close();
+});

@@ -334,7 +334,7 @@ function makeWarming(engine: Engine, terminal: Terminal | undefined): Warming {
     events,
     random: Math.random,
     source: createOriginSource(engine.parts),
-    makeWarmer: ({ fields, concurrency }) => new EngineWarmer(engine, new Fields(fields), concurrency),
+    makeWarmer: ({ fields }) => new EngineWarmer(engine, new Fields(fields)),
     terminal,
   });
 }

@@ -101,7 +101,7 @@ export const warm = section(
       default: '10',
       min: 1,
       max: 10_000,
-      doc: 'Requests in a second to the origin, for pages, at most.',
+      doc: 'Requests in a second for pages, at most, and within `origin.refresh`, whose budget they share.',
     }),
     concurrency: count({ default: '4', min: 1, max: 64, doc: 'Such requests at once, at most.' }),
     vanished: choice(['keep', 'expire'], {

@@ -26,6 +26,10 @@ const JOB_OVERHEAD_BYTES = 600;
 export interface WarmOrder {
   /** An absolute URL, or where a response is stored. */
   readonly what: string | StoredPlace;
+  /** What the request for a URL has beside its Host; default: nothing. */
+  readonly fields?: Fields;
+  /** The URL of a place whose key leaves out a part of it. */
+  readonly url?: string;
   /**
    * `fill`: asked for where nothing fresh is stored. `validate`: what is stored is asked about although it is fresh, since
    * something newer is known of.
@@ -77,34 +81,37 @@ export class Refreshes {
    * Has something fetched or validated when nothing more urgent is to do. `told` hears of the end, once: at once where
    * the answer is `full` or `over`, later elsewhere. What is known under several URLs or to several wishes is asked for once.
    */
-  warm({ what, how, heat = 0 }: WarmOrder, told: (end: RefreshEnd) => void): Enqueued {
-    const { parts } = this.#engine;
-    const { rules } = parts.live;
-    const place = typeof what === 'string' ? undefined : what;
-    const request =
-      typeof what === 'string'
-        ? requestOfUrl(what, Fields.empty, rules, parts.clock.now())
-        : requestOfKey(what.key, rules, parts.clock.now(), what.selection);
-    if (request === undefined) {
+  warm(order: WarmOrder, told: (end: RefreshEnd) => void): Enqueued {
+    const asked = this.#askedBy(order);
+    if (asked === undefined) {
       told('needless');
       return 'over';
     }
-    const key = place?.key ?? requestKey(request, rules.ruleFor(request.received ?? request));
-    const begin = (ended: (end: FillEnd) => void): Begun => this.#warmNow(key, place?.selection, request, how, ended);
-    return this.#enqueue('warm', place === undefined ? key : idOf(place), heat, request, begin, 0, told);
+    const { id, key, request } = asked;
+    const { what, how, heat = 0 } = order;
+    const selection = typeof what === 'string' ? undefined : what.selection;
+    const begin = (ended: (end: FillEnd) => void): Begun => this.#warmNow(key, selection, request, how, ended);
+    return this.#enqueue('warm', id, heat, request, begin, 0, told);
   }
 
   /** Takes out what was to be warmed up and has not begun. */
-  cancelWarm(what: string | StoredPlace): void {
-    const { rules } = this.#engine.parts.live;
+  cancelWarm(order: Omit<WarmOrder, 'how'>): void {
+    const asked = this.#askedBy(order);
+    if (asked !== undefined) this.#queue.drop(asked.id, 'withdrawn', 'warm');
+  }
+
+  /** What an order to warm something up asks for; undefined where it does not tell. */
+  #askedBy({ what, fields = Fields.empty, url }: Omit<WarmOrder, 'how'>) {
+    const { clock, live } = this.#engine.parts;
+    const { rules } = live;
     if (typeof what !== 'string') {
-      this.#queue.drop(idOf(what), 'withdrawn', 'warm');
-      return;
+      const request = requestOfKey(what.key, rules, clock.now(), what.selection, url);
+      return request === undefined ? undefined : { id: idOf(what), key: what.key, request };
     }
-    const request = requestOfUrl(what, Fields.empty, rules, this.#engine.parts.clock.now());
-    if (request === undefined) return;
+    const request = requestOfUrl(what, fields, rules, clock.now());
+    if (request === undefined) return undefined;
     const key = requestKey(request, rules.ruleFor(request.received ?? request));
-    this.#queue.drop(key, 'withdrawn', 'warm');
+    return { id: key, key, request };
   }
 
   /** A client that waits asks for it itself. */

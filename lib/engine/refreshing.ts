@@ -48,12 +48,10 @@ class Gate {
 
 export class Refreshing {
   readonly #engine: Engine;
-  readonly #gate: Gate;
+  readonly #gate = new Gate(MAX_OPERATION_REFRESHES);
 
-  /** `most`: requests to the origin at once. */
-  constructor(engine: Engine, most = MAX_OPERATION_REFRESHES) {
+  constructor(engine: Engine) {
     this.#engine = engine;
-    this.#gate = new Gate(most);
   }
 
   /** Refreshes each of `all`, which is stored for `url` if given; `told` hears of each end. Resolves when the last one is over. */
@@ -90,10 +88,10 @@ export class Refreshing {
     }
   }
 
-  /** Asks the origin for what is not stored, as a visitor would whose request has these fields. */
-  async fill(url: string, told: (end: RefreshEnd) => void, fields = Fields.empty): Promise<void> {
+  /** Asks the origin for what is not stored, as a visitor would. */
+  async fill(url: string, told: (end: RefreshEnd) => void): Promise<void> {
     const { collapse, parts } = this.#engine;
-    const request = requestOfUrl(url, fields, parts.live.rules, parts.clock.now());
+    const request = requestOfUrl(url, Fields.empty, parts.live.rules, parts.clock.now());
     const key =
       request === undefined ? undefined : requestKey(request, parts.live.rules.ruleFor(request.received ?? request));
     if (request === undefined || key === undefined || collapse.isFull) {

@@ -39,6 +39,8 @@ export interface Warmer {
   fill(url: string): Promise<WarmEnd>;
   /** Asks the origin by condition about all that is stored for the URL. Never rejects. */
   refresh(url: string): Promise<WarmEnd>;
+  /** What was asked for this URL and has not begun is not wanted any more: it ends as `skipped`. */
+  withdraw(url: string): void;
   /** Makes what is stored for the URL stale as of now. Returns how many responses that were. */
   expire(url: string): Promise<number>;
 }

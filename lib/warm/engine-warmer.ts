@@ -1,37 +1,38 @@
-/** The store and the origin as warming sees them, through the engine: its fills and refreshes, collapsed with those of visitors. */
+/**
+ * The store and the origin as warming sees them, through the engine: what it asks for goes through the refresh queue, so
+ * that it shares the budget of all that no visitor waits for, and gives way to the more urgent of it.
+ */
 import { WARM_ROOM_SHARE } from '../base/limits.js';
 import type { Engine } from '../engine/engine.js';
 import { requestOfUrl } from '../engine/own-request.js';
 import type { StoredPlace } from '../engine/reach.js';
-import { type RefreshEnd, Refreshing } from '../engine/refreshing.js';
+import type { RefreshEnd } from '../engine/refreshes.js';
 import type { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
+import { requestKey } from '../policy/key.js';
 import { reasonToPass } from '../policy/pass.js';
 import type { Standing, WarmEnd, Warmer } from './contract.js';
 
-const ENDS: Readonly<Record<RefreshEnd, WarmEnd>> = {
+/** How what the queue tells is counted here: what did not come about is `skipped`. */
+const ENDS: Readonly<Partial<Record<RefreshEnd, WarmEnd>>> = {
   stored: 'replaced',
   'not-modified': 'freshened',
   uncacheable: 'uncacheable',
   error: 'failed',
   failed: 'failed',
-  abandoned: 'skipped',
-  elsewhere: 'skipped',
-  gone: 'skipped',
-  skipped: 'skipped',
+  // It waited for as long as one may while the origin was slow or failing.
+  expired: 'failed',
 };
 /** Of several variants the end that most wants to be known. */
 const WORST: readonly WarmEnd[] = ['failed', 'skipped', 'uncacheable', 'replaced', 'freshened'];
 
 export class EngineWarmer implements Warmer {
   readonly #engine: Engine;
-  readonly #refreshing: Refreshing;
   /** What a fill asks with. */
   readonly #fields: Fields;
 
-  constructor(engine: Engine, fields: Fields, concurrency: number) {
+  constructor(engine: Engine, fields: Fields) {
     this.#engine = engine;
-    this.#refreshing = new Refreshing(engine, concurrency);
     this.#fields = fields;
   }
 
@@ -44,22 +45,22 @@ export class EngineWarmer implements Warmer {
     return { kind: this.#isOurs(url) ? 'absent' : 'not-ours' };
   }
 
-  /** Whether the answer to a request for it could be stored at all, as far as its rule says. */
-  #isOurs(url: string): boolean {
-    const { live, clock } = this.#engine.parts;
-    const request = requestOfUrl(url, this.#fields, live.rules, clock.now());
-    if (request === undefined) return false;
-    const rule = live.rules.ruleFor(request.received ?? request);
-    return reasonToPass(request, rule) === undefined && rule.push === 'off';
-  }
-
   /** What is stored and of any use yet. */
   #storedFor(url: string): StoredResponse[] {
     const { store, clock } = this.#engine.parts;
     const now = clock.now();
-    return this.#engine
-      .keysOf(url)
-      .flatMap((key) => (store.peek(key) ?? []).filter(({ life }) => life.keepUntil > now));
+    const isOfUse = ({ life }: StoredResponse): boolean => life.keepUntil > now;
+    return this.#engine.keysOf(url).flatMap((key) => (store.peek(key) ?? []).filter(isOfUse));
+  }
+
+  /** Whether the answer to a request for it could be stored, as far as its rule and what came before say. */
+  #isOurs(url: string): boolean {
+    const { live, clock, markers } = this.#engine.parts;
+    const request = requestOfUrl(url, this.#fields, live.rules, clock.now());
+    if (request === undefined) return false;
+    const rule = live.rules.ruleFor(request.received ?? request);
+    if (reasonToPass(request, rule) !== undefined || rule.push !== 'off') return false;
+    return !markers.isMarked(this.#engine.markerKey(requestKey(request, rule), request));
   }
 
   get hasRoom(): boolean {
@@ -68,17 +69,34 @@ export class EngineWarmer implements Warmer {
   }
 
   async fill(url: string): Promise<WarmEnd> {
-    const ends: RefreshEnd[] = [];
-    await this.#refreshing.fill(url, (end) => void ends.push(end), this.#fields);
-    const [end = 'skipped'] = ends;
-    return end === 'stored' || end === 'not-modified' ? 'filled' : ENDS[end];
+    const end = await new Promise<RefreshEnd>((resolve) => {
+      this.#engine.refreshes.warm({ what: url, how: 'fill', fields: this.#fields }, resolve);
+    });
+    if (end === 'stored' || end === 'not-modified') return 'filled';
+    return ENDS[end] ?? 'skipped';
   }
 
   async refresh(url: string): Promise<WarmEnd> {
-    const places: StoredPlace[] = this.#storedFor(url).map(({ key, selection }) => ({ key, selection }));
-    const ends = new Set<WarmEnd>();
-    await this.#refreshing.each(places, url, (end) => void ends.add(ENDS[end]));
-    return WORST.find((end) => ends.has(end)) ?? 'skipped';
+    const ends = await Promise.all(
+      this.#placesFor(url).map(
+        (what) =>
+          new Promise<RefreshEnd>((resolve) => {
+            this.#engine.refreshes.warm({ what, how: 'validate', url }, resolve);
+          }),
+      ),
+    );
+    const told = new Set(ends.map((end) => ENDS[end] ?? 'skipped'));
+    return WORST.find((end) => told.has(end)) ?? 'skipped';
+  }
+
+  #placesFor(url: string): StoredPlace[] {
+    return this.#storedFor(url).map(({ key, selection }) => ({ key, selection }));
+  }
+
+  withdraw(url: string): void {
+    const { refreshes } = this.#engine;
+    refreshes.cancelWarm({ what: url, fields: this.#fields });
+    for (const what of this.#placesFor(url)) refreshes.cancelWarm({ what, url });
   }
 
   async expire(url: string): Promise<number> {

@@ -39,6 +39,7 @@ export class Round {
   readonly counts: Partial<Record<WarmOutcome, number>> = {};
   #remaining: number;
   #failuresInARow = 0;
+  readonly #asked = new Set<string>();
   #isStopped = false;
 
   constructor(urls: ReadonlyMap<string, Wanted>, parts: RoundParts) {
@@ -56,8 +57,10 @@ export class Round {
     return this.#remaining;
   }
 
+  /** Begins nothing more. What is under way ends by itself. */
   stop(): void {
     this.#isStopped = true;
+    for (const url of this.#asked) this.#parts.warmer.withdraw(url);
   }
 
   async run(): Promise<RoundEnd> {
@@ -126,7 +129,9 @@ export class Round {
     const { clock, noted, troubled, warmer } = this.#parts;
     const askedAt = clock.wall();
     const isStored = warmer.look(url).kind === 'stored';
+    this.#asked.add(url);
     const end: WarmEnd = await (isStored ? warmer.refresh(url) : warmer.fill(url));
+    this.#asked.delete(url);
     this.#over(end);
     if (end === 'failed') {
       this.#failuresInARow++;

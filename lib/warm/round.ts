@@ -60,6 +60,7 @@ export class Round {
   /** Begins nothing more. What is under way ends by itself. */
   stop(): void {
     this.#isStopped = true;
+    this.#parts.pace.interrupt();
     for (const url of this.#asked) this.#parts.warmer.withdraw(url);
   }
 
@@ -73,7 +74,7 @@ export class Round {
         this.#over('no-room');
         continue;
       }
-      await pace.enter();
+      if (!(await pace.enter())) break;
       if (this.#isStopped || this.#failuresInARow >= WARM_FAILURES_MAX) {
         pace.leave();
         break;

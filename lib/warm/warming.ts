@@ -106,10 +106,7 @@ export class Warming {
     this.#timer?.cancel();
     this.#progress?.begin();
     this.#reading = this.#read(regime)
-      .catch((error: unknown) => {
-        const message = 'Warming failed on a fault of its own; it goes on with the next reading.';
-        this.#parts.events.notice('error', 'warm-fault', message, { error: String(error) });
-      })
+      .catch((error: unknown) => this.#atFault(error))
       .finally(() => {
         this.#reading = undefined;
         const now = this.#regime;
@@ -146,7 +143,16 @@ export class Warming {
     });
     this.#round = round;
     this.#tell(read.urls.size, round.remaining);
-    this.#roundOver = round.run().then((end) => this.#roundEnded(regime, round, read, end, startedAt));
+    this.#roundOver = round
+      .run()
+      .then((end) => this.#roundEnded(regime, round, read, end, startedAt))
+      .catch((error: unknown) => this.#atFault(error));
+  }
+
+  #atFault(error: unknown): void {
+    const message = 'Warming failed on a fault of its own; it goes on with the next reading.';
+    this.#parts.events.notice('error', 'warm-fault', message, { error: String(error) });
+    this.#progress?.end();
   }
 
   #treeParts({ hosts, scheme }: WarmSettings, told: Set<string>): TreeParts {
@@ -194,7 +200,7 @@ export class Warming {
 
   #roundEnded({ settings }: Regime, round: Round, read: ReadTree, end: RoundEnd, startedAt: number): void {
     const { clock, events } = this.#parts;
-    const outcome = outcomeOf(end, read);
+    const outcome = outcomeOf(end, read, round.counts.failed ?? 0);
     this.#tell(read.urls.size, outcome === 'superseded' ? 0 : round.remaining);
     events.warmed({ kind: 'round', outcome, endedWall: clock.wall() });
     const { changed, notModified, failed } = read;
@@ -250,8 +256,8 @@ function hostOf(url: string): string {
   return url.slice(from, url.indexOf('/', from));
 }
 
-function outcomeOf(end: RoundEnd, read: ReadTree): WarmRound {
+function outcomeOf(end: RoundEnd, read: ReadTree, failedPages: number): WarmRound {
   if (end === 'stopped') return 'superseded';
   if (read.urls.size === 0 && read.failed > 0) return 'failed';
-  return end === 'done' && read.failed === 0 ? 'complete' : 'partial';
+  return end === 'done' && read.failed + failedPages === 0 ? 'complete' : 'partial';
 }

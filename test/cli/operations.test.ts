@@ -178,6 +178,15 @@ t.test('issue 4: patina config, reload and drain', async (t) => {
   await house.proxy.leaving;
 });
 
+t.test('issue 4: patina warm begins a round, and says where there is nothing to warm', async (t) => {
+  const warm = { sitemaps: [`http://${HOST}/sitemap.txt`, `http://${HOST}/feed`] };
+  const { house, run } = await open(t, () => ({ warm }));
+  t.match(await run('warm'), { code: 1, out: [], err: [/No sitemaps are configured \(warm\.sitemaps\)/] });
+  await run('reload');
+  await house.origin.seen(1);
+  t.same((await run('warm')).out, ['warming from 2 sitemaps; the log says how it went']);
+});
+
 t.test('without the right token the command says how to give it, and ends with 1', async (t) => {
   const { house } = await open(t);
   const admin = ['--admin', `127.0.0.1:${house.adminPort}`];

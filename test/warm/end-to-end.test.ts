@@ -223,6 +223,95 @@ t.test('issue 4: POST /v1/warm begins a round now, and says where there is nothi
   t.equal((await idle.operate('POST', '/v1/warm')).status, 409);
 });
 
+t.test(
+  'a sitemap at the host of the origin warms pages of the host that visitors use, where that is named',
+  async (t) => {
+    const clock = new FakeClock();
+    let map = '';
+    const house = await openProxy(t, {
+      clock,
+      prepareOrigin: (origin) => {
+        map = new URL('/map.txt', origin.url).href;
+        origin.respond(({ target }) => ({
+          fields: ['Cache-Control', 'max-age=600'],
+          body: target === '/map.txt' ? `http://${HOST}/a\nhttp://other.example/b\n` : 'page',
+        }));
+      },
+      next: () => ({ warm: { sitemaps: [map], hosts: [HOST] } }),
+    });
+    t.equal((await house.proxy.reload()).kind, 'reloaded');
+    await roundsReach(() => house.notices.filter((code) => code === 'warm-round').length, 1, clock);
+    t.same(
+      house.origin.requests.map(({ target, field }) => [target, field('host')]),
+      [
+        ['/map.txt', new URL(map).host],
+        ['/a', HOST],
+      ],
+    );
+    t.equal(metric(await house.metrics(), 'patina_warm_refused_total', 'reason="foreign-host"'), 1);
+    t.equal((await house.get('/a', 'Accept-Encoding: gzip')).field('cdn-cache'), 'HIT');
+  },
+);
+
+t.test('every variant that is stored for an edited page is asked about', async (t) => {
+  const clock = new FakeClock();
+  let lastmod = '2025-06-01T00:00:00Z';
+  const asked: (string | undefined)[] = [];
+  const house = await openProxy(t, {
+    clock,
+    conf: { defaults: { ttl: '1d' }, warm: { sitemaps: [`http://${HOST}/map`], every: '1m', jitter: '0%' } },
+    prepareOrigin: (origin) =>
+      origin.respond(({ target, field }) => {
+        if (target === '/map')
+          return { body: `<urlset><url><loc>http://${HOST}/a</loc><lastmod>${lastmod}</lastmod></url></urlset>` };
+        asked.push(field('accept-language'));
+        const etag = `"${field('accept-language')} ${lastmod}"`;
+        const fields = ['ETag', etag, 'Vary', 'Accept-Language'];
+        return field('if-none-match')?.includes(etag) ? { status: 304, fields } : { fields, body: etag };
+      }),
+  });
+  const rounds = (): number => house.notices.filter((code) => code === 'warm-round').length;
+  await roundsReach(rounds, 1, clock);
+  await house.get('/a', 'Accept-Language: de');
+  await house.get('/a', 'Accept-Language: fr');
+  lastmod = '2026-01-01T00:00:30Z';
+  asked.length = 0;
+  clock.advance(60_000);
+  await roundsReach(rounds, 2, clock);
+  t.same(asked.sort(), ['de', 'fr', undefined]);
+  for (const language of ['de', 'fr']) {
+    const response = await house.get('/a', `Accept-Language: ${language}`);
+    t.strictSame([response.field('cdn-cache'), response.body.toString()], ['HIT', `"${language} ${lastmod}"`]);
+  }
+});
+
+t.test(
+  'what the origin marks private is not stored for having been listed, and not asked for at every round',
+  async (t) => {
+    const clock = new FakeClock();
+    const house = await openProxy(t, {
+      clock,
+      conf: {
+        rules: [{ name: 'past', match: { path: '/past' }, pass: true }],
+        warm: { sitemaps: [`http://${HOST}/map`], every: '1m', jitter: '0%' },
+      },
+      prepareOrigin: (origin) =>
+        origin.respond(({ target }) => {
+          const fields = ['Cache-Control', 'private, max-age=60'];
+          return target === '/map' ? { body: `http://${HOST}/a\nhttp://${HOST}/past\n` } : { fields, body: 'yours' };
+        }),
+    });
+    const rounds = (): number => house.notices.filter((code) => code === 'warm-round').length;
+    for (const count of [1, 2, 3]) {
+      await roundsReach(rounds, count, clock);
+      clock.advance(60_000);
+    }
+    t.equal(house.origin.requests.filter(({ target }) => target === '/a').length, 1);
+    t.equal(house.origin.requests.filter(({ target }) => target === '/past').length, 0);
+    t.equal((await house.get('/a')).field('cdn-cache'), 'MISS');
+  },
+);
+
 t.test('a drained proxy warms no more', async (t) => {
   const house = await open(t, {}, (cms) => cms.put('/a', 'a1', '2025-06-01'));
   house.told();

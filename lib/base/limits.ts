@@ -172,9 +172,11 @@ export const MAX_REFUSED_CONNECTIONS = 256;
 /** Connections that the kernel may hold before they are accepted; it has a bound of its own, often lower. */
 export const LISTEN_BACKLOG = 4_096;
 /** A reply's body up to this size is written at once; a larger one piece by piece, as the client takes it. */
-export const WRITE_AT_ONCE_BYTES = 256 * 1024;
+export const WRITE_AT_ONCE_BYTES = 1024 * 1024;
 /** Largest piece of such a body. */
 export const WRITE_PIECE_BYTES = 1024 * 1024;
+/** Bytes of a body that still arrives that are taken for a client in one go. */
+export const FOLLOW_PIECE_BYTES = 256 * 1024;
 /** Unsent bytes of a connection beyond which interim responses to it are left out. */
 export const MAX_UNSENT_BEFORE_INTERIM_BYTES = 64 * 1024;
 /** Times that one fill asks for the rest of a body that broke off. */

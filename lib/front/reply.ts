@@ -4,7 +4,7 @@
  * Implements RFC 9112 §6 (framing), §7.1.2 (trailers), §8 (incomplete messages), §9.3 (persistence).
  */
 import type { ServerResponse } from 'node:http';
-import { MAX_KNOWN_FIELD_NAMES, WRITE_AT_ONCE_BYTES, WRITE_PIECE_BYTES } from '../base/limits.js';
+import { FOLLOW_PIECE_BYTES, MAX_KNOWN_FIELD_NAMES, WRITE_AT_ONCE_BYTES, WRITE_PIECE_BYTES } from '../base/limits.js';
 import type { Payload, Reply } from '../engine/contract.js';
 import type { Fields } from '../http/fields.js';
 import { isToken } from '../http/tokens.js';
@@ -222,6 +222,7 @@ export class BodyPump {
   readonly #length: number | undefined;
   readonly #trailers: (() => Fields) | undefined;
   readonly #listener: PumpListener;
+  readonly #pieceBytes: number;
   #isBlocked = false;
   #isRunning = false;
   #isOver = false;
@@ -236,6 +237,7 @@ export class BodyPump {
       payload.kind === 'reader' ? payload.reader : new Pieces(payload.kind === 'bytes' ? payload.chunks : []);
     this.#trailers = takesTrailers && payload.kind === 'reader' ? payload.trailers : undefined;
     this.#listener = listener;
+    this.#pieceBytes = payload.kind === 'reader' ? FOLLOW_PIECE_BYTES : WRITE_PIECE_BYTES;
   }
 
   start(): void {
@@ -260,14 +262,24 @@ export class BodyPump {
   }
 
   #copy(): void {
-    while (!this.#isOver) {
-      const bytes = this.#reader.read();
-      if (bytes === 'later') return;
-      if (bytes === 'failed') this.#break();
-      else if (bytes === 'end') this.#end();
-      else this.#write(bytes);
-      if (this.#isBlocked) return;
+    let isMore = true;
+    while (isMore && !this.#isOver && !this.#isBlocked) isMore = this.#copyPiece();
+  }
+
+  /** What is here goes out in one write of many chunks, up to a bound. Returns whether there may be more just now. */
+  #copyPiece(): boolean {
+    const until = this.sentBytes + this.#pieceBytes;
+    this.#res.cork();
+    let last: ReturnType<BodyReader['read']> = NOTHING;
+    while (!this.#isOver && this.sentBytes < until) {
+      last = this.#reader.read();
+      if (typeof last === 'string') break;
+      this.#write(last);
     }
+    this.#res.uncork();
+    if (last === 'failed') this.#break();
+    else if (last === 'end') this.#end();
+    return last !== 'later';
   }
 
   #write(bytes: Buffer): void {

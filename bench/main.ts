@@ -40,7 +40,7 @@ function chooseScenarios(): readonly Scenario[] {
   if (flags.only !== undefined) return flags.only.split(',').map(scenarioOf);
   if (!flags.quick) return SCENARIOS;
   const long = SCENARIOS.filter((scenario) => scenario.isLong === true).map(({ name }) => name);
-  if (long.length > 0) console.log(`left out by --quick, since they take minutes: ${long.join(', ')}`);
+  if (long.length > 0) console.log(`left out by --quick (name them with --only): ${long.join(', ')}`);
   return SCENARIOS.filter((scenario) => scenario.isLong !== true);
 }
 
@@ -77,6 +77,8 @@ async function carryOut(scenario: Scenario, subjects: readonly ProxyName[], flee
   const { name, about } = scenario;
   const own = scenario.hasRivals ? subjects : subjects.slice(0, 1);
   const isQuick = flags.quick;
+  const startedAt = performance.now();
+  const took = () => (performance.now() - startedAt) / 1000;
   try {
     const outcome = await scenario.run({
       scope,
@@ -86,9 +88,10 @@ async function carryOut(scenario: Scenario, subjects: readonly ProxyName[], flee
       fleet: (settings) => fleets.take(scope, own, settings),
     });
     const { figures, leftOut } = 'figures' in outcome ? outcome : { figures: outcome, leftOut: [] };
-    return { name, about, figures, leftOut, failure: undefined };
+    return { name, about, figures, leftOut, tookSec: took(), failure: undefined };
   } catch (error) {
-    return { name, about, figures: [], leftOut: [], failure: error instanceof Error ? error.message : String(error) };
+    const failure = error instanceof Error ? error.message : String(error);
+    return { name, about, figures: [], leftOut: [], tookSec: took(), failure };
   } finally {
     await scope.close();
   }

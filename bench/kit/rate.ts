@@ -14,6 +14,8 @@ export interface RateOrder {
   readonly name: string;
   readonly about: string;
   readonly connections: number;
+  /** As for a scenario. */
+  readonly isLong?: boolean;
   readonly settings?: FleetSettings;
   /** What is asked for, in mode quick or not. */
   traffic(isQuick: boolean): Traffic;
@@ -30,6 +32,8 @@ export interface RateOrder {
   readonly bytesEach?: Range;
   /** Share of the requests that reach the origin. */
   readonly originShare: Range;
+  /** Of one run, where answers take so long that the usual time holds too few. */
+  readonly seconds?: { readonly full: number; readonly quick: number };
   /** Also beside a node:http server that answers from a Map. */
   readonly hasBare?: boolean;
   /** Least ratio to each. */
@@ -77,7 +81,7 @@ async function checkSample(order: RateOrder, origin: SwiftOrigin, { port }: Cont
   }
 }
 
-function checkRun(order: RateOrder, result: LoadResult, asked: number, isBare: boolean): void {
+export function checkRun(order: RateOrder, result: LoadResult, asked: number, isBare: boolean): void {
   const { bodyBytes } = order.sample;
   const bytes = order.bytesEach ?? { least: bodyBytes, most: bodyBytes + MOST_HEAD_BYTES };
   const share = isBare ? NOTHING : order.originShare;
@@ -131,7 +135,7 @@ async function ready(bench: Bench, order: RateOrder, fleet: Fleet, leftOut: Left
   for (const [i, contestant] of [...fleet.contestants, ...bare].entries()) {
     try {
       await layGround(bench, order, fleet.origin, contestant);
-      await runOnce(bench, order, fleet.origin, contestant, 0, bench.pick(1, 0.3));
+      await runOnce(bench, order, fleet.origin, contestant, 0, order.seconds?.quick ?? bench.pick(1, 0.3));
       all.push(contestant);
     } catch (error) {
       if (i === 0) throw error;
@@ -165,13 +169,18 @@ function ratioFigures(bench: Bench, order: RateOrder, own: string, name: string,
   ];
 }
 
-export async function compareRates(bench: Bench, order: RateOrder, fleet: Fleet): Promise<Outcome> {
+export interface Compared extends Outcome {
+  /** Requests that the judged one answered while it was measured. */
+  readonly ownCount: number;
+}
+
+export async function compareRates(bench: Bench, order: RateOrder, fleet: Fleet): Promise<Compared> {
   const leftOut = [...fleet.leftOut];
   const [own, ...others] = await ready(bench, order, fleet, leftOut);
   if (own === undefined) throw new Error('there is nothing to measure');
   let run = 0;
-  const measure = (contestant: Contestant) =>
-    runOnce(bench, order, fleet.origin, contestant, ++run, bench.pick(2, 0.4));
+  const seconds = bench.pick(order.seconds?.full ?? 2, order.seconds?.quick ?? 0.3);
+  const measure = (contestant: Contestant) => runOnce(bench, order, fleet.origin, contestant, ++run, seconds);
   const pairs = new Map<string, Pair<Sample>[]>(others.map(({ name }) => [name, []]));
   const wrong = new Set<string>();
   const attempt = async (contestant: Contestant): Promise<Sample | undefined> => {
@@ -199,7 +208,7 @@ export async function compareRates(bench: Bench, order: RateOrder, fleet: Fleet)
     figures.push(...ownFigures(name, rivals));
   }
   for (const [name, all] of pairs) figures.push(...ratioFigures(bench, order, own.name, name, all));
-  return { figures, leftOut };
+  return { figures, leftOut, ownCount: runs.reduce((sum, { count }) => sum + count, 0) };
 }
 
 export function rateScenario(order: RateOrder): Scenario {
@@ -207,6 +216,7 @@ export function rateScenario(order: RateOrder): Scenario {
     name: order.name,
     about: `${order.about}; ${order.connections} connections`,
     hasRivals: true,
+    isLong: order.isLong ?? false,
     rate: order,
     run: async (bench) => compareRates(bench, order, await bench.fleet(order.settings ?? PLAIN_SETTINGS)),
   };

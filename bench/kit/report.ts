@@ -13,6 +13,7 @@ export interface ScenarioResult {
   readonly figures: readonly Figure[];
   /** Rivals that could not be compared. */
   readonly leftOut: readonly LeftOut[];
+  readonly tookSec: number;
   /** Why it could not be carried out. */
   readonly failure: string | undefined;
   /** Set in the record of the last results, which may come from several runs. */
@@ -70,7 +71,7 @@ export function describe({ at, machine, subjects, load, isQuick }: BenchResult):
 }
 
 export function printScenario(result: ScenarioResult): void {
-  console.log(`\n${result.name}: ${result.about}`);
+  console.log(`\n${result.name}: ${result.about} (took ${result.tookSec.toFixed(0)} s)`);
   console.log(
     textTable(
       HEAD.slice(1),

@@ -44,7 +44,7 @@ export interface Scenario {
   readonly about: string;
   /** Whether proxies other than the judged one are measured beside it. */
   readonly hasRivals: boolean;
-  /** Takes minutes whatever is cut: not in a quick run unless it is named. */
+  /** Not in a quick run unless it is named: it takes long whatever is cut, or says little when it is short. */
   readonly isLong?: boolean;
   /** The load that a profile of it is taken under; without it there is none. */
   readonly rate?: RateOrder;

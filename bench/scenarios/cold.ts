@@ -105,5 +105,6 @@ export const cold: Scenario = {
   name: 'cold',
   about: `${CLIENTS} clients on a cold key; first byte of the origin after ${FIRST_BYTE_MS} ms, body over ${BODY_MS} ms`,
   hasRivals: true,
+  isLong: true,
   run: (bench) => measureEach(bench, (subject) => measure(bench, subject)),
 };

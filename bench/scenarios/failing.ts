@@ -15,6 +15,7 @@ export const failing: Scenario = {
   name: 'failing',
   about: `${RATE} requests a second on one stale key, origin answers 503`,
   hasRivals: false,
+  isLong: true,
   async run(bench) {
     const subject = bench.subjects[0] ?? 'patina';
     const lifetime = 'max-age=1, stale-while-revalidate=3600, stale-if-error=3600';

@@ -17,6 +17,7 @@ export const freshen: Scenario = {
   name: 'freshen',
   about: 'a client asks with If-None-Match for a stored response of 100 MB that must be validated on every use',
   hasRivals: false,
+  isLong: true,
   async run(bench) {
     const subject = bench.subjects[0] ?? 'patina';
     const etag = '"hundred"';

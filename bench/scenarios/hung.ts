@@ -14,6 +14,7 @@ export const hung: Scenario = {
   name: 'hung',
   about: 'stale hits while the origin hangs, beside fresh hits in the same process, in interleaved pairs',
   hasRivals: false,
+  isLong: true,
   async run(bench) {
     const subject = bench.subjects[0] ?? 'patina';
     const origin = await startOrigin(bench.scope, { fields: { 'Cache-Control': 'max-age=3600', ETag: '"f"' } });

@@ -4,7 +4,7 @@ import { pathOf } from '../kit/swift.js';
 import { drawZipf, NEW_PATH, seededRandom } from '../kit/traffic.js';
 
 const KEYS = 100_000;
-const QUICK_KEYS = 5_000;
+const QUICK_KEYS = 2_000;
 const EXPONENT = 1;
 const DRAWS = 200_000;
 const SEED = 20_260_101;

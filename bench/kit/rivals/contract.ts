@@ -8,11 +8,13 @@ export interface ProxySettings {
   /** Served stale meanwhile, where the origin does not say. */
   readonly graceSec: number;
   readonly memoryMB: number;
+  /** For Patina: kept for validation when it may not be served any more, where the default is not wanted. */
+  readonly keepSec?: number;
   readonly setCookie?: 'share' | 'refuse';
   /** For Patina: further lines of its conf file. */
   readonly extraConf?: string;
-  /** For Patina: the access log, as JSON lines, to a file of the run. */
-  readonly hasAccessLog?: boolean;
+  /** For Patina: where its access log goes, as JSON lines; without, there is none. */
+  readonly accessLogFile?: string;
   /** For Patina: further flags of node. */
   readonly nodeFlags?: readonly string[];
   /** For Patina: has a channel, over which a module that nodeFlags import can be asked. */

@@ -14,10 +14,10 @@ function conf(settings: ProxySettings, port: number): string {
     'defaults:',
     `  ttl: ${origin ? 'origin' : `${settings.ttlSec}s`}`,
     `  grace: ${origin ? 'origin' : `${settings.graceSec}s`}`,
-    `  keep: ${origin ? 'origin' : '1d'}`,
+    `  keep: ${settings.keepSec === undefined ? (origin ? 'origin' : '1d') : `${settings.keepSec}s`}`,
     `  stale_if_error: ${origin ? 'origin' : '1d'}`,
     `  set_cookie: ${settings.setCookie ?? 'refuse'}`,
-    `log: {access: ${settings.hasAccessLog === true ? 'json' : 'off'}, level: error}`,
+    `log: {access: ${settings.accessLogFile === undefined ? 'off' : 'json'}, level: error}`,
     settings.extraConf ?? '',
     '',
   ].join('\n');
@@ -27,15 +27,14 @@ export const patina: Maker = {
   program: undefined,
   versionFlag: '--version',
   start(scope, settings, port) {
-    const folder = scope.folder('conf');
-    const file = join(folder, 'patina.yaml');
+    const file = join(scope.folder('conf'), 'patina.yaml');
     writeFileSync(file, conf(settings, port));
     return scope.start({
       name: 'patina',
       command: process.execPath,
       args: [...(settings.nodeFlags ?? []), patinaMain(), 'run', '--config', file],
       core: coreOf(settings),
-      stdoutFile: settings.hasAccessLog === true ? join(folder, 'access.log') : undefined,
+      stdoutFile: settings.accessLogFile,
       hasChannel: settings.hasChannel ?? false,
     });
   },

@@ -1,0 +1,167 @@
+// Goal: what the benchmarks say can be trusted. Method: their pure parts with numbers that are known.
+import t from 'tap';
+import { summarize } from '../../bench/kit/cpu-profile.js';
+import { inTurns, type Pair, ratioOf } from '../../bench/kit/pairs.js';
+import { checkRun, type RateOrder } from '../../bench/kit/rate.js';
+import { renderResults } from '../../bench/kit/readme.js';
+import type { BenchResult } from '../../bench/kit/report.js';
+import { drawZipf, seededRandom } from '../../bench/kit/traffic.js';
+
+t.test('issue 6: runs are interleaved: A B, then B A, a pair for each rival', async (t) => {
+  const order: string[] = [];
+  const run = (name: string) => async () => {
+    order.push(name);
+    return order.length;
+  };
+  const pairs: Pair<number>[] = [];
+  await inTurns(2, false, run('A'), new Map([['B', run('B')]]), (_, pair) => pairs.push(pair));
+  t.same(order, ['A', 'B', 'B', 'A']);
+  t.same(pairs, [
+    { own: 1, other: 2 },
+    { own: 4, other: 3 },
+  ]);
+});
+
+t.test('issue 6: to be quick, a round shares one run of its own; a rival that has failed gives no pair', async (t) => {
+  const order: string[] = [];
+  const run = (name: string, gives: number | undefined) => async () => {
+    order.push(name);
+    return gives;
+  };
+  const named: string[] = [];
+  const own = async () => {
+    order.push('A');
+    return 1;
+  };
+  const others = new Map([
+    ['B', run('B', 2)],
+    ['C', run('C', undefined)],
+  ]);
+  await inTurns(2, true, own, others, (name) => named.push(name));
+  t.same(order, ['A', 'B', 'C', 'A', 'B', 'C']);
+  t.same(named, ['B', 'B']);
+});
+
+t.test('issue 6: without a rival the runs are made all the same', async (t) => {
+  const own = await inTurns(
+    3,
+    false,
+    async () => 7,
+    new Map(),
+    () => t.fail('there is no pair'),
+  );
+  t.same(own, [7, 7, 7]);
+});
+
+t.test('issue 6: a ratio is the median of the pairs, with its spread', async (t) => {
+  const pairs = [
+    { own: 10, other: 10 },
+    { own: 30, other: 10 },
+    { own: 12, other: 10 },
+  ];
+  t.same(
+    ratioOf(pairs, (one) => one),
+    { value: 1.2, note: '1.00..3.00, 3 pairs' },
+  );
+});
+
+const ORDER: RateOrder = {
+  name: 'hit',
+  about: '',
+  connections: 10,
+  traffic: () => ({ kind: 'one', path: '/' }),
+  sample: { path: '/', status: 200, bodyBytes: 1000 },
+  originShare: { least: 0, most: 0 },
+};
+const RIGHT = {
+  tool: 'wrk',
+  perSec: 1,
+  count: 1000,
+  bytesEach: 1200,
+  p50Ms: 1,
+  p99Ms: 1,
+  maxMs: 1,
+  badCount: 0,
+} as const;
+
+t.test('issue 6: a rival that misses or errs is noticed, not compared', async (t) => {
+  t.doesNotThrow(() => checkRun(ORDER, RIGHT, 0, false));
+  t.throws(() => checkRun(ORDER, { ...RIGHT, badCount: 3 }, 0, false), /3 of 1000 requests failed/);
+  t.throws(() => checkRun(ORDER, { ...RIGHT, count: 0 }, 0, false), /no whole answer/);
+  t.throws(() => checkRun(ORDER, { ...RIGHT, bytesEach: 300 }, 0, false), /answers of 300 bytes/, 'an error page');
+  t.throws(() => checkRun(ORDER, { ...RIGHT, bytesEach: 60_000 }, 0, false), /answers of 60000 bytes/);
+  t.throws(
+    () => checkRun(ORDER, RIGHT, 1, false),
+    /the origin was asked 1 times for 1000 requests/,
+    'a hit that is none',
+  );
+});
+
+t.test('issue 6: a rival that answers from its store what should be a miss is noticed too', async (t) => {
+  const miss = { ...ORDER, originShare: { least: 1, most: 1 } };
+  t.doesNotThrow(() => checkRun(miss, RIGHT, 1010, false), 'ten were under way when the load ended');
+  t.throws(() => checkRun(miss, RIGHT, 999, false), /asked 999 times/);
+  t.throws(() => checkRun(miss, RIGHT, 2000, false), /asked 2000 times/);
+  t.doesNotThrow(() => checkRun(miss, RIGHT, 0, true), 'a bare server has no origin');
+});
+
+t.test('issue 6: Zipf draws are the same each time, and as popular as their rank says', async (t) => {
+  const order = { keys: 1000, exponent: 1, draws: 50_000, seed: 3 };
+  const ranks = drawZipf(order);
+  t.same(ranks, drawZipf(order));
+  const count = (rank: number) => ranks.filter((one) => one === rank).length;
+  t.ok(Math.abs(count(0) / count(9) - 10) < 2, 'the first is asked for ten times as often as the tenth');
+  t.ok(Math.max(...ranks) < 1000 && Math.min(...ranks) === 0);
+  const random = seededRandom(1);
+  const mean = Array.from({ length: 10_000 }, random).reduce((sum, one) => sum + one, 0) / 10_000;
+  t.ok(Math.abs(mean - 0.5) < 0.02);
+});
+
+t.test('issue 6: a profile is summed up by self time, without idling and without the start', async (t) => {
+  const frame = (functionName: string, url: string) => ({ functionName, url, lineNumber: 4 });
+  const profile = {
+    nodes: [
+      { id: 1, callFrame: frame('(idle)', '') },
+      { id: 2, callFrame: frame('handle', 'file:///x/dist/lib/engine/engine.js') },
+      { id: 3, callFrame: frame('writev', '') },
+      { id: 4, callFrame: frame('start', 'file:///x/dist/lib/cli/main.js') },
+    ],
+    samples: [4, 1, 2, 3, 3],
+    timeDeltas: [0, 5000, 1000, 1000, 2000, 1000],
+  };
+  const { busyMs, idleMs, functions, files } = summarize(profile, 5.5);
+  t.same([busyMs, idleMs], [4, 1]);
+  t.same(functions, [
+    { name: 'writev', share: 0.75, ms: 3 },
+    { name: 'handle lib/engine/engine.js:5', share: 0.25, ms: 1 },
+  ]);
+  t.same(files[1], { name: 'lib/engine/engine.js', share: 0.25, ms: 1 });
+});
+
+const MACHINE = { cpu: 'A CPU', cores: 2, memoryGB: 4, kernel: '6', node: 'v20', commit: 'abc', pinned: true };
+
+function result(load: string): BenchResult {
+  const target = { is: 'at least', value: 1.15 } as const;
+  const figures = [
+    { subject: 'patina', what: 'requests a second', value: 54_000, unit: '/s' },
+    { subject: 'patina', what: 'p99', value: 2.5, unit: 'ms' },
+    { subject: 'patina', what: 'ratio to nginx', value: 1.1, unit: '', target, note: '1.00..1.20, 5 pairs' },
+  ];
+  const leftOut = [{ subject: 'haproxy', why: 'it answers 200 instead of 206' }];
+  const scenarios = [{ name: 'range', about: 'parts', figures, leftOut, tookSec: 1, failure: undefined }];
+  const subjects = { patina: 'this commit', nginx: '1.22.1', haproxy: '2.6' };
+  return { at: '2026-01-01T00:00:00.000Z', machine: MACHINE, subjects, load, isQuick: false, scenarios };
+}
+
+t.test('issue 6: the README shows machine, versions, commit, misses, and who is not compared', async (t) => {
+  const text = renderResults(result('wrk'));
+  for (const part of ['A CPU, 2 cores', 'commit abc', 'nginx (1.22.1)', '54,000/s, 2.50 ms'])
+    t.ok(text.includes(part), part);
+  t.match(text, /1\.10 \(1\.00\.\.1\.20, \*\*missed\*\*: 1\.15\) \| not comparable/);
+  t.match(text, /HAProxy is not compared: it answers 200 instead of 206/);
+  t.notMatch(text, /autocannon/);
+});
+
+t.test('issue 6: results of autocannon say that it cannot drive 100,000 requests a second', async (t) => {
+  t.match(renderResults(result('autocannon')), /autocannon cannot drive 100,000 requests\/s from one core/);
+});

@@ -27,18 +27,20 @@ function requestsOf(): autocannon.Request[] {
 const requests = requestsOf();
 let clientCount = 0;
 
-/** Connections enter the drawn paths at places of their own; else all would ask for the same thing at the same time. */
+/** Each connection has its own part of what was drawn: autocannon makes the bytes of all of them beforehand. */
 function setupClient(client: autocannon.Client): void {
-  if (requests.length < 2) return;
-  const at = (Math.floor((clientCount++ * requests.length) / order.connections) + order.run * 7919) % requests.length;
-  client.setRequests([...requests.slice(at), ...requests.slice(0, at)]);
+  if (requests.length < order.connections) return;
+  const size = Math.floor(requests.length / order.connections);
+  // Each run deals the parts otherwise.
+  const part = (clientCount++ + order.run) % order.connections;
+  client.setRequests(requests.slice(part * size, (part + 1) * size));
 }
 
 const result = await autocannon({
   url: `http://127.0.0.1:${order.port}/`,
   connections: order.connections,
   duration: order.seconds,
-  requests,
+  requests: requests.slice(0, 1),
   setupClient,
   ...(order.rate === undefined ? {} : { overallRate: order.rate }),
 });

@@ -278,6 +278,10 @@ export const MAX_RULES = 1000;
 
 /** Most names in one list of a rule that makes keys or edits fields. */
 export const MAX_KEY_PARTS = 32;
+/** Bytes of the content of a POST that its rule caches, since it is part of the key; beyond: it goes past the cache. */
+export const MAX_KEYED_CONTENT_BYTES = 64 * 1024;
+/** How deep arrays and objects may stand in each other in JSON that is sorted for the key; beyond: byte for byte. */
+export const MAX_KEYED_JSON_DEPTH = 64;
 /** Longest key; what makes a longer one goes past the cache. */
 export const MAX_KEY_LENGTH = 32_768;
 

@@ -53,6 +53,13 @@ const CONSEQUENCES: readonly {
     sentence: 'stale content is served although the origin forbids it',
   },
   {
+    code: 'caches-post',
+    key: 'methods',
+    holds: ({ methods }) => methods?.includes('POST') === true,
+    sentence:
+      'a POST may be answered without reaching the origin, or sent to it again: right only where it changes nothing',
+  },
+  {
     code: 'one-page-for-all-queries',
     key: 'query',
     holds: ({ query }) => query?.kind === 'ignore',

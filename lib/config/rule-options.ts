@@ -9,7 +9,7 @@ import { choice, flag, list, nameInCode, optionalEach, presetEach, type Settings
 import { MATCH } from './match-options.js';
 import { readTagsField } from './operator-values.js';
 import { keySetting, normalizeSetting, querySetting, requestEdits } from './request-options.js';
-import { readRuleName, staleDespite, targetedFields } from './values.js';
+import { cachedMethods, readRuleName, staleDespite, targetedFields } from './values.js';
 
 /** Every setting that `defaults` has and that each rule may have for itself. */
 const SETTINGS = {
@@ -46,6 +46,9 @@ const SETTINGS = {
   cold: choice(['wait', 'accepted'], {
     doc: 'What a GET gets for which nothing is stored: `wait` lets it wait for the origin; `accepted` answers 202 at once, with Retry-After and the Location of a status resource, while one request to the origin runs; the status resource redirects to the content once it is there. For work that takes the origin long.',
   }),
+  methods: cachedMethods(
+    'Which requests may be answered from the store, of `GET`, `HEAD` and `POST`; others go past the cache. A GET answers a HEAD too. With `POST` the content of the request, up to 64 KB, is part of the key: a form or JSON counts the same in whatever order its members are. Such a POST is taken for a question that changes nothing, which the origin may be asked again at any time; it is stored only where the origin or the rule says for how long, and never asked about by condition.',
+  ),
   query: querySetting(
     'How the query goes into the key. `keep`: byte for byte. `sort`: sorted by name. `ignore`: not at all, one entry whatever the parameters. `{only: [q, page]}`: these alone, `{drop: [utm_*, fbclid]}`: all but these; both sorted. `exact`: this very request alone is cached, with the parameters that `match.query` names and no others, in any order; what has others goes past the cache. The origin is always sent the query as it came.',
   ),
@@ -98,6 +101,7 @@ const PRESETS = {
   share_authorized: 'false',
   share_with_cookie: 'false',
   cold: 'wait',
+  methods: ['GET', 'HEAD'],
   query: 'keep',
   key: {},
   normalize: {},

@@ -73,6 +73,10 @@ export interface FieldEdits {
   readonly append: readonly (readonly [name: string, value: string])[];
 }
 
+/** Methods whose answers can be stored here. */
+export const CACHED_METHODS = ['GET', 'HEAD', 'POST'] as const;
+export type CachedMethod = (typeof CACHED_METHODS)[number];
+
 export type EtagPolicy = 'origin' | 'make';
 
 /** What clients are told, apart from what is stored. */
@@ -115,6 +119,8 @@ export interface Rule extends Keying {
   /** Whether the response to a request with Cookie is shared where the origin did not declare how long it is fresh. */
   readonly shareWithCookie: boolean;
   readonly cold: ColdPolicy;
+  /** What is answered from the store; HEAD goes with GET. */
+  readonly methods: readonly CachedMethod[];
   readonly normalize: NormalizeSetting;
   readonly validate: ValidatePolicy;
   /** Past the cache, whatever it is. */
@@ -153,6 +159,7 @@ export const ORIGIN_DECIDES: Rule = {
   shareAuthorized: false,
   shareWithCookie: false,
   cold: 'wait',
+  methods: ['GET', 'HEAD'],
   query: { kind: 'keep' },
   key: { host: true, scheme: true, headers: [], cookies: [] },
   normalize: { acceptEncoding: [], acceptLanguage: [] },

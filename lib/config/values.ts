@@ -2,7 +2,7 @@
 import type { StaleForbiddance } from '../object/stored.js';
 import { type Address, readAddress } from './address.js';
 import { custom, type JsonSchema, type Option, type Reading, wanted } from './kinds.js';
-import { TARGETED_FIELDS, type TargetedField } from './rule.js';
+import { CACHED_METHODS, type CachedMethod, TARGETED_FIELDS, type TargetedField } from './rule.js';
 
 const MAX_NAME_LENGTH = 64;
 
@@ -110,6 +110,11 @@ export function staleDespite(doc: string): Option<readonly StaleForbiddance[], '
 /** Names of targeted cache control fields, in order of precedence (RFC 9213 §2.2). */
 export function targetedFields(doc: string): Option<readonly TargetedField[], ''> {
   return listOf('fields', TARGETED_FIELDS, doc);
+}
+
+/** Methods whose answers are stored. */
+export function cachedMethods(doc: string): Option<readonly CachedMethod[], ''> {
+  return listOf('methods', CACHED_METHODS, doc);
 }
 
 /** Any of a closed set of names, each once; a single one needs no list. */

@@ -42,7 +42,9 @@ export class Asking {
     this.#listener = listener;
   }
 
-  send(conditions: Conditions, begun?: Begun): void {
+  send(asked: Conditions, begun?: Begun): void {
+    // RFC 9110 §13.1.2: to a POST a condition that does not hold is a failure, 412, and no 304.
+    const conditions = this.#spec.request.content === undefined ? asked : 'none';
     const attempt = ++this.#attempts;
     this.conditions = conditions;
     const to = this.#listener;
@@ -52,8 +54,9 @@ export class Asking {
     const { clock, pace } = this.#parts;
     this.requestAt = clock.now();
     const { method, request } = this.#spec;
+    const { target, content } = request;
     this.#exchange = this.#parts.origin.fetch(
-      { method, target: request.target, fields },
+      content === undefined ? { method, target, fields } : { method: 'POST', target, fields, content: content.bytes },
       {
         inform: (status, informed) => {
           if (isCurrent()) to.inform(status, informed);

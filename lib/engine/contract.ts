@@ -4,6 +4,13 @@ import type { Fields } from '../http/fields.js';
 import type { BodyReader } from '../object/body.js';
 import type { Outcome } from '../observe/events.js';
 
+/** The content of a request, whole. */
+export interface Content {
+  readonly bytes: Buffer;
+  /** The same for all contents that mean the same. */
+  readonly digest: string;
+}
+
 export interface ClientRequest {
   readonly method: string;
   /** Origin-form: path and query as received; an absolute-form target was already reduced (RFC 9112 §3.2.2). */
@@ -20,6 +27,8 @@ export interface ClientRequest {
   readonly isUpgrade: boolean;
   /** Clock.now at the start of the request. */
   readonly startedAt: number;
+  /** All of its content, where it is a POST that its rule caches and has been read. */
+  readonly content?: Content | undefined;
   /** The request as it came, where its rule has changed its fields since. */
   readonly received?: ClientRequest | undefined;
 }
@@ -89,6 +98,11 @@ export interface ReplySink {
   inform(status: number, fields: Fields): void;
   /** Sends the reply. Called once at most. Does nothing once the client has left, but closes the reader. */
   reply(reply: Reply): void;
+  /**
+   * Reads the content of the request: all of it, or undefined where it is more than `maxBytes`; then none of it is lost,
+   * and pass() sends it on. `done` is not called where the client leaves before that.
+   */
+  takeContent(maxBytes: number, done: (content: Buffer | undefined) => void): void;
   /** Gives the request to the pass lane. Instead of reply(). */
   pass(plan: PassPlan): void;
   /** Calls `run` once if the client leaves before the reply has been sent whole. One listener. */

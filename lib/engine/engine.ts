@@ -3,14 +3,14 @@
  * What the store can answer at once is answered here, with as little work as it takes; everything else becomes a
  * Transaction. Implements RFC 9111 §4 and the design, sections 1 to 3.
  */
-import { MAX_ALIASES, MAX_ALIASES_BYTES, MAX_KEY_LENGTH } from '../base/limits.js';
-import type { PushPolicy, Rule } from '../config/rule.js';
+import { MAX_ALIASES, MAX_ALIASES_BYTES, MAX_KEY_LENGTH, MAX_KEYED_CONTENT_BYTES } from '../base/limits.js';
+import type { Rule } from '../config/rule.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { AskedFor } from '../observe/events.js';
 import { isLoop } from '../policy/hygiene.js';
 import { keyOfUrl, keysAt, requestKey, targetKey } from '../policy/key.js';
 import { reasonToPass } from '../policy/pass.js';
-import { NO_DIRECTIVES, type RequestDirectives, requestDirectives } from '../policy/request-directives.js';
+import { type RequestDirectives, requestDirectives } from '../policy/request-directives.js';
 import { judgeReuse } from '../policy/reuse.js';
 import { chooseVariant } from '../policy/vary.js';
 import type { RemovalReason } from '../store/contract.js';
@@ -28,10 +28,11 @@ import { Operations } from './operations.js';
 import { isOperatorMethod, operate } from './operator-methods.js';
 import type { EngineParts, EngineSettings } from './parts.js';
 import { planPass } from './pass.js';
+import { servePushed } from './pushed.js';
 import { ReadyReplies } from './ready.js';
 import { Refreshes } from './refreshes.js';
 import { Relifing, relifed } from './relife.js';
-import { forEverybody, shaped, withoutConnectionOptions } from './requests.js';
+import { forEverybody, shaped, withContent, withoutConnectionOptions } from './requests.js';
 import type { Receipt } from './response.js';
 import { type SynthSpec, synthReply } from './synth.js';
 import { hitDelivery, toldReply, ttlSecAt } from './told.js';
@@ -114,7 +115,17 @@ export class Engine implements RequestHandler {
     }
     const key = requestKey(request, rule);
     if (key.length > MAX_KEY_LENGTH) sink.pass(planPass(this, request, 'key-too-long'));
+    else if (request.method === 'POST') this.#takePost(request, sink, rule);
     else this.#answer(request, sink, key, rule);
+  }
+
+  /** The content of a POST that its rule caches is part of the key, so it is read first. */
+  #takePost(request: ClientRequest, sink: ReplySink, rule: Rule): void {
+    sink.takeContent(MAX_KEYED_CONTENT_BYTES, (content) => {
+      const asked = content === undefined ? request : withContent(request, content);
+      if (content === undefined) sink.pass(planPass(this, request, 'content-too-large'));
+      else this.#answer(asked, sink, requestKey(asked, rule), rule);
+    });
   }
 
   /** From what is stored, where that can be had with no more ado. */
@@ -125,7 +136,7 @@ export class Engine implements RequestHandler {
     const chosen =
       stored === undefined ? undefined : this.#underItsRule(chooseVariant(stored, request.fields), request);
     if (rule.push !== 'off') {
-      this.#servePushed(request, sink, chosen, rule.push);
+      servePushed(this, request, sink, chosen, rule.push);
       return;
     }
     if (chosen === undefined) {
@@ -163,24 +174,6 @@ export class Engine implements RequestHandler {
   /** A stored response answers a request. */
   used(stored: StoredResponse): void {
     this.parts.store.touch(stored);
-  }
-
-  /** Only what was pushed, for as long as it is fresh or in grace; nobody asks the origin about it. */
-  #servePushed(request: ClientRequest, sink: ReplySink, chosen: StoredResponse | undefined, push: PushPolicy): void {
-    const now = this.parts.clock.now();
-    const verdict = chosen?.pushed === true ? judgeReuse(chosen.life, NO_DIRECTIVES, now, true) : undefined;
-    if (chosen !== undefined && verdict?.kind === 'serve') {
-      this.used(chosen);
-      this.reply(request, sink, chosen, hitDelivery(chosen, verdict.phase, verdict.reason, now));
-      return;
-    }
-    if (push === 'origin') {
-      sink.pass(planPass(this, request, 'not-pushed'));
-      return;
-    }
-    const rule = this.parts.live.rules.ruleFor(request).name;
-    const sentence = 'Nothing was pushed for this resource.';
-    this.synth(request, sink, { status: 404, reason: 'not-pushed', sentence, rule });
   }
 
   /** The chosen response under the rule that holds for it now; undefined where that would not have it stored. */

@@ -95,6 +95,10 @@ class ExplainingSink implements ReplySink {
     });
   }
 
+  takeContent(maxBytes: number, done: (content: Buffer | undefined) => void): void {
+    this.#sink.takeContent(maxBytes, done);
+  }
+
   onGone(run: () => void): void {
     this.#sink.onGone(run);
   }

@@ -355,7 +355,9 @@ export class Fill implements OriginListener, LeasedFill {
   fail(error: OriginError): void {
     const { response } = this;
     if (this.#course.state === 'complete' || this.#course.state === 'failed') return;
-    const mayResume = this.#course.state === 'streaming' && this.#resumesLeft > 0 && !this.fate.isSuperseded;
+    // RFC 9110 §14.2: a range is for GET alone.
+    const isGet = this.spec.request.content === undefined;
+    const mayResume = isGet && this.#course.state === 'streaming' && this.#resumesLeft > 0 && !this.fate.isSuperseded;
     if (response !== undefined && mayResume && this.#part === undefined && isResumable(response, this.#course.inflow)) {
       this.#resumesLeft--;
       this.#asking.send('rest', { response, bytes: response.body.receivedBytes });

@@ -1,7 +1,9 @@
 /** What is made of a request before it is looked up, and before it goes to the origin on behalf of everybody. */
+import { createHash } from 'node:crypto';
 import type { Rule } from '../config/rule.js';
 import type { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
+import { contentForm } from '../policy/content-key.js';
 import { connectionOptions, endToEndFields } from '../policy/hygiene.js';
 import { shapedFields } from '../policy/shape-request.js';
 import { judgeStorable } from '../policy/storable.js';
@@ -30,8 +32,18 @@ export function forEverybody(request: ClientRequest, chosen: StoredResponse, rul
 }
 
 export function withFields(request: ClientRequest, fields: Fields): ClientRequest {
-  const { method, target, scheme, host, httpVersion, remoteAddress, hasBody, isUpgrade, startedAt, received } = request;
-  return { method, target, scheme, host, fields, httpVersion, remoteAddress, hasBody, isUpgrade, startedAt, received };
+  // Not a spread: what comes from the front is an object of a class, and has some of these as accessors.
+  const { method, target, scheme, host, httpVersion, remoteAddress, hasBody, isUpgrade, startedAt } = request;
+  const { content, received } = request;
+  const common = { method, target, scheme, host, httpVersion, remoteAddress, hasBody, isUpgrade, startedAt };
+  return { ...common, fields, content, received };
+}
+
+/** The same with its content, which is here now. */
+export function withContent(request: ClientRequest, bytes: Buffer): ClientRequest {
+  const [what, form] = contentForm(request.fields, bytes);
+  const digest = createHash('sha256').update(what).update(form).digest('base64url');
+  return { ...withFields(request, request.fields), content: { bytes, digest } };
 }
 
 /** The request as its rule has it. */

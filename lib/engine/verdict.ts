@@ -89,7 +89,8 @@ function isEventStream(fields: Fields): boolean {
 
 function judgeStored(spec: FillSpec, receipt: Receipt): ReturnType<typeof judgeStorable> {
   return judgeStorable({
-    method: spec.method,
+    // A question with content is asked by POST, whatever is made of the answer here.
+    method: spec.request.content === undefined ? spec.method : 'POST',
     requestFields: spec.request.fields,
     status: receipt.status,
     fields: receipt.fields,

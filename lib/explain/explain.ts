@@ -125,7 +125,11 @@ export function explain(options: ExplainOptions): Explanation {
     request: `${request.method} ${request.scheme}://${request.host}${request.target}`,
     rule: rule.name,
     passedOver: passedOver(rules, request, known),
-    key: requestKey(shaped, rule),
+    // Of a POST that is cached the content is part of the key, and is not known here.
+    key:
+      request.method === 'POST' && pass === undefined
+        ? `${requestKey(shaped, rule)} POST content=...`
+        : requestKey(shaped, rule),
     pass,
     changed: changedFields(request.fields, fields),
     sent: [...fields],

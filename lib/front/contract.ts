@@ -112,6 +112,8 @@ export interface Lane {
   readonly debugHeader: string | undefined;
   readonly style: RefusalStyle;
   readonly isDraining: boolean;
+  /** Runs a later step of the engine for a request; what it throws ends that request and no other. */
+  attempt(connection: ClientConnection, exchange: Exchange, run: () => void): void;
   /** Gives a request to the engine. */
   hand(connection: ClientConnection, exchange: Exchange): void;
 }

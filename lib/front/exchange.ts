@@ -9,6 +9,7 @@ import type { Fields } from '../http/fields.js';
 import { isToken, splitList } from '../http/tokens.js';
 import type { AnsweredEvent } from '../observe/events.js';
 import type { ClientConnection, Running } from './connection.js';
+import { readContent } from './content.js';
 import type { Admitted } from './intake.js';
 import { type PassEnd, startPass, type Wire } from './pass-lane.js';
 import { REFUSALS, type Refusal, refusalReply } from './refusal.js';
@@ -198,6 +199,20 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     this.#wire.res.sendDate = false;
     this.#wire.res.writeHead(refused.status, reasonPhrase, raw);
     this.#send({ kind: 'bytes', chunks: [body], length: body.length });
+  }
+
+  takeContent(maxBytes: number, done: (content: Buffer | undefined) => void): void {
+    const { req, res } = this.#wire;
+    if (!this.hasBody) {
+      done(Buffer.alloc(0));
+      return;
+    }
+    const isTooLarge = Number(this.fields.first('content-length') ?? 0) > maxBytes;
+    // RFC 9110 §10.1.1: the client waits for leave to send it. One that is passed gets it from the origin.
+    if (this.expectsContinue && !isTooLarge) res.writeContinue();
+    readContent(req, maxBytes, (content) => {
+      if (this.#state === 'open') this.#connection.lane.attempt(this.#connection, this, () => done(content));
+    });
   }
 
   pass(plan: PassPlan): void {

@@ -196,15 +196,27 @@ class ClientFront implements Front, FastFront, FullFront {
     try {
       this.handler.handle(exchange, exchange);
     } catch (error) {
-      // A broken invariant ends this request and no other.
-      this.events.notice('error', 'internal', 'A request could not be handled', {
-        host: exchange.host,
-        target: exchange.target,
-        error: error instanceof Error ? error.stack : String(error),
-      });
-      if (exchange.isReplyBegun) connection.cut(false);
-      else exchange.refuse(REFUSALS.internal);
+      this.#broke(connection, exchange, error);
     }
+  }
+
+  attempt(connection: ClientConnection, exchange: Exchange, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#broke(connection, exchange, error);
+    }
+  }
+
+  /** A broken invariant ends this request and no other. */
+  #broke(connection: ClientConnection, exchange: Exchange, error: unknown): void {
+    this.events.notice('error', 'internal', 'A request could not be handled', {
+      host: exchange.host,
+      target: exchange.target,
+      error: error instanceof Error ? error.stack : String(error),
+    });
+    if (exchange.isReplyBegun) connection.cut(false);
+    else exchange.refuse(REFUSALS.internal);
   }
 
   /** Once for each time that the limit is reached, not for each connection beyond it. */

@@ -55,6 +55,8 @@ const OPERATORS = {
 
 /** Why a response was not stored, or a request went past the cache. */
 const UNCACHEABLE = {
+  'conditional-post': 'A POST with a condition or a range goes to the origin, which knows what it means.',
+  'content-too-large': 'The content of this POST is too large to be part of a key.',
   method: 'Requests with this method go to the origin, and their responses are not stored.',
   'rule-pass': 'The rule lets requests go past the cache.',
   'query-not-exact': 'The rule caches one exact request alone, and this one has other parameters.',

@@ -131,6 +131,7 @@ export class OriginConnection {
         path: request.target,
         method: request.method,
         headers: wireFields(request.fields),
+        ...(request.content === undefined ? undefined : { body: request.content }),
         ...(isOld ? { reset: true } : undefined),
         ...({ servername: ONE_SERVER_NAME } as object),
       },

@@ -1,13 +1,15 @@
-/** What the engine needs of an origin: ask with GET or HEAD, get events, pause, abort. */
+/** What the engine needs of an origin: ask with GET, HEAD, or a POST that asks a question, get events, pause, abort. */
 import type { OriginError } from '../base/errors.js';
 import type { Fields } from '../http/fields.js';
 
 export interface OriginRequest {
-  readonly method: 'GET' | 'HEAD';
+  readonly method: 'GET' | 'HEAD' | 'POST';
   /** Origin-form: path and query as they came. */
   readonly target: string;
   /** Already without hop-by-hop fields, with Host, Via and the X-Forwarded fields. */
   readonly fields: Fields;
+  /** Of a POST. It is one that may be repeated: who caches its answer has said that it changes nothing (RFC 9110 §9.2.2). */
+  readonly content?: Buffer;
 }
 
 export interface OriginResponseHead {

@@ -13,6 +13,8 @@ export interface ReceivedRequest {
   /** The Host that counts, in lower case. */
   readonly host: string;
   readonly fields: Fields;
+  /** All of its content, where it was read here. */
+  readonly content?: object | undefined;
   /** What the request line said, `1.0` or `1.1`. */
   readonly httpVersion: string;
   readonly remoteAddress: string;
@@ -119,13 +121,14 @@ export function receivedResponseFields(fields: Fields): Fields {
 export function requestToOrigin(request: ReceivedRequest, settings: RequestSettings): Fields {
   const kept = endToEndFields(request.fields);
   // RFC 9110 §10.1.1: an expectation is about content to come; of a request without content it says nothing.
-  const isContentless = request.method === 'GET' || request.method === 'HEAD';
+  // One whose content is here already has met it.
+  const isMet = request.content !== undefined || request.method === 'GET' || request.method === 'HEAD';
   const replaced = replacedForwarding(settings);
   const raw: string[] = ['Host', hostToOrigin(request, settings)];
   for (const [name, value] of kept) {
     const lower = name.toLowerCase();
     if (lower === 'host' || lower === 'via' || replaced.has(lower)) continue;
-    if (lower === 'expect' && isContentless) continue;
+    if (lower === 'expect' && isMet) continue;
     raw.push(name, value);
   }
   raw.push('Via', viaWith(kept, request.httpVersion, settings.via));

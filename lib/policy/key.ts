@@ -36,6 +36,8 @@ export function primaryKey(request: RequestTarget): string {
 /** What the key of a request is made of, beside the rule that it falls under. */
 export interface KeyedRequest extends RequestTarget {
   readonly fields: Fields;
+  /** Of a POST that its rule caches. */
+  readonly content?: { readonly digest: string } | undefined;
 }
 
 /**
@@ -57,6 +59,7 @@ export function requestKey(request: KeyedRequest, rule: Keying = ANY_KEYING): st
     for (const name of cookies)
       key += ` cookie:${name}=${quoted(field === undefined ? undefined : cookieValue(field, name))}`;
   }
+  if (request.content !== undefined) key += ` POST content=${request.content.digest}`;
   if (scheme !== undefined && !isScheme(scheme)) key += ` proto=${quoted(scheme)}`;
   if (host !== undefined && host.toLowerCase() !== request.host) key += ` host=${quoted(host)}`;
   return key;

@@ -124,8 +124,10 @@ function overridesUsed(input: StorableInput, by: Governing): readonly SafetyOver
 function prohibition(input: StorableInput, by: Governing): UncacheableReason | undefined {
   const { method, requestFields, status, fields, rule, receivedWall } = input;
   const { control } = by;
-  // The request method is understood by the cache. Who stores a HEAD must not give it out as a GET.
-  if (method !== 'GET' && method !== 'HEAD') return 'method';
+  // The request method is understood by the cache. Who stores a HEAD must not give it out as a GET; a POST is a
+  // question, with its content in the key, only where the rule says so.
+  const isPost = method === 'POST' && rule.methods.includes('POST');
+  if (method !== 'GET' && method !== 'HEAD' && !isPost) return 'method';
   // The status is final.
   if (status < 200) return 'not-final';
   // 206 and 304 must be understood: a part is not combined with others here, a 304 is merged and never stored itself.
@@ -146,7 +148,8 @@ function prohibition(input: StorableInput, by: Governing): UncacheableReason | u
   if (requestFields.has('authorization') && !isForAll && !rule.shareAuthorized) return 'authorization';
   // The origin, the status or the operator allows storing.
   const isAllowed =
-    isHeuristicallyCacheable(status, control) ||
+    // RFC 9110 §9.3.3: the answer to a POST is stored only where somebody said how long it is fresh.
+    (!isPost && isHeuristicallyCacheable(status, control)) ||
     explicitTtl(fields, by, receivedWall) !== undefined ||
     isFreshByRule(input);
   return isAllowed ? undefined : 'not-cacheable';

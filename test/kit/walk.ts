@@ -131,12 +131,15 @@ export class PlayedClient implements ReplySink {
   body = '';
   ending: 'waiting' | 'streaming' | 'finished' | 'broken' = 'waiting';
   readonly informed: number[] = [];
+  /** What it sends. */
+  readonly content: Buffer;
   #reader: BodyReader | undefined;
   #gone: (() => void) | undefined;
   readonly #isSlow: boolean;
 
-  constructor(isSlow: boolean) {
+  constructor(isSlow: boolean, content = '') {
     this.#isSlow = isSlow;
+    this.content = Buffer.from(content);
   }
 
   inform(status: number): void {
@@ -168,6 +171,10 @@ export class PlayedClient implements ReplySink {
       else this.body += bytes.toString();
       if (this.ending !== 'streaming') this.#reader.close();
     }
+  }
+
+  takeContent(maxBytes: number, done: (content: Buffer | undefined) => void): void {
+    done(this.content.length > maxBytes ? undefined : this.content);
   }
 
   pass(plan: PassPlan): void {
@@ -221,7 +228,7 @@ export interface Walk {
   readonly engine: Engine;
   readonly asked: AskedEvent[];
   readonly answered: AnsweredEvent[];
-  send(request: Partial<ClientRequest>, fields?: Written, isSlow?: boolean): PlayedClient;
+  send(request: Partial<ClientRequest>, fields?: Written, isSlow?: boolean, content?: string): PlayedClient;
   get(target: string, fields?: Written): PlayedClient;
   head(target: string, fields?: Written): PlayedClient;
 }
@@ -261,8 +268,13 @@ export function makeWalk(options: WalkOptions = {}): Walk {
       refresh: options.refresh ?? { rate: REFRESH_RATE, concurrency: REFRESH_CONCURRENCY },
     },
   });
-  const sendRequest = (request: Partial<ClientRequest>, fields: Written = {}, isSlow = false): PlayedClient => {
-    const client = new PlayedClient(isSlow);
+  const sendRequest = (
+    request: Partial<ClientRequest>,
+    fields: Written = {},
+    isSlow = false,
+    content = '',
+  ): PlayedClient => {
+    const client = new PlayedClient(isSlow, content);
     engine.handle(
       {
         method: 'GET',

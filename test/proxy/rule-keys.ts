@@ -152,6 +152,16 @@ const REQUEST_LIVES: Readonly<Record<string, Life>> = {
     expected: apart,
   },
   validate: { value: 'always', fields: STORED, afterSec: 1, tell: word, expected: { without: 'HIT', with: 'EXPIRED' } },
+  methods: {
+    value: ['GET', 'POST'],
+    fields: STORED,
+    afterSec: 0,
+    tell: (house, target) => {
+      const bytes = `${request('POST', target, 'Content-Length: 3')}a=b`;
+      return isOneEntry(house, bytes, bytes);
+    },
+    expected: apart,
+  },
   pass: { value: true, fields: STORED, afterSec: 1, tell: word, expected: { without: 'HIT', with: 'BYPASS' } },
   push: { value: 'not_found', fields: STORED, afterSec: 1, tell: word, expected: { without: 'HIT', with: 'ERROR' } },
 };

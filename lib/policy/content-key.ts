@@ -1,0 +1,41 @@
+/**
+ * The form in which contents of requests are compared, where a rule caches POST (RFC 9110 §9.3.3): one for all that mean
+ * the same. Forms and JSON are sorted; what cannot be read as what it says it is counts byte for byte.
+ */
+import { MAX_KEYED_JSON_DEPTH } from '../base/limits.js';
+import type { Fields } from '../http/fields.js';
+import { jsonForm } from '../http/json-form.js';
+import { queryPairs } from '../http/query.js';
+
+/** Fields by which one request differs from the next in more than its content: such a POST is not answered from the store. */
+const CONDITIONS = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range'];
+
+/** Whether a POST asks for something that its rule does not speak of: a condition, or a part (RFC 9110 §13.1, §14.2). */
+export function hasConditions(fields: Fields): boolean {
+  return CONDITIONS.some((name) => fields.has(name));
+}
+
+const FORM = 'application/x-www-form-urlencoded';
+const JSON_TYPE = /^application\/(?:json|[^;\s]+\+json)$/;
+
+function normalContent(type: string, content: Buffer): Buffer | string {
+  if (type !== FORM && !JSON_TYPE.test(type)) return content;
+  const text = content.toString('utf8');
+  // Not UTF-8: two different contents would read the same.
+  if (!Buffer.from(text, 'utf8').equals(content)) return content;
+  if (type !== FORM) return jsonForm(text, MAX_KEYED_JSON_DEPTH) ?? content;
+  const pairs = queryPairs(text);
+  // By name alone: of several values of one name the order may mean something, and a stable sort keeps it.
+  pairs.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return pairs.map(({ raw }) => raw).join('&');
+}
+
+/** What tells this content from others: what it says it is, and what it is, in that form. */
+export function contentForm(fields: Fields, content: Buffer): readonly [what: string, form: Buffer | string] {
+  const type = fields.get('content-type') ?? '';
+  const coding = fields.get('content-encoding') ?? '';
+  const semicolon = type.indexOf(';');
+  const mediaType = (semicolon < 0 ? type : type.slice(0, semicolon)).trim().toLowerCase();
+  const form = coding === '' ? normalContent(mediaType, content) : content;
+  return [JSON.stringify([type.toLowerCase(), coding.toLowerCase(), typeof form]), form];
+}

@@ -118,14 +118,16 @@ export function healthSetting(doc: string): Option<HealthSetting, ''> {
 }
 
 /** A part of a hundred; in code, from 0 to 1. */
-export function percentage(doc: string): Option<number, ''> {
+/** Of one; `written`: where it is left out. */
+export function percentage(doc: string, written?: string): Option<number, ''> {
   const form = 'a percentage from 0% to 100%';
   const read = (written: string | number | boolean): Reading<number> => {
     const digits = /^(\d{1,3}(?:\.\d{1,3})?)\s*%$/.exec(String(written).trim())?.[1];
     const value = digits === undefined ? Number.NaN : Number(digits) / 100;
     return value >= 0 && value <= 1 ? { value } : { problem: wanted(form, written) };
   };
-  return option({ type: 'percentage', doc, schema: { type: 'string', pattern: '%\\s*$' } }, read, form, '');
+  const meta = { type: 'percentage', doc, schema: { type: 'string', pattern: '%\\s*$' } };
+  return option(written === undefined ? meta : { ...meta, default: written }, read, form, '');
 }
 
 /** A duration, or `off`; in code, milliseconds or infinity. */

@@ -22,6 +22,7 @@ import {
 } from '../base/limits.js';
 import { formatDuration, formatSize, HOUR_MS, SECOND_MS } from '../base/units.js';
 import { ADDRESS_FORM, readAddress } from './address.js';
+import { percentage } from './durations.js';
 import { choice, count, duration, flag, list, optional, type Settings, section, size, text } from './kinds.js';
 import { networks } from './operator-values.js';
 import { defaults, rule } from './rule-options.js';
@@ -137,6 +138,10 @@ const log = section(
       default: 'auto',
       doc: 'One line on stdout for each request: for people (`pretty`), for machines (`json`), or none. `auto` is `pretty` on a terminal and `json` elsewhere; with the demo origin it is `pretty`.',
     }),
+    sample: percentage(
+      'Share of the answers that have a line, taken evenly: with `10%` every tenth. Errors (5xx, or made here), and answers that did not arrive whole, always have theirs.',
+      '100%',
+    ),
     level: choice(['trace', 'info', 'warn', 'error'], {
       default: 'info',
       doc: 'The least level of the notices in the log: what an operator should read beside the requests. `trace` explains every answer.',

@@ -21,6 +21,8 @@ export interface LogSettings {
    * them. At `debug` JSON has a line for every exchange with the origin too; readable lines always have.
    */
   readonly level?: LogLevel | undefined;
+  /** Share of the requests that have a line, from 0 to 1; default: each. What failed always has one. */
+  readonly sample?: number | undefined;
 }
 
 export interface AccessLogOptions extends LogSettings {
@@ -110,6 +112,22 @@ function makeReadableWriter(sink: LineSink, lines: ReadableLines, clock: Clock, 
   };
 }
 
+/** Passes on an even share of what it is told, and all that did not go well. */
+function sampled(write: Events['answered'], share: number): Events['answered'] {
+  // The first has its line, unless none has.
+  let due = share > 0 ? 1 - share : 0;
+  return (event) => {
+    if (event.status >= 500 || event.outcome === 'ERROR' || event.ending === 'aborted') {
+      write(event);
+      return;
+    }
+    due += share;
+    if (due < 1) return;
+    due -= 1;
+    write(event);
+  };
+}
+
 /** Throws what opening a file throws, so that a bad path is found at the start. */
 export function createAccessLog(options: AccessLogOptions): AccessLog {
   const { clock, format } = options;
@@ -131,7 +149,7 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
     return format === 'pretty' ? makeReadableWriter(sink, lines, clock, level) : makeJsonWriter(sink, clock, level);
   }
 
-  function makeRequestLines({ format, level }: LogSettings): Pick<Events, 'asked' | 'answered'> {
+  function makeRequestLines({ format, level, sample = 1 }: LogSettings): Pick<Events, 'asked' | 'answered'> {
     const answered: Record<AccessLogOptions['format'], Events['answered']> = {
       json: (event) => sink.write(formatRequestLine(event)),
       pretty: (event) => sink.write(lines.request(event)),
@@ -143,7 +161,7 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
       const { reason, ...fields } = event;
       notices.write('debug', 'origin', reason, `The origin was asked: ${event.end}.`, fields);
     };
-    return { asked, answered: answered[format] };
+    return { asked, answered: format === 'off' || sample >= 1 ? answered[format] : sampled(answered[format], sample) };
   }
 
   return {

@@ -42,6 +42,11 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
+/** As UTF-8, which ASCII is already, and nearly all lines are: that is told, and copied, several times as fast. */
+function encoded(batch: string): Buffer {
+  return Buffer.byteLength(batch) === batch.length ? Buffer.from(batch, 'latin1') : Buffer.from(batch);
+}
+
 function countLines(batch: Buffer): number {
   let lines = 0;
   for (let at = batch.indexOf(10); at >= 0; at = batch.indexOf(10, at + 1)) lines++;
@@ -130,7 +135,7 @@ export class LineSink {
       return;
     }
     this.#heldBytes -= batch.length;
-    this.#writing = Buffer.from(batch);
+    this.#writing = encoded(batch);
     this.#writeOn();
   }
 

@@ -74,7 +74,8 @@ export function frontSettings({ limits, debugHeader, fastLane }: Config, { via }
 /** `auto` is for people on a terminal, for machines elsewhere. */
 export function logSettings({ log }: Config, destination: LogDestination = STDOUT): LogSettings {
   const isTerminal = destination === STDOUT && isatty(STDOUT);
-  return { format: log.access === 'auto' ? (isTerminal ? 'pretty' : 'json') : log.access, level: log.level };
+  const format = log.access === 'auto' ? (isTerminal ? 'pretty' : 'json') : log.access;
+  return { format, level: log.level, sample: log.sample };
 }
 
 /** Throws where a file of certificates cannot be read. */

@@ -437,3 +437,68 @@ t.test(
     t.equal(readFileSync(join(folder, 'a.log'), 'utf8').split('\n').length, 2);
   },
 );
+
+t.test('a sampled log has an even share of the lines, and each of what did not go well', async (t) => {
+  const { stream, log } = make(t, { sample: 0.25 });
+  for (let i = 0; i < 100; i++) log.answered(answered({ target: `/${i}` }));
+  log.answered(answered({ target: '/down', status: 503, outcome: 'ERROR' }));
+  log.answered(answered({ target: '/bad', status: 400, outcome: 'ERROR' }));
+  log.answered(answered({ target: '/left', ending: 'aborted' }));
+  await log.flush();
+  const targets = stream.lines.map((line) => String((JSON.parse(line) as { target: string }).target));
+  t.strictSame(targets.slice(-3), ['/down', '/bad', '/left']);
+  t.strictSame(targets.slice(0, 4), ['/0', '/4', '/8', '/12']);
+  t.equal(targets.length, 28);
+  log.reconfigure({ format: 'json', sample: 0 });
+  log.answered(answered({ target: '/unseen' }));
+  await log.flush();
+  t.equal(stream.lines.length, 28);
+});
+
+t.test('whatever the line before said, each line tells of its own request', async (t) => {
+  const { stream, log } = make(t);
+  const few = <T>(...values: T[]): fc.Arbitrary<T> => fc.constantFrom(...values);
+  const event = fc.record({
+    method: few('GET', 'HEAD'),
+    host: few('a', 'b"'),
+    target: few('/', '/\u00e4'),
+    remoteAddress: few('1.1.1.1', '::1'),
+    status: few(200, 304),
+    outcome: few(...OUTCOMES),
+    reason: few('fresh', 'uri-miss'),
+    rule: few('', 'r'),
+    ageSec: few(undefined, 0, 7),
+    bodyBytes: few(0, 5),
+    collapsed: fc.boolean(),
+    ending: few('finished' as const, 'aborted' as const),
+    userAgent: few(undefined, 'x', '\u00e4"'),
+    referer: few(undefined, 'y'),
+  });
+  const events = fc.sample(event, 500).map((one) => answered(one));
+  for (const one of events) log.answered(one);
+  await log.flush();
+  for (const [i, line] of stream.lines.entries()) {
+    const { method, host, target, remoteAddress, status, outcome, reason, rule, ageSec, bodyBytes } =
+      events[i] ?? answered({});
+    const told = JSON.parse(line) as Record<string, unknown>;
+    const wanted = {
+      method,
+      host,
+      target,
+      client: remoteAddress,
+      status,
+      outcome,
+      reason,
+      rule,
+      age: ageSec ?? null,
+      bytes: bodyBytes,
+    };
+    t.match(told, wanted);
+    t.match(told, {
+      collapsed: events[i]?.collapsed,
+      ending: events[i]?.ending,
+      ua: events[i]?.userAgent ?? null,
+      referer: events[i]?.referer ?? null,
+    });
+  }
+});

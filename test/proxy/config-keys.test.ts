@@ -353,6 +353,14 @@ const PROOFS: Readonly<Record<string, Proof>> = {
     t.match(await logOf(t, { access: 'pretty' }, (_, port) => once(port)), /^[^{]*GET \/logged .*MISS/m);
     t.equal(await logOf(t, { access: 'off' }, (_, port) => once(port)), '');
   },
+  'log.sample': async (t) => {
+    const many = async (_: OpenProxy, port: number): Promise<void> => {
+      for (let i = 0; i < 8; i++) await once(port);
+    };
+    const countOf = async (sample: string): Promise<number> =>
+      (await logOf(t, { access: 'json', sample }, many)).split('\n').length - 1;
+    t.strictSame([await countOf('100%'), await countOf('25%'), await countOf('0%')], [8, 2, 0]);
+  },
   'log.level': async (t) => {
     const serve = (_: OpenProxy, port: number): Promise<void> => refusesASecond(port);
     t.match(await logOf(t, { access: 'off', level: 'warn' }, serve), /too-many-connections/);

@@ -242,6 +242,8 @@ export const MAX_XML_DEPTH = 64;
 export const MAX_GZIP_LAYERS = 2;
 /** How often, about, one lastmod has a page asked about that names a day, a month or a year. */
 export const LASTMOD_LOOKS_MAX = 48;
+/** URLs of a sitemap that are put beside those of the others in one turn of the event loop. */
+export const WARM_MERGE_COUNT = 2_000;
 /** URLs of a round that are looked up in one turn of the event loop. */
 export const WARM_STEP_COUNT = 200;
 /** Failures of the origin in a row after which a round leaves the rest to the next one. */

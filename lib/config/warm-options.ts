@@ -112,7 +112,7 @@ export const warm = section(
       default: '50000',
       min: 1,
       max: 1_000_000,
-      doc: 'URLs in all; each takes up to 1 KB of memory beside the cache. A sitemap with more than are left is refused.',
+      doc: 'URLs in all; each takes some 400 bytes of memory beside the cache, and as many as it has characters. A sitemap with more than are left is refused.',
     }),
     headers: requestFields(
       'Fields of the requests by which pages are filled. Where the origin varies its answers by a field, visitors find what was filled only with the same value of it. Unless said otherwise `{Accept-Encoding: "gzip, deflate, br, zstd"}`, as browsers have it.',

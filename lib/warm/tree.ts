@@ -2,7 +2,7 @@
  * All sitemaps of a configuration: those that it names, and what index files lead to, each read once in a round and in
  * turn. What a sitemap said last holds until it says something else; so a fault at the origin takes nothing away.
  */
-import { MAX_SITEMAP_DEPTH, MAX_SITEMAPS } from '../base/limits.js';
+import { MAX_SITEMAP_DEPTH, MAX_SITEMAPS, WARM_MERGE_COUNT } from '../base/limits.js';
 import { type Lastmod, Refusal } from './contract.js';
 import { type DocumentParts, SitemapDocument } from './document.js';
 import type { ReadSitemap } from './reader.js';
@@ -35,9 +35,10 @@ export interface TreeParts extends DocumentParts {
 }
 
 /** Adds the URLs of one more list to what is wanted, the later of two dates counting. Returns whether all of them fit. */
-function merge(into: Map<string, Wanted>, { listing }: SitemapDocument, maxUrls: number): boolean {
+async function merge(into: Map<string, Wanted>, { listing }: SitemapDocument, maxUrls: number): Promise<boolean> {
   if (listing.kind !== 'urls') return true;
-  for (const { url, lastmod } of listing.entries) {
+  for (const [at, { url, lastmod }] of listing.entries.entries()) {
+    if (at % WARM_MERGE_COUNT === WARM_MERGE_COUNT - 1) await new Promise<void>((resolve) => setImmediate(resolve));
     const known = into.get(url);
     if (known === undefined && into.size >= maxUrls) return false;
     const latest = known?.lastmod === undefined || (lastmod !== undefined && lastmod.until > known.lastmod.until);
@@ -115,7 +116,7 @@ export class SitemapTree {
     // What one of them lost may have moved to another that cannot be had yet; to one that does not exist it has not.
     walk.isShort ||= !document.wasRead && !(asked.kind === 'refused' && asked.refusal.reason === 'not-found');
     walk.notBefore = Math.max(walk.notBefore, document.notBefore);
-    if (!merge(walk.urls, document, maxUrls)) {
+    if (!(await merge(walk.urls, document, maxUrls))) {
       walk.isShort = true;
       refuse(new Refusal('too-many-urls', `more than ${maxUrls} in all (warm.max_urls)`));
     }

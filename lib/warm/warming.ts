@@ -4,7 +4,7 @@
  * more than the next reading, however much there is still to fill.
  */
 import type { Clock, Timer } from '../base/clock.js';
-import { WARM_RETRY_FIRST_MS, WARM_STEP_COUNT } from '../base/limits.js';
+import { WARM_MERGE_COUNT, WARM_RETRY_FIRST_MS, WARM_STEP_COUNT } from '../base/limits.js';
 import type { Events } from '../observe/events.js';
 import { WARM_REFUSALS, type WarmOutcome, type WarmRefusal, type WarmRound } from '../observe/warm.js';
 import type { Refusal, SitemapSource, Warmer, WarmSettings } from './contract.js';
@@ -182,8 +182,8 @@ export class Warming {
   async #expireVanished({ settings, warmer }: Regime, read: ReadTree): Promise<void> {
     const before = this.#listed;
     if (!read.isWhole) {
-      // Bounded: what was listed, and what is.
-      this.#listed = new Map([...[...before].slice(0, settings.maxUrls), ...read.urls]);
+      // What was listed may only be missing for a fault. Without bound this would grow from fault to fault.
+      if (before.size <= settings.maxUrls) this.#listed = await both(before, read.urls);
       return;
     }
     this.#listed = read.urls;
@@ -249,6 +249,21 @@ export class Warming {
       ? 'warming: reading sitemaps'
       : progressWords(round.size, round.remaining, round.counts);
   }
+}
+
+/** The URLs of two lists; of one that is in both what the later one says. */
+async function both(
+  earlier: ReadonlyMap<string, Wanted>,
+  later: ReadonlyMap<string, Wanted>,
+): Promise<ReadonlyMap<string, Wanted>> {
+  const merged = new Map<string, Wanted>();
+  for (const list of [earlier, later]) {
+    for (const [url, wanted] of list) {
+      if (merged.size % WARM_MERGE_COUNT === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+      merged.set(url, wanted);
+    }
+  }
+  return merged;
 }
 
 function hostOf(url: string): string {

@@ -7,6 +7,7 @@ import {
   MAX_SITEMAP_URLS,
   MAX_XML_DEPTH,
   MAX_XML_TOKEN_BYTES,
+  SITEMAP_STEP_BYTES,
 } from '../../lib/base/limits.js';
 import { Refusal } from '../../lib/warm/contract.js';
 import { entriesOf, index, pathsOf, read, SITE, URLSET, urlset } from './sitemaps.kit.js';
@@ -209,4 +210,18 @@ t.test('issue 4: URLs of foreign hosts, and what is no URL, are passed over and 
   const result = await read(body);
   t.same(pathsOf(result), ['/a', 'https://a.example/b', '/d', '/e']);
   t.same([result.badUrls, result.foreign, result.foreignExample], [5, 2, 'http://b.example/x']);
+});
+
+t.test('issue 4: a large sitemap never keeps the event loop for more than a step', async (t) => {
+  const body = urlset(...Array.from({ length: 40_000 }, (_, at) => `/${'x'.repeat(60)}/${at}`));
+  let turnCount = 0;
+  let isRunning = true;
+  const turn = (): void => {
+    turnCount++;
+    if (isRunning) setImmediate(turn);
+  };
+  turn();
+  await read(body, { pieceBytes: body.length });
+  isRunning = false;
+  t.ok(turnCount >= body.length / SITEMAP_STEP_BYTES, `${turnCount} turns for ${body.length} bytes`);
 });

@@ -53,6 +53,22 @@ function countLines(batch: Buffer): number {
   return lines;
 }
 
+/** What every open sink still does when the process ends: one listener for all of them, however many there are. */
+const lastWrites = new Set<() => void>();
+
+function writeAllLast(): void {
+  for (const write of lastWrites) write();
+}
+
+function atExit(write: () => void): void {
+  if (lastWrites.size === 0) process.on('exit', writeAllLast);
+  lastWrites.add(write);
+}
+
+function notAtExit(write: () => void): void {
+  if (lastWrites.delete(write) && lastWrites.size === 0) process.off('exit', writeAllLast);
+}
+
 export class LineSink {
   readonly #clock: Clock;
   readonly #flushMs: number;
@@ -77,7 +93,7 @@ export class LineSink {
   #droppedLines = 0;
   #reportedLines = 0;
   #failedWrites = 0;
-  readonly #atExit = (): void => this.#writeAllNow();
+  readonly #writeLast = (): void => this.#writeAllNow();
 
   /** Throws what opening the file throws. */
   constructor(options: LineSinkOptions) {
@@ -91,7 +107,7 @@ export class LineSink {
     if (typeof destination === 'number') this.#fd = destination;
     // The write that failed is told as well; this event, unheard, would end the process.
     this.#stream?.on?.('error', () => {});
-    process.on('exit', this.#atExit);
+    atExit(this.#writeLast);
   }
 
   /** Whether a person may be reading. */
@@ -253,7 +269,7 @@ export class LineSink {
     const flushed = this.flush();
     if (this.#retry !== undefined) this.#writeOn();
     await flushed;
-    process.off('exit', this.#atExit);
+    notAtExit(this.#writeLast);
     this.#state = 'closed';
     // With a write still under way the file is closed when that ends.
     if (this.#writing === undefined) this.#seal();

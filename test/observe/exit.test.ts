@@ -67,3 +67,18 @@ t.test(
     t.equal((await once(closing, 'exit'))[0], 5);
   },
 );
+
+t.test('many proxies in one process are one listener to its end, so Node warns of no leak', async (t) => {
+  const child = start(`
+    const more = Array.from({ length: 20 }, () => createAccessLog({ format: 'json', destination: 1, clock: systemClock() }));
+    const during = process.listenerCount('exit');
+    for (const one of more) { one.answered(answered()); await one.close(); }
+    await log.close();
+    console.log(JSON.stringify([during, process.listenerCount('exit')]));`);
+  let text = '';
+  child.stdout.on('data', (chunk) => {
+    text += chunk;
+  });
+  await once(child, 'close');
+  t.equal(text.trim().split('\n').at(-1), '[1,0]');
+});

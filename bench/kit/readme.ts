@@ -42,9 +42,14 @@ function rateTable(scenarios: readonly ScenarioResult[], rivals: readonly string
   return markdownTable(['scenario', 'Patina, p99', ...rivals.map((rival) => `to ${TITLES[rival] ?? rival}`)], rows);
 }
 
+/** What tells more to who works on Patina than to who reads about it is in bench/results alone. */
+function isShown({ what }: Figure): boolean {
+  return !what.endsWith('by CPU') && !what.endsWith('second of CPU');
+}
+
 function otherTable(scenarios: readonly ScenarioResult[]): string {
   const rows = scenarios.flatMap(({ name, figures }) =>
-    figures.map((figure) => {
+    figures.filter(isShown).map((figure) => {
       const { target } = figure;
       const wish =
         target === undefined ? '' : `${target.is} ${target.value}${meets(figure) === true ? '' : ', **missed**'}`;
@@ -60,15 +65,28 @@ function otherTable(scenarios: readonly ScenarioResult[]): string {
   return markdownTable(['scenario', 'of', 'what', 'value', 'wanted'], rows);
 }
 
+function oneLine(text: string): string {
+  const MOST = 160;
+  const line = text.replaceAll(/\s+/g, ' ').trim();
+  return line.length > MOST ? `${line.slice(0, MOST)}...` : line;
+}
+
 /** As Markdown. */
 export function renderResults(result: BenchResult): string {
   const carriedOut = result.scenarios.filter(({ failure }) => failure === undefined);
-  const rates = carriedOut.filter(({ figures }) => figureOf(figures, 'patina', RATE) !== undefined);
-  const others = carriedOut.filter((scenario) => !rates.includes(scenario));
   const rivals = PROXY_NAMES.filter((name) => name !== 'patina' && name in result.subjects);
+  const isBesideRivals = ({ figures, leftOut }: ScenarioResult) =>
+    figureOf(figures, 'patina', RATE) !== undefined &&
+    rivals.some(
+      (name) =>
+        figureOf(figures, 'patina', `ratio to ${name}`) !== undefined ||
+        leftOut.some(({ subject }) => subject === name),
+    );
+  const rates = carriedOut.filter(isBesideRivals);
+  const others = carriedOut.filter((scenario) => !rates.includes(scenario));
   const abouts = result.scenarios.map(
     ({ name, about, failure, leftOut }) =>
-      `- \`${name}\`: ${about}.${failure === undefined ? '' : ` **Not carried out: ${failure}.**`}${leftOut
+      `- \`${name}\`: ${about}.${failure === undefined ? '' : ` **Not carried out: ${oneLine(failure)}.**`}${leftOut
         .map(({ subject, why }) => ` ${TITLES[subject] ?? subject} is not compared: ${why}.`)
         .join('')}`,
   );

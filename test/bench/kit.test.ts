@@ -162,6 +162,22 @@ t.test('issue 6: the README shows machine, versions, commit, misses, and who is 
   t.notMatch(text, /autocannon/);
 });
 
+t.test('issue 6: what is compared with itself, and what could not be carried out, is in the README too', async (t) => {
+  const target = { is: 'at least', value: 0.8 } as const;
+  const figures = [
+    { subject: 'patina', what: 'requests a second', value: 50_000, unit: '/s' },
+    { subject: 'patina', what: 'ratio to itself without', value: 0.9, unit: '', target },
+    { subject: 'patina', what: 'ratio to itself without, by CPU', value: 0.91, unit: '' },
+  ];
+  const { scenarios, ...rest } = result('wrk');
+  const log = { name: 'access-log', about: 'the log', figures, leftOut: [], tookSec: 1, failure: undefined };
+  const broken = { ...log, name: 'workers', figures: [], failure: 'it ended\n   at once' };
+  const text = renderResults({ ...rest, scenarios: [...scenarios, log, broken] });
+  t.match(text, /\| `access-log` \| Patina \| ratio to itself without \| 0\.90 \| at least 0\.8 \|/);
+  t.notMatch(text, /by CPU/);
+  t.match(text, /\*\*Not carried out: it ended at once\.\*\*/);
+});
+
 t.test('issue 6: results of autocannon say that it cannot drive 100,000 requests a second', async (t) => {
   t.match(renderResults(result('autocannon')), /autocannon cannot drive 100,000 requests\/s from one core/);
 });

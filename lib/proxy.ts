@@ -26,10 +26,10 @@ import { makePseudonym } from './policy/hygiene.js';
 import { tokenCheckFor } from './proxy/operators.js';
 import { engineSettings, frontSettings, type Identity, logSettings, makeWays, needsNewWays } from './proxy/pieces.js';
 import { type Preparation, type ReloadOutcome, Reloads, type Source } from './proxy/reload.js';
+import { openStores, type Stores } from './proxy/stores.js';
 import type { Store } from './store/contract.js';
 import { createFailures } from './store/failures.js';
 import { createMarkers, type Markers } from './store/markers.js';
-import { createMemoryStore } from './store/memory.js';
 import { EngineWarmer } from './warm/engine-warmer.js';
 import { createOriginSource } from './warm/origin-source.js';
 import type { Terminal } from './warm/progress.js';
@@ -73,6 +73,8 @@ export interface Proxy {
   close(): Promise<void>;
   /** What an operator can do to what is stored. */
   readonly operations: Operations;
+  /** Resolves when what is stored now is as lasting as the configuration has it. */
+  settled(): Promise<void>;
   /** Takes out all that is stored for a URL, fills in flight included. Undefined where it is no URL. */
   purgeUrl(url: string): number | undefined;
 }
@@ -85,6 +87,7 @@ class ComposedProxy implements Proxy {
   readonly #log: AccessLog;
   readonly #metrics: Metrics;
   readonly #events: Events;
+  readonly #stores: Stores;
   readonly #store: Store;
   readonly #markers: Markers;
   readonly #origin: ReplaceableOrigin;
@@ -117,7 +120,8 @@ class ComposedProxy implements Proxy {
     });
     this.#adminToken = options.adminToken;
     this.#events = events;
-    this.#store = createMemoryStore({ budgetBytes: config.cache.memoryBytes, clock, events });
+    this.#stores = openStores(config, clock, events);
+    this.#store = this.#stores.store;
     this.#markers = createMarkers({ max: MAX_MARKERS, clock });
     this.#origin = new ReplaceableOrigin(makeWays(config, clock, events));
     const identity = this.#identity(config);
@@ -221,6 +225,7 @@ class ComposedProxy implements Proxy {
         this.#front.reconfigure(frontSettings(next, identity));
         this.#log.reconfigure(logSettings(next, this.#logDestination));
         this.#warming.configure(warmSettings(next), next.origin.url.href !== before.origin.url.href);
+        this.#stores.noteChange(before, next);
         if (next.cache.memoryBytes !== before.cache.memoryBytes) this.#store.resize(next.cache.memoryBytes);
       },
     };
@@ -247,12 +252,16 @@ class ComposedProxy implements Proxy {
     this.#engine.close();
     await this.#origin.tunnel.close();
     await this.#origin.close(graceMs);
-    this.#store.close();
+    await this.#stores.close();
     await this.#log.close();
   }
 
   get operations(): Operations {
     return this.#engine.operations;
+  }
+
+  settled(): Promise<void> {
+    return this.#store.settled();
   }
 
   purgeUrl(url: string): number | undefined {
@@ -310,6 +319,7 @@ class ComposedProxy implements Proxy {
       markers: this.#markers.size,
       refreshQueue,
       logLinesDropped: this.#log.stats.droppedLines,
+      disk: this.#stores.diskReadings(),
     };
   }
 }

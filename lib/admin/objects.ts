@@ -1,6 +1,6 @@
 /** Stored responses as an operator sees them: one page of a list, or all there is to say of one URL. */
 import type { Clock } from '../base/clock.js';
-import { ADMIN_MAX_PAGE_COUNT, ADMIN_PAGE_COUNT, ADMIN_SCAN_COUNT } from '../base/limits.js';
+import { ADMIN_MAX_PAGE_COUNT, ADMIN_PAGE_COUNT, ADMIN_SCAN_BELOW_COUNT, ADMIN_SCAN_COUNT } from '../base/limits.js';
 import type { StoredResponse } from '../object/stored.js';
 import { ageSecAt } from '../policy/age.js';
 import { keyOfUrl } from '../policy/key.js';
@@ -55,7 +55,7 @@ function listed(sources: ObjectSources, query: URLSearchParams): AdminReply {
   const limit = wholeNumber(query.get('limit'), ADMIN_PAGE_COUNT, ADMIN_MAX_PAGE_COUNT);
   if (limit === undefined || limit === 0)
     return makeProblem(400, `limit: expected a number from 1 to ${ADMIN_MAX_PAGE_COUNT}.`);
-  const cursor = wholeNumber(query.get('cursor'), 0, 2 ** 32);
+  const cursor = cursorOf(query.get('cursor'));
   if (cursor === undefined) return makeProblem(400, 'cursor: expected what the page before gave as next.');
   const [tag, rule] = [query.get('tag') ?? undefined, query.get('rule') ?? undefined];
   return makeJson(200, pageOf(sources, { prefix: prefixKey, tag, phase, rule, minHits }, cursor, limit));
@@ -67,8 +67,45 @@ function wholeNumber(written: string | null, preset: number, most: number): numb
   return /^\d{1,15}$/.test(written) && Number(written) <= most ? Number(written) : undefined;
 }
 
-/** From the place `cursor` on; `next` is the cursor of the following page, or absent where this is the last. */
-function pageOf(sources: ObjectSources, filter: Filter, cursor: number, limit: number): object {
+/** Where a page begins: at a place in memory, or behind one below it. */
+type Cursor =
+  | { readonly in: 'memory'; readonly from: number }
+  | { readonly in: 'below'; readonly after: string | undefined };
+
+/** Undefined where it is none that a page gave. */
+function cursorOf(written: string | null): Cursor | undefined {
+  const below = /^below-([\w-]*)$/.exec(written ?? '');
+  if (below !== null) return { in: 'below', after: below[1] === '' ? undefined : below[1] };
+  const from = wholeNumber(written, 0, 2 ** 32);
+  return from === undefined ? undefined : { in: 'memory', from };
+}
+
+/** From `cursor` on; `next` is the cursor of the following page, or absent where this is the last. What is in memory comes first. */
+function pageOf(sources: ObjectSources, filter: Filter, cursor: Cursor, limit: number): object {
+  return cursor.in === 'memory'
+    ? memoryPageOf(sources, filter, cursor.from, limit)
+    : belowPageOf(sources, filter, cursor.after, limit);
+}
+
+function belowPageOf(sources: ObjectSources, filter: Filter, after: string | undefined, limit: number): object {
+  const { store, clock } = sources;
+  const objects: object[] = [];
+  const now = clock.now();
+  const reach =
+    filter.tag === undefined
+      ? { kind: 'prefix' as const, prefix: filter.prefix ?? '' }
+      : { kind: 'tag' as const, tag: filter.tag };
+  let next = after;
+  for (let looked = 0; objects.length < limit && looked < ADMIN_SCAN_BELOW_COUNT; looked += limit) {
+    next = store.scanBelow(reach, next, limit - objects.length, (stored) => {
+      if (isMeant(store, stored, filter, now)) objects.push(summaryOf(sources, stored, now));
+    });
+    if (next === undefined) break;
+  }
+  return { objects, total_stored: store.stats.objects, ...(next === undefined ? {} : { next: `below-${next}` }) };
+}
+
+function memoryPageOf(sources: ObjectSources, filter: Filter, cursor: number, limit: number): object {
   const { store, clock } = sources;
   const objects: object[] = [];
   const now = clock.now();
@@ -78,12 +115,25 @@ function pageOf(sources: ObjectSources, filter: Filter, cursor: number, limit: n
     if (objects.length < limit) objects.push(summaryOf(sources, stored, now));
     else next = place;
   });
-  const cursorAfter = next ?? after;
+  const cursorAfter = next ?? after ?? (hasBelow(store) ? 'below-' : undefined);
   return {
     objects,
     total_stored: store.stats.objects,
     ...(cursorAfter === undefined ? {} : { next: String(cursorAfter) }),
   };
+}
+
+/** Whether there may be something to be shown below memory. */
+function hasBelow(store: Store): boolean {
+  let found = false;
+  let after: string | undefined;
+  for (let looked = 0; looked < ADMIN_SCAN_BELOW_COUNT; looked += ADMIN_PAGE_COUNT) {
+    after = store.scanBelow({ kind: 'prefix', prefix: '' }, after, ADMIN_PAGE_COUNT, () => {
+      found = true;
+    });
+    if (found || after === undefined) return found;
+  }
+  return true;
 }
 
 function isMeant(store: Store, stored: StoredResponse, filter: Filter, now: number): boolean {
@@ -104,6 +154,7 @@ function summaryOf({ store }: ObjectSources, stored: StoredResponse, now: number
     phase: phaseAt(life, now),
     fresh_for_ms: Math.max(0, finite(life.staleAt - now) ?? 0),
     age_sec: ageSecAt(life, now),
+    tier: store.tierOf(stored) ?? null,
     hits: usage?.hits ?? 0,
     bytes: usage?.bytes ?? 0,
     rule,
@@ -119,7 +170,7 @@ function shown(sources: ObjectSources, url: string): AdminReply {
     return makeProblem(400, 'url: expected an absolute URL, http://HOST/PATH or https://HOST/PATH.');
   const now = clock.now();
   const keys = sources.keysOf(key);
-  const variants = keys.flatMap((own) => (store.peek(own) ?? []).map((stored) => detailsOf(sources, stored, now)));
+  const variants = keys.flatMap((own) => store.known(own).map((stored) => detailsOf(sources, stored, now)));
   if (variants.length === 0) return makeProblem(404, `Nothing is stored for ${key}.`);
   const last = keys.map((own) => lastRefreshes.of(own)).find((one) => one !== undefined);
   return makeJson(200, {

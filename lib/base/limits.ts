@@ -293,6 +293,8 @@ export const RELIFE_STEP_COUNT = 1000;
 export const MAX_TAGS_PER_FATE = 1_000;
 /** Stored responses that one step of an operation looks at; between two steps requests are answered. */
 export const OPERATION_STEP_COUNT = 1_000;
+/** The same of what is below memory, where a look costs more. */
+export const OPERATION_BELOW_STEP_COUNT = 200;
 /** Requests to the origin that the refresh operations of an operator have running together. */
 export const MAX_OPERATION_REFRESHES = 8;
 /** Refresh operations at once; beyond: refused until one has ended. */
@@ -320,6 +322,8 @@ export const ADMIN_PAGE_COUNT = 100;
 export const ADMIN_MAX_PAGE_COUNT = 1_000;
 /** Stored responses that one page looks at; beyond: the page is shorter, and the next one goes on. */
 export const ADMIN_SCAN_COUNT = 20_000;
+/** The same of what is below memory, where a look costs more. */
+export const ADMIN_SCAN_BELOW_COUNT = 2_000;
 /** Keys whose last exchange with the origin is remembered for operators; beyond: the oldest goes. */
 export const MAX_NOTED_REFRESHES = 10_000;
 /** Length of these keys together, in bytes; beyond: as above. */

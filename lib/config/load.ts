@@ -196,7 +196,7 @@ function withFilesFound(
     throw new ConfigError(describeAll([{ path, message, unknown: undefined }], place));
   };
   const base = file === undefined ? '.' : dirname(file);
-  const { admin, explain, origin } = settings;
+  const { admin, cache, explain, origin } = settings;
   const found = (
     named: string | undefined,
     path: readonly string[],
@@ -209,6 +209,7 @@ function withFilesFound(
   };
   const caFile = found(origin.tls.caFile, ['origin', 'tls', 'ca_file'], certificateProblem);
   const tokenFile = found(admin.tokenFile, ['admin', 'token_file'], tokenFileProblem);
+  const diskPath = cache.disk.path === undefined ? undefined : resolve(base, cache.disk.path);
   const secret =
     explain.secretFile === undefined ? explain.secret : secretIn(resolve(base, explain.secretFile), refuse);
   if (explain.header !== undefined && secret === undefined) {
@@ -220,6 +221,7 @@ function withFilesFound(
   return {
     ...settings,
     admin: { ...admin, tokenFile },
+    cache: { ...cache, disk: { ...cache.disk, path: diskPath } },
     explain: { ...explain, secret },
     origin: { ...origin, tls: { ...origin.tls, caFile } },
   };

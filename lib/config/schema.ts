@@ -121,13 +121,30 @@ const origin = section(
   { doc: 'Where answers come from.', shorthand: 'url' },
 );
 
+const disk = section(
+  {
+    path: optional(
+      text('path', 'the path of a directory', readFilePath, {
+        doc: 'Directory of the disk tier, for it alone; it is made where it is missing. What is stored survives a restart, and what memory evicts stays there. Relative to the conf file. Without it there is no disk tier. Takes effect at the next start.',
+      }),
+    ),
+    size: size({
+      default: '4GB',
+      min: 16 * KILOBYTE * KILOBYTE,
+      doc: 'Bytes that the disk tier may use. Beyond nine tenths of it, what was used longest ago goes. One body may take half of it, and 4 GB at most. Takes effect at the next start.',
+    }),
+  },
+  { doc: 'Stored responses on disk, under memory. `disk: PATH` says the path in one line.', shorthand: 'path' },
+);
+
 const cache = section(
   {
     memory: size({
       default: '256MB',
       min: KILOBYTE * KILOBYTE,
-      doc: 'Bytes for stored responses, in memory: keys, headers, bodies and fills in flight are counted. The process needs some 80 MB beside it; while many small responses come and go, which are collected late, it was seen at 730 MB with the default. A response of more than half of it streams through unstored.',
+      doc: 'Bytes for stored responses, in memory: keys, headers, bodies and fills in flight are counted. The process needs some 80 MB beside it; while many small responses come and go, which are collected late, it was seen at 730 MB with the default. A response of more than half of it streams through unstored, unless there is a disk tier.',
     }),
+    disk,
   },
   { doc: 'Where stored responses are kept.' },
 );

@@ -96,7 +96,7 @@ export function noteUnreachable(parts: EngineParts, spec: FillSpec, error: Origi
  * was asked for later is, and an error never takes the place of what is good.
  */
 export function isNewest(parts: EngineParts, record: StoredResponse, requestFields: Fields): boolean {
-  for (const stored of parts.store.peek(record.key) ?? []) {
+  for (const stored of parts.store.known(record.key)) {
     // The origin may have changed its Vary between the two.
     const answersToo = isSelectedBy(stored.selection, requestFields);
     if (!answersToo && !isSameSelection(stored.selection, record.selection)) continue;

@@ -133,8 +133,8 @@ export class Engine implements RequestHandler {
     const { parts } = this;
     const directives = requestDirectives(request.fields);
     const stored = parts.store.peek(key);
-    const chosen =
-      stored === undefined ? undefined : this.#underItsRule(chooseVariant(stored, request.fields), request);
+    const held = stored === undefined ? undefined : this.#underItsRule(chooseVariant(stored, request.fields), request);
+    const chosen = held ?? this.#recall(key, request);
     if (rule.push !== 'off') {
       servePushed(this, request, sink, chosen, rule.push);
       return;
@@ -174,6 +174,12 @@ export class Engine implements RequestHandler {
   /** A stored response answers a request. */
   used(stored: StoredResponse): void {
     this.parts.store.touch(stored);
+  }
+
+  /** What is stored below memory for a request, under the rule that holds for it now. */
+  #recall(key: string, request: ClientRequest): StoredResponse | undefined {
+    const found = this.parts.store.recall(key, (stored) => chooseVariant(stored, request.fields));
+    return this.#underItsRule(found, request);
   }
 
   /** The chosen response under the rule that holds for it now; undefined where that would not have it stored. */
@@ -246,7 +252,8 @@ export class Engine implements RequestHandler {
   /** The stored response for a request, newest first (RFC 9111 §4.1), whatever its phase. */
   select(key: string, request: ClientRequest): StoredResponse | undefined {
     const stored = this.parts.store.peek(key);
-    return stored === undefined ? undefined : this.#underItsRule(chooseVariant(stored, request.fields), request);
+    const held = stored === undefined ? undefined : this.#underItsRule(chooseVariant(stored, request.fields), request);
+    return held ?? this.#recall(key, request);
   }
 
   makeFill(order: FillOrder): Fill {
@@ -259,7 +266,7 @@ export class Engine implements RequestHandler {
       request: order.request,
       rules: parts.live.rules,
       basis: order.basis,
-      candidates: [...(parts.store.peek(order.key) ?? [])],
+      candidates: [...parts.store.known(order.key)],
       conditions: order.conditions,
       askedFor: order.askedFor,
       background: order.leader === undefined,
@@ -316,8 +323,11 @@ export class Engine implements RequestHandler {
    */
   keysOf(url: string): readonly string[] {
     const keys: string[] = [];
-    for (const key of keysAt(url, this.parts.live.rules.keyings)) keys.push(key, ...this.#aliases.of(key));
-    return keys;
+    for (const key of keysAt(url, this.parts.live.rules.keyings)) {
+      // What forwarding fields, headers and cookies add to a key stands behind it (policy/key).
+      keys.push(key, ...this.#aliases.of(key), ...this.parts.store.keysBelow(`${key} `));
+    }
+    return [...new Set(keys)];
   }
 
   /** Takes out all that is stored for a URL, itself written as a key; what is in flight for it is not stored any more. Returns how many. */

@@ -210,7 +210,10 @@ export class Fill implements OriginListener, LeasedFill {
     const expectedBytes = bodyLength(spec.method, receipt);
     const source = this.#course.source();
     const inflow = isGet
-      ? Inflow.keep(store, expectedBytes, source, wantsTag(spec, receipt))
+      ? Inflow.keep(store, expectedBytes, source, {
+          isHashed: wantsTag(spec, receipt),
+          isPart: this.#part !== undefined,
+        })
       : Inflow.none(store, source);
     if (inflow === undefined) {
       this.#uncacheable(receipt, 'no-room');

@@ -1,5 +1,6 @@
 /** The body of a fill as it comes in: charged to the budget while it is meant for the store, let through where not. */
 import { createHash, type Hash } from 'node:crypto';
+import { SPILL_FROM_BYTES, SPILL_WINDOW_BYTES } from '../base/disk-limits.js';
 import { FLOW_WINDOW_BYTES, JOIN_BODY_BYTES, RESERVE_STEP_BYTES } from '../base/limits.js';
 import { Body, type BodySource } from '../object/body.js';
 import type { Store } from '../store/contract.js';
@@ -15,36 +16,45 @@ export class Inflow {
   readonly #store: Store;
   #isKept: boolean;
   #reservedBytes: number;
+  #maySpill = false;
   readonly #hash: Hash | undefined;
 
-  private constructor(store: Store, body: Body, reservedBytes: number, isHashed = false) {
+  private constructor(store: Store, body: Body, isKept: boolean, reservedBytes: number, isHashed = false) {
     this.#hash = isHashed ? createHash('sha256') : undefined;
     this.#store = store;
     this.body = body;
-    this.#isKept = reservedBytes > 0;
+    this.#isKept = isKept;
     this.#reservedBytes = reservedBytes;
   }
 
-  /** A body for the store; undefined where the budget has no room for it. `isHashed`: makeTag() will be asked for. */
+  /**
+   * A body for the store; undefined where there is no room for it. What is large goes to disk as it arrives, where there is
+   * one. `isHashed`: makeTag() will be asked for. `isPart`: it is to be put together with others, in memory.
+   */
   static keep(
     store: Store,
     expectedBytes: number | undefined,
     source: BodySource,
-    isHashed = false,
+    { isHashed = false, isPart = false }: { readonly isHashed?: boolean; readonly isPart?: boolean } = {},
   ): Inflow | undefined {
     const bytes = Math.max(1, expectedBytes ?? RESERVE_STEP_BYTES);
-    if (!store.reserve(bytes)) return undefined;
-    return new Inflow(store, openBody('retain', expectedBytes, source), bytes, isHashed);
+    const sink = isPart || bytes <= SPILL_FROM_BYTES ? undefined : store.openSpill();
+    const reservedBytes = sink === undefined ? bytes : 0;
+    if (sink === undefined && !store.reserve(bytes)) return undefined;
+    const inflow = new Inflow(store, openBody('retain', expectedBytes, source), true, reservedBytes, isHashed);
+    inflow.#maySpill = !isPart;
+    if (sink !== undefined) inflow.body.spill(sink, SPILL_WINDOW_BYTES);
+    return inflow;
   }
 
   /** A body that only its readers want. */
   static pass(store: Store, expectedBytes: number | undefined, source: BodySource): Inflow {
-    return new Inflow(store, openBody('flow', expectedBytes, source), 0);
+    return new Inflow(store, openBody('flow', expectedBytes, source), false, 0);
   }
 
   /** The body of an answer to HEAD, which has none: how long that of a GET would be is not known from it. */
   static none(store: Store, source: BodySource): Inflow {
-    return new Inflow(store, openBody('retain', undefined, source), 0);
+    return new Inflow(store, openBody('retain', undefined, source), false, 0);
   }
 
   /** Whether it is meant for the store. */
@@ -62,13 +72,25 @@ export class Inflow {
     const received = this.body.receivedBytes;
     if (!this.#isKept || received <= this.#reservedBytes) return undefined;
     const isTooLarge = received > this.#store.maxObjectBytes;
+    if (!isTooLarge && (this.body.mode === 'spill' || this.#spills(received))) return undefined;
     const step = Math.max(RESERVE_STEP_BYTES, received >> 2);
-    if (!isTooLarge && this.#store.reserve(step)) {
+    if (!isTooLarge && this.body.mode === 'retain' && this.#store.reserve(step)) {
       this.#reservedBytes += step;
       return undefined;
     }
     this.release();
     return isTooLarge ? 'too-large' : 'no-room';
+  }
+
+  /** Hands the body on to the disk where it has become too large for memory. Returns whether it did. */
+  #spills(receivedBytes: number): boolean {
+    if (!this.#maySpill || receivedBytes <= SPILL_FROM_BYTES || this.body.mode !== 'retain') return false;
+    const sink = this.#store.openSpill();
+    this.#maySpill = false;
+    if (sink === undefined) return false;
+    this.body.spill(sink, SPILL_WINDOW_BYTES);
+    this.#giveBack();
+    return true;
   }
 
   /** Returns whether the body is whole: where Content-Length promised another length it has failed. */

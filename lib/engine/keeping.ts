@@ -26,7 +26,7 @@ export function notStored(reason: string): Ending {
  */
 export function putWhole(parts: EngineParts, spec: FillSpec, response: StoredResponse, part: Part | undefined): Ending {
   const { store } = parts;
-  const known = chooseVariant(store.peek(spec.key) ?? [], spec.request.fields);
+  const known = chooseVariant(store.known(spec.key), spec.request.fields);
   let record: StoredResponse | undefined = response;
   if (part !== undefined) {
     if (known !== undefined && known.partial === undefined) return notStored('partial');
@@ -93,7 +93,7 @@ export function freshen(
 function swapIn(parts: EngineParts, spec: FillSpec, target: StoredResponse, next: StoredResponse): StoredResponse {
   const { store } = parts;
   if (store.swap(target, next)) return next;
-  const current = chooseVariant(store.peek(spec.key) ?? [], spec.request.fields);
+  const current = chooseVariant(store.known(spec.key), spec.request.fields);
   // An operator or another rule changed its life meanwhile: the body is the one that the 304 is about.
   const isSame = current?.body === target.body && current.fields === target.fields;
   if (current !== undefined && isSame && store.swap(current, next)) return next;

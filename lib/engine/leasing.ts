@@ -66,7 +66,11 @@ export class Leasing {
 
   #stored(): StoredResponse | undefined {
     const { key, request, basis } = this.#fill.spec;
-    return chooseVariant(this.#parts.store.peek(key) ?? [], request.fields) ?? basis;
+    const { store } = this.#parts;
+    const choose = (list: readonly StoredResponse[]): StoredResponse | undefined => chooseVariant(list, request.fields);
+    // Another process may have put it on the disk that both have.
+    const below = this.#rounds > 0 ? store.recall(key, choose) : undefined;
+    return below ?? choose(store.peek(key) ?? []) ?? basis;
   }
 
   async #round(): Promise<void> {

@@ -56,6 +56,7 @@ export class Operations {
     await eachStored(this.#engine, reach, (stored) => {
       if (this.#engine.parts.store.remove(stored, 'purged')) objects++;
     });
+    await this.#engine.parts.store.settled();
     return { objects, fills };
   }
 
@@ -72,6 +73,7 @@ export class Operations {
     await eachStored(this.#engine, reach, (stored) => {
       if (store.swap(stored, expiredResponse(stored, clock.now()))) objects++;
     });
+    await store.settled();
     return { objects, fills };
   }
 

@@ -1,8 +1,8 @@
 /** How far an operation reaches: which stored responses, and which answers on their way, a URL, a prefix or a tag means. */
-import { OPERATION_STEP_COUNT, STORE_STEP_DELAY_MS } from '../base/limits.js';
+import { OPERATION_BELOW_STEP_COUNT, OPERATION_STEP_COUNT, STORE_STEP_DELAY_MS } from '../base/limits.js';
 import type { StoredResponse } from '../object/stored.js';
 import { keyOfUrl } from '../policy/key.js';
-import type { Store } from '../store/contract.js';
+import type { BelowReach, Store } from '../store/contract.js';
 import { isSameSelection } from '../store/variants.js';
 import type { Engine } from './engine.js';
 import type { Effect } from './fate.js';
@@ -93,7 +93,7 @@ export type StoredPlace = Pick<StoredResponse, 'key' | 'selection'>;
 
 /** What is stored in a place now. */
 export function currentOf(store: Store, place: StoredPlace): StoredResponse | undefined {
-  return store.peek(place.key)?.find(({ selection }) => isSameSelection(selection, place.selection));
+  return store.known(place.key).find(({ selection }) => isSameSelection(selection, place.selection));
 }
 
 /**
@@ -103,7 +103,7 @@ export function currentOf(store: Store, place: StoredPlace): StoredResponse | un
 export async function eachStored(engine: Engine, reach: Reach, visit: (stored: StoredResponse) => void): Promise<void> {
   const { store } = engine.parts;
   if (reach.kind === 'keys') {
-    for (const key of reach.keys) for (const stored of store.peek(key) ?? []) visit(stored);
+    for (const key of reach.keys) for (const stored of store.known(key)) visit(stored);
     return;
   }
   if (reach.kind === 'prefix') {
@@ -114,12 +114,24 @@ export async function eachStored(engine: Engine, reach: Reach, visit: (stored: S
       });
       if (from !== undefined) await pause(engine);
     }
+    for (const prefix of reach.prefixes) await eachBelow(engine, { kind: 'prefix', prefix }, visit);
     return;
   }
   for (const [at, stored] of store.tagged(reach.tag).entries()) {
     if (at > 0 && at % OPERATION_STEP_COUNT === 0) await pause(engine);
     const current = currentOf(store, stored);
     if (current !== undefined && carries(current.tags, reach.tag)) visit(current);
+  }
+  await eachBelow(engine, reach, visit);
+}
+
+/** The same for what is below memory alone. */
+async function eachBelow(engine: Engine, reach: BelowReach, visit: (stored: StoredResponse) => void): Promise<void> {
+  const { store } = engine.parts;
+  let after = store.scanBelow(reach, undefined, OPERATION_BELOW_STEP_COUNT, visit);
+  while (after !== undefined) {
+    await pause(engine);
+    after = store.scanBelow(reach, after, OPERATION_BELOW_STEP_COUNT, visit);
   }
 }
 

@@ -2,60 +2,34 @@
  * The body of one response, complete or still arriving, read by any number of readers at their own pace.
  *
  * A body is shared by reference: a 304 makes a new header record around the same body (Varnish copies it).
- * While it arrives it is in one of two modes. `retain` keeps every byte for the store, so a slow reader delays
+ * While it arrives it is in one of three modes. `retain` keeps every byte for the store, so a slow reader delays
  * nobody. `flow` keeps only what the readers have not yet taken, and asks the origin to pause while they are full.
+ * `spill` hands every byte on to a tier below and keeps only what is not there yet: whoever reads what memory holds no
+ * more reads it from there, and the origin pauses while that tier is behind.
  */
-import { appendChunk, compacted, joined, sealTail, type Tail } from './chunks.js';
-import { type BodyReader, type ReadableChunks, Reader } from './reader.js';
+import {
+  type BodyOptions,
+  type BodySink,
+  type BodySource,
+  type BodyState,
+  type Flight,
+  NO_SOURCE,
+  newFlight,
+} from './body-flight.js';
+import { appendChunk, compacted, joined, sealTail } from './chunks.js';
+import { type BodyBelow, type BodyReader, type ReadableChunks, Reader } from './reader.js';
 
-export type { BodyReader } from './reader.js';
-
-export type BodyState = 'streaming' | 'complete' | 'failed';
-
-export interface BodyOptions {
-  /** What Content-Length promised, where it did. */
-  readonly expectedBytes?: number | undefined;
-  readonly mode: 'retain' | 'flow';
-  /** In `flow` mode: unread bytes above which the source is asked to pause. */
-  readonly highWaterBytes: number;
-}
-
-/** Notices to the one who fills the body. */
-export interface BodySource {
-  pause(): void;
-  resume(): void;
-  /** No reader is left on a body in `flow` mode: nobody wants the rest. */
-  abandoned(): void;
-}
-
-const NO_SOURCE: BodySource = { pause() {}, resume() {}, abandoned() {} };
+export type { BodyOptions, BodySink, BodySinkListener, BodySource, BodyState } from './body-flight.js';
+export type { BodyBelow, BodyReader } from './reader.js';
 
 /** Dropped chunks that may stay in front of the kept ones, as empty places, before the list is cut. */
 const MAX_EMPTY_PLACES = 64;
 const NOTHING = Buffer.alloc(0);
 
-/** What a body needs only until its last byte is here and read: a stored body does not pay for it. */
-interface Flight {
-  readonly highWaterBytes: number;
-  readonly readers: Set<Reader>;
-  source: BodySource;
-  /** The last chunk, while small ones are gathered in it. */
-  tail: Tail | undefined;
-  isPaused: boolean;
-  /** Inside a round of waking readers: what they take is accounted for once, at its end. */
-  isWaking: boolean;
-  /** Chunks dropped in all, and empty places in front of the list. */
-  droppedChunks: number;
-  emptyPlaces: number;
-  /** Position of the fastest reader, at most what has arrived. */
-  fastest: number;
-  /** In `flow` mode: readers that still need the first kept chunk. Only when none is left is there anything to drop. */
-  atFirst: number;
-}
-
 export class Body implements ReadableChunks {
   #state: BodyState = 'streaming';
-  #mode: 'retain' | 'flow';
+  #mode: 'retain' | 'flow' | 'spill';
+  #below: BodyBelow | undefined;
   #chunks: Buffer[] = [];
   #receivedBytes = 0;
   #droppedBytes = 0;
@@ -65,18 +39,7 @@ export class Body implements ReadableChunks {
   constructor(options: BodyOptions) {
     this.#mode = options.mode;
     this.#expectedBytes = options.expectedBytes;
-    this.#flight = {
-      highWaterBytes: options.highWaterBytes,
-      readers: new Set(),
-      source: NO_SOURCE,
-      tail: undefined,
-      isPaused: false,
-      isWaking: false,
-      droppedChunks: 0,
-      emptyPlaces: 0,
-      fastest: 0,
-      atFirst: 0,
-    };
+    this.#flight = newFlight(options.highWaterBytes);
   }
 
   static readonly empty: Body = Body.of([]);
@@ -92,12 +55,31 @@ export class Body implements ReadableChunks {
     return body;
   }
 
+  /** A body whose bytes are all in a tier below. */
+  static below(totalBytes: number, below: BodyBelow): Body {
+    const body = Body.of([]);
+    body.#mode = 'spill';
+    body.#below = below;
+    body.#receivedBytes = totalBytes;
+    body.#droppedBytes = totalBytes;
+    return body;
+  }
+
   get state(): BodyState {
     return this.#state;
   }
 
-  get mode(): 'retain' | 'flow' {
+  get mode(): 'retain' | 'flow' | 'spill' {
     return this.#mode;
+  }
+
+  get below(): BodyBelow | undefined {
+    return this.#below;
+  }
+
+  /** Complete, and each of its bytes can be had for as long as it is stored. */
+  get isWhole(): boolean {
+    return this.#state === 'complete' && (this.#mode === 'retain' || this.#below !== undefined);
   }
 
   /** Bytes that arrived so far, kept or not. */
@@ -173,8 +155,46 @@ export class Body implements ReadableChunks {
       return;
     }
     this.#chunks.push(compacted(chunk));
+    flight.sink?.write(chunk);
     this.#wakeAll(flight);
-    this.#trim(flight);
+    if (this.#mode === 'flow') this.#trim(flight);
+    else this.#pace(flight);
+  }
+
+  /** Hands all bytes, those that are here and those that come, on to a tier below; `windowBytes`: how far that may be behind. */
+  spill(sink: BodySink, windowBytes: number): void {
+    const flight = this.#flight;
+    if (this.#state !== 'streaming' || this.#mode !== 'retain' || flight === undefined) return;
+    this.#mode = 'spill';
+    this.#below = sink.below;
+    flight.tail = sealTail(this.#chunks, flight.tail);
+    flight.sink = sink;
+    flight.highWaterBytes = windowBytes;
+    sink.listener = { stored: (bytes) => this.#stored(bytes), lost: () => this.#lost() };
+    for (const chunk of this.#chunks) sink.write(chunk);
+    this.#pace(flight);
+  }
+
+  /** The tier below has all bytes before this position. */
+  #stored(bytes: number): void {
+    const flight = this.#flight;
+    if (this.#mode !== 'spill' || flight === undefined) return;
+    this.#dropUpTo(flight, bytes);
+    if (this.#state === 'complete' && bytes >= this.#receivedBytes) this.#letGo();
+    else this.#pace(flight);
+  }
+
+  /** The tier below gave up: whoever reads goes on with what is here and comes, and nothing is stored. */
+  #lost(): void {
+    const flight = this.#flight;
+    if (this.#mode !== 'spill' || flight === undefined) return;
+    flight.sink = undefined;
+    this.#below = undefined;
+    if (this.#state === 'streaming') this.stopRetaining();
+    else {
+      this.#mode = 'flow';
+      this.#trim(flight);
+    }
   }
 
   /** Stops keeping bytes for the store: from now on only what readers still want is held. */
@@ -182,6 +202,9 @@ export class Body implements ReadableChunks {
     const flight = this.#flight;
     if (this.#mode === 'flow' || flight === undefined) return;
     this.#mode = 'flow';
+    this.#below = undefined;
+    flight.sink?.abort();
+    flight.sink = undefined;
     flight.tail = sealTail(this.#chunks, flight.tail);
     if (flight.readers.size === 0) flight.source.abandoned();
     else this.#trim(flight);
@@ -212,6 +235,8 @@ export class Body implements ReadableChunks {
     const flight = this.#flight;
     if (this.#state !== 'streaming' || flight === undefined) return;
     this.#state = 'failed';
+    flight.sink?.abort();
+    flight.sink = undefined;
     this.#land(flight);
   }
 
@@ -236,13 +261,15 @@ export class Body implements ReadableChunks {
       // A list that grew keeps places for more; this one is held for long.
       this.#chunks = this.#chunks.slice();
     }
+    // It may be told at once that all is stored.
+    flight.sink?.end();
     this.#wakeAll(flight);
     if (this.#mode !== 'flow') return;
     if (flight.readers.size === 0) this.#letGo();
     else this.#trim(flight);
   }
 
-  /** Nobody reads a body in `flow` mode any more. */
+  /** Nobody reads a body in `flow` mode any more, or the tier below has all of it. */
   #letGo(): void {
     this.#droppedBytes = this.#receivedBytes;
     this.#chunks = [];
@@ -304,7 +331,7 @@ export class Body implements ReadableChunks {
 
   #pace(flight: Flight): void {
     if (this.#state !== 'streaming') return;
-    const unreadBytes = this.#receivedBytes - flight.fastest;
+    const unreadBytes = this.#receivedBytes - (this.#mode === 'spill' ? this.#droppedBytes : flight.fastest);
     if (!flight.isPaused && unreadBytes > flight.highWaterBytes) {
       flight.isPaused = true;
       flight.source.pause();

@@ -15,9 +15,17 @@ export interface BodyReader {
   close(): void;
 }
 
+/** Where the bytes of a body are that memory does not hold. */
+export interface BodyBelow {
+  /** Bytes from `from` on, some or all up to `until`; undefined where they are lost or damaged. */
+  read(from: number, until: number): Buffer | undefined;
+}
+
 /** What a reader sees of its body. */
 export interface ReadableChunks {
   readonly state: 'streaming' | 'complete' | 'failed';
+  /** Where those bytes are that are held no more; undefined: nowhere. */
+  readonly below: BodyBelow | undefined;
   /** Bytes, and chunks, at the start of the body that are held no more. */
   readonly droppedBytes: number;
   readonly droppedChunks: number;
@@ -53,8 +61,7 @@ export class Reader implements BodyReader {
     const body = this.#body;
     const from = this.position;
     if (this.isSatisfied) return 'end';
-    // A reader that fell out of the kept window can never be given the right bytes again.
-    if (from < body.droppedBytes) return 'failed';
+    if (from < body.droppedBytes) return this.#readBelow(from);
     const chunk = this.#seek();
     if (chunk === undefined) {
       if (body.state === 'streaming') return 'later';
@@ -65,6 +72,15 @@ export class Reader implements BodyReader {
     this.position = this.#chunkStart + end;
     body.taken(this, from);
     return start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end);
+  }
+
+  #readBelow(from: number): ReadResult {
+    const { below, droppedBytes } = this.#body;
+    // A reader that fell out of the kept window can never be given the right bytes again, unless they are below.
+    const bytes = below?.read(from, Math.min(this.#until, droppedBytes));
+    if (bytes === undefined || bytes.length === 0) return 'failed';
+    this.position += bytes.length;
+    return bytes;
   }
 
   /** The chunk that holds the byte at `position`, where it is here already. */

@@ -128,7 +128,8 @@ export function storedBytes(stored: StoredResponse): number {
     fields.bytes +
     fields.count * FIELD_LINE_OVERHEAD_BYTES +
     furtherChunks * CHUNK_OVERHEAD_BYTES +
-    body.heldBytes +
+    // What of it still waits to be written below is not charged: it is bounded there.
+    (body.below === undefined ? body.heldBytes : 0) +
     (stored.partial?.heldBytes ?? 0)
   );
 }

@@ -3,6 +3,7 @@
  * cardinality: never a key, a host or a target; reasons and methods are closed sets, rules and notices are capped.
  */
 import type { Clock } from '../base/clock.js';
+import { type DiskReadings, diskFamilies } from './disk-meters.js';
 import type { Events } from './events.js';
 import { type Family, single } from './families.js';
 import { ClientSide, Household, OriginSide } from './meters.js';
@@ -26,6 +27,8 @@ export interface GaugeReadings {
   readonly markers?: number | undefined;
   readonly refreshQueue?: RefreshQueueReading | undefined;
   readonly logLinesDropped?: number | undefined;
+  /** Undefined: there is no disk tier. */
+  readonly disk?: DiskReadings | undefined;
 }
 
 export interface MetricsOptions {
@@ -96,6 +99,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     ...refreshes.families(() => reading?.refreshQueue),
     ...warm.families(),
     ...gaugeFamilies(() => reading),
+    ...diskFamilies(() => reading?.disk),
     build,
   ]);
   return {

@@ -1,4 +1,5 @@
-/** What the engine needs of the store. The memory tier answers at once; tiers below it are asked during a fill. */
+/** What the engine needs of the store. Memory answers at once, and so do the tiers of this machine below it. */
+import type { BodySink } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
 
 /** Why a stored response leaves the store. */
@@ -10,6 +11,16 @@ export interface Store {
    * The array is the store's own: read it, keep no reference across an await.
    */
   peek(key: string): readonly StoredResponse[] | undefined;
+  /**
+   * Looks below memory for what it has not, or has an older form of; `choose` picks among that, newest first. What it
+   * picks is in memory from now on where it is small enough. Undefined where there is nothing better than what peek() gives.
+   */
+  recall(
+    key: string,
+    choose: (found: readonly StoredResponse[]) => StoredResponse | undefined,
+  ): StoredResponse | undefined;
+  /** All stored responses of a key in all tiers, newest first; nothing is promoted for it. */
+  known(key: string): readonly StoredResponse[];
   /** Notes a use for the eviction policy. */
   touch(stored: StoredResponse): void;
   /**
@@ -34,8 +45,26 @@ export interface Store {
    * is stored, through every refresh that a 304 ends: whoever scans from 0 to the end sees all that was there throughout.
    */
   scan(from: number, count: number, visit: (stored: StoredResponse, place: number) => void): number | undefined;
-  /** The stored responses that carry a tag; a list of the caller's own. */
+  /** The stored responses in memory that carry a tag; a list of the caller's own. */
   tagged(tag: string): StoredResponse[];
+  /**
+   * Shows some of what is stored below memory alone, from behind `after` on, to `visit`, which may take out or replace what
+   * it is shown. Returns where to go on, or undefined where that was the last.
+   */
+  scanBelow(
+    reach: BelowReach,
+    after: string | undefined,
+    count: number,
+    visit: (stored: StoredResponse) => void,
+  ): string | undefined;
+  /** Keys of what is stored below memory that begin so. */
+  keysBelow(prefix: string): readonly string[];
+  /** Where it is; undefined: it is not stored. */
+  tierOf(stored: StoredResponse): Tier | undefined;
+  /** Resolves when all that was done before is as lasting as it gets, or cannot be. */
+  settled(): Promise<void>;
+  /** A place below memory for a body too large for it, to be stored while it arrives; undefined where there is none. */
+  openSpill(): BodySink | undefined;
   /** How often it was used since it was first stored, and what it is charged for; undefined where it is not stored. */
   usage(stored: StoredResponse): Usage | undefined;
   /**
@@ -50,8 +79,16 @@ export interface Store {
   /** Another budget from now on; what is too much for it goes in steps, the least useful first. */
   resize(budgetBytes: number): void;
   readonly stats: StoreStats;
-  close(): void;
+  /** Resolves when what is to last has been written. */
+  close(): Promise<void>;
 }
+
+export type Tier = 'memory' | 'disk';
+
+/** What a scan below memory is about. */
+export type BelowReach =
+  | { readonly kind: 'prefix'; readonly prefix: string }
+  | { readonly kind: 'tag'; readonly tag: string };
 
 export interface Usage {
   readonly hits: number;

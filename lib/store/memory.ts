@@ -16,7 +16,7 @@ import {
 } from '../base/limits.js';
 import { type StoredResponse, storedBytes } from '../object/stored.js';
 import type { Events } from '../observe/events.js';
-import type { RemovalReason, Store, StoreStats, Usage } from './contract.js';
+import type { RemovalReason, Store, StoreStats, Tier, Usage } from './contract.js';
 import { Eviction } from './eviction.js';
 import { createKeyedMap } from './keyed.js';
 import { Ledger } from './ledger.js';
@@ -79,6 +79,15 @@ class MemoryStore implements Store {
     if (variants === undefined) return undefined;
     this.#peeked = variants;
     return variants.list;
+  }
+
+  /** There is nothing below. */
+  recall(): undefined {
+    return undefined;
+  }
+
+  known(key: string): readonly StoredResponse[] {
+    return this.peek(key) ?? [];
   }
 
   touch(stored: StoredResponse): void {
@@ -194,6 +203,26 @@ class MemoryStore implements Store {
     return found;
   }
 
+  scanBelow(): undefined {
+    return undefined;
+  }
+
+  keysBelow(): readonly string[] {
+    return [];
+  }
+
+  tierOf(stored: StoredResponse): Tier | undefined {
+    return this.holds(stored) ? 'memory' : undefined;
+  }
+
+  settled(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  openSpill(): undefined {
+    return undefined;
+  }
+
   usage(stored: StoredResponse): Usage | undefined {
     const slot = this.#slotOf(stored);
     return slot === undefined ? undefined : { hits: this.#slots.hits(slot), bytes: this.#slots.bytes(slot) };
@@ -217,10 +246,11 @@ class MemoryStore implements Store {
     this.#prune();
   }
 
-  close(): void {
+  close(): Promise<void> {
     this.#isClosed = true;
     this.#pruning.stop();
     this.#sweep.stop();
+    return Promise.resolve();
   }
 
   #slotOf(stored: StoredResponse): number | undefined {

@@ -54,10 +54,10 @@ const REFUSED: readonly [title: string, content: string | Buffer, ...problems: s
   ],
   [
     'an option of a later version',
-    'cache: {disk: {path: ./var}}',
-    'FILE:1:9: unknown key "disk" in cache: this version knows memory',
+    'cache: {tape: {path: ./var}}',
+    'FILE:1:9: unknown key "tape" in cache: this version knows memory, disk',
   ],
-  ['__proto__', 'cache: {__proto__: 1}', 'FILE:1:9: unknown key "__proto__" in cache: this version knows memory'],
+  ['__proto__', 'cache: {__proto__: 1}', 'FILE:1:9: unknown key "__proto__" in cache: this version knows memory, disk'],
   [
     'a number without a unit',
     'defaults:\n  grace: 60',
@@ -345,7 +345,7 @@ limits: {url: 1KB, headers: 2KB, header_count: 9, head_timeout: 1s, body_idle: 2
         tls: { caFile: ca, verify: false },
       },
       name: 'edge-1',
-      cache: { memoryBytes: 1024 ** 3 },
+      cache: { memoryBytes: 1024 ** 3, disk: { path: undefined, sizeBytes: 4 * 1024 ** 3 } },
       defaults: {
         ttl: { kind: 'bounded', defaultMs: 1000, minMs: 0, maxMs: 3_600_000 },
         grace: { kind: 'fixed', ms: 0 },

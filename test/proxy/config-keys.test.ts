@@ -15,6 +15,7 @@ import { detailOf, metric, type OpenProxy, openProxy, request, settled, TOKEN } 
 import { CutOff, connectRaw } from '../kit/raw-client.js';
 import { type Answer, hang, send, until } from '../kit/scripted-origin.js';
 import { CERT, KEY } from '../origin/certificate.js';
+import { DISK_BAD_VALUES, DISK_PROOFS } from './disk-keys.js';
 import { REFRESH_PROOFS } from './refresh-keys.js';
 import { BAD_VALUES, FURTHER_LIVES, type Life, RULE_PROOFS, word } from './rule-keys.js';
 import { BAD_WARM_VALUES, WARM_PROOFS } from './warm-keys.js';
@@ -342,6 +343,7 @@ const PROOFS: Readonly<Record<string, Proof>> = {
     t.equal(await word(house, '/large'), 'MISS', 'more than half of it is not stored');
     t.equal(metric(await house.metrics(), 'patina_budget_bytes'), 1024 * 1024);
   },
+  ...DISK_PROOFS,
   'rules[].name': async (t) => {
     const house = await openProxy(t, { conf: { rules: [{ name: 'assets' }] } });
     house.origin.respond(() => ({}));
@@ -505,7 +507,7 @@ function problemsWith(path: string, value: unknown): readonly string[] {
 t.test('section 7: every option of the table refuses a bad value, and says which', async (t) => {
   const bad = ['!?', '', null, 'a b', { zzz: 1 }, [['!?']]];
   for (const { path } of optionRows()) {
-    for (const value of BAD_VALUES[path] ?? BAD_WARM_VALUES[path] ?? bad) {
+    for (const value of BAD_VALUES[path] ?? BAD_WARM_VALUES[path] ?? DISK_BAD_VALUES[path] ?? bad) {
       const spelled = path.replace('[]', '.0');
       t.ok(
         problemsWith(path, value).some((problem) => problem.includes(spelled)),

@@ -1,0 +1,56 @@
+/** The bounds of the disk tier; all others are in limits.ts. */
+
+/** Bytes of orders that go to the writer of the disk tier at once. */
+export const DISK_BATCH_BYTES = 1024 * 1024;
+/** Longest time that an order for the disk tier waits for others to be written with it. */
+export const DISK_FLUSH_MS = 50;
+/** Bytes that wait to be written to disk; beyond: what comes is stored in memory alone. */
+export const MAX_DISK_PENDING_BYTES = 64 * 1024 * 1024;
+/** Orders that wait for the disk to be writable again; beyond: all that is there is given up. */
+export const MAX_DISK_PENDING_ORDERS = 100_000;
+/** How often what is written to disk is waited for until the device has it. */
+export const DISK_SYNC_EVERY_MS = 1_000;
+/** First pause before a disk tier that cannot be written is tried again, doubled each time. */
+export const DISK_RETRY_FIRST_MS = 1_000;
+/** Longest such pause. */
+export const DISK_RETRY_MAX_MS = 60_000;
+/** Longest time that closing waits for the last writes to disk. */
+export const DISK_CLOSE_TIMEOUT_MS = 5_000;
+/** Bytes that the disk tier leaves free on its filesystem. */
+export const DISK_RESERVE_BYTES = 16 * 1024 * 1024;
+/** Share of the disk tier's size from which on what was used longest ago is evicted. */
+export const DISK_EVICT_FROM_SHARE = 0.9;
+/** Share of it down to which it is evicted. */
+export const DISK_EVICT_TO_SHARE = 0.88;
+/** The same share while the file is larger than it should be: what is free in it is used again before it grows. */
+export const DISK_EVICT_TO_SHARE_OVERGROWN = 0.75;
+/** Stored responses that one step of eviction, or of the sweep, takes from disk. */
+export const DISK_STEP_COUNT = 256;
+/** Stored responses that one batch evicts to make room for itself; beyond: it is not stored. */
+export const MAX_DISK_EVICTIONS_AT_ONCE = 4_096;
+/** Chunks of bodies that one step takes from disk. */
+export const DISK_STEP_CHUNKS = 2_048;
+/** How often the disk tier is looked at for what has expired. */
+export const DISK_TIDY_EVERY_MS = 1_000;
+/** Pause between two steps of that. */
+export const DISK_TIDY_STEP_MS = 20;
+/** Chunks of a body that go at once with its record; those of a larger one a while later, since it may just be read. */
+export const DISK_CHUNKS_AT_ONCE = 4;
+/** That while. */
+export const DISK_DOOM_MS = 60_000;
+/** How long after its last chunk a body whose response never came is given up. */
+export const DISK_ORPHAN_MS = 600_000;
+/** A use is noted on disk where the last one was noted longer ago than this. */
+export const DISK_USE_STALE_MS = 600_000;
+/** Uses that wait to be noted on disk; beyond: they go unnoted. */
+export const MAX_DISK_PENDING_USES = 1_000;
+/** A body up to this size is read from disk at once and promoted to memory; a larger one is read piece by piece. */
+export const PROMOTE_BODY_BYTES = 256 * 1024;
+/** A part of a body up to this size is kept on disk; a larger one in memory alone. */
+export const MAX_DISK_PART_BYTES = 1024 * 1024;
+/** Chunks of a body that are fetched ahead of its reader. */
+export const DISK_READ_AHEAD_CHUNKS = 4;
+/** A body larger than this goes to disk as it arrives, and is not held in memory. */
+export const SPILL_FROM_BYTES = 4 * 1024 * 1024;
+/** Bytes of such a body by which the disk may be behind the origin, before the origin is asked to pause. */
+export const SPILL_WINDOW_BYTES = 8 * 1024 * 1024;

@@ -1,0 +1,81 @@
+/** Who is around a body: where its bytes come from, where they go, and what it needs to know while they come. */
+import type { Tail } from './chunks.js';
+import type { BodyBelow, Reader } from './reader.js';
+
+export type BodyState = 'streaming' | 'complete' | 'failed';
+
+export interface BodyOptions {
+  /** What Content-Length promised, where it did. */
+  readonly expectedBytes?: number | undefined;
+  readonly mode: 'retain' | 'flow';
+  /** In `flow` mode: unread bytes above which the source is asked to pause. */
+  readonly highWaterBytes: number;
+}
+
+/** Notices to the one who fills the body. */
+export interface BodySource {
+  pause(): void;
+  resume(): void;
+  /** No reader is left on a body in `flow` mode: nobody wants the rest. */
+  abandoned(): void;
+}
+
+/** A tier below that takes a body in while it arrives. */
+export interface BodySink {
+  /** Where what was taken in is read again. */
+  readonly below: BodyBelow;
+  /** Takes bytes. Calls back, later, as those up to a position can be read below, or once it cannot go on. */
+  write(chunk: Buffer): void;
+  /** That was the last byte. */
+  end(): void;
+  /** The body is not wanted any more. */
+  abort(): void;
+  /** Who is told. */
+  listener: BodySinkListener | undefined;
+}
+
+export interface BodySinkListener {
+  /** All bytes before this position can be read below. */
+  stored(bytes: number): void;
+  /** No more can be stored; what was is lost. */
+  lost(): void;
+}
+
+export const NO_SOURCE: BodySource = { pause() {}, resume() {}, abandoned() {} };
+
+/** What a body needs only until its last byte is here and read: a stored body does not pay for it. */
+export interface Flight {
+  highWaterBytes: number;
+  readonly readers: Set<Reader>;
+  source: BodySource;
+  /** In `spill` mode, until all is there. */
+  sink: BodySink | undefined;
+  /** The last chunk, while small ones are gathered in it. */
+  tail: Tail | undefined;
+  isPaused: boolean;
+  /** Inside a round of waking readers: what they take is accounted for once, at its end. */
+  isWaking: boolean;
+  /** Chunks dropped in all, and empty places in front of the list. */
+  droppedChunks: number;
+  emptyPlaces: number;
+  /** Position of the fastest reader, at most what has arrived. */
+  fastest: number;
+  /** In `flow` mode: readers that still need the first kept chunk. Only when none is left is there anything to drop. */
+  atFirst: number;
+}
+
+export function newFlight(highWaterBytes: number): Flight {
+  return {
+    highWaterBytes,
+    readers: new Set(),
+    source: NO_SOURCE,
+    sink: undefined,
+    tail: undefined,
+    isPaused: false,
+    isWaking: false,
+    droppedChunks: 0,
+    emptyPlaces: 0,
+    fastest: 0,
+    atFirst: 0,
+  };
+}

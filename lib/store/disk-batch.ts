@@ -1,0 +1,169 @@
+/** What is to be written to disk, as one run of bytes that goes to the writing thread without being copied again. */
+import { DISK_REMOVALS, type DiskRemoval } from '../observe/disk-meters.js';
+import { BODY_ID_BYTES } from './disk-keys.js';
+
+/** One change. Later ones win over earlier ones. */
+export type DiskOrder =
+  /** A record and what goes with it. Of a body that is written already, `chunks` are none. */
+  | {
+      readonly kind: 'put';
+      readonly key: Uint8Array;
+      readonly record: Uint8Array;
+      readonly expiryMinute: number;
+      readonly bodyId: Uint8Array;
+      /** Of the body, in all. */
+      readonly chunks: number;
+      readonly tagHashes: Uint8Array;
+    }
+  /** A chunk of a body, checksum and all. Its record follows, or it is given up after a while. */
+  | { readonly kind: 'chunk'; readonly key: Uint8Array; readonly value: Uint8Array }
+  /** Whatever is under this record key. */
+  | { readonly kind: 'remove'; readonly key: Uint8Array; readonly reason: DiskRemoval }
+  /** It was used. */
+  | { readonly kind: 'use'; readonly key: Uint8Array }
+  /** Chunks of a body that gets no record. */
+  | { readonly kind: 'drop-body'; readonly bodyId: Uint8Array; readonly chunks: number }
+  /** The record keys to begin with after a restart. */
+  | { readonly kind: 'hot'; readonly list: Uint8Array }
+  /** Everything. */
+  | { readonly kind: 'clear' }
+  /** Nothing: that it was done tells that all before it was. */
+  | { readonly kind: 'mark' };
+
+const KINDS = ['put', 'chunk', 'remove', 'use', 'drop-body', 'hot', 'clear', 'mark'] as const;
+const NOTHING = new Uint8Array(0);
+
+/** Gathers orders until it is sent. */
+export class BatchWriter {
+  #bytes: Buffer;
+  #at = 0;
+  /** Orders in it. */
+  count = 0;
+
+  constructor(firstBytes: number) {
+    this.#bytes = Buffer.allocUnsafeSlow(firstBytes);
+  }
+
+  get byteLength(): number {
+    return this.#at;
+  }
+
+  add(order: DiskOrder): void {
+    this.count++;
+    this.#number(KINDS.indexOf(order.kind));
+    switch (order.kind) {
+      case 'put':
+        this.#number(order.expiryMinute);
+        this.#number(order.chunks);
+        this.#run(order.key);
+        this.#run(order.bodyId);
+        this.#run(order.tagHashes);
+        this.#run(order.record);
+        return;
+      case 'chunk':
+        this.#run(order.key);
+        this.#run(order.value);
+        return;
+      case 'remove':
+        this.#number(DISK_REMOVALS.indexOf(order.reason));
+        this.#run(order.key);
+        return;
+      case 'use':
+        this.#run(order.key);
+        return;
+      case 'drop-body':
+        this.#number(order.chunks);
+        this.#run(order.bodyId);
+        return;
+      case 'hot':
+        this.#run(order.list);
+        return;
+      case 'clear':
+      case 'mark':
+        this.#run(NOTHING);
+    }
+  }
+
+  /** The bytes, which are the receiver's own from now on. */
+  take(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#bytes.buffer as ArrayBuffer, 0, this.#at);
+  }
+
+  #number(value: number): void {
+    this.#makeRoom(4);
+    this.#at = this.#bytes.writeUInt32LE(value, this.#at);
+  }
+
+  #run(bytes: Uint8Array): void {
+    this.#number(bytes.length);
+    this.#makeRoom(bytes.length);
+    this.#bytes.set(bytes, this.#at);
+    this.#at += bytes.length;
+  }
+
+  #makeRoom(bytes: number): void {
+    if (this.#at + bytes <= this.#bytes.length) return;
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.#at + bytes));
+    this.#bytes.copy(grown, 0, 0, this.#at);
+    this.#bytes = grown;
+  }
+}
+
+/** The orders of a batch, as views of it. */
+export function* ordersIn(batch: Uint8Array): IterableIterator<DiskOrder> {
+  const bytes = Buffer.from(batch.buffer, batch.byteOffset, batch.byteLength);
+  let at = 0;
+  const number = (): number => {
+    const value = bytes.readUInt32LE(at);
+    at += 4;
+    return value;
+  };
+  const run = (): Buffer => {
+    const length = number();
+    const value = bytes.subarray(at, at + length);
+    at += length;
+    return value;
+  };
+  while (at < bytes.length) {
+    const kind = KINDS[number()];
+    switch (kind) {
+      case 'put': {
+        const expiryMinute = number();
+        const chunks = number();
+        yield { kind, expiryMinute, chunks, key: run(), bodyId: run(), tagHashes: run(), record: run() };
+        break;
+      }
+      case 'chunk':
+        yield { kind, key: run(), value: run() };
+        break;
+      case 'remove': {
+        const reason = DISK_REMOVALS[number()] ?? 'replaced';
+        yield { kind, reason, key: run() };
+        break;
+      }
+      case 'use':
+        yield { kind, key: run() };
+        break;
+      case 'drop-body': {
+        const chunks = number();
+        yield { kind, chunks, bodyId: run() };
+        break;
+      }
+      case 'hot':
+        yield { kind, list: run() };
+        break;
+      case 'clear':
+      case 'mark':
+        run();
+        yield { kind };
+        break;
+      case undefined:
+        throw new RangeError('a batch of orders is broken');
+    }
+  }
+}
+
+/** The body that a chunk belongs to. */
+export function bodyOfChunk(key: Uint8Array): Uint8Array {
+  return key.subarray(0, BODY_ID_BYTES);
+}

@@ -1,0 +1,117 @@
+/** Bodies on disk: which id a body has there, and how its bytes are read and checked. */
+import { randomBytes } from 'node:crypto';
+import { DISK_READ_AHEAD_CHUNKS } from '../base/disk-limits.js';
+import { Body, type BodyBelow } from '../object/body.js';
+import { joined } from '../object/chunks.js';
+import type { StoredResponse } from '../object/stored.js';
+import type { DiskTable } from './disk-file.js';
+import { BODY_ID_BYTES, chunkCount, chunkKey, DISK_CHUNK_BYTES, openChunk } from './disk-keys.js';
+
+/** A body, or the parts of one, whose chunks are on disk, or in front of whatever is written next. */
+export interface BodyRef {
+  readonly id: Buffer;
+  readonly bytes: number;
+}
+
+/** What stands for the bytes of a response: a 304 makes another record around the same one. */
+type Holder = object;
+
+export class DiskBodies {
+  readonly #table: DiskTable;
+  readonly #refs = new WeakMap<Holder, BodyRef>();
+  /** Ids are never given twice, by no process and no start: ascending in time, so that neighbours lie together. */
+  readonly #idStem: Buffer;
+  #idCount = 0;
+
+  constructor(table: DiskTable, now: number) {
+    this.#table = table;
+    this.#idStem = Buffer.alloc(BODY_ID_BYTES);
+    this.#idStem.writeUInt32BE(Math.floor(now / 1000) >>> 0);
+    randomBytes(4).copy(this.#idStem, 4);
+  }
+
+  newId(): Buffer {
+    const id = Buffer.from(this.#idStem);
+    id.writeUInt32BE(this.#idCount++ >>> 0, 8);
+    return id;
+  }
+
+  refOf(stored: StoredResponse): BodyRef | undefined {
+    return this.#refs.get(holderOf(stored));
+  }
+
+  note(stored: StoredResponse, ref: BodyRef): void {
+    this.#refs.set(holderOf(stored), ref);
+  }
+
+  /** The same, by where its bytes are read. */
+  noteBelow(below: BodyBelow, ref: BodyRef): void {
+    this.#refs.set(below, ref);
+  }
+
+  forget(stored: StoredResponse): void {
+    this.#refs.delete(holderOf(stored));
+  }
+
+  /** The bytes of a whole chunk; undefined where it is not there, or damaged. */
+  chunk({ id, bytes }: Pick<BodyRef, 'id' | 'bytes'>, index: number): Buffer | undefined {
+    const key = chunkKey(id, index);
+    const value = this.#table.get(key);
+    const chunk = value === undefined ? undefined : openChunk(key, value);
+    const expected = Math.min(DISK_CHUNK_BYTES, bytes - index * DISK_CHUNK_BYTES);
+    return chunk?.length === expected ? chunk : undefined;
+  }
+
+  /** A body all of whose bytes are in memory now; undefined where one of them is lost. */
+  load(ref: Pick<BodyRef, 'id' | 'bytes'>): Body | undefined {
+    const chunks: Buffer[] = [];
+    for (let index = 0; index < chunkCount(ref.bytes); index++) {
+      const chunk = this.chunk(ref, index);
+      if (chunk === undefined) return undefined;
+      chunks.push(chunk);
+    }
+    return Body.of(chunks.length === 0 ? [] : [joined(chunks, ref.bytes)]);
+  }
+
+  /** A body that is read from disk piece by piece, each one checked as it is read. */
+  below(ref: Pick<BodyRef, 'id' | 'bytes'>, onLost: () => void): Body {
+    return Body.below(
+      ref.bytes,
+      this.reading(ref, () => ref.bytes, onLost),
+    );
+  }
+
+  /** `availableBytes`: how far it is written. */
+  reading(ref: Pick<BodyRef, 'id'>, availableBytes: () => number, onLost: () => void): BodyBelow {
+    let heldIndex = -1;
+    let held: Buffer | undefined;
+    return {
+      read: (from, until) => {
+        const bytes = availableBytes();
+        const index = Math.floor(from / DISK_CHUNK_BYTES);
+        if (from >= bytes) return undefined;
+        if (index !== heldIndex || held === undefined) {
+          held = this.chunk({ id: ref.id, bytes }, index);
+          heldIndex = index;
+          if (held !== undefined) this.#fetchAhead(ref.id, index + 1, chunkCount(bytes));
+        }
+        if (held === undefined) {
+          onLost();
+          return undefined;
+        }
+        const start = index * DISK_CHUNK_BYTES;
+        return held.subarray(from - start, Math.min(held.length, until - start));
+      },
+    };
+  }
+
+  #fetchAhead(id: Buffer, from: number, end: number): void {
+    if (from % DISK_READ_AHEAD_CHUNKS !== 0 || from >= end) return;
+    const until = Math.min(end, from + DISK_READ_AHEAD_CHUNKS * 2);
+    this.#table.prefetch(Array.from({ length: until - from }, (_, at) => chunkKey(id, from + at)));
+  }
+}
+
+function holderOf(stored: StoredResponse): Holder {
+  return stored.partial ?? stored.body.below ?? stored.body;
+}

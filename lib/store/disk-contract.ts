@@ -1,0 +1,46 @@
+/** Between the disk tier and whoever writes for it: a thread, or in tests whatever a test wants to go wrong. */
+import type { DiskRemoval } from '../observe/disk-meters.js';
+
+/** Work for the writer: orders, or without them a step of tidying up. */
+export interface DiskJob {
+  readonly batch: Uint8Array<ArrayBuffer> | undefined;
+  /** On the scale of what is stored. */
+  readonly now: number;
+  /** Wait until the device has it. */
+  readonly isSynced: boolean;
+}
+
+/** What a job did. */
+export interface DiskReport {
+  readonly records: number;
+  readonly usedBytes: number;
+  readonly fileBytes: number;
+  /** Stored responses that left, by reason. */
+  readonly removed: Readonly<Partial<Record<DiskRemoval, number>>>;
+  /** Record keys that were not written, because their body is not there any more. */
+  readonly bodiless: readonly Uint8Array[];
+  /** Record keys that were not written for want of room. */
+  readonly refused: readonly Uint8Array[];
+  /** There was no room for what is new: no chunk was written. */
+  readonly isFull: boolean;
+  /** There is more to tidy up. */
+  readonly hasMore: boolean;
+}
+
+/** A job that changed nothing. */
+export class DiskFailure extends Error {
+  override readonly name = 'DiskFailure';
+  /** Such as `ENOSPC`, or what lmdb calls it. */
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export interface DiskPort {
+  /** Does one job; the next is sent when it is done. Rejects with a DiskFailure where nothing was written. */
+  send(job: DiskJob): Promise<DiskReport>;
+  close(): Promise<void>;
+}

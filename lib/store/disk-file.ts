@@ -1,0 +1,128 @@
+/**
+ * The disk tier's file, on lmdb (imported here alone): ordered tables of bytes, read through the page cache, written in
+ * transactions that happen as a whole or not at all, whenever the process dies.
+ *
+ * Reads are for any thread, writes for the one that writes: a commit that fails throws there, and nothing has changed.
+ */
+import { open, type RootDatabase } from 'lmdb';
+
+export const TABLES = ['records', 'bodies', 'uses', 'expiries', 'tags', 'doomed', 'shares', 'meta'] as const;
+export type TableName = (typeof TABLES)[number];
+
+export interface DiskTable {
+  /** A copy. */
+  get(key: Uint8Array): Buffer | undefined;
+  has(key: Uint8Array): boolean;
+  /** Shows the entries from `from` up to but not including `until`, in order, until `visit` says false. */
+  range(from: Uint8Array, until: Uint8Array, visit: (key: Buffer, value: Buffer) => boolean): void;
+  /** Inside write() alone. */
+  put(key: Uint8Array, value: Uint8Array): void;
+  /** Inside write() alone. */
+  remove(key: Uint8Array): void;
+  /** Takes all out. Inside write() alone. */
+  clear(): void;
+  /** Fetches into the page cache what is going to be read, in another thread. */
+  prefetch(keys: readonly Uint8Array[]): void;
+  readonly count: number;
+  readonly usedBytes: number;
+}
+
+export interface DiskFile {
+  readonly tables: Readonly<Record<TableName, DiskTable>>;
+  /** All that `run` writes, or nothing: throws where that failed. `isSynced`: it is waited for until the device has it. */
+  write(run: () => void, isSynced: boolean): void;
+  /** From now on reads see what other threads and processes have written. */
+  refresh(): void;
+  /** Bytes in use, the tables' own included. */
+  readonly usedBytes: number;
+  /** Bytes of the file: what is not in use any more is used again before it grows. */
+  readonly fileBytes: number;
+  close(): Promise<void>;
+}
+
+/** Six bodies of 1 KB fit into one page of this size, and two into one of half of it. */
+export const DISK_PAGE_BYTES = 8192;
+/** Owner alone: what is stored may be meant for few. */
+const FILE_MODE = 0o600;
+/** A key that is behind all others. */
+export const BEHIND_ALL = Buffer.alloc(16, 0xff);
+/** Address space, not memory: so that growing never maps the file anew. */
+const MAP_FACTOR = 2;
+const MIN_MAP_BYTES = 1024 ** 3;
+
+const ABORTABLE = 1;
+const COMMIT_AT_ONCE = 2;
+const NO_SYNC = 0x10000;
+
+/** Opens or makes the file in a directory that is there. Throws what lmdb throws. */
+export function openDiskFile(directory: string, sizeBytes: number): DiskFile {
+  const root = open({
+    path: directory,
+    // A dot in the name would make it the name of a file.
+    noSubdir: false,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    maxDbs: TABLES.length + 1,
+    maxReaders: 256,
+    pageSize: DISK_PAGE_BYTES,
+    mapSize: Math.max(MIN_MAP_BYTES, sizeBytes * MAP_FACTOR),
+    ...({ permissionsMode: FILE_MODE } as object),
+  }) as RootDatabase<Buffer, Uint8Array>;
+  const tables = Object.fromEntries(TABLES.map((name) => [name, tableOf(root, name)])) as Record<TableName, DiskTable>;
+  return {
+    tables,
+    write(run, isSynced) {
+      root.transactionSync(run, ABORTABLE | COMMIT_AT_ONCE | (isSynced ? 0 : NO_SYNC));
+    },
+    refresh() {
+      root.resetReadTxn();
+    },
+    get usedBytes() {
+      return TABLES.reduce((sum, name) => sum + tables[name].usedBytes, 0);
+    },
+    get fileBytes() {
+      const { lastPageNumber } = root.getStats() as { lastPageNumber: number };
+      return (lastPageNumber + 1) * DISK_PAGE_BYTES;
+    },
+    close: () => root.close(),
+  };
+}
+
+interface TableStats {
+  readonly entryCount: number;
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
+
+function tableOf(root: RootDatabase<Buffer, Uint8Array>, name: TableName): DiskTable {
+  const db = root.openDB<Buffer, Uint8Array>({ name, encoding: 'binary', keyEncoding: 'binary' });
+  const stats = (): TableStats => db.getStats() as TableStats;
+  return {
+    get: (key) => db.getBinary(key),
+    has: (key) => db.doesExist(key),
+    range(from, until, visit) {
+      for (const { key, value } of db.getRange({ start: from, end: until })) if (!visit(key as Buffer, value)) return;
+    },
+    put(key, value) {
+      db.putSync(key, value as Buffer);
+    },
+    remove(key) {
+      db.removeSync(key);
+    },
+    clear() {
+      db.clearSync();
+    },
+    prefetch(keys) {
+      // It only warms the page cache: where it fails, the read that follows says so.
+      db.prefetch([...keys], () => undefined)?.catch(() => undefined);
+    },
+    get count() {
+      return stats().entryCount;
+    },
+    get usedBytes() {
+      const { treeBranchPageCount, treeLeafPageCount, overflowPages } = stats();
+      return (treeBranchPageCount + treeLeafPageCount + overflowPages) * DISK_PAGE_BYTES;
+    },
+  };
+}

@@ -1,0 +1,28 @@
+/** Forms of what goes to disk: how a record is told from another one, and how a body is cut. */
+import type { StoredResponse } from '../object/stored.js';
+import { DISK_CHUNK_BYTES } from './disk-keys.js';
+
+/** By which a record is known again: its own checksum, which is of all that it says, and its length. */
+export function checkOf(record: Uint8Array): string {
+  const bytes = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
+  return `${bytes.readUInt32LE(2)} ${bytes.length}`;
+}
+
+/** Bytes in pieces of the size of a chunk. */
+export function cut(chunks: readonly Buffer[]): Buffer[] {
+  const [only] = chunks;
+  if (only !== undefined && chunks.length === 1 && only.length <= DISK_CHUNK_BYTES) return [only];
+  const whole = Buffer.concat(chunks as Buffer[]);
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < whole.length; at += DISK_CHUNK_BYTES) pieces.push(whole.subarray(at, at + DISK_CHUNK_BYTES));
+  return pieces;
+}
+
+/** A rule that holds now made the life anew, and made the same of it: nothing has to be written. */
+export function isSameLife(one: StoredResponse, other: StoredResponse): boolean {
+  if (one.fields !== other.fields || one.body !== other.body || one.rule !== other.rule) return false;
+  if (one.receivedAt !== other.receivedAt || one.expiredAt !== other.expiredAt) return false;
+  if (JSON.stringify(one.tags) !== JSON.stringify(other.tags)) return false;
+  const [mine, theirs] = [one.life, other.life];
+  return (Object.keys(mine) as (keyof typeof mine)[]).every((member) => mine[member] === theirs[member]);
+}

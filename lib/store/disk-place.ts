@@ -1,0 +1,112 @@
+/** The directory of the disk tier: made where it is missing, for its owner alone, and never one that is somebody else's. */
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+
+/** Of how the files are laid out. Another version has a directory of its own beside this one. */
+export const DISK_FORMAT = 1;
+const DIRECTORY_MODE = 0o700;
+const OWN_NAME = /^v\d+(?:\.damaged)?$/;
+const HARMLESS_NAMES: ReadonlySet<string> = new Set(['lost+found', '.gitignore', '.gitkeep']);
+/** Says in a directory that what is in it cannot be read. */
+const DAMAGED_MARK = 'damaged';
+/** Counts starts that never came to their end: a file that cannot be opened without dying must not be opened for ever. */
+const OPENING_MARK = 'opening';
+const MAX_DEAD_OPENINGS = 3;
+
+export interface DiskPlace {
+  /** For the file of this format. */
+  readonly directory: string;
+  /** What an operator should know. */
+  readonly remarks: readonly { readonly code: string; readonly sentence: string }[];
+}
+
+export interface PathProblem {
+  /** `foreign`: it is somebody else's; `denied`: it cannot be written. */
+  readonly kind: 'foreign' | 'denied';
+  readonly sentence: string;
+}
+
+const foreign = (sentence: string): PathProblem => ({ kind: 'foreign', sentence });
+const denied = (sentence: string): PathProblem => ({ kind: 'denied', sentence });
+
+/** Why a path cannot be a disk tier; undefined where nothing speaks against it. Changes nothing. */
+export function diskPathProblem(path: string): PathProblem | undefined {
+  if (!existsSync(path)) {
+    const parent = join(path, '..');
+    if (!existsSync(parent)) return undefined;
+    return isWritable(parent) ? undefined : denied(`${path} cannot be made: ${parent} is not writable`);
+  }
+  if (!statSync(path).isDirectory()) return foreign(`${path} is not a directory`);
+  const strange = readdirSync(path).find((name) => !OWN_NAME.test(name) && !HARMLESS_NAMES.has(name));
+  if (strange !== undefined) {
+    return foreign(`${path} holds something that is not of this program (${strange}): give it a directory of its own`);
+  }
+  return isWritable(path) ? undefined : denied(`${path} is not writable`);
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    // Why does not matter.
+    return false;
+  }
+}
+
+/** Makes the directory ready. Throws an Error with a sentence where that cannot be. */
+export function prepareDiskPlace(path: string): DiskPlace {
+  const problem = diskPathProblem(path);
+  if (problem !== undefined) throw new Error(problem.sentence);
+  mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+  chmodSync(path, DIRECTORY_MODE);
+  const name = `v${DISK_FORMAT}`;
+  const directory = join(path, name);
+  const remarks = readdirSync(path)
+    .filter((other) => /^v\d+$/.test(other) && other !== name)
+    .map((other) => {
+      const sentence = `${join(path, other)} is of another version of this program, and is left alone: remove it if that is not coming back`;
+      return { code: 'disk-other-format', sentence };
+    });
+  if (isDamaged(directory)) {
+    rmSync(`${directory}.damaged`, { recursive: true, force: true });
+    renameSync(directory, `${directory}.damaged`);
+    const sentence = `What was stored in ${directory} cannot be read: it was set aside as ${name}.damaged, and the disk tier begins empty.`;
+    remarks.push({ code: 'disk-damaged', sentence });
+  }
+  mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
+  chmodSync(directory, DIRECTORY_MODE);
+  return { directory, remarks };
+}
+
+function isDamaged(directory: string): boolean {
+  return existsSync(join(directory, DAMAGED_MARK)) || deadOpenings(directory) >= MAX_DEAD_OPENINGS;
+}
+
+function deadOpenings(directory: string): number {
+  const mark = join(directory, OPENING_MARK);
+  return existsSync(mark) ? statSync(mark).size : 0;
+}
+
+/** Says that a start begins to open the file; the answer is called once it has. */
+export function noteOpening(directory: string): () => void {
+  const mark = join(directory, OPENING_MARK);
+  writeFileSync(mark, '.', { flag: 'a', mode: 0o600 });
+  return () => rmSync(mark, { force: true });
+}
+
+/** The next start sets aside what is there. */
+export function markDamaged(directory: string): void {
+  writeFileSync(join(directory, DAMAGED_MARK), '', { mode: 0o600 });
+}

@@ -1,0 +1,72 @@
+/** The way to the thread that writes for the disk tier. A thread that died is started anew with the next job. */
+import { Worker } from 'node:worker_threads';
+import { DiskFailure, type DiskJob, type DiskPort, type DiskReport } from './disk-contract.js';
+import type { FromThread, ThreadOrder, ToThread } from './disk-thread.js';
+
+interface Waiting {
+  resolve(report: DiskReport): void;
+  reject(failure: DiskFailure): void;
+}
+
+export function openThreadPort(order: ThreadOrder): DiskPort {
+  return new ThreadPort(order);
+}
+
+class ThreadPort implements DiskPort {
+  readonly #order: ThreadOrder;
+  #worker: Worker | undefined;
+  #waiting: Waiting | undefined;
+
+  constructor(order: ThreadOrder) {
+    this.#order = order;
+    this.#worker = this.#start();
+  }
+
+  send(job: DiskJob): Promise<DiskReport> {
+    this.#worker ??= this.#start();
+    const worker = this.#worker;
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+      // While there is something to be written the process does not end by itself.
+      worker.ref();
+      worker.postMessage(job satisfies ToThread, job.batch === undefined ? [] : [job.batch.buffer]);
+    });
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL('./disk-thread.js', import.meta.url), { workerData: this.#order });
+    worker.unref();
+    const over = (message: string): void => {
+      if (this.#worker === worker) this.#worker = undefined;
+      this.#settle()?.reject(new DiskFailure('thread', message));
+    };
+    worker.on('message', (said: FromThread) => {
+      if (said === 'closed') {
+        void worker.terminate();
+        return;
+      }
+      worker.unref();
+      if (said.report !== undefined) this.#settle()?.resolve(said.report);
+      else this.#settle()?.reject(new DiskFailure(said.failure.code, said.failure.message));
+    });
+    worker.on('error', (error) => over(String(error)));
+    worker.on('exit', () => over('the thread that writes has ended'));
+    return worker;
+  }
+
+  #settle(): Waiting | undefined {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    return waiting;
+  }
+
+  close(): Promise<void> {
+    const worker = this.#worker;
+    if (worker === undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      worker.ref();
+      worker.once('exit', () => resolve());
+      worker.postMessage('close' satisfies ToThread);
+    });
+  }
+}

@@ -1,0 +1,359 @@
+/**
+ * What waits to be written to disk: gathered, bounded, sent to the writer one batch after another. Whoever reads asks here
+ * first, so that what was put or removed is so at once, long before the disk knows.
+ *
+ * While the disk cannot be written nothing new waits for it; what is to go does, since it must not come back.
+ */
+import type { Clock, Timer } from '../base/clock.js';
+import {
+  DISK_BATCH_BYTES,
+  DISK_FLUSH_MS,
+  DISK_RETRY_FIRST_MS,
+  DISK_RETRY_MAX_MS,
+  DISK_SYNC_EVERY_MS,
+  DISK_TIDY_EVERY_MS,
+  DISK_TIDY_STEP_MS,
+  MAX_DISK_PENDING_BYTES,
+  MAX_DISK_PENDING_ORDERS,
+  MAX_DISK_PENDING_USES,
+} from '../base/disk-limits.js';
+import type { StoredResponse } from '../object/stored.js';
+import type { DiskRemoval } from '../observe/disk-meters.js';
+import { BatchWriter, type DiskOrder } from './disk-batch.js';
+import type { DiskFailure, DiskPort, DiskReport } from './disk-contract.js';
+
+/** Bytes that an order takes beside what it carries. */
+const ORDER_BYTES = 200;
+const FIRST_BATCH_BYTES = 64 * 1024;
+
+/** A response that waits to be written. */
+export interface PutItem {
+  readonly kind: 'put';
+  readonly key: string;
+  readonly recordKey: Buffer;
+  stored: StoredResponse;
+  readonly bytes: number;
+  /** Where this is not written, what is there now is better than nothing. */
+  readonly mayStay: boolean;
+  /** A second try, after its body turned out not to be there. */
+  readonly isAgain: boolean;
+  /** Something later took its place. */
+  isVoid: boolean;
+  /** It is on its way, as it was then. */
+  isSent: boolean;
+}
+
+/** A response to be queued; `bodyBytes`: what is to be written of its body. */
+export type NewPut = Pick<PutItem, 'stored' | 'recordKey' | 'mayStay' | 'isAgain'> & { readonly bodyBytes: number };
+
+/** A record that waits to be taken away. */
+export interface GoneItem {
+  readonly kind: 'gone';
+  readonly key: string;
+  readonly recordKey: Buffer;
+  readonly reason: DiskRemoval;
+  isVoid: boolean;
+}
+
+interface PlainItem {
+  readonly kind: 'plain';
+  readonly order: DiskOrder;
+  readonly bytes: number;
+  /** Told once whether it was written. */
+  readonly over: ((isWritten: boolean) => void) | undefined;
+  isVoid: boolean;
+}
+
+type Item = PutItem | GoneItem | PlainItem;
+
+export interface QueueParts {
+  readonly port: DiskPort;
+  readonly clock: Clock;
+  /** Now, on the scale of what is on disk. */
+  readonly now: () => number;
+  /** Writes a response, its body included where that is not there yet. */
+  encode(item: PutItem, to: BatchWriter): void;
+  /** It is not on disk, and nothing of it. */
+  unwritten(item: PutItem, reason: 'failed' | 'full' | 'bodiless'): void;
+  /** Whether the disk may have something under a record key. */
+  mayHold(recordKey: Buffer): boolean;
+  reported(report: DiskReport): void;
+  /** `isNews`: the job before it was done. */
+  failed(failure: DiskFailure, isNews: boolean): void;
+  recovered(): void;
+}
+
+export class DiskQueue {
+  readonly #parts: QueueParts;
+  #items: Item[] = [];
+  #inFlight: Item[] = [];
+  #isBusy = false;
+  #timer: Timer | undefined;
+  #tidyTimer: Timer | undefined;
+  #retryTimer: Timer | undefined;
+  #retryMs = DISK_RETRY_FIRST_MS;
+  #syncedAt = 0;
+  #isClosed = false;
+  /** What waits, by key and record key. */
+  readonly #byKey = new Map<string, Map<string, PutItem | GoneItem>>();
+  readonly #uses = new Map<string, Buffer>();
+  /** Somebody waits for what waits. */
+  #isUrgent = false;
+  pendingBytes = 0;
+  isWritable = true;
+  /** Too much was to be taken away while nothing could be: what is on disk counts as nothing. */
+  isBlind = false;
+  droppedUses = 0;
+
+  constructor(parts: QueueParts) {
+    this.#parts = parts;
+    this.#tidyLater(DISK_TIDY_EVERY_MS);
+  }
+
+  /** What waits under a key, by record key as latin1. */
+  pendingOf(key: string): ReadonlyMap<string, PutItem | GoneItem> | undefined {
+    return this.#byKey.get(key);
+  }
+
+  /** All that waits. */
+  *pending(): IterableIterator<PutItem | GoneItem> {
+    for (const items of this.#byKey.values()) yield* items.values();
+  }
+
+  get pendingCount(): number {
+    return this.#items.length + this.#inFlight.length;
+  }
+
+  /** Whether there is room for `bytes` more. */
+  hasRoom(bytes: number): boolean {
+    return this.isWritable && !this.#isClosed && this.pendingBytes + bytes <= MAX_DISK_PENDING_BYTES;
+  }
+
+  /** Queues a response. Returns false where it is stored in memory alone; what it takes the place of goes all the same, unless it may stay. */
+  put({ stored, recordKey, bodyBytes, mayStay, isAgain }: NewPut): boolean {
+    const { key } = stored;
+    const waiting = this.#waiting(key, recordKey);
+    if (waiting?.kind === 'put' && !waiting.isSent && isSameBody(waiting.stored, stored)) {
+      waiting.stored = stored;
+      return true;
+    }
+    const bytes = bodyBytes + ORDER_BYTES;
+    if (!this.hasRoom(bytes)) {
+      if (!mayStay) this.remove(key, recordKey, 'replaced');
+      return false;
+    }
+    this.#add({ kind: 'put', key, recordKey, stored, bytes, mayStay, isAgain, isVoid: false, isSent: false }, bytes);
+    return true;
+  }
+
+  /** Queues the removal of whatever is, or waits to be, under a record key. */
+  remove(key: string, recordKey: Buffer, reason: DiskRemoval): void {
+    if (this.#waiting(key, recordKey)?.kind === 'gone') return;
+    if (this.#isClosed || (this.#waiting(key, recordKey) === undefined && !this.#parts.mayHold(recordKey))) return;
+    if (!this.isWritable && this.#items.length >= MAX_DISK_PENDING_ORDERS) {
+      this.#giveUp();
+      return;
+    }
+    this.#add({ kind: 'gone', key, recordKey, reason, isVoid: false }, ORDER_BYTES);
+  }
+
+  /** Queues any other order; `over` hears whether it was written. */
+  order(order: DiskOrder, bytes: number, over?: (isWritten: boolean) => void): void {
+    if (!this.isWritable || this.#isClosed) {
+      over?.(false);
+      return;
+    }
+    this.#items.push({ kind: 'plain', order, bytes: bytes + ORDER_BYTES, over, isVoid: false });
+    this.#charge(bytes + ORDER_BYTES);
+  }
+
+  /** Notes a use, as far as there is time for it. */
+  use(recordKey: Buffer): void {
+    if (!this.isWritable) return;
+    if (this.#uses.size >= MAX_DISK_PENDING_USES) this.droppedUses++;
+    else this.#uses.set(recordKey.toString('latin1'), recordKey);
+  }
+
+  /** Resolves when what waits now is written, or cannot be. */
+  settled(): Promise<void> {
+    if (!this.isWritable || (this.#items.length === 0 && !this.#isBusy)) return Promise.resolve();
+    return new Promise((resolve) => {
+      // Behind what waits, so that it is told in its turn.
+      this.order({ kind: 'mark' }, 0, () => resolve());
+      this.#isUrgent = true;
+      this.#flush();
+    });
+  }
+
+  /** Writes what waits, and ends. */
+  async close(): Promise<void> {
+    this.#retryTimer?.cancel();
+    this.#tidyTimer?.cancel();
+    await this.settled();
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    await this.#parts.port.close();
+  }
+
+  #waiting(key: string, recordKey: Buffer): PutItem | GoneItem | undefined {
+    return this.#byKey.get(key)?.get(recordKey.toString('latin1'));
+  }
+
+  #add(item: PutItem | GoneItem, bytes: number): void {
+    const place = item.recordKey.toString('latin1');
+    let items = this.#byKey.get(item.key);
+    if (items === undefined) {
+      items = new Map();
+      this.#byKey.set(item.key, items);
+    }
+    const before = items.get(place);
+    if (before !== undefined) before.isVoid = true;
+    items.set(place, item);
+    this.#items.push(item);
+    this.#charge(bytes);
+  }
+
+  #charge(bytes: number): void {
+    this.pendingBytes += bytes;
+    if (!this.isWritable || this.#isBusy) return;
+    const isMuch = this.pendingBytes >= DISK_BATCH_BYTES;
+    if (isMuch && this.#timer !== undefined) {
+      this.#timer.cancel();
+      this.#timer = undefined;
+    }
+    this.#timer ??= this.#parts.clock.after(isMuch ? 0 : DISK_FLUSH_MS, () => this.#flush());
+  }
+
+  /** It is not waited for any more. */
+  #settle(item: Item): void {
+    this.pendingBytes -= bytesOf(item);
+    if (item.kind === 'plain') return;
+    const items = this.#byKey.get(item.key);
+    const place = item.recordKey.toString('latin1');
+    if (items?.get(place) !== item) return;
+    items.delete(place);
+    if (items.size === 0) this.#byKey.delete(item.key);
+  }
+
+  #flush(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#isBusy || this.#isClosed) return;
+    const to = new BatchWriter(FIRST_BATCH_BYTES);
+    let count = 0;
+    while (count < this.#items.length && to.byteLength < DISK_BATCH_BYTES) {
+      const item = this.#items[count++];
+      if (item === undefined) break;
+      if (item.isVoid) this.#settle(item);
+      else {
+        this.#write(item, to);
+        this.#inFlight.push(item);
+      }
+    }
+    this.#items.splice(0, count);
+    for (const [place, key] of this.#uses) {
+      to.add({ kind: 'use', key });
+      this.#uses.delete(place);
+    }
+    this.#send(to.take());
+  }
+
+  #write(item: Item, to: BatchWriter): void {
+    if (item.kind === 'put') {
+      item.isSent = true;
+      this.#parts.encode(item, to);
+    } else if (item.kind === 'gone') to.add({ kind: 'remove', key: item.recordKey, reason: item.reason });
+    else to.add(item.order);
+  }
+
+  #send(batch: Uint8Array<ArrayBuffer> | undefined): void {
+    const { port, clock, now } = this.#parts;
+    this.#isBusy = true;
+    const isSynced = clock.now() - this.#syncedAt >= DISK_SYNC_EVERY_MS;
+    if (isSynced) this.#syncedAt = clock.now();
+    port.send({ batch, now: now(), isSynced }).then(
+      (report) => this.#done(report),
+      (failure: DiskFailure) => this.#undone(failure),
+    );
+  }
+
+  #done(report: DiskReport): void {
+    this.#isBusy = false;
+    const items = this.#inFlight;
+    this.#inFlight = [];
+    this.#parts.reported(report);
+    const [bodiless, refused] = [placesOf(report.bodiless), placesOf(report.refused)];
+    for (const item of items) {
+      this.#settle(item);
+      if (item.kind === 'put') {
+        const place = item.recordKey.toString('latin1');
+        if (bodiless.has(place)) this.#parts.unwritten(item, 'bodiless');
+        else if (refused.has(place)) this.#parts.unwritten(item, 'full');
+      } else if (item.kind === 'plain') item.over?.(!report.isFull || item.order.kind !== 'chunk');
+    }
+    if (!this.isWritable) {
+      this.isWritable = true;
+      this.isBlind = false;
+      this.#retryMs = DISK_RETRY_FIRST_MS;
+      this.#parts.recovered();
+    }
+    if (report.hasMore) this.#tidyLater(DISK_TIDY_STEP_MS);
+    if (this.#items.length === 0) this.#isUrgent = false;
+    else if (this.#isUrgent) this.#flush();
+    else this.#charge(0);
+  }
+
+  /** Nothing of the batch was written: what was to be taken away still is. */
+  #undone(failure: DiskFailure): void {
+    this.#isBusy = false;
+    const items = [...this.#inFlight, ...this.#items];
+    this.#inFlight = [];
+    this.#items = [];
+    const isNews = this.isWritable;
+    this.isWritable = false;
+    this.#isUrgent = false;
+    this.#uses.clear();
+    for (const item of items) {
+      if (item.isVoid || item.kind === 'plain') {
+        this.#settle(item);
+        if (item.kind === 'plain') item.over?.(false);
+      } else if (item.kind === 'gone') this.#items.push(item);
+      else {
+        this.#settle(item);
+        this.#parts.unwritten(item, 'failed');
+        // What it was to take the place of is out of date.
+        if (!item.mayStay) this.remove(item.key, item.recordKey, 'replaced');
+      }
+    }
+    this.#parts.failed(failure, isNews);
+    this.#retryTimer = this.#parts.clock.after(this.#retryMs, () => this.#flush());
+    this.#retryMs = Math.min(this.#retryMs * 2, DISK_RETRY_MAX_MS);
+  }
+
+  #giveUp(): void {
+    this.isBlind = true;
+    for (const item of this.#items) this.#settle(item);
+    this.#byKey.clear();
+    this.#items = [{ kind: 'plain', order: { kind: 'clear' }, bytes: 0, over: undefined, isVoid: false }];
+  }
+
+  #tidyLater(delayMs: number): void {
+    this.#tidyTimer?.cancel();
+    this.#tidyTimer = this.#parts.clock.after(delayMs, () => {
+      this.#tidyLater(DISK_TIDY_EVERY_MS);
+      if (!this.#isBusy && this.isWritable && !this.#isClosed) this.#send(undefined);
+    });
+  }
+}
+
+function placesOf(recordKeys: readonly Uint8Array[]): ReadonlySet<string> {
+  return new Set(recordKeys.map((key) => Buffer.from(key).toString('latin1')));
+}
+
+function bytesOf(item: Item): number {
+  return item.kind === 'gone' ? ORDER_BYTES : item.bytes;
+}
+
+function isSameBody(one: StoredResponse, other: StoredResponse): boolean {
+  return one.body === other.body && one.partial === other.partial;
+}

@@ -1,0 +1,149 @@
+/**
+ * What is on disk, as stored responses: records decoded, and checked; what cannot be read is no response, is counted, and
+ * is to be taken away. What waits to be written, or to go, is known to the queue, and passed over here.
+ */
+import assert from 'node:assert/strict';
+import type { Clock } from '../base/clock.js';
+import { decodeRecord, storedOf } from '../object/record.js';
+import type { StoredResponse } from '../object/stored.js';
+import { type BodyRef, DiskBodies } from './disk-bodies.js';
+import type { DiskCounts } from './disk-counts.js';
+import type { DiskFile } from './disk-file.js';
+import { checkOf } from './disk-forms.js';
+import { readPrefix, recordIn } from './disk-keys.js';
+import type { DiskQueue } from './disk-queue.js';
+import { NOW_KEY } from './disk-writing.js';
+import { shifted } from './shifted.js';
+
+/** Where a record is, and by which of its forms a response was read or written. */
+export interface Place {
+  readonly recordKey: Buffer;
+  /** Of the record, as checkOf() has it; undefined: it waits to be written. */
+  check: string | undefined;
+}
+
+/** In place of the key of a record that cannot be read. */
+const UNREAD = '\0unread';
+
+export class DiskReading {
+  readonly bodies: DiskBodies;
+  readonly places = new WeakMap<StoredResponse, Place>();
+  /** What is added to an instant of this process to be one of the file: the clock may have been set back between two starts. */
+  readonly skewMs: number;
+  /** The file could not be read. */
+  isBroken = false;
+  readonly #file: DiskFile;
+  readonly #counts: DiskCounts;
+  readonly #onBroken: (error: unknown) => void;
+  #waiting: DiskQueue | undefined;
+
+  constructor(file: DiskFile, clock: Clock, counts: DiskCounts, onBroken: (error: unknown) => void) {
+    this.#file = file;
+    this.#counts = counts;
+    this.#onBroken = onBroken;
+    const latest = this.read(() => file.tables.meta.get(NOW_KEY))?.readDoubleLE(0) ?? 0;
+    this.skewMs = Math.max(0, latest - clock.now());
+    this.bodies = new DiskBodies(file.tables.bodies, clock.now() + this.skewMs);
+  }
+
+  /** From now on `queue` says what waits. */
+  attach(queue: DiskQueue): void {
+    this.#waiting = queue;
+  }
+
+  get #queue(): DiskQueue {
+    assert(this.#waiting !== undefined, 'a disk is read once its queue is there');
+    return this.#waiting;
+  }
+
+  /**
+   * What is in the file between two record keys, without what waits to be replaced or taken away; `next` is the last key
+   * that was looked at where there are more.
+   */
+  walk(from: Uint8Array, until: Uint8Array, count: number): { found: StoredResponse[]; next: Buffer | undefined } {
+    const entries = this.#entries('records', from, until, count);
+    const found = entries.map(([key, entry]) => this.#shown(key, entry)).filter((stored) => stored !== undefined);
+    return { found, next: entries.length < count ? undefined : entries.at(-1)?.[0] };
+  }
+
+  /** The same for entries of the tags: their keys. */
+  tagged(from: Uint8Array, until: Uint8Array, count: number): { keys: Buffer[]; next: Buffer | undefined } {
+    const keys = this.#entries('tags', from, until, count).map(([key]) => key);
+    return { keys, next: keys.length < count ? undefined : keys.at(-1) };
+  }
+
+  /** What is in the file under a record key, unless something waits to take its place. */
+  at(recordKey: Buffer): StoredResponse | undefined {
+    const entry = this.read(() => this.#file.tables.records.get(recordKey));
+    return entry === undefined ? undefined : this.#shown(recordKey, entry);
+  }
+
+  #entries(
+    table: 'records' | 'tags',
+    from: Uint8Array,
+    until: Uint8Array,
+    count: number,
+  ): [key: Buffer, value: Buffer][] {
+    const entries: [key: Buffer, entry: Buffer][] = [];
+    if (this.#queue.isBlind) return entries;
+    // Nothing is done with them while the file is being walked: that may read it too.
+    this.read(() =>
+      this.#file.tables[table].range(from, until, (key, entry) => {
+        entries.push([key, entry]);
+        return entries.length < count;
+      }),
+    );
+    return entries;
+  }
+
+  #shown(key: Buffer, entry: Buffer): StoredResponse | undefined {
+    const place = key.toString('latin1');
+    if (this.#queue.isBlind || this.#queue.pendingOf(UNREAD)?.has(place) === true) return undefined;
+    const stored = this.#responseIn(key, entry);
+    return stored === undefined || this.#queue.pendingOf(stored.key)?.has(place) === true ? undefined : stored;
+  }
+
+  /** What the file says, or nothing where it cannot be read: from then on it is left alone. */
+  read<T>(run: () => T): T | undefined {
+    if (this.isBroken) return undefined;
+    try {
+      return run();
+    } catch (error) {
+      this.isBroken = true;
+      this.#onBroken(error);
+      return undefined;
+    }
+  }
+
+  /** The response of an entry; undefined, and gone, where it cannot be read. */
+  #responseIn(key: Buffer, entry: Buffer): StoredResponse | undefined {
+    const record = recordIn(entry);
+    const prefix = readPrefix(entry);
+    const { head, reason } =
+      record === undefined ? { head: undefined, reason: 'short' as const } : decodeRecord(record);
+    if (record === undefined || head === undefined || prefix === undefined || !head.note.equals(prefix.bodyId)) {
+      this.#counts.unreadable(reason ?? 'malformed');
+      this.#queue.remove(UNREAD, key, 'damaged');
+      return undefined;
+    }
+    const ref: BodyRef = { id: head.note, bytes: head.bodyBytes };
+    const isRead = head.parts !== undefined || head.bodyBytes === 0;
+    const body = isRead
+      ? this.read(() => this.bodies.load(ref))
+      : this.bodies.below(ref, () => this.lost(head.key, key));
+    const stored = body === undefined ? undefined : storedOf(head, body);
+    if (stored === undefined) {
+      this.lost(head.key, key);
+      return undefined;
+    }
+    const own = this.skewMs === 0 ? stored : shifted(stored, -this.skewMs);
+    this.places.set(own, { recordKey: key, check: checkOf(record) });
+    if (head.bodyBytes > 0) this.bodies.note(own, ref);
+    return own;
+  }
+
+  lost(key: string, recordKey: Buffer): void {
+    this.#counts.unreadable('body');
+    this.#queue.remove(key, recordKey, 'damaged');
+  }
+}

@@ -1,0 +1,64 @@
+/** Walks over what is on disk: by the beginning of the key, by tag. A walk is done in pieces, and goes on behind its last place. */
+import type { StoredResponse } from '../object/stored.js';
+import type { BelowReach } from './contract.js';
+import type { DiskTier } from './disk.js';
+import { prefixRange, tagHash } from './disk-keys.js';
+
+const BEHIND = Buffer.of(0);
+const AFTER_TAG = Buffer.alloc(16, 0xff);
+
+/** Where to go on behind a place that was given out as text. */
+function behind(place: string): Buffer {
+  return Buffer.concat([Buffer.from(place, 'base64url'), BEHIND]);
+}
+
+export function scanDisk(
+  disk: DiskTier,
+  reach: BelowReach,
+  after: string | undefined,
+  count: number,
+  visit: (stored: StoredResponse) => void,
+): string | undefined {
+  if (reach.kind === 'tag') return scanTagged(disk, reach.tag, after, count, visit);
+  const [from, until] = prefixRange(reach.prefix);
+  const { next, found } = disk.reading.walk(after === undefined ? from : behind(after), until, count);
+  // The queue is small, and may change what the file says: it is shown with the last piece.
+  const waiting = next === undefined ? disk.waiting((stored) => stored.key.startsWith(reach.prefix)) : [];
+  for (const stored of [...found, ...waiting]) if (stored.key.startsWith(reach.prefix)) visit(stored);
+  return next?.toString('base64url');
+}
+
+function scanTagged(
+  disk: DiskTier,
+  tag: string,
+  after: string | undefined,
+  count: number,
+  visit: (stored: StoredResponse) => void,
+): string | undefined {
+  const hash = tagHash(tag);
+  const carries = ({ tags }: StoredResponse): boolean => tags?.includes(tag) === true;
+  const { next, keys } = disk.reading.tagged(
+    after === undefined ? hash : behind(after),
+    Buffer.concat([hash, AFTER_TAG]),
+    count,
+  );
+  const found = keys.map((key) => disk.reading.at(key.subarray(hash.length)));
+  const waiting = next === undefined ? disk.waiting(carries) : [];
+  for (const stored of [...found, ...waiting]) if (stored !== undefined && carries(stored)) visit(stored);
+  return next?.toString('base64url');
+}
+
+/** Most keys that are looked for under one beginning. */
+const MAX_KEYS = 10_000;
+
+/** The keys on disk that begin with `prefix`, each once. */
+export function keysUnder(disk: DiskTier, prefix: string): readonly string[] {
+  const keys = new Set<string>();
+  for (let after: string | undefined, left = MAX_KEYS; left > 0; left -= PIECE) {
+    after = scanDisk(disk, { kind: 'prefix', prefix }, after, PIECE, ({ key }) => keys.add(key));
+    if (after === undefined) break;
+  }
+  return [...keys];
+}
+
+const PIECE = 250;

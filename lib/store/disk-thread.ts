@@ -1,0 +1,37 @@
+/** The thread that writes for the disk tier: one job after another, so that no request ever waits for a disk. */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { DiskJob, DiskReport } from './disk-contract.js';
+import { DiskFailure } from './disk-contract.js';
+import { openDiskFile } from './disk-file.js';
+import { DiskWriting } from './disk-writing.js';
+
+export interface ThreadOrder {
+  readonly directory: string;
+  readonly sizeBytes: number;
+}
+
+/** What the thread is told, and what it answers. */
+export type ToThread = DiskJob | 'close';
+export type FromThread =
+  | { readonly report: DiskReport; readonly failure?: undefined }
+  | { readonly report?: undefined; readonly failure: { readonly code: string; readonly message: string } }
+  | 'closed';
+
+const { directory, sizeBytes } = workerData as ThreadOrder;
+const port = parentPort;
+if (port !== null) {
+  const file = openDiskFile(directory, sizeBytes);
+  const writing = new DiskWriting(file, directory, sizeBytes);
+  port.on('message', (job: ToThread) => {
+    if (job === 'close') {
+      void file.close().finally(() => port.postMessage('closed' satisfies FromThread));
+      return;
+    }
+    try {
+      port.postMessage({ report: writing.do(job) } satisfies FromThread);
+    } catch (error) {
+      const { code, message } = error instanceof DiskFailure ? error : new DiskFailure('unknown', String(error));
+      port.postMessage({ failure: { code, message } } satisfies FromThread);
+    }
+  });
+}

@@ -1,0 +1,395 @@
+/**
+ * Writes for the disk tier: carries out orders, makes room, and takes away what is past its time. Each job is one
+ * transaction, so that neither a crash nor another process ever sees half of it.
+ */
+import { statfsSync } from 'node:fs';
+import {
+  DISK_CHUNKS_AT_ONCE,
+  DISK_DOOM_MS,
+  DISK_EVICT_FROM_SHARE,
+  DISK_EVICT_TO_SHARE,
+  DISK_EVICT_TO_SHARE_OVERGROWN,
+  DISK_ORPHAN_MS,
+  DISK_RESERVE_BYTES,
+  DISK_STEP_CHUNKS,
+  DISK_STEP_COUNT,
+  DISK_USE_STALE_MS,
+  MAX_DISK_EVICTIONS_AT_ONCE,
+} from '../base/disk-limits.js';
+import { SECOND_MS } from '../base/units.js';
+import type { DiskRemoval } from '../observe/disk-meters.js';
+import { bodyOfChunk, type DiskOrder, ordersIn } from './disk-batch.js';
+import { DiskFailure, type DiskJob, type DiskReport } from './disk-contract.js';
+import { BEHIND_ALL, type DiskFile, type DiskTable, TABLES, type TableName } from './disk-file.js';
+import {
+  chunkKey,
+  type EntryPrefix,
+  hashesIn,
+  minuteAfter,
+  readPrefix,
+  recordIn,
+  withNumber,
+  writeEntry,
+} from './disk-keys.js';
+
+const PRESENT = Buffer.of(1);
+const FIRST = Buffer.of(0);
+/** In `meta`: the latest instant that was ever written by. */
+export const NOW_KEY = Buffer.from('now');
+/** In `meta`: the record keys to begin with after a restart. */
+export const HOT_KEY = Buffer.from('hot');
+
+type Put = DiskOrder & { readonly kind: 'put' };
+
+export class DiskWriting {
+  readonly #file: DiskFile;
+  readonly #directory: string;
+  readonly #sizeBytes: number;
+  #removed: Partial<Record<DiskRemoval, number>> = {};
+  #bodiless: Uint8Array[] = [];
+  #refused: Uint8Array[] = [];
+  /** Bodies of which chunks were written in this job and that no record has yet: how many chunks there are. */
+  readonly #fresh = new Map<string, { readonly bodyId: Buffer; chunks: number }>();
+  #now = 0;
+
+  constructor(file: DiskFile, directory: string, sizeBytes: number) {
+    this.#file = file;
+    this.#directory = directory;
+    this.#sizeBytes = sizeBytes;
+  }
+
+  /** Throws a DiskFailure where nothing was changed. */
+  do({ batch, now, isSynced }: DiskJob): DiskReport {
+    this.#begin(now);
+    let isFull = false;
+    let hasMore = false;
+    try {
+      if (batch !== undefined) this.#mindSpace(batch.byteLength);
+      this.#file.write(() => {
+        this.#begin(now);
+        if (batch === undefined) hasMore = this.#tidy();
+        else isFull = this.#carryOut(batch);
+        this.#noteNow();
+      }, isSynced);
+    } catch (error) {
+      throw failureOf(error);
+    }
+    const { usedBytes, fileBytes } = this.#file;
+    const records = this.#table('records').count;
+    return {
+      records,
+      usedBytes,
+      fileBytes,
+      removed: this.#removed,
+      bodiless: this.#bodiless,
+      refused: this.#refused,
+      isFull,
+      hasMore,
+    };
+  }
+
+  #begin(now: number): void {
+    this.#now = now;
+    this.#removed = {};
+    this.#bodiless = [];
+    this.#refused = [];
+    this.#fresh.clear();
+  }
+
+  #table(name: TableName): DiskTable {
+    return this.#file.tables[name];
+  }
+
+  /** The filesystem is not ours alone, and a commit that runs into its end costs more than to look first. */
+  #mindSpace(bytes: number): void {
+    const { bavail, bsize } = statfsSync(this.#directory);
+    if (bavail * bsize < bytes + DISK_RESERVE_BYTES) throw new DiskFailure('ENOSPC', 'the filesystem is full');
+  }
+
+  #noteNow(): void {
+    const value = Buffer.allocUnsafe(8);
+    value.writeDoubleLE(this.#now);
+    this.#table('meta').put(NOW_KEY, value);
+  }
+
+  /** Returns whether there was no room for what is new; what is to go goes all the same. */
+  #carryOut(batch: Uint8Array): boolean {
+    const isFull = !this.#makeRoom(batch.byteLength);
+    for (const order of ordersIn(batch)) {
+      if (!isFull || !this.#needsRoom(order)) this.#one(order);
+      else if (order.kind === 'put') {
+        this.#refused.push(Buffer.from(order.key));
+        // What it was to take the place of is older than what is known now.
+        this.#remove(order.key, 'replaced');
+      }
+    }
+    // Until a record comes for it, a body is one whose response may never come.
+    for (const { bodyId, chunks } of this.#fresh.values()) this.#doom(bodyId, chunks, DISK_ORPHAN_MS);
+    return isFull;
+  }
+
+  /** A header record around a body that is there already works on a full disk too. */
+  #needsRoom(order: DiskOrder): boolean {
+    if (order.kind !== 'put') return order.kind === 'chunk';
+    const entry = this.#table('records').get(order.key);
+    return entry === undefined || readPrefix(entry)?.bodyId.equals(order.bodyId) !== true;
+  }
+
+  #one(order: DiskOrder): void {
+    switch (order.kind) {
+      case 'put':
+        this.#put(order);
+        return;
+      case 'chunk':
+        this.#chunk(order.key, order.value);
+        return;
+      case 'remove':
+        this.#remove(order.key, order.reason);
+        return;
+      case 'use':
+        this.#use(order.key);
+        return;
+      case 'drop-body':
+        this.#fresh.delete(idOf(order.bodyId));
+        this.#table('doomed').remove(order.bodyId);
+        this.#deleteChunks(order.bodyId, 0, order.chunks);
+        return;
+      case 'hot':
+        this.#table('meta').put(HOT_KEY, order.list);
+        return;
+      case 'clear':
+        for (const name of TABLES) if (name !== 'meta') this.#table(name).clear();
+        return;
+      case 'mark':
+        return;
+    }
+  }
+
+  #chunk(key: Uint8Array, value: Uint8Array): void {
+    this.#table('bodies').put(key, value);
+    const bodyId = Buffer.from(bodyOfChunk(key));
+    const chunks = Buffer.from(key).readUInt32BE(bodyId.length) + 1;
+    const known = this.#fresh.get(idOf(bodyId));
+    if (known === undefined) this.#fresh.set(idOf(bodyId), { bodyId, chunks });
+    else known.chunks = Math.max(known.chunks, chunks);
+  }
+
+  #put(order: Put): void {
+    const { key, bodyId, chunks } = order;
+    const entry = this.#table('records').get(key);
+    const old = entry === undefined ? undefined : readPrefix(entry);
+    const isSameBody = old !== undefined && old.chunks === chunks && old.bodyId.equals(bodyId);
+    if (chunks > 0 && !isSameBody) {
+      if (!this.#table('bodies').has(chunkKey(bodyId, chunks - 1))) {
+        this.#bodiless.push(Buffer.from(key));
+        this.#remove(key, 'replaced');
+        return;
+      }
+      this.#adopt(bodyId);
+    }
+    const prefix = {
+      ...order,
+      epoch: this.#epoch,
+      bodyId: Buffer.from(bodyId),
+      tagHashes: Buffer.from(order.tagHashes),
+    };
+    this.#link(key, prefix, old);
+    this.#table('records').put(key, writeEntry(prefix, order.record));
+    if (old !== undefined && !isSameBody) this.#release(old);
+    if (old !== undefined && !isSameBody) this.#count('replaced');
+  }
+
+  /** A record has it from now on. */
+  #adopt(bodyId: Uint8Array): void {
+    const doomed = this.#table('doomed');
+    const isFresh = this.#fresh.delete(idOf(bodyId));
+    if (doomed.has(bodyId)) doomed.remove(bodyId);
+    else if (!isFresh) this.#share(bodyId, this.#holders(bodyId) + 1);
+  }
+
+  /** How many records have a body. */
+  #holders(bodyId: Uint8Array): number {
+    return this.#table('shares').get(bodyId)?.readUInt32LE(0) ?? 1;
+  }
+
+  #share(bodyId: Uint8Array, holders: number): void {
+    const shares = this.#table('shares');
+    if (holders <= 1) {
+      if (shares.has(bodyId)) shares.remove(bodyId);
+      return;
+    }
+    const value = Buffer.allocUnsafe(4);
+    value.writeUInt32LE(holders);
+    shares.put(bodyId, value);
+  }
+
+  /** A record that had a body is gone. */
+  #release({ bodyId, chunks }: EntryPrefix): void {
+    if (chunks === 0) return;
+    const holders = this.#holders(bodyId);
+    if (holders > 1) this.#share(bodyId, holders - 1);
+    else if (chunks <= DISK_CHUNKS_AT_ONCE) this.#deleteChunks(bodyId, 0, chunks);
+    else this.#doom(bodyId, chunks, DISK_DOOM_MS);
+  }
+
+  /** Its chunks go in a while. */
+  #doom(bodyId: Uint8Array, chunks: number, afterMs: number): void {
+    const value = Buffer.allocUnsafe(12);
+    value.writeDoubleLE(this.#now + afterMs);
+    value.writeUInt32LE(chunks, 8);
+    this.#table('doomed').put(bodyId, value);
+  }
+
+  #deleteChunks(bodyId: Uint8Array, from: number, until: number): void {
+    const bodies = this.#table('bodies');
+    for (let index = from; index < until; index++) bodies.remove(chunkKey(bodyId, index));
+  }
+
+  get #epoch(): number {
+    return Math.floor(this.#now / SECOND_MS) >>> 0;
+  }
+
+  /** Enters a record into what it is found by; `old` is what stood there. */
+  #link(key: Uint8Array, next: EntryPrefix, old: EntryPrefix | undefined): void {
+    if (old?.epoch !== next.epoch) {
+      if (old !== undefined) this.#table('uses').remove(withNumber(old.epoch, key));
+      this.#table('uses').put(withNumber(next.epoch, key), PRESENT);
+    }
+    if (old?.expiryMinute !== next.expiryMinute) {
+      if (old !== undefined) this.#table('expiries').remove(withNumber(old.expiryMinute, key));
+      this.#table('expiries').put(withNumber(next.expiryMinute, key), PRESENT);
+    }
+    if (old?.tagHashes.equals(next.tagHashes) === true) return;
+    const tags = this.#table('tags');
+    if (old !== undefined) for (const hash of hashesIn(old.tagHashes)) tags.remove(Buffer.concat([hash, key]));
+    for (const hash of hashesIn(next.tagHashes)) tags.put(Buffer.concat([hash, key]), PRESENT);
+  }
+
+  #remove(key: Uint8Array, reason: DiskRemoval): void {
+    const entry = this.#table('records').get(key);
+    if (entry === undefined) return;
+    this.#table('records').remove(key);
+    this.#count(reason);
+    // Without a sound prefix the places in which it stands are not known: they are found to be empty in their turn.
+    const prefix = readPrefix(entry);
+    if (prefix === undefined) return;
+    this.#table('uses').remove(withNumber(prefix.epoch, key));
+    this.#table('expiries').remove(withNumber(prefix.expiryMinute, key));
+    for (const hash of hashesIn(prefix.tagHashes)) this.#table('tags').remove(Buffer.concat([hash, key]));
+    this.#release(prefix);
+  }
+
+  #count(reason: DiskRemoval): void {
+    this.#removed[reason] = (this.#removed[reason] ?? 0) + 1;
+  }
+
+  #use(key: Uint8Array): void {
+    const entry = this.#table('records').get(key);
+    const old = entry === undefined ? undefined : readPrefix(entry);
+    const record = entry === undefined ? undefined : recordIn(entry);
+    if (old === undefined || record === undefined) return;
+    if (this.#epoch - old.epoch < DISK_USE_STALE_MS / SECOND_MS) return;
+    const next = { ...old, epoch: this.#epoch };
+    this.#link(key, next, old);
+    this.#table('records').put(key, writeEntry(next, record));
+  }
+
+  /** Bytes from which on, and down to which, is evicted. */
+  #bounds(): readonly [from: number, to: number] {
+    const isOvergrown = this.#file.fileBytes > this.#sizeBytes;
+    const to = isOvergrown ? DISK_EVICT_TO_SHARE_OVERGROWN : DISK_EVICT_TO_SHARE;
+    return [this.#sizeBytes * (isOvergrown ? to : DISK_EVICT_FROM_SHARE), this.#sizeBytes * to];
+  }
+
+  /** Returns whether there is room for `bytes`. */
+  #makeRoom(bytes: number): boolean {
+    const most = this.#sizeBytes * DISK_EVICT_FROM_SHARE;
+    for (let evicted = 0; this.#file.usedBytes + bytes > most; ) {
+      if (this.#dropDoomed(true)) continue;
+      const count = this.#evict(DISK_STEP_COUNT);
+      evicted += count;
+      if (count === 0 || evicted >= MAX_DISK_EVICTIONS_AT_ONCE) return false;
+    }
+    return true;
+  }
+
+  /** One small step; returns whether there is more to do. */
+  #tidy(): boolean {
+    const expired = this.#expire();
+    const [from, to] = this.#bounds();
+    const isShort = this.#file.usedBytes > from;
+    const dropped = this.#dropDoomed(isShort);
+    let evicted = 0;
+    if (isShort && !dropped && this.#file.usedBytes > to) evicted = this.#evict(DISK_STEP_COUNT);
+    return expired === DISK_STEP_COUNT || dropped || evicted > 0;
+  }
+
+  #expire(): number {
+    const expiries = this.#table('expiries');
+    const due = withNumber(minuteAfter(this.#now), FIRST);
+    const places = keysOf(expiries, DISK_STEP_COUNT, due);
+    for (const place of places) {
+      const [minute, key] = [place.readUInt32BE(0), place.subarray(4)];
+      expiries.remove(place);
+      const entry = this.#table('records').get(key);
+      if (entry !== undefined && readPrefix(entry)?.expiryMinute === minute) this.#remove(key, 'expired');
+    }
+    return places.length;
+  }
+
+  /** Evicts what was used longest ago; returns how many places that emptied. */
+  #evict(most: number): number {
+    const uses = this.#table('uses');
+    const places = keysOf(uses, most);
+    for (const place of places) {
+      const [epoch, key] = [place.readUInt32BE(0), place.subarray(4)];
+      uses.remove(place);
+      const entry = this.#table('records').get(key);
+      if (entry !== undefined && readPrefix(entry)?.epoch === epoch) this.#remove(key, 'evicted');
+    }
+    return places.length;
+  }
+
+  /** Takes away chunks whose time has come, or where there is need the next ones. Returns whether it found any. */
+  #dropDoomed(isUrgent: boolean): boolean {
+    const doomed = this.#table('doomed');
+    let left = DISK_STEP_CHUNKS;
+    const found: [bodyId: Buffer, chunks: number, at: number][] = [];
+    doomed.range(FIRST, BEHIND_ALL, (bodyId, value) => {
+      const at = value.readDoubleLE(0);
+      // One that is just being written is no less wanted than what is stored.
+      if (at <= this.#now || (isUrgent && at <= this.#now + DISK_DOOM_MS))
+        found.push([bodyId, value.readUInt32LE(8), at]);
+      return found.length < DISK_STEP_COUNT;
+    });
+    for (const [bodyId, chunks] of found) {
+      const from = Math.max(0, chunks - left);
+      this.#deleteChunks(bodyId, from, chunks);
+      left -= chunks - from;
+      if (from === 0) doomed.remove(bodyId);
+      else this.#doom(bodyId, from, 0);
+      if (left === 0) break;
+    }
+    return found.length > 0;
+  }
+}
+
+function idOf(bodyId: Uint8Array): string {
+  return Buffer.from(bodyId.buffer, bodyId.byteOffset, bodyId.byteLength).toString('latin1');
+}
+
+/** The first keys of a table, below `until`. */
+function keysOf(table: DiskTable, most: number, until: Uint8Array = BEHIND_ALL): Buffer[] {
+  const keys: Buffer[] = [];
+  table.range(FIRST, until, (key) => {
+    keys.push(key);
+    return keys.length < most;
+  });
+  return keys;
+}
+
+function failureOf(error: unknown): DiskFailure {
+  if (error instanceof DiskFailure) return error;
+  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+  return new DiskFailure(code === undefined ? 'unknown' : String(code), String(message ?? error));
+}

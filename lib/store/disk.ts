@@ -1,0 +1,293 @@
+/**
+ * The disk tier: stored responses by record key, found again after a restart. Reads go to the file itself, and to what
+ * waits to be written first; writes go through the queue to a thread of their own.
+ *
+ * Whatever cannot be read for certain is a miss: counted, and taken away. Nothing here ever throws at a request.
+ */
+import type { Clock } from '../base/clock.js';
+import { MAX_DISK_PART_BYTES, PROMOTE_BODY_BYTES } from '../base/disk-limits.js';
+import { MAX_VARIANTS } from '../base/limits.js';
+import type { BodySink } from '../object/body.js';
+import { encodeRecord, recordBodyBytes, recordChunks } from '../object/record.js';
+import type { StoredResponse } from '../object/stored.js';
+import type { DiskReadings, DiskRemoval } from '../observe/disk-meters.js';
+import type { Events } from '../observe/events.js';
+import type { BatchWriter } from './disk-batch.js';
+import type { DiskPort } from './disk-contract.js';
+import { DiskCounts } from './disk-counts.js';
+import type { DiskFile } from './disk-file.js';
+import { checkOf, cut, isSameLife } from './disk-forms.js';
+import {
+  BODY_ID_BYTES,
+  chunkCount,
+  chunkKey,
+  DISK_CHUNK_BYTES,
+  minuteAfter,
+  recordIn,
+  recordKey,
+  recordRange,
+  sealChunk,
+  tagHash,
+} from './disk-keys.js';
+import { DiskQueue, type PutItem } from './disk-queue.js';
+import { DiskReading } from './disk-reading.js';
+import { DiskSpill } from './disk-spill.js';
+import { shifted } from './shifted.js';
+
+export interface DiskTierOptions {
+  readonly file: DiskFile;
+  readonly port: DiskPort;
+  readonly sizeBytes: number;
+  readonly clock: Clock;
+  readonly events: Events;
+  /** What is in the file cannot be read at all. */
+  readonly onDamaged: () => void;
+}
+
+const NO_BODY = Buffer.alloc(BODY_ID_BYTES);
+/** Share of the size that one body may take. */
+const MAX_BODY_SHARE = 0.5;
+const MAX_BODY_BYTES = 4 * 1024 ** 3;
+
+export class DiskTier {
+  readonly #file: DiskFile;
+  readonly #options: DiskTierOptions;
+  readonly #queue: DiskQueue;
+  readonly #counts = new DiskCounts();
+  readonly reading: DiskReading;
+
+  constructor(options: DiskTierOptions) {
+    const { file, clock, port } = options;
+    this.#options = options;
+    this.#file = file;
+    this.reading = new DiskReading(file, clock, this.#counts, (error) => {
+      options.onDamaged();
+      const message = `The file of the disk tier cannot be read (${String(error)}): it is left alone until the next start, which sets it aside.`;
+      options.events.notice('error', 'disk-unreadable', message);
+    });
+    this.#counts.noteFile(file);
+    this.#queue = new DiskQueue({
+      port,
+      clock,
+      now: () => clock.now() + this.reading.skewMs,
+      encode: (item, to) => this.#encode(item, to),
+      unwritten: (item, reason) => this.#unwritten(item, reason),
+      mayHold: (key) => this.reading.read(() => file.tables.records.has(key)) === true,
+      reported: (report) => {
+        file.refresh();
+        this.#counts.noteReport(report);
+      },
+      failed: (failure, isNews) => {
+        this.#counts.failures++;
+        if (!isNews) return;
+        options.events.notice(
+          'error',
+          'disk-read-only',
+          `The disk tier cannot be written (${failure.message}): what is there is served, nothing is added, and it is tried again.`,
+          { reason: failure.code },
+        );
+      },
+      recovered: () => options.events.notice('info', 'disk-writable', 'The disk tier can be written again.'),
+    });
+    this.reading.attach(this.#queue);
+  }
+
+  get stats(): DiskReadings {
+    const { isWritable, isBlind, pendingBytes, droppedUses } = this.#queue;
+    const state = this.reading.isBroken || isBlind ? 'off' : isWritable ? 'writable' : 'read-only';
+    return { ...this.#counts.stats, state, pendingBytes, droppedUses, sizeBytes: this.#options.sizeBytes };
+  }
+
+  /** The largest body that is taken in while it arrives; 0 where none is. */
+  get maxBodyBytes(): number {
+    if (!this.#queue.isWritable || this.reading.isBroken) return 0;
+    return Math.min(MAX_BODY_BYTES, Math.floor(this.#options.sizeBytes * MAX_BODY_SHARE));
+  }
+
+  /** All responses of a key, newest first, their larger bodies unread. */
+  find(key: string): StoredResponse[] {
+    const [from, until] = recordRange(key);
+    const found = this.reading.walk(from, until, MAX_FOUND).found.filter((stored) => stored.key === key);
+    for (const item of this.#queue.pendingOf(key)?.values() ?? []) if (item.kind === 'put') found.push(item.stored);
+    if (found.length > 1) found.sort((a, b) => (b.receivedAt ?? b.fetchedAt) - (a.receivedAt ?? a.fetchedAt));
+    // Memory lets the oldest go too, and its reasons are the same.
+    for (const surplus of found.splice(MAX_VARIANTS)) this.remove(surplus, 'evicted');
+    return found;
+  }
+
+  /** What waits to be written. */
+  waiting(isMeant: (stored: StoredResponse) => boolean): StoredResponse[] {
+    const found: StoredResponse[] = [];
+    for (const item of this.#queue.pending()) if (item.kind === 'put' && isMeant(item.stored)) found.push(item.stored);
+    return found;
+  }
+
+  /** With its body in memory, where that is small; undefined where it turns out to be damaged. */
+  load(stored: StoredResponse): StoredResponse | undefined {
+    const ref = this.reading.bodies.refOf(stored);
+    if (stored.partial !== undefined || stored.body.below === undefined || ref === undefined) return stored;
+    if (ref.bytes > PROMOTE_BODY_BYTES) {
+      if (this.reading.read(() => this.reading.bodies.chunk(ref, 0)) !== undefined) return stored;
+      this.#damaged(stored);
+      return undefined;
+    }
+    const body = this.reading.read(() => this.reading.bodies.load(ref));
+    if (body === undefined) {
+      this.#damaged(stored);
+      return undefined;
+    }
+    return this.#as(stored, { ...stored, body });
+  }
+
+  /** The same response in other hands, such as around a body that is in memory already. */
+  #as(known: StoredResponse, next: StoredResponse): StoredResponse {
+    const [place, ref] = [this.reading.places.get(known), this.reading.bodies.refOf(known)];
+    if (place !== undefined) this.reading.places.set(next, place);
+    if (ref !== undefined) this.reading.bodies.note(next, ref);
+    return next;
+  }
+
+  /** Around the body of `other`, where both are the same on disk. */
+  around(stored: StoredResponse, other: StoredResponse): StoredResponse | undefined {
+    const [mine, theirs] = [this.reading.bodies.refOf(stored), this.reading.bodies.refOf(other)];
+    if (mine === undefined || theirs === undefined || !mine.id.equals(theirs.id)) return undefined;
+    return this.#as(stored, { ...stored, body: other.body, partial: other.partial });
+  }
+
+  /** Queues a response. Returns whether it will be on disk, as far as is known now. */
+  put(stored: StoredResponse): boolean {
+    const key = recordKey(stored.key, stored.selection);
+    const reason = this.#reasonAgainst(stored);
+    if (reason !== undefined) {
+      this.#counts.skip(reason);
+      this.#queue.remove(stored.key, key, 'replaced');
+      return false;
+    }
+    const isKnown = this.reading.bodies.refOf(stored) !== undefined;
+    // What it takes the place of may stay where this is the only way to its body.
+    const mayStay = stored.body.below !== undefined;
+    if (
+      !this.#queue.put({
+        stored,
+        recordKey: key,
+        bodyBytes: isKnown ? 0 : recordBodyBytes(stored),
+        mayStay,
+        isAgain: false,
+      })
+    ) {
+      this.#counts.skip(this.#queue.isWritable ? 'pending' : 'read-only');
+      return false;
+    }
+    this.reading.places.set(stored, { recordKey: key, check: undefined });
+    return true;
+  }
+
+  #reasonAgainst(stored: StoredResponse): 'part-too-large' | 'lost' | 'broken' | undefined {
+    if (this.reading.isBroken) return 'broken';
+    if ((stored.partial?.heldBytes ?? 0) > MAX_DISK_PART_BYTES) return 'part-too-large';
+    const hasBytes = recordChunks(stored) !== undefined || this.reading.bodies.refOf(stored) !== undefined;
+    return hasBytes ? undefined : 'lost';
+  }
+
+  /** Puts a freshened record in the place of what is, or may be, on disk. */
+  swap(current: StoredResponse, next: StoredResponse): void {
+    const place = this.reading.places.get(current);
+    if (place !== undefined && isSameLife(current, next)) this.reading.places.set(next, place);
+    else this.put(next);
+  }
+
+  /** Whether exactly this record is what the disk has, or is to have. */
+  has(stored: StoredResponse): boolean {
+    const place = this.reading.places.get(stored);
+    if (place === undefined || this.reading.isBroken || this.#queue.isBlind) return false;
+    const waiting = this.#queue.pendingOf(stored.key)?.get(place.recordKey.toString('latin1'));
+    if (waiting !== undefined) return waiting.kind === 'put' && this.reading.places.get(waiting.stored) === place;
+    const entry = this.reading.read(() => this.#file.tables.records.get(place.recordKey));
+    const record = entry === undefined ? undefined : recordIn(entry);
+    return record !== undefined && checkOf(record) === place.check;
+  }
+
+  remove(stored: StoredResponse, reason: DiskRemoval): void {
+    this.#queue.remove(stored.key, recordKey(stored.key, stored.selection), reason);
+  }
+
+  /** What `stored` is on disk is used. */
+  use(stored: StoredResponse): void {
+    const place = this.reading.places.get(stored);
+    if (place !== undefined) this.#queue.use(place.recordKey);
+  }
+
+  /** A place for a body that is to be stored while it arrives; undefined where there is none now. */
+  openSpill(): BodySink | undefined {
+    if (this.maxBodyBytes === 0 || !this.#queue.hasRoom(DISK_CHUNK_BYTES)) return undefined;
+    return new DiskSpill(this.#queue, this.reading.bodies);
+  }
+
+  settled(): Promise<void> {
+    return this.#queue.settled();
+  }
+
+  get counts(): DiskCounts {
+    return this.#counts;
+  }
+
+  async close(): Promise<void> {
+    await this.#queue.close();
+    this.reading.isBroken = true;
+    await this.#file.close();
+  }
+
+  #damaged(stored: StoredResponse): void {
+    const place = this.reading.places.get(stored);
+    if (place !== undefined) this.reading.lost(stored.key, place.recordKey);
+  }
+
+  #encode(item: PutItem, to: BatchWriter): void {
+    const { stored, recordKey: key } = item;
+    const bytes = recordBodyBytes(stored);
+    let ref = this.reading.bodies.refOf(stored);
+    const chunks = recordChunks(stored);
+    const isWithBody = bytes > 0 && ref === undefined && chunks !== undefined;
+    if (isWithBody) {
+      ref = { id: this.reading.bodies.newId(), bytes };
+      this.reading.bodies.note(stored, ref);
+      for (const [index, chunk] of cut(chunks).entries()) {
+        const at = chunkKey(ref.id, index);
+        to.add({ kind: 'chunk', key: at, value: sealChunk(at, chunk) });
+      }
+    }
+    const bodyId = bytes === 0 ? NO_BODY : (ref?.id ?? NO_BODY);
+    const own = this.reading.skewMs === 0 ? stored : shifted(stored, this.reading.skewMs);
+    const record = encodeRecord(own, bodyId);
+    const place = this.reading.places.get(stored);
+    if (place !== undefined) place.check = checkOf(record);
+    to.add({
+      kind: 'put',
+      key,
+      record,
+      expiryMinute: minuteAfter(own.life.keepUntil),
+      bodyId,
+      chunks: chunkCount(bytes),
+      tagHashes: Buffer.concat((stored.tags ?? []).map(tagHash)),
+    });
+    this.#counts.wrote(isWithBody ? 'response' : 'header');
+  }
+
+  #unwritten(item: PutItem, reason: 'failed' | 'full' | 'bodiless'): void {
+    const { stored } = item;
+    const hasBytes = recordChunks(stored) !== undefined;
+    if (hasBytes) this.reading.bodies.forget(stored);
+    this.reading.places.delete(stored);
+    this.#counts.skip(reason);
+    if (hasBytes && reason === 'bodiless' && !item.isAgain && !item.isVoid) this.#again(item);
+  }
+
+  /** Its body was evicted meanwhile, and is written anew. */
+  #again({ stored, recordKey: key }: PutItem): void {
+    const put = { stored, recordKey: key, bodyBytes: recordBodyBytes(stored), mayStay: false, isAgain: true };
+    if (this.#queue.put(put)) this.reading.places.set(stored, { recordKey: key, check: undefined });
+  }
+}
+
+/** Variants of one key that are looked at: those beyond MAX_VARIANTS go. */
+const MAX_FOUND = MAX_VARIANTS * 2;

@@ -1,0 +1,203 @@
+/**
+ * Memory over disk as one store. What is in memory answers; what is not is looked for below, and what is found there is
+ * promoted. All that changes goes down behind; what memory evicts stays on disk.
+ *
+ * A response whose body is on disk alone is never in memory: each use finds it anew, so that it is a miss, and no broken
+ * answer, where its body is gone.
+ */
+import type { BodySink } from '../object/body.js';
+import type { StoredResponse } from '../object/stored.js';
+import type { BelowReach, RemovalReason, Store, StoreStats, Tier, Usage } from './contract.js';
+import type { DiskTier } from './disk.js';
+import { keysUnder, scanDisk } from './disk-scan.js';
+import { isSameSelection } from './variants.js';
+
+export function createTieredStore(memory: Store, disk: DiskTier): Store {
+  return new TieredStore(memory, disk);
+}
+
+class TieredStore implements Store {
+  readonly #memory: Store;
+  readonly #disk: DiskTier;
+
+  constructor(memory: Store, disk: DiskTier) {
+    this.#memory = memory;
+    this.#disk = disk;
+  }
+
+  peek(key: string): readonly StoredResponse[] | undefined {
+    return this.#memory.peek(key);
+  }
+
+  recall(
+    key: string,
+    choose: (found: readonly StoredResponse[]) => StoredResponse | undefined,
+  ): StoredResponse | undefined {
+    let found = this.#newer(key);
+    while (found.length > 0) {
+      const chosen = choose(found);
+      if (chosen === undefined) break;
+      const promoted = this.#promote(chosen);
+      if (promoted !== undefined) {
+        this.#disk.counts.hits++;
+        return promoted;
+      }
+      found = found.filter((one) => one !== chosen);
+    }
+    this.#disk.counts.misses++;
+    return undefined;
+  }
+
+  /** What the disk has of a key that memory has not, or has in an older form. */
+  #newer(key: string): StoredResponse[] {
+    const found = this.#disk.find(key);
+    const held = found.length === 0 ? undefined : this.#memory.peek(key);
+    if (held === undefined) return found;
+    return found.filter((one) => {
+      const mine = held.find(({ selection }) => isSameSelection(selection, one.selection));
+      return mine === undefined || (mine !== one && isLater(one, mine));
+    });
+  }
+
+  /** Undefined where it turns out to be damaged. */
+  #promote(found: StoredResponse): StoredResponse | undefined {
+    const held = this.#memory.peek(found.key)?.find(({ selection }) => isSameSelection(selection, found.selection));
+    const known = held === undefined ? undefined : this.#disk.around(found, held);
+    const loaded = known ?? this.#disk.load(found);
+    if (loaded === undefined) return undefined;
+    this.#disk.use(loaded);
+    if (loaded.body.below === undefined) this.#memory.put(loaded);
+    else if (held !== undefined) this.#memory.remove(held, 'replaced');
+    return loaded;
+  }
+
+  known(key: string): readonly StoredResponse[] {
+    const held = this.#memory.peek(key) ?? [];
+    const below = this.#disk.find(key);
+    if (below.length === 0) return held;
+    const others = below.filter((one) => !held.some(({ selection }) => isSameSelection(selection, one.selection)));
+    return [...held, ...others];
+  }
+
+  touch(stored: StoredResponse): void {
+    this.#memory.touch(stored);
+  }
+
+  put(stored: StoredResponse, replaces?: StoredResponse): boolean {
+    if (!stored.body.isWhole) return false;
+    const isInMemory = stored.body.below === undefined && this.#memory.put(stored, replaces);
+    const isOnDisk = this.#disk.put(stored);
+    if (!isInMemory && !isOnDisk) return false;
+    if (!isInMemory) this.#dropReplaced(stored, replaces);
+    if (replaces !== undefined && !isSameSelection(replaces.selection, stored.selection)) {
+      this.#disk.remove(replaces, 'replaced');
+    }
+    return true;
+  }
+
+  /** Memory has no room for what takes the place of these. */
+  #dropReplaced(stored: StoredResponse, replaces: StoredResponse | undefined): void {
+    for (const held of this.#memory.peek(stored.key) ?? []) {
+      if (held === replaces || isSameSelection(held.selection, stored.selection)) this.#memory.remove(held, 'replaced');
+    }
+  }
+
+  swap(current: StoredResponse, next: StoredResponse): boolean {
+    if (!this.#memory.swap(current, next) && !this.#disk.has(current)) return false;
+    this.#disk.swap(current, next);
+    return true;
+  }
+
+  holds(stored: StoredResponse): boolean {
+    return this.#memory.holds(stored) || this.#disk.has(stored);
+  }
+
+  remove(stored: StoredResponse, reason: RemovalReason): boolean {
+    const wasInMemory = this.#memory.remove(stored, reason);
+    if (reason === 'evicted') return wasInMemory;
+    if (!wasInMemory && !this.#disk.has(stored)) return false;
+    this.#disk.remove(stored, reason);
+    return true;
+  }
+
+  removeKey(key: string, reason: RemovalReason): number {
+    const all = this.known(key);
+    this.#memory.removeKey(key, reason);
+    for (const stored of all) this.#disk.remove(stored, reason);
+    return all.length;
+  }
+
+  scan(from: number, count: number, visit: (stored: StoredResponse, place: number) => void): number | undefined {
+    return this.#memory.scan(from, count, visit);
+  }
+
+  tagged(tag: string): StoredResponse[] {
+    return this.#memory.tagged(tag);
+  }
+
+  scanBelow(
+    reach: BelowReach,
+    after: string | undefined,
+    count: number,
+    visit: (stored: StoredResponse) => void,
+  ): string | undefined {
+    return scanDisk(this.#disk, reach, after, count, (stored) => {
+      const held = this.#memory.peek(stored.key);
+      if (held?.some(({ selection }) => isSameSelection(selection, stored.selection)) !== true) visit(stored);
+    });
+  }
+
+  keysBelow(prefix: string): readonly string[] {
+    return keysUnder(this.#disk, prefix);
+  }
+
+  tierOf(stored: StoredResponse): Tier | undefined {
+    return this.#memory.tierOf(stored) ?? (this.#disk.has(stored) ? 'disk' : undefined);
+  }
+
+  settled(): Promise<void> {
+    return this.#disk.settled();
+  }
+
+  openSpill(): BodySink | undefined {
+    return this.#disk.openSpill();
+  }
+
+  usage(stored: StoredResponse): Usage | undefined {
+    const usage = this.#memory.usage(stored);
+    if (usage !== undefined || !this.#disk.has(stored)) return usage;
+    return { hits: 0, bytes: stored.body.receivedBytes };
+  }
+
+  reserve(bytes: number): boolean {
+    return this.#memory.reserve(bytes);
+  }
+
+  release(bytes: number): void {
+    this.#memory.release(bytes);
+  }
+
+  get maxObjectBytes(): number {
+    return Math.max(this.#memory.maxObjectBytes, this.#disk.maxBodyBytes);
+  }
+
+  resize(budgetBytes: number): void {
+    this.#memory.resize(budgetBytes);
+  }
+
+  get stats(): StoreStats {
+    return this.#memory.stats;
+  }
+
+  async close(): Promise<void> {
+    await this.#memory.close();
+    await this.#disk.close();
+  }
+}
+
+/** Of two forms of one response, whether `one` is the later truth: by when it was asked for, then by an operator's word. */
+function isLater(one: StoredResponse, other: StoredResponse): boolean {
+  const [mine, theirs] = [one.requestedAt ?? one.fetchedAt, other.requestedAt ?? other.fetchedAt];
+  if (mine !== theirs) return mine > theirs;
+  return (one.expiredAt ?? 0) > (other.expiredAt ?? 0);
+}

@@ -1,5 +1,5 @@
 /** What is allowed in the options of warming and is hardly meant: each with its consequence. */
-import { formatDuration, HOUR_MS, SECOND_MS } from '../base/units.js';
+import { HOUR_MS, SECOND_MS } from '../base/units.js';
 import type { Warning } from './dangers.js';
 import type { ConfigSettings } from './schema.js';
 
@@ -30,21 +30,28 @@ function atOrigin({ warm, origin }: ConfigSettings): Warning[] {
   });
 }
 
-/** Where the hosts are listed one by one, another one is rather a mistake. */
+/** Nothing is fetched from elsewhere, so a host of somebody else is rather a mistake: one that is no sibling of any other. */
 function foreign({ warm, origin }: ConfigSettings): Warning[] {
-  if (warm.hosts.length === 0) return [];
+  const hosts = [...warm.sitemaps.map(hostOf), ...warm.hosts, ...(origin.host === undefined ? [] : [origin.host])];
   return warm.sitemaps.flatMap((sitemap, index): Warning[] => {
     const host = hostOf(sitemap);
-    if (warm.hosts.includes(host) || host === origin.url?.host) return [];
-    const sentence = `${host} is not among warm.hosts: the request for it goes to the origin all the same, with Host: ${host}, and what it lists there is warmed. Nothing is ever fetched from elsewhere`;
+    const others = hosts.filter((other) => other !== host);
+    if (others.length === 0 || host === origin.url?.host || warm.hosts.includes(host)) return [];
+    if (others.some((other) => domainOf(other) === domainOf(host))) return [];
+    const sentence = `${host} is unlike every other host here: the request for it goes to the origin all the same, with Host: ${host}, and what it lists there is warmed. Nothing is ever fetched from elsewhere. Where it is meant, name it in warm.hosts as well`;
     return [{ code: 'warm-foreign-host', path: ['warm', 'sitemaps', index], sentence }];
   });
+}
+
+/** The last two labels, without the port: near enough for a warning. */
+function domainOf(host: string): string {
+  return host.replace(/:\d+$/, '').split('.').slice(-2).join('.').toLowerCase();
 }
 
 function slowRound({ warm }: ConfigSettings): Warning[] {
   const ms = Math.ceil(warm.maxUrls / warm.rate) * SECOND_MS;
   if (ms <= SLOW_ROUND_MS) return [];
-  const sentence = `to fill ${warm.maxUrls} URLs (warm.max_urls) at ${warm.rate} a second takes ${formatDuration(ms)}`;
+  const sentence = `to fill ${warm.maxUrls} URLs (warm.max_urls) at ${warm.rate} a second takes ${Math.round(ms / HOUR_MS)} hours`;
   return [{ code: 'warm-slow', path: ['warm', 'rate'], sentence }];
 }
 

@@ -25,3 +25,9 @@ export function isSame(one: WarmSettings, other: WarmSettings): boolean {
   const said = ({ hosts, ...rest }: WarmSettings): string => JSON.stringify([[...hosts].sort(), rest]);
   return said(one) === said(other);
 }
+
+/** Whether the same would be read of a sitemap under both. */
+export function isReadAlike(one: WarmSettings, other: WarmSettings): boolean {
+  const said = ({ hosts, scheme }: WarmSettings): string => JSON.stringify([[...hosts].sort(), scheme]);
+  return said(one) === said(other);
+}

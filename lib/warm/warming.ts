@@ -12,7 +12,7 @@ import { Pace } from './pace.js';
 import { ProgressLine, type Terminal } from './progress.js';
 import type { ReadSitemap } from './reader.js';
 import { type Noted, Round, type RoundEnd } from './round.js';
-import { isSame } from './settings.js';
+import { isReadAlike, isSame } from './settings.js';
 import { type ReadTree, SitemapTree, type TreeParts, type Wanted } from './tree.js';
 import { progressWords, summaryWords } from './words.js';
 
@@ -35,7 +35,7 @@ interface Regime {
 
 export class Warming {
   readonly #parts: WarmingParts;
-  readonly #tree = new SitemapTree();
+  #tree = new SitemapTree();
   readonly #noted = new Map<string, Noted>();
   readonly #troubled = new Set<string>();
   readonly #progress: ProgressLine | undefined;
@@ -65,6 +65,8 @@ export class Warming {
     if (isNewOrigin) this.#tree.forgetValidators();
     if (this.#regime !== undefined && !isNewOrigin && isSame(this.#regime.settings, settings)) return;
     this.#halt();
+    // What was read by other rules about hosts and schemes is of no use.
+    if (this.#regime !== undefined && !isReadAlike(this.#regime.settings, settings)) this.#tree = new SitemapTree();
     // What another configuration leaves out did not vanish.
     this.#listed = new Map();
     if (settings.sitemaps.length === 0) {

@@ -16,7 +16,9 @@ t.test('issue 4: patina check warns of what warming will not do as meant', async
   const cases: readonly [Readonly<Record<string, unknown>>, readonly string[]][] = [
     [{}, []],
     [{ sitemaps: [SITEMAP] }, []],
-    [{ sitemaps: [SITEMAP], hosts: ['www.example.org', 'static.example.org'] }, []],
+    [{ sitemaps: [SITEMAP], hosts: ['static.example.org:8080'] }, []],
+    [{ sitemaps: [SITEMAP, 'http://b.example/x'], hosts: ['b.example'] }, ['warm-foreign-host at warm.sitemaps.0']],
+    [{ sitemaps: [SITEMAP, 'http://b.example/x'], hosts: ['b.example', 'www.example.org'] }, []],
     [{ hosts: ['www.example.org'] }, ['warm-idle at warm']],
     [{ sitemaps: ['http://127.0.0.1:3000/sitemap.xml'] }, ['warm-at-origin at warm.sitemaps.0']],
     [{ sitemaps: ['http://127.0.0.1:3000/sitemap.xml'], hosts: ['www.example.org'] }, []],

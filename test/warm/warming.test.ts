@@ -217,6 +217,25 @@ t.test('another origin is asked for the sitemap anew, and without its validators
   );
 });
 
+t.test('other hosts or another scheme have everything read again, whatever the validators say', async (t) => {
+  const house = new House();
+  house.serve(({ etag }) =>
+    etag === '"1"' ? { status: 304 } : { body: 'http://a.example/a\nhttp://b.example/b\n', fields: { etag: '"1"' } },
+  );
+  house.warming.configure(SETTINGS);
+  await house.pass(1000);
+  t.same(house.asked, ['/a']);
+  house.warming.configure({ ...SETTINGS, hosts: new Set(['a.example', 'b.example']) });
+  await house.pass(1000);
+  t.same(house.asked, ['/a', 'http://b.example/b']);
+  house.warming.configure({ ...SETTINGS, scheme: 'https' });
+  await house.pass(1000);
+  t.same(house.asked.at(-1), 'https://a.example/a');
+  house.warming.configure({ ...SETTINGS, scheme: 'https', rate: 5 });
+  await house.pass(1000);
+  t.equal(house.source.validators.at(-1)?.etag, '"1"', 'another rate does not');
+});
+
 t.test('a reload in the middle of a reading gives that one up', async (t) => {
   const house = await open({ body: urlset() });
   house.serve(() => new Promise<Served>(() => {}));

@@ -352,6 +352,14 @@ export const MAX_COLD_TRIES = 6;
 export const MAX_WARM_TRIES = 3;
 /** The same for a popular response that is refreshed ahead of its expiry. */
 export const MAX_AHEAD_TRIES = 2;
+/** How often it is looked which responses are about to expire, to refresh the popular ones. */
+export const DEMAND_TICK_MS = 250;
+/** Stored responses that one such look takes in. */
+export const DEMAND_STEP_COUNT = 512;
+/** Least time before its expiry at which a popular response is refreshed, where it lives twice as long. */
+export const AHEAD_LEAD_MIN_MS = 1_000;
+/** Longest such time. */
+export const AHEAD_LEAD_MAX_MS = 60_000;
 /** Requests to the origin in a second that no client waits for (conf). */
 export const REFRESH_RATE = 1_000;
 /** The same at once (conf). */
@@ -360,8 +368,6 @@ export const REFRESH_CONCURRENCY = 32;
 export const PACE_RECENT_MS = 1_000;
 /** Time over which the usual latency of the origin is learned. */
 export const PACE_BASELINE_MS = 120_000;
-/** Time over which the failing part of its answers is taken. */
-export const PACE_FAILURES_MS = 5_000;
 /** Time after which what was last heard of the origin counts little. */
 export const PACE_FORGET_MS = 5_000;
 /** Latency that is noise: twice as long as a millisecond is no sign of anything. */

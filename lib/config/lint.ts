@@ -1,6 +1,7 @@
 /** What is allowed in a configuration and is hardly meant: each with its consequence. One small function for each kind. */
 import { formatDuration } from '../base/units.js';
 import { dangersOf, type Warning } from './dangers.js';
+import { idleBudget, pointlessAhead } from './refresh-lint.js';
 import type { HealthSetting, StatusSetting } from './rule.js';
 import type { RuleSettings } from './rule-options.js';
 import type { ConfigSettings } from './schema.js';
@@ -24,11 +25,13 @@ export function lint(settings: ConfigSettings): readonly Warning[] {
   ];
   return [
     ...dangersOf(settings),
+    ...idleBudget(settings),
     ...placed.flatMap((rule, index) => neverChosen(rule, placed.slice(0, index))),
     ...everywhere.flatMap(([said, path]) => [
       ...shortGrace(said, path, settings),
       ...longKeep(said, path),
       ...idleTtl(said, path, settings.defaults),
+      ...pointlessAhead(said, path, settings),
     ]),
     ...placed.flatMap(uncachedMethods),
     ...lintWarm(settings),

@@ -8,6 +8,7 @@ import { ceiling, healthSetting, percentage, statusSetting, ttlSetting } from '.
 import { choice, flag, list, nameInCode, optionalEach, presetEach, type Settings, section, text } from './kinds.js';
 import { MATCH } from './match-options.js';
 import { readTagsField } from './operator-values.js';
+import { refreshAheadSetting } from './refresh-options.js';
 import { keySetting, normalizeSetting, querySetting, requestEdits } from './request-options.js';
 import { cachedMethods, readRuleName, staleDespite, targetedFields } from './values.js';
 
@@ -48,6 +49,9 @@ const SETTINGS = {
   }),
   methods: cachedMethods(
     'Which requests may be answered from the store, of `GET`, `HEAD` and `POST`; others go past the cache. A GET answers a HEAD too. With `POST` the content of the request, up to 64 KB, is part of the key: a form or JSON counts the same in whatever order its members are. Such a POST is taken for a question that changes nothing, which the origin may be asked again at any time; it is stored only where the origin or the rule says for how long, and never asked about by condition.',
+  ),
+  refresh_ahead: refreshAheadSetting(
+    'Refreshes without a visitor. `{hits: 10, within: 10m}`: what was asked for that often in that time is asked about, by condition, shortly before its ttl ends, so that nobody meets it stale. What a POST asked for is left out. The hottest come first, all within `origin.refresh`; where the origin is slow or fails they are the first to be left out.',
   ),
   query: querySetting(
     'How the query goes into the key. `keep`: byte for byte. `sort`: sorted by name. `ignore`: not at all, one entry whatever the parameters. `{only: [q, page]}`: these alone, `{drop: [utm_*, fbclid]}`: all but these; both sorted. `exact`: this very request alone is cached, with the parameters that `match.query` names and no others, in any order; what has others goes past the cache. The origin is always sent the query as it came.',
@@ -102,6 +106,7 @@ const PRESETS = {
   share_with_cookie: 'false',
   cold: 'wait',
   methods: ['GET', 'HEAD'],
+  refresh_ahead: 'off',
   query: 'keep',
   key: {},
   normalize: {},

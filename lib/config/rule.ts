@@ -97,6 +97,9 @@ export type ValidatePolicy = 'origin' | 'always';
 /** Whether only what was pushed is served, and what a request gets where nothing was. */
 export type PushPolicy = 'off' | 'not_found' | 'origin';
 
+/** What is refreshed ahead of its expiry: what was asked for so often within that time. */
+export type RefreshAheadSetting = 'off' | { readonly hits: number; readonly withinMs: number };
+
 /** As a rule's `tagsFrom`: responses have no tags. */
 export const NO_TAGS = 'none';
 
@@ -121,6 +124,7 @@ export interface Rule extends Keying {
   readonly cold: ColdPolicy;
   /** What is answered from the store; HEAD goes with GET. */
   readonly methods: readonly CachedMethod[];
+  readonly refreshAhead: RefreshAheadSetting;
   readonly normalize: NormalizeSetting;
   readonly validate: ValidatePolicy;
   /** Past the cache, whatever it is. */
@@ -160,6 +164,7 @@ export const ORIGIN_DECIDES: Rule = {
   shareWithCookie: false,
   cold: 'wait',
   methods: ['GET', 'HEAD'],
+  refreshAhead: 'off',
   query: { kind: 'keep' },
   key: { host: true, scheme: true, headers: [], cookies: [] },
   normalize: { acceptEncoding: [], acceptLanguage: [] },

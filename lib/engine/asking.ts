@@ -13,7 +13,6 @@ import type { Conditions, FillSpec } from './fill-contract.js';
 import type { FoundBytes } from './leases-contract.js';
 import type { EngineParts } from './parts.js';
 import { isSameRepresentation } from './response.js';
-import { isFailureStatus } from './verdict.js';
 
 /** What is at hand of a response whose rest is wanted. */
 export interface Begun {
@@ -63,12 +62,8 @@ export class Asking {
         },
         head: (head) => {
           if (!isCurrent()) return;
-          pace.answered(
-            clock.now() - this.requestAt,
-            this.sent !== undefined,
-            isFailureStatus(head.status),
-            clock.now(),
-          );
+          const now = clock.now();
+          pace.answered(now - this.requestAt, head.status, now);
           to.head(head);
         },
         data: (chunk) => {

@@ -13,7 +13,7 @@ import { shaped, withFields } from './requests.js';
 /** Whether a fill has failed at what nobody has: worth another try, since the next visitor will want it too. */
 export function isColdFailure({ spec, fate }: Fill, end: FillEnd): boolean {
   if (end !== 'failed' && end !== 'error') return false;
-  const isPlain = spec.method === 'GET' && spec.askedFor === 'fill' && spec.basis === undefined;
+  const isPlain = spec.request.method === 'GET' && spec.askedFor === 'fill' && spec.basis === undefined;
   return isPlain && spec.collapseKey === spec.key && !fate.wasSuperseded;
 }
 

@@ -361,8 +361,8 @@ export class Engine implements RequestHandler {
   reconfigure(live: EngineSettings): void {
     this.parts.live = live;
     this.via = `1.1 ${live.hygiene.via}`;
-    this.#relifing.start();
     this.refreshes.reconfigure();
+    this.#relifing.start();
   }
 
   /** Nothing more is done in the background. */

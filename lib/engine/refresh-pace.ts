@@ -2,14 +2,8 @@
  * How the origin fares, told by its answers: how slow it is beside what is usual for it, and how often it fails. Work
  * that no client waits for gives way by it, in degrees (decision 0014).
  */
-import {
-  PACE_BASELINE_MS,
-  PACE_FAILURES_MS,
-  PACE_FORGET_MS,
-  PACE_NOISE_MS,
-  PACE_RECENT_MS,
-  PACE_WARM_UP_COUNT,
-} from '../base/limits.js';
+import { PACE_BASELINE_MS, PACE_FORGET_MS, PACE_NOISE_MS, PACE_RECENT_MS, PACE_WARM_UP_COUNT } from '../base/limits.js';
+import { isFailureStatus } from './verdict.js';
 
 /** From 0, all is well, to 4. What gives way at which is the queue's to say. */
 export type Strain = 0 | 1 | 2 | 3 | 4;
@@ -18,8 +12,9 @@ export type Strain = 0 | 1 | 2 | 3 | 4;
 const SLOWNESS_FROM: readonly number[] = [2, 3, 5, 8];
 /** A quarter of calls failing is what some origins always do. */
 const FAILING_FROM: readonly number[] = [0.5, 0.65, 0.8, 0.95];
-/** The least that one answer counts in what is recent, however many come at once. */
+/** The least that one answer counts in what is recent, however many come at once; and the most, after however long a silence. */
 const LEAST_SHARE = 1 / 16;
+const MOST_SHARE = 1 / 4;
 
 function degree(value: number, bounds: readonly number[]): Strain {
   let passed = 0;
@@ -52,7 +47,8 @@ class Track {
       this.#usual = value;
       return;
     }
-    this.#recent += Math.max(LEAST_SHARE, share(sinceMs, PACE_RECENT_MS)) * (value - this.#recent);
+    const weight = Math.min(MOST_SHARE, Math.max(LEAST_SHARE, share(sinceMs, PACE_RECENT_MS)));
+    this.#recent += weight * (value - this.#recent);
     const learning = this.#count <= PACE_WARM_UP_COUNT ? 1 / this.#count : 0;
     this.#usual += Math.max(learning, share(sinceMs, PACE_BASELINE_MS)) * (value - this.#usual);
   }
@@ -66,15 +62,15 @@ class Track {
 
 export class OriginPace {
   /** A 304 is quicker than a whole answer: more of the one than usual must not pass for a change of the other. */
-  readonly #conditional = new Track();
+  readonly #unchanged = new Track();
   readonly #whole = new Track();
   #failing = 0;
   #heardAt = 0;
 
   /** The head of an answer is here, `latencyMs` after it was asked for. */
-  answered(latencyMs: number, isConditional: boolean, hasFailed: boolean, now: number): void {
-    (isConditional ? this.#conditional : this.#whole).heard(latencyMs, now);
-    this.#count(hasFailed, now);
+  answered(latencyMs: number, status: number, now: number): void {
+    (status === 304 ? this.#unchanged : this.#whole).heard(latencyMs, now);
+    this.#count(isFailureStatus(status), now);
   }
 
   /** None came. */
@@ -83,13 +79,12 @@ export class OriginPace {
   }
 
   #count(hasFailed: boolean, now: number): void {
-    const weight = Math.max(LEAST_SHARE, share(now - this.#heardAt, PACE_FAILURES_MS) / 2);
-    this.#failing += weight * ((hasFailed ? 1 : 0) - this.#failing);
+    this.#failing += LEAST_SHARE * ((hasFailed ? 1 : 0) - this.#failing);
     this.#heardAt = now;
   }
 
   strain(now: number): Strain {
-    const slowness = Math.max(this.#conditional.slowness(now), this.#whole.slowness(now));
+    const slowness = Math.max(this.#unchanged.slowness(now), this.#whole.slowness(now));
     const failing = this.#failing * (1 - share(now - this.#heardAt, PACE_FORGET_MS));
     return Math.max(degree(slowness, SLOWNESS_FROM), degree(failing, FAILING_FROM)) as Strain;
   }

@@ -7,6 +7,7 @@ import { Fields } from '../http/fields.js';
 import type { Selection, StoredResponse } from '../object/stored.js';
 import { requestKey } from '../policy/key.js';
 import { backoffMs } from '../store/failures.js';
+import { AheadRules } from './ahead.js';
 import { anybodysRequest, isColdFailure } from './cold-retry.js';
 import type { ClientRequest } from './contract.js';
 import type { Engine } from './engine.js';
@@ -39,6 +40,9 @@ export interface WarmOrder {
   readonly heat?: number;
 }
 
+/** `ahead`: although it is fresh, unless that is being done. */
+type How = WarmOrder['how'] | 'ahead';
+
 export class Refreshes {
   readonly #engine: Engine;
   readonly #queue: RefreshQueue;
@@ -47,6 +51,27 @@ export class Refreshes {
     this.#engine = engine;
     const { clock, events, origin, pace, live } = engine.parts;
     this.#queue = new RefreshQueue({ clock, events, origin, pace, budget: live.refresh });
+    this.#watchDemand();
+  }
+
+  /** Where a rule refreshes ahead, the store tells what is popular and about to expire. */
+  #watchDemand(): void {
+    const { live, store } = this.#engine.parts;
+    const ahead = new AheadRules(live.rules);
+    store.watchDemand(ahead.watch((stored, hits) => this.#refreshAhead(ahead, stored, hits)));
+  }
+
+  #refreshAhead(ahead: AheadRules, { key, selection }: StoredResponse, hits: number): void {
+    const { parts } = this.#engine;
+    const request = requestOfKey(key, parts.live.rules, parts.clock.now(), selection);
+    if (request === undefined) return;
+    this.#enqueue('ahead', idOf({ key, selection }), hits, request, (ended) => {
+      const current = currentOf(parts.store, { key, selection });
+      const plan = current === undefined ? undefined : ahead.planFor(current);
+      // Somebody else has freshened it meanwhile.
+      if (plan === undefined || plan.at > parts.clock.now()) return 'needless';
+      return this.#refresh({ key, selection }, request, 'ahead', ended);
+    });
   }
 
   get stats(): QueueStats {
@@ -130,6 +155,7 @@ export class Refreshes {
 
   reconfigure(): void {
     this.#queue.reconfigure(this.#engine.parts.live.refresh);
+    this.#watchDemand();
   }
 
   close(): void {
@@ -146,7 +172,8 @@ export class Refreshes {
     told?: (end: RefreshEnd) => void,
   ): Enqueued {
     const key = id.split('\n', 1)[0] ?? id;
-    const bytes = JOB_OVERHEAD_BYTES + id.length + request.target.length + request.fields.bytes;
+    const contentBytes = request.content?.bytes.length ?? 0;
+    const bytes = JOB_OVERHEAD_BYTES + id.length + request.target.length + request.fields.bytes + contentBytes;
     const job = { id, priority, heat, bytes, notBefore, begin, retryAt: (n: number) => this.#retryAt(key, n, 0) };
     return this.#queue.enqueue(job, told);
   }
@@ -165,7 +192,7 @@ export class Refreshes {
     return this.#engine.collapse.isFull ? { later: clock.now() + REFRESH_RECHECK_MS } : undefined;
   }
 
-  #refresh(place: StoredPlace, request: ClientRequest, how: WarmOrder['how'], ended: (end: FillEnd) => void): Begun {
+  #refresh(place: StoredPlace, request: ClientRequest, how: How, ended: (end: FillEnd) => void): Begun {
     const { parts, collapse } = this.#engine;
     const current = currentOf(parts.store, place);
     const rule = parts.live.rules.ruleFor(request);
@@ -173,7 +200,7 @@ export class Refreshes {
     if (how === 'fill' && parts.clock.now() < current.life.staleAt) return 'needless';
     if (collapse.isRefreshing(current, request.fields)) {
       // What is under way may have been asked before something newer was known of.
-      return how === 'fill' ? 'needless' : { later: parts.clock.now() + REFRESH_RECHECK_MS };
+      return how !== 'validate' ? 'needless' : { later: parts.clock.now() + REFRESH_RECHECK_MS };
     }
     const held = this.#heldUntil(place.key);
     if (held !== undefined) return held;

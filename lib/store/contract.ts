@@ -74,6 +74,8 @@ export interface Store {
   reserve(bytes: number): boolean;
   /** Gives back what reserve() charged. */
   release(bytes: number): void;
+  /** Has `watch` told of what is asked for often, shortly before it expires. Undefined: of nothing any more. */
+  watchDemand(watch: DemandWatch | undefined): void;
   /** The largest response that is stored at all, in bytes. */
   readonly maxObjectBytes: number;
   /** Another budget from now on; what is too much for it goes in steps, the least useful first. */
@@ -89,6 +91,20 @@ export type Tier = 'memory' | 'disk';
 export type BelowReach =
   | { readonly kind: 'prefix'; readonly prefix: string }
   | { readonly kind: 'tag'; readonly tag: string };
+
+/** When a stored response is to be looked at, and over how long before that its uses count. */
+export interface DemandPlan {
+  readonly at: number;
+  readonly withinMs: number;
+}
+
+/** Who wants to know how often stored responses are asked for. */
+export interface DemandWatch {
+  /** The same for the same record, whenever it is asked. Undefined: nobody wants to know of this one. */
+  planFor(stored: StoredResponse): DemandPlan | undefined;
+  /** The instant has come; `hits`: its uses within the time before. */
+  due(stored: StoredResponse, hits: number): void;
+}
 
 export interface Usage {
   readonly hits: number;

@@ -16,7 +16,8 @@ import {
 } from '../base/limits.js';
 import { type StoredResponse, storedBytes } from '../object/stored.js';
 import type { Events } from '../observe/events.js';
-import type { RemovalReason, Store, StoreStats, Tier, Usage } from './contract.js';
+import type { DemandWatch, RemovalReason, Store, StoreStats, Tier, Usage } from './contract.js';
+import { Demand } from './demand.js';
 import { Eviction } from './eviction.js';
 import { createKeyedMap } from './keyed.js';
 import { Ledger } from './ledger.js';
@@ -49,6 +50,8 @@ class MemoryStore implements Store {
   readonly #eviction = new Eviction(this.#slots);
   readonly #tags = new TagIndex();
   readonly #wheel: Wheel;
+  /** Once somebody wanted to know it. */
+  #demand: Demand | undefined;
   readonly #pruning: Stepper;
   readonly #sweep: Stepper;
   /** The variants that peek() gave last: touch() of one of them needs no second lookup. */
@@ -123,6 +126,7 @@ class MemoryStore implements Store {
       hits = Math.max(hits, this.#slots.hits(slot));
       return this.#eviction.withdraw(slot);
     });
+    const counted = replaced[0] === undefined ? undefined : this.#demand?.counted(replaced[0]);
     if (!this.#makeRoom(bytes - replacedBytes, replacedBytes, this.#ledger.ceilingBytes)) {
       for (const [at, place] of places.entries()) this.#eviction.restore(replaced[at] ?? NO_SLOT, place);
       return false;
@@ -133,6 +137,7 @@ class MemoryStore implements Store {
     // A replacement inherits the standing of the one before it: people ask for the key, not for the bytes.
     this.#slots.setUses(slot, uses);
     this.#slots.setHits(slot, hits);
+    if (counted !== undefined) this.#demand?.inherit(slot, counted);
     if (places.length === 0) this.#eviction.admit(slot);
     else this.#eviction.restore(slot, Math.max(...places));
     this.#link(stored, slot, now);
@@ -160,6 +165,7 @@ class MemoryStore implements Store {
     variants.slots = withFirst(without(variants.slots, at), slot);
     this.#eviction.restore(slot, place);
     this.#schedule(slot, next, now);
+    this.#demand?.schedule(slot, next, now);
     this.#keyed.set(next.key, variants, keptUntil(variants) - now);
     // Only where fills in flight hold all the rest of the budget: then the budget wins.
     if (!fits) this.#drop(slot, 'evicted');
@@ -250,6 +256,7 @@ class MemoryStore implements Store {
     this.#isClosed = true;
     this.#pruning.stop();
     this.#sweep.stop();
+    this.#demand?.stop();
     return Promise.resolve();
   }
 
@@ -282,10 +289,16 @@ class MemoryStore implements Store {
     this.#keyed.set(stored.key, variants, keptUntil(variants) - now);
     this.#tags.add(stored.tags, slot);
     this.#schedule(slot, stored, now);
+    this.#demand?.schedule(slot, stored, now);
   }
 
   #schedule(slot: number, stored: StoredResponse, now: number): void {
     this.#wheel.schedule(slot, stored.life.graceUntil > now ? stored.life.graceUntil : stored.life.keepUntil);
+  }
+
+  watchDemand(watch: DemandWatch | undefined): void {
+    if (watch !== undefined) this.#demand ??= new Demand(this.#slots, this.#clock);
+    this.#demand?.setWatch(watch);
   }
 
   #drop(slot: number, reason: RemovalReason): void {
@@ -303,6 +316,7 @@ class MemoryStore implements Store {
     const bytes = this.#slots.bytes(slot);
     this.#eviction.remove(slot);
     this.#wheel.cancel(slot);
+    this.#demand?.drop(slot);
     this.#tags.delete(stored.tags, slot);
     this.#slots.give(slot);
     this.#ledger.subtract(bytes);

@@ -7,7 +7,7 @@
  */
 import type { BodySink } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
-import type { BelowReach, RemovalReason, Store, StoreStats, Tier, Usage } from './contract.js';
+import type { BelowReach, DemandWatch, RemovalReason, Store, StoreStats, Tier, Usage } from './contract.js';
 import type { DiskTier } from './disk.js';
 import { keysUnder, scanDisk } from './disk-scan.js';
 import { isSameSelection } from './variants.js';
@@ -179,6 +179,10 @@ class TieredStore implements Store {
 
   get maxObjectBytes(): number {
     return Math.max(this.#memory.maxObjectBytes, this.#disk.maxBodyBytes);
+  }
+
+  watchDemand(watch: DemandWatch | undefined): void {
+    this.#memory.watchDemand(watch);
   }
 
   resize(budgetBytes: number): void {

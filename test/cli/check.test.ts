@@ -125,6 +125,49 @@ FILE:18:12: warning: rules.4.query: whoever asks first decides, by its parameter
   t.equal((await check(t, ODD)).code, 0);
 });
 
+const IDLE = `origin: {url: http://127.0.0.1:3000, connections: 8, refresh: {concurrency: 8}}
+rules:
+  - {name: never, match: {path: /a}, ttl: 0, refresh_ahead: {hits: 5, within: 1m}}
+  - {name: asked, match: {path: /b}, validate: always, refresh_ahead: {hits: 5, within: 1m}}
+  - {name: past, match: {path: /c}, pass: true, refresh_ahead: {hits: 5, within: 1m}}
+  - {name: pushed, match: {path: /d}, push: origin, refresh_ahead: {hits: 5, within: 1m}}
+  - {name: rare, match: {path: /e}, refresh_ahead: {hits: 200001, within: 1s}}
+  - {name: short, match: {path: /f}, ttl: {max: 0}, refresh_ahead: {hits: 5, within: 1m}}
+  - {name: good, match: {path: /g}, ttl: 1s, refresh_ahead: {hits: 200000, within: 1s}}
+  - {name: none, match: {path: /h}, ttl: 0, refresh_ahead: off}
+`;
+
+t.test(
+  'issue 4: refresh_ahead from which nothing can come is warned of, and so is a budget that cannot be spent',
+  async (t) => {
+    const { said, complained } = await check(t, IDLE);
+    t.equal(said, 'FILE: valid, 7 warnings\n');
+    const told = [...complained.matchAll(/^FILE:(\d+):\d+: warning: (\S+): (.*) \[(.*)\]$/gm)].map((one) =>
+      one.slice(1),
+    );
+    const pointless = 'pointless-refresh-ahead';
+    t.strictSame(told, [
+      [
+        '1',
+        'origin.refresh.concurrency',
+        'of 8 connections (origin.connections) one is left to clients: no more than 7 refreshes run at once',
+        'idle-refresh-budget',
+      ],
+      ['3', 'rules.0.refresh_ahead', 'with a ttl of 0 nothing is ever fresh, ahead or not', pointless],
+      [
+        '4',
+        'rules.1.refresh_ahead',
+        'the origin is asked at every use (validate: always): nothing is ever fresh without that',
+        pointless,
+      ],
+      ['5', 'rules.2.refresh_ahead', 'requests of this rule go past the cache: nothing is refreshed', pointless],
+      ['6', 'rules.3.refresh_ahead', 'only what was pushed is served: the origin is not asked', pointless],
+      ['7', 'rules.4.refresh_ahead', 'nothing is asked for 200001 times within 1s: it never happens', pointless],
+      ['8', 'rules.5.refresh_ahead', 'with a ttl of 0 nothing is ever fresh, ahead or not', pointless],
+    ]);
+  },
+);
+
 t.test('a good file is good', async (t) => {
   t.same(await check(t, 'origin: http://a\n', '--strict'), { code: 0, said: 'FILE: good\n', complained: '' });
 });

@@ -109,7 +109,7 @@ class Model {
         Object.assign(this.origin, step);
         break;
       case 'answer':
-        this.pace.answered(step.latencyMs, true, step.hasFailed, this.clock.now());
+        this.pace.answered(step.latencyMs, step.hasFailed ? 500 : 200, this.clock.now());
     }
   }
 

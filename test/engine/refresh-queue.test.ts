@@ -189,11 +189,11 @@ t.test(
   async (t) => {
     const desk = new Desk({ budget: { rate: 1000, concurrency: 16 } });
     for (let n = 0; n < 50; n++) {
-      desk.pace.answered(50, true, false, desk.clock.now());
+      desk.pace.answered(50, 304, desk.clock.now());
       desk.clock.advance(100);
     }
     const slowBy = (factor: number): void => {
-      for (let n = 0; n < 100; n++) desk.pace.answered(70 * factor - 20, true, false, desk.clock.now());
+      for (let n = 0; n < 100; n++) desk.pace.answered(70 * factor - 20, 304, desk.clock.now());
     };
     const tryAll = (): string[] => {
       const [before, wave] = [desk.begun.length, desk.told.length];
@@ -247,7 +247,7 @@ t.test(
 t.test('issue 4: an origin that fails is spared in the same order; a quarter of failures is borne', async (t) => {
   const desk = new Desk();
   const now = desk.clock.now();
-  for (let n = 0; n < 400; n++) desk.pace.answered(50, true, n % 4 === 0, now);
+  for (let n = 0; n < 400; n++) desk.pace.answered(50, n % 4 === 0 ? 503 : 200, now);
   t.equal(desk.queue.stats.strain, 0);
   for (let n = 0; n < 100; n++) desk.pace.failed(now);
   t.equal(desk.queue.stats.strain, 4);

@@ -3,7 +3,7 @@ import type { Test } from 'tap';
 import type { AnsweredEvent } from '../../lib/observe/events.js';
 import { turns } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
-import { type OpenProxy, openProxy } from '../kit/proxy-kit.js';
+import { metric, type OpenProxy, openProxy } from '../kit/proxy-kit.js';
 import { connectRaw } from '../kit/raw-client.js';
 import type { Answer, RecordedRequest } from '../kit/scripted-origin.js';
 
@@ -41,6 +41,13 @@ export async function openTwins(t: Test, conf: Readonly<Record<string, unknown>>
     return { ...house, clock };
   };
   return { fast: await open('on'), full: await open('off') };
+}
+
+/** Resolves once neither of the two has anything under way at the origin. */
+export async function rested({ fast, full }: Twins): Promise<void> {
+  for (const house of [fast, full]) {
+    while (metric(await house.metrics(), 'patina_fills_in_flight') > 0) await turns(1);
+  }
 }
 
 /** All that came on one connection until it ended, and how it ended. */

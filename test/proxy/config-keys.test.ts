@@ -16,7 +16,7 @@ import { CutOff, connectRaw } from '../kit/raw-client.js';
 import { type Answer, hang, send, until } from '../kit/scripted-origin.js';
 import { CERT, KEY } from '../origin/certificate.js';
 import { DISK_BAD_VALUES, DISK_PROOFS } from './disk-keys.js';
-import { REFRESH_PROOFS } from './refresh-keys.js';
+import { BAD_REFRESH_VALUES, REFRESH_LIVES, REFRESH_PROOFS } from './refresh-keys.js';
 import { BAD_VALUES, FURTHER_LIVES, type Life, RULE_PROOFS, word } from './rule-keys.js';
 import { BAD_WARM_VALUES, WARM_PROOFS } from './warm-keys.js';
 
@@ -84,6 +84,7 @@ async function refusesASecond(port: number): Promise<void> {
 
 const LIVES: Readonly<Record<string, Life>> = {
   ...FURTHER_LIVES,
+  ...REFRESH_LIVES,
   ttl: {
     value: '20s',
     fields: ['ETag', '"1"'],
@@ -504,10 +505,13 @@ function problemsWith(path: string, value: unknown): readonly string[] {
   }
 }
 
+/** What is refused where the usual bad values are good, or say too little. */
+const BAD = { ...BAD_VALUES, ...BAD_WARM_VALUES, ...DISK_BAD_VALUES, ...BAD_REFRESH_VALUES };
+
 t.test('section 7: every option of the table refuses a bad value, and says which', async (t) => {
   const bad = ['!?', '', null, 'a b', { zzz: 1 }, [['!?']]];
   for (const { path } of optionRows()) {
-    for (const value of BAD_VALUES[path] ?? BAD_WARM_VALUES[path] ?? DISK_BAD_VALUES[path] ?? bad) {
+    for (const value of BAD[path] ?? bad) {
       const spelled = path.replace('[]', '.0');
       t.ok(
         problemsWith(path, value).some((problem) => problem.includes(spelled)),

@@ -3,6 +3,52 @@ import type { Test } from 'tap';
 import { turns } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
 import { openProxy } from '../kit/proxy-kit.js';
+import type { Life } from './rule-keys.js';
+
+/** `refresh_ahead`, by what the origin is asked with no visitor. */
+export const REFRESH_LIVES: Readonly<Record<string, Life>> = {
+  refresh_ahead: {
+    value: { hits: 3, within: '10m' },
+    fields: ['Cache-Control', 'max-age=60', 'ETag', '"1"'],
+    afterSec: 1,
+    tell: async (house, target) => {
+      for (let n = 0; n < 3; n++) await house.get(target);
+      for (let sec = 1; sec < 59; sec++) {
+        house.clock.advance(1_000);
+        await turns(3);
+      }
+      return house.origin.requests.filter((one) => one.target === target).length;
+    },
+    expected: { without: 1, with: 2 },
+  },
+};
+
+/** What no `refresh_ahead` is. */
+const BAD_AHEAD: readonly unknown[] = [
+  '!?',
+  '',
+  null,
+  true,
+  7,
+  [['!?']],
+  {},
+  { zzz: 1 },
+  { hits: 3 },
+  { within: '1m' },
+  { hits: 0, within: '1m' },
+  { hits: 1.5, within: '1m' },
+  { hits: -3, within: '1m' },
+  { hits: 1_000_000_001, within: '1m' },
+  { hits: 3, within: '999ms' },
+  { hits: 3, within: '25h' },
+  { hits: 3, within: 60 },
+  { hits: 3, within: '1m', zzz: 1 },
+];
+
+export const BAD_REFRESH_VALUES: Readonly<Record<string, readonly unknown[]>> = {
+  'defaults.refresh_ahead': BAD_AHEAD,
+  'rules[].refresh_ahead': BAD_AHEAD,
+};
 
 type Budget = Readonly<Record<string, number>>;
 

@@ -1,0 +1,152 @@
+/**
+ * How often stored responses are asked for, told at the instants when that matters: shortly before one of them expires.
+ * A hit costs nothing here. The counts of uses that the slots keep anyway are read when a timing wheel says so, and
+ * compared with what they were up to `withinMs` before; nobody ever looks through all that is stored.
+ */
+import type { Clock } from '../base/clock.js';
+import { DEMAND_STEP_COUNT, DEMAND_TICK_MS, STORE_STEP_DELAY_MS } from '../base/limits.js';
+import type { StoredResponse } from '../object/stored.js';
+import type { DemandWatch } from './contract.js';
+import type { Slots } from './slots.js';
+import { Stepper } from './stepper.js';
+import { Wheel } from './wheel.js';
+
+/** What is known of one slot, for the slot that replaces it. */
+export interface Counted {
+  readonly openedAt: number;
+  readonly openedHits: number;
+  readonly beforeHits: number;
+}
+
+interface Due {
+  readonly stored: StoredResponse;
+  readonly hits: number;
+}
+
+export class Demand {
+  readonly #slots: Slots<StoredResponse>;
+  readonly #clock: Clock;
+  readonly #wheel: Wheel;
+  readonly #stepper: Stepper;
+  #watch: DemandWatch | undefined;
+  /** When the present window of a slot began; 0: it has none. */
+  #openedAt = new Float64Array(0);
+  /** Its uses then. */
+  #openedHits = new Uint32Array(0);
+  /** Uses in a window as long as the rule says before that. */
+  #beforeHits = new Float64Array(0);
+
+  constructor(slots: Slots<StoredResponse>, clock: Clock) {
+    this.#slots = slots;
+    this.#clock = clock;
+    this.#wheel = new Wheel(slots, DEMAND_TICK_MS, clock.now());
+    this.#stepper = new Stepper(clock, () => this.#step());
+    slots.follow((capacity) => {
+      this.#openedAt = grown(new Float64Array(capacity), this.#openedAt);
+      this.#openedHits = grown(new Uint32Array(capacity), this.#openedHits);
+      this.#beforeHits = grown(new Float64Array(capacity), this.#beforeHits);
+    });
+  }
+
+  /** Undefined: nobody wants to know any more. What is stored comes under another watch when it is freshened. */
+  setWatch(watch: DemandWatch | undefined): void {
+    this.#watch = watch;
+  }
+
+  stop(): void {
+    this.#stepper.stop();
+  }
+
+  /** A response came into its slot, or another record took its place there. */
+  schedule(slot: number, stored: StoredResponse, now: number): void {
+    const plan = this.#watch?.planFor(stored);
+    if (plan === undefined) {
+      this.drop(slot);
+      return;
+    }
+    if (this.#openedAt[slot] === 0) this.#open(slot, now, 0);
+    if (!this.#stepper.isRunning) {
+      // While nothing was planned the wheel stood still.
+      this.#wheel.turn(now);
+      this.#stepper.start(DEMAND_TICK_MS);
+    }
+    const opensAt = plan.at - plan.withinMs;
+    this.#wheel.schedule(slot, opensAt > now ? opensAt : plan.at);
+  }
+
+  drop(slot: number): void {
+    this.#wheel.cancel(slot);
+    this.#openedAt[slot] = 0;
+  }
+
+  counted(slot: number): Counted {
+    return {
+      openedAt: this.#openedAt[slot] as number,
+      openedHits: this.#openedHits[slot] as number,
+      beforeHits: this.#beforeHits[slot] as number,
+    };
+  }
+
+  /** People ask for the key, not for the bytes: what replaces a response goes on with its counts. */
+  inherit(slot: number, { openedAt, openedHits, beforeHits }: Counted): void {
+    this.#openedAt[slot] = openedAt;
+    this.#openedHits[slot] = openedHits;
+    this.#beforeHits[slot] = beforeHits;
+  }
+
+  #open(slot: number, now: number, beforeHits: number): void {
+    this.#openedAt[slot] = now;
+    this.#openedHits[slot] = this.#slots.hits(slot);
+    this.#beforeHits[slot] = beforeHits;
+  }
+
+  /**
+   * Uses in the last `withinMs`: those of the present window, and as much of the one before as it lacks in length. A
+   * window that is full is closed, and the next one opened.
+   */
+  #read(slot: number, now: number, withinMs: number): number {
+    const elapsedMs = now - (this.#openedAt[slot] as number);
+    const hits = this.#slots.hits(slot) - (this.#openedHits[slot] as number);
+    if (elapsedMs < withinMs) return hits + (this.#beforeHits[slot] as number) * (1 - elapsedMs / withinMs);
+    const shareOfIt = hits * (withinMs / elapsedMs);
+    this.#open(slot, now, shareOfIt);
+    return shareOfIt;
+  }
+
+  #step(): number | undefined {
+    const now = this.#clock.now();
+    this.#wheel.turn(now);
+    const due: Due[] = [];
+    for (let count = 0; count < DEMAND_STEP_COUNT && this.#wheel.hasDue; count++) {
+      const found = this.#look(this.#wheel.takeDue(), now);
+      if (found !== undefined) due.push(found);
+    }
+    // The hottest first: the first ones may take what budget there is.
+    due.sort((one, other) => other.hits - one.hits);
+    for (const { stored, hits } of due) this.#watch?.due(stored, hits);
+    if (this.#watch === undefined || this.#slots.count === 0) return undefined;
+    return this.#wheel.hasDue ? STORE_STEP_DELAY_MS : DEMAND_TICK_MS;
+  }
+
+  /** At the instant of its plan, what is to be told; before that the window is opened that matters then. */
+  #look(slot: number, now: number): Due | undefined {
+    const stored = this.#slots.at(slot);
+    const plan = stored === undefined ? undefined : this.#watch?.planFor(stored);
+    if (stored === undefined || plan === undefined) return undefined;
+    const opensAt = plan.at - plan.withinMs;
+    if (opensAt > now) {
+      // The wheel is coarse far ahead, and early.
+      this.#wheel.schedule(slot, opensAt);
+      return undefined;
+    }
+    const hits = this.#read(slot, now, plan.withinMs);
+    if (plan.at <= now) return { stored, hits };
+    this.#wheel.schedule(slot, plan.at);
+    return undefined;
+  }
+}
+
+function grown<A extends Float64Array | Uint32Array>(to: A, from: A): A {
+  to.set(from);
+  return to;
+}

@@ -14,6 +14,7 @@ import { withoutSecrets } from './config/secrets.js';
 import { Engine } from './engine/engine.js';
 import type { Operations } from './engine/operations.js';
 import { OriginPace } from './engine/refresh-pace.js';
+import type { SharedLeases } from './engine/shared-leases.js';
 import type { Front, Move } from './front/contract.js';
 import { createFront } from './front/front.js';
 import { Fields } from './http/fields.js';
@@ -26,6 +27,7 @@ import { makePseudonym } from './policy/hygiene.js';
 import { tokenCheckFor } from './proxy/operators.js';
 import { engineSettings, frontSettings, type Identity, logSettings, makeWays, needsNewWays } from './proxy/pieces.js';
 import { type Preparation, type ReloadOutcome, Reloads, type Source } from './proxy/reload.js';
+import { makeSharedLeases, needsNewTier, readShared } from './proxy/shared.js';
 import { openStores, type Stores } from './proxy/stores.js';
 import type { Store } from './store/contract.js';
 import { createFailures } from './store/failures.js';
@@ -92,6 +94,7 @@ class ComposedProxy implements Proxy {
   readonly #markers: Markers;
   readonly #origin: ReplaceableOrigin;
   readonly #engine: Engine;
+  #shared: SharedLeases | undefined;
   readonly #front: Front;
   readonly #warming: Warming;
   readonly #reloads: Reloads;
@@ -126,6 +129,7 @@ class ComposedProxy implements Proxy {
     this.#origin = new ReplaceableOrigin(makeWays(config, clock, events));
     const identity = this.#identity(config);
     this.#tokenCheck = identity.tokenCheck;
+    this.#shared = makeSharedLeases(config, clock, events);
     this.#engine = new Engine({
       clock,
       events,
@@ -134,6 +138,8 @@ class ComposedProxy implements Proxy {
       markers: this.#markers,
       pace: new OriginPace(),
       failures: createFailures({ max: MAX_FAILING_KEYS, clock, random: Math.random }),
+      leases: this.#shared,
+      peers: this.#shared,
       random: Math.random,
       live: engineSettings(config, identity),
     });
@@ -171,6 +177,7 @@ class ComposedProxy implements Proxy {
     try {
       const listen = await this.#front.start();
       this.#state = 'serving';
+      this.#shared?.open(this.#engine);
       this.#warn(this.#config);
       this.#warming.configure(warmSettings(this.#config));
       return { listen, admin: admin === undefined ? undefined : formatAddress(admin) };
@@ -226,9 +233,21 @@ class ComposedProxy implements Proxy {
         this.#log.reconfigure(logSettings(next, this.#logDestination));
         this.#warming.configure(warmSettings(next), next.origin.url.href !== before.origin.url.href);
         this.#stores.noteChange(before, next);
+        if (needsNewTier(before, next)) this.#share(next);
         if (next.cache.memoryBytes !== before.cache.memoryBytes) this.#store.resize(next.cache.memoryBytes);
       },
     };
+  }
+
+  /** Another shared tier, or none, from now on. */
+  #share(config: Config): void {
+    const before = this.#shared;
+    this.#shared = makeSharedLeases(config, this.#clock, this.#events);
+    this.#engine.parts.leases = this.#shared;
+    this.#engine.parts.peers = this.#shared;
+    if (before !== undefined) this.#shared?.takeOver(before);
+    before?.close();
+    this.#shared?.open(this.#engine);
   }
 
   async drain(): Promise<void> {
@@ -252,6 +271,7 @@ class ComposedProxy implements Proxy {
     this.#engine.close();
     await this.#origin.tunnel.close();
     await this.#origin.close(graceMs);
+    this.#shared?.close();
     await this.#stores.close();
     await this.#log.close();
   }
@@ -320,6 +340,7 @@ class ComposedProxy implements Proxy {
       refreshQueue,
       logLinesDropped: this.#log.stats.droppedLines,
       disk: this.#stores.diskReadings(),
+      shared: readShared(this.#shared),
     };
   }
 }

@@ -30,6 +30,11 @@ const ORIGIN_STATUS: Readonly<Record<OriginFailure, 502 | 503 | 504>> = {
   'origin-aborted': 502,
 };
 
+/** Whether a word from elsewhere is one of these. */
+export function isOriginFailure(word: unknown): word is OriginFailure {
+  return typeof word === 'string' && Object.hasOwn(ORIGIN_STATUS, word);
+}
+
 /** The origin gave no complete, well-formed answer. */
 export class OriginError extends Error {
   override readonly name = 'OriginError';

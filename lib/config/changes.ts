@@ -1,5 +1,6 @@
 /** What a reload changed, in the words of the conf file: one line for each option that is not what it was. */
 import { MAX_CHANGE_TEXT, MAX_CONFIG_PROBLEMS } from '../base/limits.js';
+import { withoutPassword } from './secrets.js';
 
 /**
  * Lines such as `defaults.ttl: 10s -> 20s`, from two documents as a person wrote them. Entries of a list that have a name,
@@ -66,6 +67,6 @@ function asList(value: unknown): readonly Named[] {
 /** As it would stand in the file, on one line and short. */
 function shown(value: unknown): string {
   if (value === undefined) return '(default)';
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  const text = withoutPassword(typeof value === 'string' ? value : JSON.stringify(value));
   return text.length > MAX_CHANGE_TEXT ? `${text.slice(0, MAX_CHANGE_TEXT - 3)}...` : text;
 }

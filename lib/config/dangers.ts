@@ -1,5 +1,6 @@
 /** Settings by which something may be shared, believed or lost that is not by default: each with its consequence in plain words. */
 import { isLoopbackAddress } from '../base/loopback.js';
+import { hasRedis, type RedisSettings } from './redis-options.js';
 import type { RuleSettings } from './rule-options.js';
 import type { ConfigSettings } from './schema.js';
 
@@ -92,7 +93,30 @@ export function dangersOf(settings: ConfigSettings): readonly Warning[] {
     const sentence = 'anybody between here and the origin can pose as it, and have its pages stored for everybody';
     warnings.push({ code: 'unverified-origin', path: ['origin', 'tls', 'verify'], sentence });
   }
+  warnings.push(...redisDangers(settings.cache.redis));
   warnings.push(...dangersIn(settings.defaults, ['defaults']), ...dangersInRules(settings.rules, ['rules']));
+  return warnings;
+}
+
+function redisDangers(redis: RedisSettings): Warning[] {
+  if (!hasRedis(redis)) return [];
+  const { url, sentinel, cluster, tls } = redis;
+  const path = ['cache', 'redis'];
+  const warnings: Warning[] = [];
+  const hosts = [url?.address, ...sentinel.nodes, ...cluster].filter((one) => one !== undefined);
+  const isFar = hosts.some(({ host }) => !isLoopbackAddress(host) && host !== 'localhost');
+  const isSecure = tls.on || url?.isSecure === true;
+  const hasPassword = [url?.password, redis.password, redis.passwordFile].some((one) => one !== undefined);
+  if (isFar && !isSecure) {
+    const sentence = hasPassword
+      ? 'the password and all that is stored cross the network in the clear: use rediss: or tls.on'
+      : 'all that is stored crosses the network in the clear, and nobody is asked for a password: whoever reaches it can change every page';
+    warnings.push({ code: hasPassword ? 'shared-in-the-clear' : 'shared-in-the-open', path, sentence });
+  }
+  if (isSecure && !tls.verify) {
+    const sentence = 'anybody between here and the shared tier can pose as it, and have pages of theirs served';
+    warnings.push({ code: 'unverified-shared', path: [...path, 'tls', 'verify'], sentence });
+  }
   return warnings;
 }
 

@@ -1,6 +1,7 @@
 /** What is allowed in a configuration and is hardly meant: each with its consequence. One small function for each kind. */
 import { formatDuration } from '../base/units.js';
 import { dangersOf, type Warning } from './dangers.js';
+import { hasRedis } from './redis-options.js';
 import { idleBudget, pointlessAhead } from './refresh-lint.js';
 import type { HealthSetting, StatusSetting } from './rule.js';
 import type { RuleSettings } from './rule-options.js';
@@ -35,6 +36,7 @@ export function lint(settings: ConfigSettings): readonly Warning[] {
     ]),
     ...placed.flatMap(uncachedMethods),
     ...lintWarm(settings),
+    ...defaultPrefix(settings),
   ];
 }
 
@@ -88,6 +90,15 @@ function idleTtl({ ttl, maxStalenessMs }: Said, path: Path, defaults: ConfigSett
   if (ms === undefined || ms <= ceilingMs) return [];
   const sentence = `nothing older than ${formatDuration(ceilingMs)} is served (max_staleness), so a ttl of ${formatDuration(ms)} never lasts`;
   return [{ code: 'ttl-past-ceiling', path: [...path, ttl === undefined ? 'max_staleness' : 'ttl'], sentence }];
+}
+
+const DEFAULT_PREFIX = 'patina:';
+
+/** Two sites in one Redis whose keys are the same would get each other's pages. */
+function defaultPrefix({ cache, origin }: ConfigSettings): Warning[] {
+  if (!hasRedis(cache.redis) || cache.redis.prefix !== DEFAULT_PREFIX || origin.host === undefined) return [];
+  const sentence = `this proxy asks its origin for another host than its clients do, and the prefix is the one that every other site has too: give it one of its own`;
+  return [{ code: 'shared-prefix', path: ['cache', 'redis', 'prefix'], sentence }];
 }
 
 function uncachedMethods({ rule, path }: Placed): Warning[] {

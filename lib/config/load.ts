@@ -9,6 +9,7 @@ import { formatAddress } from './address.js';
 import { type Document, parseYaml } from './document.js';
 import { type Entry, type Flaw, readSection, wanted } from './kinds.js';
 import { applyOverrides, type Override } from './overrides.js';
+import { redisFlaws } from './redis-options.js';
 import { ruleFlaws } from './rule-flaws.js';
 import { type ConfigSettings, OPTIONS } from './schema.js';
 import { nearest } from './suggest.js';
@@ -60,7 +61,7 @@ export interface FlawPlace {
 
 function validate(written: unknown, place: (flaw: Flaw) => FlawPlace): ConfigSettings {
   const reading = readSection(OPTIONS, written);
-  const flaws = [...('flaws' in reading ? reading.flaws : sharedAddress(reading.settings)), ...ruleFlaws(written)];
+  const flaws = [...('flaws' in reading ? reading.flaws : flawsOf(reading.settings)), ...ruleFlaws(written)];
   if ('settings' in reading && flaws.length === 0) return reading.settings;
   throw new ConfigError(describeAll(flaws, place));
 }
@@ -105,6 +106,11 @@ function pathsOf(entry: Entry, key: string, path = ''): string[] {
     const own = path === '' ? name : `${path}.${name}`;
     return [...(name === key ? [own] : []), ...pathsOf(below, key, own)];
   });
+}
+
+/** What no option can be seen to be wrong by alone. */
+function flawsOf(settings: ConfigSettings): Flaw[] {
+  return [...sharedAddress(settings), ...redisFlaws(settings.cache.redis)];
 }
 
 /** Two listeners cannot have one address. */
@@ -210,6 +216,12 @@ function withFilesFound(
   const caFile = found(origin.tls.caFile, ['origin', 'tls', 'ca_file'], certificateProblem);
   const tokenFile = found(admin.tokenFile, ['admin', 'token_file'], tokenFileProblem);
   const diskPath = cache.disk.path === undefined ? undefined : resolve(base, cache.disk.path);
+  const { redis } = cache;
+  const redisCa = found(redis.tls.caFile, ['cache', 'redis', 'tls', 'ca_file'], certificateProblem);
+  const password =
+    redis.passwordFile === undefined
+      ? redis.password
+      : firstLineOf(resolve(base, redis.passwordFile), ['cache', 'redis', 'password_file'], refuse);
   const secret =
     explain.secretFile === undefined ? explain.secret : secretIn(resolve(base, explain.secretFile), refuse);
   if (explain.header !== undefined && secret === undefined) {
@@ -221,7 +233,11 @@ function withFilesFound(
   return {
     ...settings,
     admin: { ...admin, tokenFile },
-    cache: { ...cache, disk: { ...cache.disk, path: diskPath } },
+    cache: {
+      ...cache,
+      disk: { ...cache.disk, path: diskPath },
+      redis: { ...redis, password, tls: { ...redis.tls, caFile: redisCa } },
+    },
     explain: { ...explain, secret },
     origin: { ...origin, tls: { ...origin.tls, caFile } },
   };
@@ -236,15 +252,23 @@ function tokenFileProblem(file: string): string | undefined {
   }
 }
 
-function secretIn(file: string, refuse: (path: readonly string[], message: string) => never): string {
+type Refuse = (path: readonly string[], message: string) => never;
+
+function firstLineOf(file: string, path: readonly string[], refuse: Refuse): string {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    return refuse(['explain', 'secret_file'], `${file} cannot be read: ${whyUnreadable(error)}`);
+    return refuse(path, `${file} cannot be read: ${whyUnreadable(error)}`);
   }
-  const reading = readSecret(text.split(/\r?\n/, 1)[0] ?? '');
-  return 'problem' in reading ? refuse(['explain', 'secret_file'], `${file}: ${reading.problem}`) : reading.value;
+  const line = text.split(/\r?\n/, 1)[0] ?? '';
+  return line === '' ? refuse(path, `${file}: its first line is empty`) : line;
+}
+
+function secretIn(file: string, refuse: Refuse): string {
+  const path = ['explain', 'secret_file'];
+  const reading = readSecret(firstLineOf(file, path, refuse));
+  return 'problem' in reading ? refuse(path, `${file}: ${reading.problem}`) : reading.value;
 }
 
 /** Node.js takes any text for a list of authorities and then trusts none, so every request would fail. */

@@ -25,6 +25,7 @@ import { ADDRESS_FORM, readAddress } from './address.js';
 import { percentage } from './durations.js';
 import { choice, count, duration, flag, list, optional, type Settings, section, size, text } from './kinds.js';
 import { networks } from './operator-values.js';
+import { redis } from './redis-options.js';
 import { defaults, rule } from './rule-options.js';
 import {
   readAdminAddress,
@@ -145,6 +146,7 @@ const cache = section(
       doc: 'Bytes for stored responses, in memory: keys, headers, bodies and fills in flight are counted. The process needs some 80 MB beside it; while many small responses come and go, which are collected late, it was seen at 730 MB with the default. A response of more than half of it streams through unstored, unless there is a disk tier.',
     }),
     disk,
+    redis,
   },
   { doc: 'Where stored responses are kept.' },
 );

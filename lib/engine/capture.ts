@@ -67,8 +67,8 @@ export function captureAnswer(
     end() {
       const record = madeResponse(spec, receipt, verdict.fields, inflow.body, verdict.despite);
       const isKept = inflow.complete() && inflow.isKept && !fate.isSuperseded;
-      if (isKept && isNewest(parts, record, request.fields))
-        store.put(fate.isExpired ? expiredResponse(record, parts.clock.now()) : record);
+      const kept = fate.isExpired ? expiredResponse(record, parts.clock.now()) : record;
+      if (isKept && isNewest(parts, record, request.fields) && store.put(kept)) parts.peers?.stored(kept, false);
       done(capture);
     },
     fail() {

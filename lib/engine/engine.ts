@@ -333,7 +333,9 @@ export class Engine implements RequestHandler {
   /** Takes out all that is stored for a URL, itself written as a key; what is in flight for it is not stored any more. Returns how many. */
   purgeKey(url: string, reason: 'purged' | 'invalidated' = 'purged'): number {
     let count = 0;
-    for (const key of this.keysOf(url)) count += this.#purgeOne(key, reason);
+    const keys = this.keysOf(url);
+    this.parts.peers?.operated('purge', { kind: 'keys', keys }, reason === 'invalidated');
+    for (const key of keys) count += this.#purgeOne(key, reason);
     return count;
   }
 

@@ -134,6 +134,7 @@ export class Fill implements OriginListener, LeasedFill {
       Inflow.keep(store, totalBytes, this.#course.source()) ?? Inflow.pass(store, totalBytes, this.#course.source());
     this.#course.opened(inflow, 'abandoned', 'elsewhere');
     this.isFound = true;
+    bytes.fills(inflow.body);
     this.response = { ...response, body: inflow.body };
     // What has to be validated first is wanted whole.
     if (!inflow.isKept || judgeReuse(response.life, NO_DIRECTIVES, clock.now()).kind === 'serve') this.#settleFound();

@@ -3,6 +3,7 @@
  * takes a lease at one place (leasing.ts), before a fill or a refresh goes to the origin. Without leases it asks at once.
  */
 import type { OriginFailure } from '../base/errors.js';
+import type { Body } from '../object/body.js';
 import type { Selection, StoredResponse } from '../object/stored.js';
 
 export interface LeaseOrder {
@@ -90,6 +91,8 @@ export interface FoundBody {
 
 /** Nothing is told after abort(). */
 export interface FoundBytes {
+  /** Told before read(): what its bytes go into. */
+  fills(body: Body): void;
   /** `data` any number of times, then one of `end` and `fail`. Only what was checked is told. */
   read(to: { data(chunk: Buffer): void; end(): void; fail(): void }): void;
   pause(): void;

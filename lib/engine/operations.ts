@@ -50,6 +50,7 @@ export class Operations {
   async purge(target: Target): Promise<Counts | undefined> {
     const reach = reachOf(this.#engine, target);
     if (reach === undefined) return undefined;
+    this.#engine.parts.peers?.operated('purge', reach, false);
     const fills = affectInFlight(this.#engine, reach, 'purge');
     forgetNotes(this.#engine, reach);
     let objects = 0;
@@ -67,6 +68,7 @@ export class Operations {
   async expire(target: Target): Promise<Counts | undefined> {
     const reach = reachOf(this.#engine, target);
     if (reach === undefined) return undefined;
+    this.#engine.parts.peers?.operated('expire', reach, false);
     const fills = affectInFlight(this.#engine, reach, 'expire');
     const { store, clock } = this.#engine.parts;
     let objects = 0;

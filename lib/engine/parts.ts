@@ -10,6 +10,7 @@ import type { Markers } from '../store/markers.js';
 import type { ExplainSettings } from './explaining.js';
 import type { Leases } from './leases-contract.js';
 import type { OperatorMethods } from './operator-methods.js';
+import type { Peers } from './peers-contract.js';
 import type { RefreshBudget } from './refresh-budget.js';
 import type { OriginPace } from './refresh-pace.js';
 
@@ -45,7 +46,9 @@ export interface EngineParts {
   /** How the origin fares. */
   readonly pace: OriginPace;
   /** Others who could ask the origin as well. Undefined: nobody; then nothing is awaited before it is asked. */
-  readonly leases?: Leases | undefined;
+  leases?: Leases | undefined;
+  /** Others that hold copies of what is stored here. */
+  peers?: Peers | undefined;
   /** From 0 to below 1. */
   readonly random: () => number;
   /** Never held across two requests: a reload puts another one in its place. */

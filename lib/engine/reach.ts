@@ -47,11 +47,17 @@ function coversKey(reach: Reach, key: string): boolean | undefined {
 
 /**
  * Does `effect` to every answer that is on its way, so that what was asked for before an operation does not undo it.
- * Returns how many are known to be reached; an answer whose tags are not known yet is judged by its head.
+ * `askedUntil`: what was asked for later is left alone. Returns how many are known to be reached; an answer whose tags are not known yet is judged by its head.
  */
-export function affectInFlight(engine: Engine, reach: Reach, effect: Effect): number {
+export function affectInFlight(
+  engine: Engine,
+  reach: Reach,
+  effect: Effect,
+  askedUntil: number = Number.POSITIVE_INFINITY,
+): number {
   let count = 0;
   for (const fill of engine.collapse.all()) {
+    if (fill.requestedAt > askedUntil) continue;
     const isReached = coversKey(reach, fill.spec.key) ?? (reach.kind === 'tag' && isAbout(fill, reach.tag));
     if (isReached) {
       fill.supersede(effect);
@@ -59,6 +65,7 @@ export function affectInFlight(engine: Engine, reach: Reach, effect: Effect): nu
     } else if (reach.kind === 'tag' && fill.response === undefined) fill.fate.applyTo(reach.tag, effect);
   }
   for (const capture of engine.collapse.captures) {
+    if (capture.requestedAt > askedUntil) continue;
     if (coversKey(reach, capture.key) ?? (reach.kind === 'tag' && carries(capture.tags, reach.tag))) {
       capture.fate.apply(effect);
       count++;

@@ -116,7 +116,9 @@ function commit(
   if (!store.put(record)) {
     // What was stored is older than what is known now, and must not be served once more for want of room.
     store.removeKey(key, 'replaced');
+    engine.parts.peers?.operated('purge', reach, false);
     return { refused: 'no-room' };
   }
+  engine.parts.peers?.stored(record, true);
   return { fills, bytes: body.heldBytes, ttlMs: Math.max(0, record.life.staleAt - now) };
 }

@@ -9,6 +9,7 @@ import { type Family, single } from './families.js';
 import { ClientSide, Household, OriginSide } from './meters.js';
 import { createExposition, type Exposition } from './prometheus.js';
 import { type RefreshQueueReading, RefreshSide } from './refresh-meters.js';
+import { type SharedReadings, sharedFamilies } from './shared-families.js';
 import { WarmSide } from './warm.js';
 
 /** What is true at this moment, asked for once at each scrape. */
@@ -29,6 +30,7 @@ export interface GaugeReadings {
   readonly logLinesDropped?: number | undefined;
   /** Undefined: there is no disk tier. */
   readonly disk?: DiskReadings | undefined;
+  readonly shared?: SharedReadings | undefined;
 }
 
 export interface MetricsOptions {
@@ -100,6 +102,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     ...warm.families(),
     ...gaugeFamilies(() => reading),
     ...diskFamilies(() => reading?.disk),
+    ...sharedFamilies(() => reading?.shared),
     build,
   ]);
   return {

@@ -55,9 +55,13 @@ const REFUSED: readonly [title: string, content: string | Buffer, ...problems: s
   [
     'an option of a later version',
     'cache: {tape: {path: ./var}}',
-    'FILE:1:9: unknown key "tape" in cache: this version knows memory, disk',
+    'FILE:1:9: unknown key "tape" in cache: this version knows memory, disk, redis',
   ],
-  ['__proto__', 'cache: {__proto__: 1}', 'FILE:1:9: unknown key "__proto__" in cache: this version knows memory, disk'],
+  [
+    '__proto__',
+    'cache: {__proto__: 1}',
+    'FILE:1:9: unknown key "__proto__" in cache: this version knows memory, disk, redis',
+  ],
   [
     'a number without a unit',
     'defaults:\n  grace: 60',

@@ -37,6 +37,11 @@ export class PlayedBody implements FoundBytes {
   #to: Parameters<FoundBytes['read']>[0] | undefined;
   isPaused = false;
   isAborted = false;
+  readonly filled: Body[] = [];
+
+  fills(body: Body): void {
+    this.filled.push(body);
+  }
 
   read(to: Parameters<FoundBytes['read']>[0]): void {
     this.#to = to;

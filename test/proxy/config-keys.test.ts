@@ -16,6 +16,7 @@ import { CutOff, connectRaw } from '../kit/raw-client.js';
 import { type Answer, hang, send, until } from '../kit/scripted-origin.js';
 import { CERT, KEY } from '../origin/certificate.js';
 import { DISK_BAD_VALUES, DISK_PROOFS } from './disk-keys.js';
+import { BAD_REDIS_VALUES, REDIS_PROOFS } from './redis-keys.js';
 import { BAD_REFRESH_VALUES, REFRESH_LIVES, REFRESH_PROOFS } from './refresh-keys.js';
 import { BAD_VALUES, FURTHER_LIVES, type Life, RULE_PROOFS, word } from './rule-keys.js';
 import { BAD_WARM_VALUES, WARM_PROOFS } from './warm-keys.js';
@@ -475,7 +476,7 @@ for (const place of ['defaults', 'rules'] as const) {
   Object.assign(PROOFS, { [`${prefix}.cold`]: (t: Test) => coldActs(t, place) });
 }
 
-Object.assign(PROOFS, RULE_PROOFS, REFRESH_PROOFS, WARM_PROOFS);
+Object.assign(PROOFS, RULE_PROOFS, REFRESH_PROOFS, WARM_PROOFS, REDIS_PROOFS);
 
 t.test('section 7: every option of the table acts', async (t) => {
   const paths = optionRows().map(({ path }) => path);
@@ -506,7 +507,7 @@ function problemsWith(path: string, value: unknown): readonly string[] {
 }
 
 /** What is refused where the usual bad values are good, or say too little. */
-const BAD = { ...BAD_VALUES, ...BAD_WARM_VALUES, ...DISK_BAD_VALUES, ...BAD_REFRESH_VALUES };
+const BAD = { ...BAD_VALUES, ...BAD_WARM_VALUES, ...DISK_BAD_VALUES, ...BAD_REFRESH_VALUES, ...BAD_REDIS_VALUES };
 
 t.test('section 7: every option of the table refuses a bad value, and says which', async (t) => {
   const bad = ['!?', '', null, 'a b', { zzz: 1 }, [['!?']]];

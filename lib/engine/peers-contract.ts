@@ -1,0 +1,11 @@
+/** Others that hold copies of what is stored here: what is done to it here is done to theirs. */
+import type { StoredResponse } from '../object/stored.js';
+import type { Effect } from './fate.js';
+import type { Reach } from './reach.js';
+
+export interface Peers {
+  /** An operator did it, or (`isPassing`) a request that changes what is stored. */
+  operated(effect: Effect, reach: Reach, isPassing: boolean): void;
+  /** It was stored without a lease. `isPush`: by an operator, and it wins over what is on its way. */
+  stored(response: StoredResponse, isPush: boolean): void;
+}

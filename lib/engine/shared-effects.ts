@@ -1,0 +1,63 @@
+/** What other machines did, done here: their operations, and the records of what they stored. */
+import { SHARED_CLOCK_MARGIN_MS } from '../base/limits-shared.js';
+import type { StoredResponse } from '../object/stored.js';
+import { expiredResponse } from '../policy/expire.js';
+import { askedAt, type SharedClock } from '../store/shared-clock.js';
+import type { News } from '../store/shared-news.js';
+import type { SharedOp } from '../store/shared-ops.js';
+import { variantOf } from '../store/shared-record.js';
+import type { SharedFound, SharedTier } from '../store/shared-tier.js';
+import type { Engine } from './engine.js';
+import type { Effect } from './fate.js';
+import { affectInFlight, eachStored, forgetNotes, type Reach } from './reach.js';
+
+/** Each of these with what was asked for before it; one walk through the store for all that name no key. */
+export function applyShared(engine: Engine, clock: SharedClock, ops: readonly SharedOp[]): void {
+  for (const { effect, reach: told, at } of ops) {
+    const until = clock.toHere(at) + clock.errorMs + SHARED_CLOCK_MARGIN_MS;
+    const reach = reachHere(engine, told);
+    affectInFlight(engine, reach, effect, until);
+    if (told.kind !== 'all') forgetNotes(engine, reach);
+    void eachStored(engine, reach, (stored) => {
+      if (askedAt(stored) <= until) affectStored(engine, stored, effect, until);
+    });
+  }
+}
+
+function affectStored({ parts }: Engine, stored: StoredResponse, effect: Effect, until: number): void {
+  if (effect === 'purge') parts.store.remove(stored, 'purged');
+  else parts.store.swap(stored, expiredResponse(stored, Math.min(until, parts.clock.now())));
+}
+
+/** Here the keys may have other aliases than there. */
+function reachHere(engine: Engine, reach: SharedOp['reach']): Reach {
+  if (reach.kind === 'all') return { kind: 'prefix', prefixes: [''] };
+  if (reach.kind !== 'keys') return reach;
+  return { kind: 'keys', keys: [...new Set(reach.keys.flatMap((key) => [key, ...engine.keysOf(key)]))] };
+}
+
+/**
+ * Another machine stored something: the new record is taken over where the body is the one that is here; else what is
+ * here counts as stale, and the next use finds the newer one below.
+ */
+export function takeNews(engine: Engine, tier: SharedTier, news: News, found: SharedFound | undefined): void {
+  const { what, key } = news;
+  if (what !== 'kept' && what !== 'pushed') return;
+  const { store, clock } = engine.parts;
+  engine.forget(key);
+  if (what === 'pushed') {
+    affectInFlight(
+      engine,
+      { kind: 'keys', keys: [key] },
+      'purge',
+      found === undefined ? undefined : askedAt(found.response),
+    );
+  }
+  const variant = found === undefined ? news.variant : variantOf(found.response.selection);
+  const stored = store.peek(key)?.find(({ selection }) => variantOf(selection) === variant);
+  if (stored === undefined || (found !== undefined && askedAt(stored) >= askedAt(found.response))) return;
+  const next = found === undefined || stored.partial !== undefined ? undefined : tier.around(stored, found);
+  if (next !== undefined) store.swap(stored, next);
+  else if (what === 'pushed') store.remove(stored, 'replaced');
+  else store.swap(stored, expiredResponse(stored, clock.now()));
+}

@@ -1,0 +1,226 @@
+/**
+ * Leases among machines by the tier that they share, and what they tell each other: who asks, what came of it, what
+ * operators did. Where the tier is gone, everybody who waits for another machine is sent on at once.
+ */
+
+import type { Clock, Timer } from '../base/clock.js';
+import { isOriginFailure } from '../base/errors.js';
+import type { StoredResponse } from '../object/stored.js';
+import type { Events } from '../observe/events.js';
+import type { LeasePlace } from '../store/shared-contract.js';
+import type { News } from '../store/shared-news.js';
+import type { SharedOp } from '../store/shared-ops.js';
+import { variantOf } from '../store/shared-record.js';
+import type { SharedFound, SharedTier, SharedTierListener } from '../store/shared-tier.js';
+import type { Engine } from './engine.js';
+import type { Effect } from './fate.js';
+import type { Cancel, Lease, LeaseAnswer, LeaseNotice, LeaseOrder, LeaseOutcome, Leases } from './leases-contract.js';
+import type { Peers } from './peers-contract.js';
+import type { Reach } from './reach.js';
+import { applyShared, takeNews } from './shared-effects.js';
+
+/** Keys in one operation that is told to others. */
+const KEYS_PER_OP = 100;
+/** A lease is renewed this often within its time. */
+const RENEWALS_PER_LEASE = 3;
+
+type Told = (notice: LeaseNotice) => void;
+
+export class SharedLeases implements Leases, Peers, SharedTierListener {
+  readonly #clock: Clock;
+  readonly #events: Events;
+  readonly #tier: SharedTier;
+  #engine: Engine | undefined;
+  /** Who waits for news of a lease, by key and variant. */
+  readonly #waiting = new Map<string, Set<Told>>();
+
+  constructor(tier: SharedTier, clock: Clock, events: Events) {
+    this.#tier = tier;
+    this.#clock = clock;
+    this.#events = events;
+  }
+
+  get tier(): SharedTier {
+    return this.#tier;
+  }
+
+  /** Begins, with the engine that all of it is about. */
+  open(engine: Engine): void {
+    this.#engine = engine;
+    this.#tier.open(this);
+  }
+
+  /** What waits to be told to others, of the tier before this one. */
+  takeOver(before: SharedLeases): void {
+    this.#tier.log.takeOver(before.#tier.log);
+  }
+
+  get waitingCount(): number {
+    let sum = 0;
+    for (const told of this.#waiting.values()) sum += told.size;
+    return sum;
+  }
+
+  async take(order: LeaseOrder): Promise<LeaseAnswer> {
+    const tier = this.#tier;
+    if (!tier.isUp) return { kind: 'unavailable' };
+    const name = `${order.key} ${variantOf(order.selection)}`;
+    // News may be here before the answer that says to wait for them.
+    let early: LeaseNotice | undefined;
+    let told: Told = (notice) => {
+      early ??= notice;
+    };
+    const hear: Told = (notice) => told(notice);
+    this.#add(name, hear);
+    const answer = await tier.take(order);
+    if (answer.kind !== 'elsewhere') this.#delete(name, hear);
+    switch (answer.kind) {
+      case 'held':
+        return { kind: 'held', lease: this.#lease(tier, answer.place, order.key) };
+      case 'elsewhere': {
+        // Also where nobody comes to wait.
+        const lapsed = this.#clock.after(answer.leftMs, () => {
+          this.#delete(name, hear);
+          hear({ kind: 'look' });
+        });
+        const cancel = (): void => {
+          lapsed.cancel();
+          this.#delete(name, hear);
+          told = () => {};
+        };
+        const wait = (to: Told): Cancel => {
+          told = (notice) => {
+            cancel();
+            to(notice);
+          };
+          if (early !== undefined) queueMicrotask(() => hear(early ?? { kind: 'look' }));
+          return cancel;
+        };
+        return { kind: 'elsewhere', wait };
+      }
+      case 'found':
+        return answer;
+      default:
+        return { kind: 'unavailable' };
+    }
+  }
+
+  #add(name: string, told: Told): void {
+    const waiting = this.#waiting.get(name);
+    if (waiting === undefined) this.#waiting.set(name, new Set([told]));
+    else waiting.add(told);
+  }
+
+  #delete(name: string, told: Told): void {
+    const waiting = this.#waiting.get(name);
+    waiting?.delete(told);
+    if (waiting?.size === 0) this.#waiting.delete(name);
+  }
+
+  #tell(name: string, notice: LeaseNotice): void {
+    for (const told of [...(this.#waiting.get(name) ?? [])]) told(notice);
+  }
+
+  #tellAll(notice: LeaseNotice): void {
+    for (const name of [...this.#waiting.keys()]) this.#tell(name, notice);
+  }
+
+  #lease(tier: SharedTier, place: LeasePlace, key: string): Lease {
+    let renewing: Timer | undefined = this.#clock.every(
+      tier.leaseMs / RENEWALS_PER_LEASE,
+      () => void tier.renew(place),
+    );
+    const over = (): void => {
+      renewing?.cancel();
+      renewing = undefined;
+    };
+    return {
+      opened: ({ body }) => {
+        if ((body.totalBytes ?? 0) <= tier.maxBodyBytes) return;
+        over();
+        void tier.release(place, key, 'alone');
+      },
+      release: (outcome) => {
+        if (renewing === undefined) return;
+        void released(tier, place, key, outcome).then(over);
+      },
+    };
+  }
+
+  operated(effect: Effect, reach: Reach, isPassing: boolean): void {
+    if (reach.kind !== 'keys') {
+      this.#tier.operate(effect, reach, isPassing);
+      return;
+    }
+    for (let at = 0; at < reach.keys.length; at += KEYS_PER_OP) {
+      const keys = reach.keys.slice(at, at + KEYS_PER_OP);
+      this.#tier.operate(effect, { kind: 'keys', keys }, isPassing);
+    }
+  }
+
+  stored(response: StoredResponse, isPush: boolean): void {
+    void this.#tier.keep(response, undefined, isPush);
+  }
+
+  news(news: News, found: SharedFound | undefined): void {
+    if (this.#engine !== undefined) takeNews(this.#engine, this.#tier, news, found);
+    this.#tell(`${news.key} ${news.variant}`, noticeOf(news));
+  }
+
+  operations(ops: readonly SharedOp[]): void {
+    if (this.#engine !== undefined) applyShared(this.#engine, this.#tier.clock, ops);
+  }
+
+  changed(isUp: boolean, reason: string): void {
+    if (isUp) {
+      this.#events.notice('info', 'shared-up', 'The tier that machines share is there.');
+      return;
+    }
+    const message = 'The tier that machines share cannot be used: this machine goes on alone until it is back.';
+    this.#events.notice('warn', 'shared-down', message, { reason });
+    this.#tellAll({ kind: 'look' });
+  }
+
+  close(): void {
+    this.#tellAll({ kind: 'look' });
+    this.#tier.close();
+  }
+}
+
+async function released(tier: SharedTier, place: LeasePlace, key: string, outcome: LeaseOutcome): Promise<void> {
+  switch (outcome.kind) {
+    case 'stored':
+    case 'freshened':
+      await tier.keep(outcome.response, place);
+      return;
+    case 'uncacheable': {
+      const { reason, markerKey = null } = outcome;
+      await tier.release(place, key, 'uncacheable', { reason, markerKey });
+      return;
+    }
+    case 'failed': {
+      const { kind: _, ...how } = outcome;
+      await tier.release(place, key, 'failed', how);
+      return;
+    }
+    case 'left':
+      await tier.release(place, key, 'left');
+  }
+}
+
+/** What news say to those who wait; whatever makes no sense says to look. */
+function noticeOf({ what, how }: News): LeaseNotice {
+  const { reason, markerKey, failure, status, code, message, retryAfterMs } = how;
+  const afterMs = typeof retryAfterMs === 'number' && retryAfterMs >= 0 ? retryAfterMs : undefined;
+  if (what === 'alone') return { kind: 'alone' };
+  if (what === 'uncacheable' && typeof reason === 'string') {
+    return { kind: 'uncacheable', reason, markerKey: typeof markerKey === 'string' ? markerKey : undefined };
+  }
+  if (what === 'failed' && failure === 'error-status' && typeof status === 'number') {
+    return { kind: 'failed', failure, status, retryAfterMs: afterMs };
+  }
+  if (what === 'failed' && failure === 'unreachable' && isOriginFailure(code) && typeof message === 'string') {
+    return { kind: 'failed', failure, code, message, retryAfterMs: afterMs };
+  }
+  return { kind: 'look' };
+}

@@ -1,0 +1,256 @@
+/** The connections to Redis or Valkey, on ioredis (imported here alone): one server, one behind Sentinels, or a Cluster. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+
+import {
+  SHARED_CONNECT_TIMEOUT_MS,
+  SHARED_RECONNECT_FIRST_MS,
+  SHARED_RECONNECT_MAX_MS,
+  SHARED_REDIRECTS_MAX,
+  SHARED_SCAN_COUNT,
+} from '../base/limits-shared.js';
+
+export interface SharedEndpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface SharedLinkOptions {
+  /** One server, or the settings that go with every node. */
+  readonly kind: 'single' | 'sentinel' | 'cluster';
+  /** The server, the Sentinels, or some nodes of the Cluster. */
+  readonly nodes: readonly SharedEndpoint[];
+  /** What the Sentinels call the master. */
+  readonly masterName?: string | undefined;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  readonly sentinelPassword?: string | undefined;
+  readonly database?: number | undefined;
+  readonly tls?: SharedTls | undefined;
+  /** From 0 to below 1. */
+  readonly random: () => number;
+}
+
+export interface SharedTls {
+  readonly caFile?: string | undefined;
+  readonly serverName?: string | undefined;
+  readonly verify: boolean;
+}
+
+export type Reply = Buffer | number | null | readonly Reply[];
+export type Argument = string | Buffer | number;
+
+export interface LinkListener {
+  message(bytes: Buffer): void;
+  up(): void;
+  down(reason: string): void;
+}
+
+/** A script, loaded where it is not known yet. */
+export interface Script {
+  readonly lua: string;
+  readonly sha: string;
+}
+
+export function makeScript(lua: string): Script {
+  return { lua, sha: createHash('sha1').update(lua).digest('hex') };
+}
+
+/** Waits longer from failure to failure, and differently in each process. */
+export function reconnectMs(times: number, random: () => number): number {
+  const fullMs = Math.min(SHARED_RECONNECT_FIRST_MS * 2 ** Math.min(times - 1, 16), SHARED_RECONNECT_MAX_MS);
+  return fullMs * (0.5 + 0.5 * random());
+}
+
+export class SharedLink {
+  readonly #options: SharedLinkOptions;
+  readonly #channel: string;
+  #client: Redis | Cluster;
+  /** A connection that subscribes can do nothing else. A Cluster has one of its own within. */
+  #subscriber: Redis | Cluster;
+  #listener: LinkListener | undefined;
+  #hasCommands = false;
+  #hasMessages = false;
+  #isUp = false;
+  #isToldDown = false;
+  #isClosed = false;
+
+  constructor(options: SharedLinkOptions, channel: string) {
+    this.#options = options;
+    this.#channel = channel;
+    this.#client = makeClient(options);
+    this.#subscriber = options.kind === 'cluster' ? this.#client : makeClient(options);
+  }
+
+  open(listener: LinkListener): void {
+    this.#listener = listener;
+    this.#attach();
+  }
+
+  #attach(): void {
+    const client = this.#client;
+    const subscriber = this.#subscriber;
+    const isCurrent = (): boolean => client === this.#client && !this.#isClosed;
+    const lost = (what: string) => (): void => {
+      if (isCurrent()) this.#lost(what);
+    };
+    client.on('ready', () => {
+      if (!isCurrent()) return;
+      this.#hasCommands = true;
+      this.#tellUp();
+    });
+    client.on('close', lost('closed'));
+    client.on('end', lost('ended'));
+    client.on('error', (error: Error) => {
+      if (isCurrent()) this.#lost(error.message);
+    });
+    subscriber.on('messageBuffer', (_channel: Buffer, bytes: Buffer) => {
+      if (isCurrent()) this.#listener?.message(bytes);
+    });
+    subscriber.on('ready', () => {
+      subscriber.subscribe(this.#channel).then(
+        () => {
+          if (!isCurrent()) return;
+          this.#hasMessages = true;
+          this.#tellUp();
+        },
+        (error: Error) => {
+          if (isCurrent()) this.#lost(error.message);
+        },
+      );
+    });
+    if (subscriber !== client) {
+      subscriber.on('close', lost('closed'));
+      subscriber.on('error', lost('subscriber'));
+      void subscriber.connect().catch(lost('subscriber'));
+    }
+    void client.connect().catch((error: Error) => {
+      if (isCurrent()) this.#lost(error.message);
+    });
+  }
+
+  #tellUp(): void {
+    if (!this.#hasCommands || !this.#hasMessages || this.#isUp) return;
+    this.#isUp = true;
+    this.#isToldDown = false;
+    this.#listener?.up();
+  }
+
+  #lost(reason: string): void {
+    // A Cluster goes on with the nodes that are left; what cannot be had there fails by itself.
+    if (this.#client.status === 'ready' && this.#subscriber.status === 'ready') return;
+    if (this.#client.status !== 'ready') this.#hasCommands = false;
+    if (this.#subscriber.status !== 'ready') this.#hasMessages = false;
+    this.#isUp = false;
+    if (this.#isToldDown) return;
+    this.#isToldDown = true;
+    this.#listener?.down(reason);
+  }
+
+  async command(name: string, args: readonly Argument[]): Promise<Reply> {
+    return (await this.#client.callBuffer(name, [...args])) as Reply;
+  }
+
+  /** A script on one key. */
+  async run(script: Script, key: string, args: readonly Argument[]): Promise<Reply> {
+    try {
+      return await this.command('EVALSHA', [script.sha, 1, key, ...args]);
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+      return this.command('EVAL', [script.lua, 1, key, ...args]);
+    }
+  }
+
+  /** Some keys of one master after another. The cursor says which master, and where in it. */
+  async scan(pattern: string, cursor: string | undefined): Promise<{ cursor: string | undefined; keys: string[] }> {
+    const [at = '0', within = '0'] = (cursor ?? '0 0').split(' ');
+    const masters = this.#client instanceof Cluster ? this.#client.nodes('master') : [this.#client];
+    const master = masters[Number(at)];
+    if (master === undefined) return { cursor: undefined, keys: [] };
+    const reply = (await master.callBuffer('SCAN', [within, 'MATCH', pattern, 'COUNT', SHARED_SCAN_COUNT])) as [
+      Buffer,
+      Buffer[],
+    ];
+    const next = reply[0].toString();
+    const keys = reply[1].map(String);
+    if (next !== '0') return { cursor: `${at} ${next}`, keys };
+    return { cursor: Number(at) + 1 < masters.length ? `${Number(at) + 1} 0` : undefined, keys };
+  }
+
+  /** For connections that are open and give no answer. */
+  reconnect(): void {
+    if (this.#isClosed) return;
+    const [client, subscriber] = [this.#client, this.#subscriber];
+    this.#client = makeClient(this.#options);
+    this.#subscriber = this.#options.kind === 'cluster' ? this.#client : makeClient(this.#options);
+    this.#hasCommands = false;
+    this.#hasMessages = false;
+    this.#isUp = false;
+    client.disconnect();
+    if (subscriber !== client) subscriber.disconnect();
+    this.#attach();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#client.disconnect();
+    if (this.#subscriber !== this.#client) this.#subscriber.disconnect();
+  }
+}
+
+/** What is told apart by its type alone, and has its default here. */
+type ClientOptions = Omit<RedisOptions, 'replyMapping'>;
+
+function makeClient(options: SharedLinkOptions): Redis | Cluster {
+  const { nodes, random } = options;
+  const retryStrategy = (times: number): number => reconnectMs(times, random);
+  const common: ClientOptions = {
+    ...(options.username === undefined ? {} : { username: options.username }),
+    ...(options.password === undefined ? {} : { password: options.password }),
+    ...(options.tls === undefined ? {} : { tls: tlsOptions(options.tls) }),
+    connectTimeout: SHARED_CONNECT_TIMEOUT_MS,
+    // What was asked before the connection broke is of no use after it.
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    maxRetriesPerRequest: 0,
+    protocol: 2,
+    connectionName: 'patina',
+  };
+  if (options.kind === 'cluster') {
+    return new Cluster(
+      nodes.map(({ host, port }) => ({ host, port })),
+      {
+        redisOptions: common,
+        clusterRetryStrategy: retryStrategy,
+        clusterNodeRetryStrategy: retryStrategy,
+        enableOfflineQueue: false,
+        maxRedirections: SHARED_REDIRECTS_MAX,
+        lazyConnect: true,
+      },
+    );
+  }
+  const single: ClientOptions = { ...common, retryStrategy, enableOfflineQueue: false, lazyConnect: true };
+  if (options.database !== undefined) single.db = options.database;
+  if (options.kind === 'sentinel') {
+    return new Redis({
+      ...single,
+      sentinels: nodes.map(({ host, port }) => ({ host, port })),
+      name: options.masterName ?? '',
+      sentinelRetryStrategy: retryStrategy,
+      ...(options.sentinelPassword === undefined ? {} : { sentinelPassword: options.sentinelPassword }),
+      ...(options.tls === undefined ? {} : { sentinelTLS: tlsOptions(options.tls), enableTLSForSentinelMode: true }),
+    });
+  }
+  const [node] = nodes;
+  if (node === undefined) throw new Error('a server has an address');
+  return new Redis({ ...single, host: node.host, port: node.port });
+}
+
+function tlsOptions({ caFile, serverName, verify }: SharedTls): NonNullable<RedisOptions['tls']> {
+  return {
+    ...(caFile === undefined ? {} : { ca: readFileSync(caFile, 'utf8') }),
+    ...(serverName === undefined ? {} : { servername: serverName }),
+    rejectUnauthorized: verify,
+  };
+}

@@ -1,0 +1,184 @@
+/**
+ * The log of operations that machines share: what is done here is written there, also after the tier was gone; what was
+ * done elsewhere is learned from it, also what happened while nothing could be heard.
+ */
+import {
+  MAX_SHARED_LOG,
+  MAX_SHARED_PENDING_OPS,
+  SHARED_CLOCK_MARGIN_MS,
+  SHARED_LOG_PAGE,
+} from '../base/limits-shared.js';
+import type { SharedClock } from './shared-clock.js';
+import type { OpsPage, SharedTable } from './shared-contract.js';
+import type { SharedGuard } from './shared-guard.js';
+import { OpMemory, readOp, type SharedOp, type SharedReach, writeOp } from './shared-ops.js';
+
+export interface SharedLogOptions {
+  readonly table: SharedTable;
+  readonly guard: SharedGuard;
+  readonly clock: SharedClock;
+  /** The name of this machine. */
+  readonly instance: string;
+  readonly now: () => number;
+  /** Does to what is held here what others did, in order. */
+  readonly apply: (ops: readonly SharedOp[]) => void;
+  /** The server has lost what it had. */
+  readonly lost: () => void;
+}
+
+/** Not written yet. The server's clock may not be known before it is. */
+interface Pending {
+  readonly op: SharedOp;
+  /** By this machine's clock. */
+  readonly here: number;
+}
+
+export class SharedLog {
+  readonly #options: SharedLogOptions;
+  readonly #memory = new OpMemory();
+  readonly #pending: Pending[] = [];
+  /** Written lately: once more, should the server lose its data. */
+  readonly #written: Pending[] = [];
+  #lastId: string | undefined;
+  #dataset: string | undefined;
+  #isFlushing = false;
+  /** Operations that found no room to wait. */
+  overflows = 0;
+  /** Times that it could not be told what had been done elsewhere. */
+  gaps = 0;
+
+  constructor(options: SharedLogOptions) {
+    this.#options = options;
+  }
+
+  /** What waits to be written, for another log to take over. */
+  takeOver(from: SharedLog): void {
+    this.#pending.push(...from.#pending.splice(0));
+  }
+
+  get pendingCount(): number {
+    return this.#pending.length;
+  }
+
+  judge: OpMemory['judge'] = (response, askedAt) => this.#memory.judge(response, askedAt);
+
+  /**
+   * Something was done here. Returns it as the others will hear of it. `isPassing`: it is told to those who listen now,
+   * and to be remembered only where nobody can be told.
+   */
+  append(effect: SharedOp['effect'], reach: SharedReach, isPassing = false): SharedOp {
+    const { clock, instance, now } = this.#options;
+    const here = now();
+    const op: SharedOp = { effect, reach, at: clock.toServer(here), by: instance };
+    this.#memory.add(op);
+    if (isPassing && this.#options.guard.isUp) {
+      const { guard, table } = this.#options;
+      void guard.background(() => table.publishOp(writeOp({ ...op, at: op.at + clock.errorMs })));
+      return op;
+    }
+    this.#pending.push({ op, here });
+    if (this.#pending.length > MAX_SHARED_PENDING_OPS) {
+      this.overflows++;
+      const all: SharedOp = { ...op, effect: 'expire', reach: { kind: 'all' } };
+      this.#pending.splice(0, this.#pending.length, { op: all, here });
+    }
+    void this.flush();
+    return op;
+  }
+
+  /** Writes what waits, while that succeeds. */
+  async flush(): Promise<void> {
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    const { guard, table, clock } = this.#options;
+    for (let next = this.#pending[0]; next !== undefined && guard.isUp; next = this.#pending[0]) {
+      // What the clock may be wrong by is given to the operation: rather too much is purged.
+      const text = writeOp({ ...next.op, at: clock.toServer(next.here) + clock.errorMs });
+      const given = await guard.background(() => table.appendOp(text));
+      if (given === undefined) break;
+      if (this.#pending[0] === next) this.#pending.shift();
+      this.#written.push(next);
+      if (this.#written.length > SHARED_LOG_PAGE) this.#written.shift();
+    }
+    this.#isFlushing = false;
+  }
+
+  /** Something was published. */
+  heard(text: string): void {
+    const op = readOp(text);
+    // It is read from the log once more, in its place; to do it twice does nothing.
+    if (op !== undefined) this.#take([op]);
+  }
+
+  #take(ops: readonly SharedOp[]): void {
+    const others = ops.filter(({ by }) => by !== this.#options.instance);
+    const { clock } = this.#options;
+    for (const op of others) this.#memory.add({ ...op, at: op.at + clock.errorMs + SHARED_CLOCK_MARGIN_MS });
+    if (others.length > 0) this.#options.apply(others);
+  }
+
+  /** Reads on to the end of the log. Rejects where that cannot be done. */
+  async catchUp(): Promise<void> {
+    let readCount = 0;
+    const isFirst = this.#lastId === undefined;
+    for (;;) {
+      const page = await this.#page();
+      this.#noteDataset(page);
+      this.#noteGap(page);
+      const ops = page.entries.map(([, text]) => readOp(text)).filter((op) => op !== undefined);
+      this.#lastId = page.entries.at(-1)?.[0] ?? this.#lastId ?? '0-0';
+      this.#take(ops);
+      readCount += page.entries.length;
+      // A full log has lost its beginning.
+      if (isFirst && readCount >= MAX_SHARED_LOG && page.firstId !== undefined) this.#doubt(timeOf(page.firstId));
+      if (page.entries.length < SHARED_LOG_PAGE) return;
+    }
+  }
+
+  async #page(): Promise<OpsPage> {
+    const { table, clock, now } = this.#options;
+    const sentAt = now();
+    const page = await table.readOps(this.#lastId, SHARED_LOG_PAGE);
+    clock.note(sentAt, page.serverNow);
+    return page;
+  }
+
+  /** Data that is lost took operations along that were not heard here, and those that were written from here. */
+  #noteDataset({ dataset, serverNow }: OpsPage): void {
+    const before = this.#dataset;
+    this.#dataset = dataset;
+    if (before === undefined || before === dataset) return;
+    this.#lastId = undefined;
+    this.#pending.unshift(...this.#written.splice(0));
+    this.#options.lost();
+    this.#doubt(serverNow);
+  }
+
+  /** What is older than the log, and was not read before, is not known. */
+  #noteGap({ firstId }: OpsPage): void {
+    if (this.#lastId === undefined || firstId === undefined || !isBefore(this.#lastId, firstId)) return;
+    if (this.#lastId !== '0-0') this.#doubt(timeOf(firstId));
+  }
+
+  #doubt(at: number): void {
+    this.gaps++;
+    const op: SharedOp = { effect: 'expire', reach: { kind: 'all' }, at, by: '' };
+    this.#memory.add(op);
+    this.#options.apply([op]);
+  }
+}
+
+function partsOf(id: string): readonly [number, number] {
+  const [ms = '0', count = '0'] = id.split('-');
+  return [Number(ms), Number(count)];
+}
+
+function isBefore(one: string, other: string): boolean {
+  const [ms, count] = partsOf(one);
+  const [otherMs, otherCount] = partsOf(other);
+  return ms !== otherMs ? ms < otherMs : count < otherCount;
+}
+
+function timeOf(id: string): number {
+  return partsOf(id)[0];
+}

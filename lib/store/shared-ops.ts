@@ -1,0 +1,125 @@
+/**
+ * Operations on what several machines hold: purges and expiries by key, prefix or tag, as they stand in the shared log,
+ * and what those of them that are remembered here say about a response that comes from below.
+ */
+import { MAX_SHARED_LOG } from '../base/limits-shared.js';
+import type { StoredResponse } from '../object/stored.js';
+
+export type SharedReach =
+  | { readonly kind: 'keys'; readonly keys: readonly string[] }
+  | { readonly kind: 'prefix'; readonly prefixes: readonly string[] }
+  | { readonly kind: 'tag'; readonly tag: string }
+  /** Everything: what was done meanwhile is not known. */
+  | { readonly kind: 'all' };
+
+export interface SharedOp {
+  readonly effect: 'purge' | 'expire';
+  readonly reach: SharedReach;
+  /** What was asked for up to then is meant, on the server's clock. */
+  readonly at: number;
+  /** The machine that it comes from. */
+  readonly by: string;
+}
+
+export function writeOp({ effect, reach, at, by }: SharedOp): string {
+  const what = reach.kind === 'keys' ? reach.keys : reach.kind === 'prefix' ? reach.prefixes : undefined;
+  return JSON.stringify({ e: effect, r: reach.kind, w: reach.kind === 'tag' ? [reach.tag] : (what ?? []), at, by });
+}
+
+/** Undefined where the text is no operation. */
+export function readOp(text: string): SharedOp | undefined {
+  let written: unknown;
+  try {
+    written = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof written !== 'object' || written === null) return undefined;
+  const { e, r, w, at, by } = written as Readonly<Record<string, unknown>>;
+  if ((e !== 'purge' && e !== 'expire') || typeof at !== 'number' || typeof by !== 'string') return undefined;
+  if (!Array.isArray(w) || !w.every((one) => typeof one === 'string')) return undefined;
+  const words = w as readonly string[];
+  const reach = readReach(r, words);
+  return reach === undefined || !Number.isFinite(at) ? undefined : { effect: e, reach, at, by };
+}
+
+function readReach(kind: unknown, words: readonly string[]): SharedReach | undefined {
+  if (kind === 'keys') return { kind, keys: words };
+  if (kind === 'prefix') return { kind, prefixes: words };
+  if (kind === 'all') return { kind };
+  const [tag] = words;
+  return kind === 'tag' && tag !== undefined ? { kind, tag } : undefined;
+}
+
+/** Until when what was asked for is purged, and until when it is stale. */
+interface Mark {
+  purgedAt: number;
+  expiredAt: number;
+}
+
+export type OpVerdict = { readonly effect: 'purge' } | { readonly effect: 'expire'; readonly at: number } | undefined;
+
+const NEVER = Number.NEGATIVE_INFINITY;
+
+/** Operations that are remembered; of those that had to be forgotten, that they were. */
+export class OpMemory {
+  readonly #byWord = new Map<string, Mark>();
+  readonly #prefixes: SharedOp[] = [];
+  /** What was asked for up to then may have been operated on by what is forgotten: it counts as stale. */
+  #doubtedAt = NEVER;
+
+  add(op: SharedOp): void {
+    const { reach } = op;
+    switch (reach.kind) {
+      case 'keys':
+        for (const key of reach.keys) this.#mark(`k${key}`, op);
+        return;
+      case 'tag':
+        this.#mark(`t${reach.tag}`, op);
+        return;
+      case 'prefix': {
+        this.#prefixes.push(op);
+        const forgotten = this.#prefixes.length > MAX_SHARED_LOG ? this.#prefixes.shift() : undefined;
+        if (forgotten !== undefined) this.doubt(forgotten.at);
+        return;
+      }
+      case 'all':
+        this.doubt(op.at);
+    }
+  }
+
+  doubt(at: number): void {
+    this.#doubtedAt = Math.max(this.#doubtedAt, at);
+  }
+
+  #mark(word: string, { effect, at }: SharedOp): void {
+    const mark = this.#byWord.get(word) ?? { purgedAt: NEVER, expiredAt: NEVER };
+    if (effect === 'purge') mark.purgedAt = Math.max(mark.purgedAt, at);
+    else mark.expiredAt = Math.max(mark.expiredAt, at);
+    this.#byWord.delete(word);
+    this.#byWord.set(word, mark);
+    if (this.#byWord.size <= MAX_SHARED_LOG) return;
+    for (const [oldest, its] of this.#byWord) {
+      this.#byWord.delete(oldest);
+      this.doubt(Math.max(its.purgedAt, its.expiredAt));
+      return;
+    }
+  }
+
+  /** What was done to a response that was asked for at `askedAt`, on the server's clock. */
+  judge({ key, tags = [] }: Pick<StoredResponse, 'key' | 'tags'>, askedAt: number): OpVerdict {
+    let expiredAt = this.#doubtedAt;
+    for (const word of [`k${key}`, ...tags.map((tag) => `t${tag}`)]) {
+      const mark = this.#byWord.get(word);
+      if (mark === undefined) continue;
+      if (askedAt <= mark.purgedAt) return { effect: 'purge' };
+      expiredAt = Math.max(expiredAt, mark.expiredAt);
+    }
+    for (const { effect, reach, at } of this.#prefixes) {
+      if (reach.kind !== 'prefix' || askedAt > at || !reach.prefixes.some((prefix) => key.startsWith(prefix))) continue;
+      if (effect === 'purge') return { effect: 'purge' };
+      expiredAt = Math.max(expiredAt, at);
+    }
+    return askedAt <= expiredAt ? { effect: 'expire', at: expiredAt } : undefined;
+  }
+}

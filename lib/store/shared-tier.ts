@@ -1,0 +1,382 @@
+/**
+ * The tier that machines share (design, section 4): records and bodies with an end, leases, news and the log of what
+ * operators did. Whatever it cannot do in time it does as if it were not there, and whatever it finds damaged is a miss.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Clock, Timer } from '../base/clock.js';
+import {
+  MAX_SHARED_PENDING,
+  MAX_SHARED_PENDING_BYTES,
+  MAX_SHARED_WRITES,
+  SHARED_ALONE_MS,
+  SHARED_CLOCK_MARGIN_MS,
+  SHARED_LOG_EVERY_MS,
+} from '../base/limits-shared.js';
+import type { Body } from '../object/body.js';
+import type { Selection, StoredResponse } from '../object/stored.js';
+import { SharedBodies, type SharedBody } from './shared-bodies.js';
+import { askedAt, SharedClock } from './shared-clock.js';
+import type { KeepVerdict, LeasePlace, LookReply, SharedTable } from './shared-contract.js';
+import { SharedGuard } from './shared-guard.js';
+import { SharedLog } from './shared-log.js';
+import { type News, readNews, writeNews } from './shared-news.js';
+import type { SharedOp, SharedReach } from './shared-ops.js';
+import { decodeShared, encodeShared, nameOf, type SharedRecord, variantOf } from './shared-record.js';
+import { sweepShared } from './shared-sweep.js';
+import { OP_MARK } from './shared-table.js';
+
+export interface SharedTierOptions {
+  readonly table: SharedTable;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Longest wait for an answer that a client waits for. */
+  readonly timeoutMs: number;
+  readonly leaseMs: number;
+  /** Larger bodies are not shared. */
+  readonly maxBodyBytes: number;
+}
+
+/** What is told to the one who uses the tier. */
+export interface SharedTierListener {
+  /** News of another machine; `found`: the record in it, where it has one that can be read. */
+  news(news: News, found: SharedFound | undefined): void;
+  /** What other machines did, in order, and when on this machine's clock. */
+  operations(ops: readonly SharedOp[]): void;
+  changed(isUp: boolean, reason: string): void;
+}
+
+export interface SharedFound {
+  readonly response: StoredResponse;
+  /** Undefined: the body of `response` is the one that was known. */
+  readonly body: SharedBody | undefined;
+}
+
+export interface SharedOrder {
+  readonly key: string;
+  readonly selection: Selection;
+  readonly known: StoredResponse | undefined;
+  readonly isBlind: boolean;
+}
+
+export type SharedAnswer =
+  | { readonly kind: 'found'; readonly found: readonly SharedFound[] }
+  | { readonly kind: 'held'; readonly place: LeasePlace }
+  | { readonly kind: 'elsewhere'; readonly leftMs: number; readonly variant: string }
+  /** Nobody need be asked for this key: its responses are not shared. */
+  | { readonly kind: 'alone' }
+  | { readonly kind: 'unavailable' };
+
+export interface SharedCounts {
+  found: number;
+  missed: number;
+  kept: number;
+  refused: number;
+  unshared: number;
+  damaged: number;
+  missing: number;
+  newsHeard: number;
+  newsAlien: number;
+}
+
+/** A response that is being written, or waits to be. */
+interface Write {
+  readonly response: StoredResponse;
+  readonly lease: LeasePlace | undefined;
+  readonly isPush: boolean;
+  readonly over: (isKept: boolean) => void;
+}
+
+export class SharedTier {
+  readonly counts: SharedCounts = {
+    found: 0,
+    missed: 0,
+    kept: 0,
+    refused: 0,
+    unshared: 0,
+    damaged: 0,
+    missing: 0,
+    newsHeard: 0,
+    newsAlien: 0,
+  };
+  readonly guard: SharedGuard;
+  readonly log: SharedLog;
+  readonly clock: SharedClock;
+  readonly leaseMs: number;
+  readonly maxBodyBytes: number;
+  readonly #options: SharedTierOptions;
+  readonly #table: SharedTable;
+  readonly #bodies: SharedBodies;
+  /** The name of this machine among the others. */
+  readonly #instance = randomBytes(9).toString('base64url');
+  readonly #writes: Write[] = [];
+  #writing = 0;
+  #pendingBytes = 0;
+  #leaseCount = 0;
+  #listener: SharedTierListener | undefined;
+  #poll: Timer | undefined;
+  #isReading = false;
+
+  constructor(options: SharedTierOptions) {
+    const { table, clock, random, timeoutMs } = options;
+    this.#options = options;
+    this.#table = table;
+    this.leaseMs = options.leaseMs;
+    this.maxBodyBytes = options.maxBodyBytes;
+    this.clock = new SharedClock(clock);
+    this.guard = new SharedGuard({
+      clock,
+      random,
+      timeoutMs,
+      probe: () => this.log.catchUp(),
+      hung: () => table.reconnect(),
+      changed: (isUp, reason) => this.#changed(isUp, reason),
+    });
+    this.log = new SharedLog({
+      table,
+      guard: this.guard,
+      clock: this.clock,
+      instance: this.#instance,
+      now: () => clock.now(),
+      apply: (ops) => this.#listener?.operations(ops),
+      lost: () => this.#bodies.forget(),
+    });
+    this.#bodies = new SharedBodies({
+      table,
+      guard: this.guard,
+      told: (damage) => {
+        this.counts[damage]++;
+      },
+    });
+  }
+
+  open(listener: SharedTierListener): void {
+    this.#listener = listener;
+    this.#table.listen({
+      message: (bytes) => this.#heard(bytes),
+      up: () => this.guard.linked(),
+      down: (reason) => this.guard.unlinked(reason),
+    });
+    this.#poll = this.#options.clock.every(SHARED_LOG_EVERY_MS, () => void this.#readOn());
+  }
+
+  get isUp(): boolean {
+    return this.guard.isUp;
+  }
+
+  get pending(): { readonly writes: number; readonly bytes: number; readonly ops: number } {
+    return { writes: this.#writes.length + this.#writing, bytes: this.#pendingBytes, ops: this.log.pendingCount };
+  }
+
+  #changed(isUp: boolean, reason: string): void {
+    this.#listener?.changed(isUp, reason);
+    if (isUp) void this.log.flush();
+  }
+
+  /** What was published may have been lost on its way. */
+  async #readOn(): Promise<void> {
+    if (this.#isReading) return;
+    this.#isReading = true;
+    await this.guard.heartbeat(() => this.log.catchUp());
+    void this.log.flush();
+    this.#isReading = false;
+  }
+
+  #heard(bytes: Buffer): void {
+    this.counts.newsHeard++;
+    if (bytes.toString('latin1', 0, 1) === OP_MARK) {
+      this.log.heard(bytes.toString('utf8', 1));
+      return;
+    }
+    const news = readNews(bytes);
+    if (news === undefined) this.counts.newsAlien++;
+    else if (news.by !== this.#instance) this.#listener?.news(news, this.#foundIn(news));
+  }
+
+  #foundIn({ key, record }: News): SharedFound | undefined {
+    if (record === undefined) return undefined;
+    const name = nameOf(key);
+    const read = decodeShared(record, name, this.clock.offsetMs);
+    if (read === undefined) {
+      this.counts.damaged++;
+      return undefined;
+    }
+    return this.#judged(read, name, undefined);
+  }
+
+  /** With what was done to it since; undefined where it was purged. */
+  #judged(read: SharedRecord, name: string, known: Body | undefined): SharedFound | undefined {
+    const verdict = this.log.judge(read.response, read.askedAt);
+    if (verdict?.effect === 'purge') return undefined;
+    const isKnown = known !== undefined && this.#bodies.placeOf(known)?.id === read.place.id;
+    const expiredAt = verdict === undefined ? undefined : this.clock.toHere(verdict.at);
+    // The life follows where it is put under the rule that holds here.
+    const response = expiredAt === undefined ? read.response : { ...read.response, expiredAt };
+    if (isKnown) {
+      this.#bodies.bind(known, read.place);
+      return { response: { ...response, body: known }, body: undefined };
+    }
+    return { response, body: this.#bodies.found(name, read.place) };
+  }
+
+  /** Where the record of `found` is about the very body of `stored`, that record around it. */
+  around(stored: StoredResponse, found: SharedFound): StoredResponse | undefined {
+    const { body } = found;
+    const place = this.#bodies.placeOf(stored.body);
+    if (body === undefined || place === undefined || !body.isOf(place)) return undefined;
+    body.fills(stored.body);
+    return { ...found.response, body: stored.body };
+  }
+
+  async take(order: SharedOrder): Promise<SharedAnswer> {
+    const { key, known } = order;
+    const name = nameOf(key);
+    const place: LeasePlace = {
+      name,
+      variant: variantOf(order.selection),
+      holder: `${this.#instance}.${++this.#leaseCount}`,
+    };
+    const first = await this.#look(place, known, order.isBlind ? 'blind' : 'take', key);
+    if (first?.kind !== 'found') return this.#answer(first, place);
+    const found = first.records.map((record) => this.#read(record, name, known)).filter((one) => one !== undefined);
+    if (found.length > 0) {
+      this.counts.found++;
+      return { kind: 'found', found };
+    }
+    return this.#answer(await this.#look(place, known, 'blind', key), place);
+  }
+
+  #read(record: Buffer, name: string, known: StoredResponse | undefined): SharedFound | undefined {
+    const read = decodeShared(record, name, this.clock.offsetMs);
+    if (read === undefined) {
+      this.counts.damaged++;
+      return undefined;
+    }
+    return this.#judged(read, name, known?.body);
+  }
+
+  async #look(
+    place: LeasePlace,
+    known: StoredResponse | undefined,
+    mode: 'take' | 'blind',
+    key: string,
+  ): Promise<LookReply | undefined> {
+    const marginMs = SHARED_CLOCK_MARGIN_MS + this.clock.errorMs;
+    const knownAt = known === undefined ? undefined : this.clock.toServer(askedAt(known)) + marginMs;
+    const sentAt = this.#options.clock.now();
+    let isLate = false;
+    const given = await this.guard.run(async () => {
+      const reply = await this.#table.look({ ...place, leaseMs: this.leaseMs, knownAt, mode });
+      // Nobody waits for it any more, and nobody else must.
+      if (isLate && reply.kind === 'held') void this.release(place, key, 'left');
+      return reply;
+    });
+    isLate = given === undefined;
+    if (given !== undefined) this.clock.note(sentAt, given.value.serverNow);
+    return given?.value;
+  }
+
+  #answer(reply: LookReply | undefined, place: LeasePlace): SharedAnswer {
+    switch (reply?.kind) {
+      case 'held':
+        this.counts.missed++;
+        return { kind: 'held', place };
+      case 'elsewhere':
+        return { kind: 'elsewhere', leftMs: reply.leftMs, variant: place.variant };
+      case 'alone':
+        return { kind: 'alone' };
+      default:
+        return { kind: 'unavailable' };
+    }
+  }
+
+  renew(place: LeasePlace): Promise<boolean> {
+    return this.guard.background(() => this.#table.renew(place, this.leaseMs)).then((given) => given?.value === true);
+  }
+
+  /** Gives a lease back with what came of it. */
+  async release(place: LeasePlace, key: string, what: News['what'], how: News['how'] = {}): Promise<void> {
+    const news = this.#news(key, place.variant, what, how);
+    await this.guard.background(() => this.#table.release(place, news, what === 'alone' ? SHARED_ALONE_MS : 0));
+  }
+
+  #news(key: string, variant: string, what: News['what'], how: News['how'] = {}, record?: Buffer): Buffer {
+    return writeNews({ by: this.#instance, key, variant, what, how, record });
+  }
+
+  /** Writes a response, behind; with it the lease is given back. Resolves with whether it was kept. */
+  async keep(response: StoredResponse, lease: LeasePlace | undefined, isPush = false): Promise<boolean> {
+    const bytes = response.body.receivedBytes;
+    const isFull = this.#writes.length >= MAX_SHARED_PENDING || this.#pendingBytes + bytes > MAX_SHARED_PENDING_BYTES;
+    if (isFull || bytes > this.maxBodyBytes || response.partial !== undefined) {
+      this.counts.unshared++;
+      if (lease !== undefined) await this.release(lease, response.key, 'alone');
+      return false;
+    }
+    this.#pendingBytes += bytes;
+    return new Promise((over) => {
+      this.#writes.push({ response, lease, isPush, over });
+      this.#writeNext();
+    });
+  }
+
+  #writeNext(): void {
+    while (this.#writing < MAX_SHARED_WRITES) {
+      const write = this.#writes.shift();
+      if (write === undefined) return;
+      this.#writing++;
+      void this.#write(write).then((isKept) => {
+        this.counts[isKept ? 'kept' : 'refused']++;
+        this.#writing--;
+        this.#pendingBytes -= write.response.body.receivedBytes;
+        write.over(isKept);
+        this.#writeNext();
+      });
+    }
+  }
+
+  async #write({ response, lease, isPush }: Write): Promise<boolean> {
+    const { key, selection, life, body, tags = [] } = response;
+    const name = nameOf(key);
+    const keepUntil = this.clock.toServer(life.keepUntil);
+    const now = this.clock.now();
+    const place = keepUntil > now && this.guard.isUp ? await this.#bodies.keep(name, body, keepUntil, now) : undefined;
+    if (place === undefined) {
+      if (lease !== undefined) await this.release(lease, key, 'left');
+      return false;
+    }
+    const record = encodeShared(response, place, this.clock.offsetMs);
+    const recordVariant = variantOf(selection);
+    const variant = lease?.variant ?? recordVariant;
+    const given = await this.guard.background(
+      (): Promise<KeepVerdict> =>
+        this.#table.keep({
+          name,
+          variant,
+          holder: lease?.holder ?? '',
+          recordVariant,
+          key,
+          record,
+          keepUntil,
+          requestedAt: this.clock.toServer(askedAt(response)),
+          isPush,
+          news: this.#news(key, variant, isPush ? 'pushed' : 'kept', {}, record),
+          otherwise: this.#news(key, variant, 'left'),
+        }),
+    );
+    if (given?.value !== 'kept') return false;
+    for (const tag of tags) await this.guard.background(() => this.#table.noteTag(tag, name, keepUntil, now));
+    return true;
+  }
+
+  /** Something was done here to what others may hold as well. */
+  operate(effect: SharedOp['effect'], reach: SharedReach, isPassing = false): void {
+    const op = this.log.append(effect, reach, isPassing);
+    if (effect === 'purge') void sweepShared(this.#table, this.guard, { ...op, at: op.at + this.clock.errorMs });
+  }
+
+  close(): void {
+    this.#poll?.cancel();
+    this.guard.close();
+    this.#table.close();
+  }
+}

@@ -17,7 +17,6 @@ import { OriginPace } from './engine/refresh-pace.js';
 import type { SharedLeases } from './engine/shared-leases.js';
 import type { Front, Move } from './front/contract.js';
 import { createFront } from './front/front.js';
-import { Fields } from './http/fields.js';
 import { type AccessLog, createAccessLog } from './observe/access-log.js';
 import { type Events, fanOut } from './observe/events.js';
 import type { LogDestination } from './observe/line-sink.js';
@@ -365,7 +364,7 @@ function makeWarming(engine: Engine, terminal: Terminal | undefined): Warming {
     events,
     random: Math.random,
     source: createOriginSource(engine.parts),
-    makeWarmer: ({ fields }) => new EngineWarmer(engine, new Fields(fields)),
+    makeWarmer: (settings) => new EngineWarmer(engine, settings),
     terminal,
   });
 }

@@ -80,6 +80,8 @@ export interface WarmSettings {
   readonly concurrency: number;
   readonly vanished: 'keep' | 'expire';
   readonly maxUrls: number;
+  /** Whether there is a tier below memory on this machine. */
+  readonly hasDisk: boolean;
   /** Names and values of the fields of requests that fill, in turn. */
   readonly fields: readonly string[];
 }

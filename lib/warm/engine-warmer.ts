@@ -7,11 +7,11 @@ import type { Engine } from '../engine/engine.js';
 import { requestOfUrl } from '../engine/own-request.js';
 import type { StoredPlace } from '../engine/reach.js';
 import type { RefreshEnd } from '../engine/refreshes.js';
-import type { Fields } from '../http/fields.js';
+import { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
 import { requestKey } from '../policy/key.js';
 import { reasonToPass } from '../policy/pass.js';
-import type { Standing, WarmEnd, Warmer } from './contract.js';
+import type { Standing, WarmEnd, Warmer, WarmSettings } from './contract.js';
 
 /** How what the queue tells is counted here: what did not come about is `skipped`. */
 const ENDS: Readonly<Partial<Record<RefreshEnd, WarmEnd>>> = {
@@ -30,10 +30,12 @@ export class EngineWarmer implements Warmer {
   readonly #engine: Engine;
   /** What a fill asks with. */
   readonly #fields: Fields;
+  readonly #hasDisk: boolean;
 
-  constructor(engine: Engine, fields: Fields) {
+  constructor(engine: Engine, { fields, hasDisk }: WarmSettings) {
     this.#engine = engine;
-    this.#fields = fields;
+    this.#fields = new Fields(fields);
+    this.#hasDisk = hasDisk;
   }
 
   look(url: string): Standing {
@@ -45,7 +47,7 @@ export class EngineWarmer implements Warmer {
     return { kind: this.#isOurs(url) ? 'absent' : 'not-ours' };
   }
 
-  /** What is stored and of any use yet. */
+  /** What is stored, in whatever tier, and of any use yet. Nothing is promoted for having been looked at. */
   #storedFor(url: string): StoredResponse[] {
     const { store, clock } = this.#engine.parts;
     const now = clock.now();
@@ -63,7 +65,9 @@ export class EngineWarmer implements Warmer {
     return !markers.isMarked(this.#engine.markerKey(requestKey(request, rule), request));
   }
 
+  /** What memory evicts is on disk, where there is one. */
   get hasRoom(): boolean {
+    if (this.#hasDisk) return true;
     const { bytes, reservedBytes, budgetBytes } = this.#engine.parts.store.stats;
     return bytes + reservedBytes <= budgetBytes * WARM_ROOM_SHARE;
   }

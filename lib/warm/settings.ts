@@ -3,7 +3,7 @@ import type { Config } from '../config/schema.js';
 import { keyOfUrl, splitUrl } from '../policy/key.js';
 import type { WarmSettings } from './contract.js';
 
-export function warmSettings({ warm }: Config): WarmSettings {
+export function warmSettings({ warm, cache }: Config): WarmSettings {
   const sitemaps = warm.sitemaps.flatMap((url) => keyOfUrl(url) ?? []);
   const own = sitemaps.flatMap((url) => splitUrl(url)?.host ?? []);
   return {
@@ -16,6 +16,7 @@ export function warmSettings({ warm }: Config): WarmSettings {
     concurrency: warm.concurrency,
     vanished: warm.vanished,
     maxUrls: warm.maxUrls,
+    hasDisk: cache.disk.path !== undefined,
     fields: warm.headers,
   };
 }

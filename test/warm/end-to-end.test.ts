@@ -1,4 +1,7 @@
 // Goal: an edit at the origin reaches the cache by way of its sitemap, with no purge and no visitor. Method: the whole proxy before a scripted CMS, time owned by the test.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { turns } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
@@ -312,6 +315,52 @@ t.test(
   },
 );
 
+t.test(
+  'issue 5: after a restart what is on disk is not fetched again, and what was edited meanwhile is asked about',
+  async (t) => {
+    const path = mkdtempSync(join(tmpdir(), 'patina-warm-'));
+    t.teardown(() => rmSync(path, { recursive: true, force: true }));
+    const clock = new FakeClock();
+    const cms = new Cms();
+    cms.put('/a', 'a1', '2025-06-01T10:00:00Z');
+    cms.put('/b', 'b1', '2025-06-01T10:00:00Z');
+    const asked: string[] = [];
+    const start = (url?: URL): Promise<OpenProxy> =>
+      openProxy(t, {
+        clock,
+        ...(url === undefined ? {} : { url }),
+        conf: {
+          cache: { disk: { path, size: '64MB' } },
+          defaults: { ttl: '1d' },
+          warm: { sitemaps: [`http://${HOST}/sitemap.xml`], every: '1m', rate: 10_000 },
+        },
+        prepareOrigin: (origin) =>
+          origin.respond(({ target, field }) => {
+            const answer = cms.answer(target, field('if-none-match'));
+            asked.push(`${target} ${answer.status ?? 200} ${field('if-none-match') ?? '-'}`);
+            return answer;
+          }),
+      });
+    const roundsOf = (house: OpenProxy) => (): number => house.notices.filter((code) => code === 'warm-round').length;
+    const first = await start();
+    await roundsReach(roundsOf(first), 1, clock);
+    await first.proxy.close();
+    clock.advance(600_000);
+    cms.put('/b', 'b2', '2026-01-01T00:05:00Z');
+    asked.length = 0;
+    const second = await start(first.origin.url);
+    await roundsReach(roundsOf(second), 1, clock);
+    t.same(asked, ['/sitemap.xml 200 -', '/b 200 "b1"']);
+    for (const [target, body] of [
+      ['/a', 'a1'],
+      ['/b', 'b2'],
+    ] as const) {
+      const response = await second.get(target);
+      t.strictSame([response.field('cdn-cache'), response.body.toString()], ['HIT', body]);
+    }
+  },
+);
+
 t.test('a drained proxy warms no more', async (t) => {
   const house = await open(t, {}, (cms) => cms.put('/a', 'a1', '2025-06-01'));
   house.told();
@@ -321,4 +370,25 @@ t.test('a drained proxy warms no more', async (t) => {
   t.same(house.told(), []);
   house.clock.advance(60_000);
   await drained;
+});
+
+t.test('memory that is nearly full is left to what visitors chose', async (t) => {
+  const clock = new FakeClock();
+  const urls = Array.from({ length: 80 }, (_, at) => `http://${HOST}/${at}`);
+  const house = await openProxy(t, {
+    clock,
+    conf: { cache: { memory: '1MB' }, warm: { sitemaps: [`http://${HOST}/map`], rate: 10_000, concurrency: 1 } },
+    prepareOrigin: (origin) =>
+      origin.respond(({ target }) => ({
+        fields: ['Cache-Control', 'max-age=600'],
+        body: target === '/map' ? urls.join('\n') : Buffer.alloc(20_000),
+      })),
+  });
+  await roundsReach(() => house.notices.filter((code) => code === 'warm-round').length, 1, clock);
+  const exposition = await house.metrics();
+  const filled = metric(exposition, 'patina_warm_urls_total', 'outcome="filled"');
+  const refused = metric(exposition, 'patina_warm_urls_total', 'outcome="no-room"');
+  t.ok(filled >= 35 && filled <= 42, `${filled} filled`);
+  t.equal(filled + refused, urls.length);
+  t.equal(metric(exposition, 'patina_removals_total', 'reason="evicted"'), 0, 'nothing was pushed out for it');
 });

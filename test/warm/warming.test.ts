@@ -20,6 +20,7 @@ const SETTINGS: WarmSettings = {
   concurrency: 1,
   vanished: 'expire',
   maxUrls: 1000,
+  hasDisk: false,
   fields: [],
 };
 

@@ -51,6 +51,7 @@ export class FakeRedis {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #subscribers = new Set<Socket>();
+  #hanging: Socket | undefined;
 
   constructor(tls?: { readonly key: string; readonly cert: string }) {
     const take = (socket: Socket): void => this.#take(socket);
@@ -79,6 +80,11 @@ export class FakeRedis {
   /** The commands of this name, or the calls of this script, as they came. */
   sent(name: string): Command[] {
     return this.commands.filter((command) => command[0] === name || nameOf(command) === name);
+  }
+
+  /** The answer to the last command that was left hanging. */
+  late(reply: FakeReply): void {
+    this.#hanging?.write(encode(reply));
   }
 
   publish(channel: string, bytes: Buffer): void {
@@ -120,7 +126,10 @@ export class FakeRedis {
       return;
     }
     const reply = (this.answers[nameOf(command) ?? name] ?? (() => 'OK'))(command);
-    if (reply === hang) return;
+    if (reply === hang) {
+      this.#hanging = socket;
+      return;
+    }
     if (reply === cut) socket.destroy();
     else socket.write(encode(reply));
   }

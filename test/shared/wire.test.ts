@@ -1,0 +1,146 @@
+// Goal: whatever a shared tier answers, or does not, clients get the right bytes in time. Method: a proxy before a server that plays Redis and fails, lies, is slow, or cuts connections.
+import t, { type Test } from 'tap';
+import { FakeClock } from '../kit/clock.js';
+import { cut, type FakeRedis, type FakeReply, hang, startFakeRedis } from '../kit/fake-redis.js';
+import { metric, type OpenProxy, openProxy, TOKEN } from '../kit/proxy-kit.js';
+import { eventually } from '../kit/redis-server.js';
+
+async function beforeFake(
+  t: Test,
+  settings: Readonly<Record<string, unknown>> = {},
+): Promise<{ fake: FakeRedis; house: OpenProxy }> {
+  const fake = await startFakeRedis(t);
+  const redis = { url: `redis://127.0.0.1:${fake.port}`, timeout: '500ms', ...settings };
+  const house = await openProxy(t, { token: TOKEN, conf: { cache: { redis } } });
+  house.origin.respond(({ target }) => ({ fields: ['Cache-Control', 'max-age=60'], body: target }));
+  await eventually(() => house.notices.includes('shared-up'), 'it is used');
+  return { fake, house };
+}
+
+const NOW = (): string => String(Date.now());
+
+/** Answers to a lookup that no Redis gives. */
+const LIES: readonly (readonly [string, () => FakeReply])[] = [
+  ['an error', () => new Error('ERR no')],
+  ['OOM', () => new Error("OOM command not allowed when used memory > 'maxmemory'.")],
+  ['a read-only replica', () => new Error("READONLY You can't write against a read only replica.")],
+  ['no list', () => 'OK'],
+  ['null', () => null],
+  ['an empty list', () => []],
+  ['another word', () => [NOW(), 'mine', '0', []]],
+  ['no time', () => ['yesterday', 'held', '1000', []]],
+  ['found, and nothing in it', () => [NOW(), 'found', '0', []]],
+  ['found, and rubbish in it', () => [NOW(), 'found', '0', ['x'.repeat(200), '9'.repeat(40), '']]],
+  ['numbers for records', () => [NOW(), 'found', '0', [1, 2]]],
+  ['a cut connection', () => cut],
+];
+
+for (const [title, answer] of LIES) {
+  t.test(`issue 5: ${title} in answer to a lookup is as if the tier were not there`, async (t) => {
+    const { fake, house } = await beforeFake(t);
+    let lookups = 0;
+    fake.answers['look'] = (command) => {
+      lookups++;
+      return command[8] === 'blind' ? new Error('ERR no') : answer();
+    };
+    const response = await house.get('/a');
+    t.equal(response.status, 200);
+    t.equal(response.body.toString(), '/a');
+    t.equal(house.origin.requestCount, 1);
+    t.ok(lookups > 0);
+  });
+}
+
+t.test(
+  'issue 5: failures in a row make it count as gone: then nothing is sent, until a try in the background succeeds',
+  async (t) => {
+    const { fake, house } = await beforeFake(t);
+    fake.answers['look'] = () => new Error('ERR no');
+    fake.answers['readOps'] = () => new Error('ERR no');
+    for (let n = 0; n < 5; n++) t.equal((await house.get(`/${n}`)).status, 200);
+    t.strictSame(
+      house.notices.filter((code) => code.startsWith('shared-')),
+      ['shared-up', 'shared-down'],
+    );
+    const sent = fake.sent('look').length;
+    for (let n = 5; n < 20; n++) t.equal((await house.get(`/${n}`)).status, 200);
+    t.equal(fake.sent('look').length, sent, 'nobody asks it');
+    delete fake.answers['look'];
+    fake.answers['look'] = (command) => [NOW(), 'held', command[6] ?? '', []];
+    fake.answers['readOps'] = () => [Buffer.from(NOW()), Buffer.from(''), []];
+    await eventually(async () => metric(await house.metrics(), 'patina_shared_up') === 1, 'it is back');
+    await house.get('/again');
+    t.equal(fake.sent('look').length, sent + 1);
+    t.equal(house.notices.filter((code) => code.startsWith('shared-')).length, 3, 'one line for each change');
+  },
+);
+
+t.test('issue 5: a lease that came too late is given back, so that nobody waits for it', async (t) => {
+  const fake = await startFakeRedis(t);
+  const clock = new FakeClock();
+  const house = await openProxy(t, {
+    clock,
+    conf: { cache: { redis: { url: `redis://127.0.0.1:${fake.port}`, timeout: '20ms' } } },
+  });
+  house.origin.respond(() => ({ body: 'hello' }));
+  await eventually(() => house.notices.includes('shared-up'), 'it is used');
+  fake.answers['look'] = () => hang;
+  const asked = house.get('/a');
+  await eventually(() => fake.sent('look').length === 1, 'it was asked');
+  clock.advance(21);
+  t.equal((await asked).body.toString(), 'hello');
+  fake.late([String(clock.now()), 'held', '10000', []]);
+  await eventually(() => fake.sent('release').length === 1, 'it is given back');
+});
+
+t.test('issue 5: a write that fails leaves the response stored here, and served', async (t) => {
+  const { fake, house } = await beforeFake(t);
+  for (const word of ['SET', 'keep']) {
+    fake.answers[word] = () => new Error('ERR no');
+    t.equal((await house.get(`/${word}`)).status, 200);
+    await eventually(
+      async () => /writes_total\{result="refused"\} [1-9]/.test(await house.metrics()),
+      'it was refused',
+    );
+    t.match((await house.get(`/${word}`)).field('cache-status'), /; hit;/);
+    delete fake.answers[word];
+  }
+});
+
+t.test('issue 5: a connection that is cut again and again costs no request', async (t) => {
+  const { fake, house } = await beforeFake(t);
+  for (let n = 0; n < 30; n++) {
+    if (n % 3 === 0) fake.drop();
+    const response = await house.get(`/${n}`);
+    t.equal(`${response.status} ${response.body}`, `200 /${n}`);
+  }
+  await eventually(async () => metric(await house.metrics(), 'patina_shared_up') === 1, 'it is used again');
+});
+
+t.test('issue 5: messages that lie change nothing that they do not name', async (t) => {
+  const { fake, house } = await beforeFake(t);
+  await house.get('/a');
+  const say = (what: unknown): void => fake.publish('patina:news', Buffer.from(`O${JSON.stringify(what)}`));
+  say({ e: 'purge', r: 'keys', w: ['http://a.example/b'], at: Date.now() + 1_000, by: 'x' });
+  say({ e: 'purge', r: 'keys', w: ['http://a.example/a'], at: 0, by: 'x' });
+  say({ e: 'purge', r: 'keys', w: ['http://a.example/a'], at: 'soon', by: 'x' });
+  say({ e: 'melt', r: 'keys', w: ['http://a.example/a'], at: Date.now(), by: 'x' });
+  say({ e: 'purge', r: 'tag', w: [], at: Date.now(), by: 'x' });
+  await eventually(async () => metric(await house.metrics(), 'patina_shared_messages_total') === 5, 'they are heard');
+  t.match((await house.get('/a')).field('cache-status'), /; hit;/);
+  say({ e: 'purge', r: 'keys', w: ['http://a.example/a'], at: Date.now() + 1_000, by: 'x' });
+  await eventually(async () => metric(await house.metrics(), 'patina_objects') === 0, 'this one is true');
+});
+
+t.test('issue 5: the password is nowhere to be seen', async (t) => {
+  const fake = await startFakeRedis(t);
+  const house = await openProxy(t, {
+    token: TOKEN,
+    conf: { cache: { redis: { url: `redis://me:sesame-1234@127.0.0.1:${fake.port}` } } },
+    next: () => ({ cache: { redis: `redis://me:sesame-5678@127.0.0.1:${fake.port}` } }),
+  });
+  await eventually(() => house.notices.includes('shared-up'), 'it is used');
+  const reloaded = await house.operate('POST', '/v1/reload');
+  const shown = await house.operate('GET', '/v1/config', '');
+  for (const { body } of [reloaded, shown]) t.notMatch(body.toString(), /sesame/);
+});

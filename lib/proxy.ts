@@ -1,28 +1,33 @@
 /** Puts the parts together: the one place that knows them all. */
-import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { createLastRefreshes, type LastRefreshes } from './admin/last-refresh.js';
+import { answerObjects, type ObjectSources } from './admin/objects.js';
+import type { AdminReply } from './admin/problem.js';
 import type { AdminSources } from './admin/routes.js';
 import { type Admin, createAdmin } from './admin/server.js';
 import type { TokenCheck } from './admin/token.js';
 import { type Clock, systemClock } from './base/clock.js';
 import { ConfigError } from './base/errors.js';
 import { MAX_FAILING_KEYS, MAX_MARKERS, ORIGIN_CLOSE_TIMEOUT_MS } from './base/limits.js';
-import { type Address, formatAddress, listenProblem } from './config/address.js';
+import { type Address, formatAddress } from './config/address.js';
 import { dangersOf } from './config/dangers.js';
 import type { Config } from './config/schema.js';
 import { withoutSecrets } from './config/secrets.js';
 import { Engine } from './engine/engine.js';
+import type { Leases } from './engine/leases-contract.js';
 import type { Operations } from './engine/operations.js';
 import { OriginPace } from './engine/refresh-pace.js';
 import type { SharedLeases } from './engine/shared-leases.js';
 import type { Front, Move } from './front/contract.js';
 import { createFront } from './front/front.js';
 import { type AccessLog, createAccessLog } from './observe/access-log.js';
-import { type Events, fanOut } from './observe/events.js';
+import { type Events, fanOut, SILENT } from './observe/events.js';
+import type { FamilyReading } from './observe/families.js';
 import type { LogDestination } from './observe/line-sink.js';
 import { createMetrics, type GaugeReadings, type Metrics } from './observe/metrics.js';
 import { ReplaceableOrigin } from './origin/replaceable.js';
-import { makePseudonym } from './policy/hygiene.js';
+import { bound, isMoved, newPseudonym } from './proxy/addresses.js';
+import type { Part, PartLeases, PartOptions, ProxyOptions, Proxy as Running } from './proxy/contract.js';
 import { tokenCheckFor } from './proxy/operators.js';
 import { engineSettings, frontSettings, type Identity, logSettings, makeWays, needsNewWays } from './proxy/pieces.js';
 import { type Preparation, type ReloadOutcome, Reloads, type Source } from './proxy/reload.js';
@@ -37,62 +42,24 @@ import type { Terminal } from './warm/progress.js';
 import { warmSettings } from './warm/settings.js';
 import { Warming } from './warm/warming.js';
 
-export type { ReloadOutcome, Source } from './proxy/reload.js';
+export type { Part, PartOptions, Proxy, ProxyOptions } from './proxy/contract.js';
+export type { Preparation, ReloadOutcome, Source } from './proxy/reload.js';
 
-export interface ProxyOptions {
-  readonly clock?: Clock | undefined;
-  /** Further listeners to what happens. */
-  readonly events?: readonly Events[] | undefined;
-  /** Where the access log goes: a descriptor, a path or a stream; default: stdout. */
-  readonly logDestination?: LogDestination | undefined;
-  readonly version?: string | undefined;
-  /** The configuration as a person wrote it, to tell what a reload changed. */
-  readonly written?: unknown;
-  /** The operators' token, where admin.token_file names none. */
-  readonly adminToken?: string | undefined;
-  /** Where the progress of warming is shown to a person; undefined: nowhere. */
-  readonly terminal?: Terminal | undefined;
-  /** The conf file, to be shown to operators. */
-  readonly file?: string | undefined;
-  /** Reads the configuration again, for reload(). Throws a ConfigError. */
-  readonly read?: (() => Source) | undefined;
-}
-
-export interface Proxy {
-  /** Listens. Resolves with the addresses, `HOST:PORT`; rejects where one cannot be had. */
-  start(): Promise<{ readonly listen: string; readonly admin: string | undefined }>;
-  /**
-   * Reads the configuration again and puts it in force between two requests. What is stored stays, connections stay; where
-   * it is wrong, or an address cannot be had, nothing changes. Never rejects: the outcome says what is wrong.
-   */
-  reload(): Promise<ReloadOutcome>;
-  /** Resolves when an operator asks that this proxy drains and ends. */
-  readonly leaving: Promise<void>;
-  /** Stops accepting, lets running requests finish within the limit of the configuration, then closes all. */
-  drain(): Promise<void>;
-  /** Cuts everything off. */
-  close(): Promise<void>;
-  /** What an operator can do to what is stored. */
-  readonly operations: Operations;
-  /** Resolves when what is stored now is as lasting as the configuration has it. */
-  settled(): Promise<void>;
-  /** Takes out all that is stored for a URL, fills in flight included. Undefined where it is no URL. */
-  purgeUrl(url: string): number | undefined;
-}
-
-class ComposedProxy implements Proxy {
+class ComposedProxy implements Running, Part {
   readonly #clock: Clock;
   readonly #version: string | undefined;
-  readonly #pseudonym = makePseudonym('patina', randomBytes(4).toString('hex'));
+  readonly #pseudonym: string;
+  readonly #isPart: boolean;
   readonly #logDestination: LogDestination | undefined;
   readonly #log: AccessLog;
   readonly #metrics: Metrics;
-  readonly #events: Events;
+  readonly events: Events;
   readonly #stores: Stores;
   readonly #store: Store;
   readonly #markers: Markers;
   readonly #origin: ReplaceableOrigin;
-  readonly #engine: Engine;
+  readonly engine: Engine;
+  readonly #partLeases: PartLeases | undefined;
   #shared: SharedLeases | undefined;
   readonly #front: Front;
   readonly #warming: Warming;
@@ -106,7 +73,9 @@ class ComposedProxy implements Proxy {
   #admin: Admin | undefined;
   #state: 'starting' | 'serving' | 'draining' | 'closed' = 'starting';
 
-  constructor(config: Config, options: ProxyOptions) {
+  constructor(config: Config, options: ProxyOptions, part?: PartOptions) {
+    this.#pseudonym = part?.pseudonym ?? newPseudonym();
+    this.#isPart = part !== undefined;
     const clock = options.clock ?? systemClock();
     this.#clock = clock;
     this.#version = options.version;
@@ -121,7 +90,7 @@ class ComposedProxy implements Proxy {
       this.#leave = resolve;
     });
     this.#adminToken = options.adminToken;
-    this.#events = events;
+    this.events = events;
     this.#stores = openStores(config, clock, events);
     this.#store = this.#stores.store;
     this.#markers = createMarkers({ max: MAX_MARKERS, clock });
@@ -129,7 +98,8 @@ class ComposedProxy implements Proxy {
     const identity = this.#identity(config);
     this.#tokenCheck = identity.tokenCheck;
     this.#shared = makeSharedLeases(config, clock, events);
-    this.#engine = new Engine({
+    this.#partLeases = part?.leases;
+    this.engine = new Engine({
       clock,
       events,
       store: this.#store,
@@ -137,15 +107,16 @@ class ComposedProxy implements Proxy {
       markers: this.#markers,
       pace: new OriginPace(),
       failures: createFailures({ max: MAX_FAILING_KEYS, clock, random: Math.random }),
-      leases: this.#shared,
+      leases: this.#leases(),
       peers: this.#shared,
+      siblings: part?.siblings,
       random: Math.random,
       live: engineSettings(config, identity),
     });
-    this.#warming = makeWarming(this.#engine, options.terminal);
+    this.#warming = makeWarming(this.engine, options.terminal);
     const { listen } = config;
     const { tunnel } = this.#origin;
-    const front = { listen, handler: this.#engine, tunnel, clock, events };
+    const front = { listen, isHanded: this.#isPart, handler: this.engine, tunnel, clock, events };
     this.#front = createFront({ ...front, ...frontSettings(config, identity) });
     this.#admin = this.#makeAdmin(config.admin.listen);
     this.#reloads = new Reloads({
@@ -162,13 +133,14 @@ class ComposedProxy implements Proxy {
   }
 
   #identity(config: Config): Identity {
-    const tokenCheck = tokenCheckFor(config, this.#adminToken, this.#events);
+    // What is to be said of the token is said by one for all parts.
+    const tokenCheck = tokenCheckFor(config, this.#adminToken, this.#isPart ? SILENT : this.events);
     return { via: config.name ?? this.#pseudonym, tokenCheck };
   }
 
   #makeAdmin(listen: Address | undefined): Admin | undefined {
     if (listen === undefined) return undefined;
-    return createAdmin({ listen, sources: this.#adminSources(), clock: this.#clock, events: this.#events });
+    return createAdmin({ listen, sources: this.#adminSources(), clock: this.#clock, events: this.events });
   }
 
   async start(): Promise<{ listen: string; admin: string | undefined }> {
@@ -176,7 +148,7 @@ class ComposedProxy implements Proxy {
     try {
       const listen = await this.#front.start();
       this.#state = 'serving';
-      this.#shared?.open(this.#engine);
+      this.#shared?.open(this.engine);
       this.#warn(this.#config);
       this.#warming.configure(warmSettings(this.#config));
       return { listen, admin: admin === undefined ? undefined : formatAddress(admin) };
@@ -188,8 +160,9 @@ class ComposedProxy implements Proxy {
 
   /** What is dangerous in a configuration is said each time that one comes into force. */
   #warn(config: Config): void {
+    if (this.#isPart) return;
     for (const { code, path, sentence } of dangersOf(config)) {
-      this.#events.notice('warn', 'config-danger', `${path.map(String).join('.')}: ${sentence}.`, { danger: code });
+      this.events.notice('warn', 'config-danger', `${path.map(String).join('.')}: ${sentence}.`, { danger: code });
     }
   }
 
@@ -197,14 +170,30 @@ class ComposedProxy implements Proxy {
     return this.#reloads.reload();
   }
 
+  async prepare(next: Source): Promise<Preparation> {
+    const preparation = await this.#prepare(next.config, this.#config);
+    return {
+      ...preparation,
+      commit: () => {
+        preparation.commit();
+        this.#reloads.adopt(next);
+      },
+    };
+  }
+
   /** Has what `next` needs and the running configuration has not: addresses, and ways to the origin. */
   async #prepare(next: Config, before: Config): Promise<Preparation> {
     if (this.#state !== 'serving') throw new ConfigError([`the proxy is ${this.#state}`]);
     const identity = this.#identity(next);
-    const ways = needsNewWays(before, next) ? makeWays(next, this.#clock, this.#events) : undefined;
+    const ways = needsNewWays(before, next) ? makeWays(next, this.#clock, this.events) : undefined;
     const leaves = before.admin.listen !== undefined && next.admin.listen === undefined;
     const comes = isMoved(before.admin.listen, next.admin.listen) ? this.#makeAdmin(next.admin.listen) : undefined;
     let move: Move | undefined;
+    const drop = (): void => {
+      void comes?.close();
+      void ways?.client.close(0);
+      void ways?.tunnel.close();
+    };
     try {
       if (comes !== undefined) await bound('admin.listen', next.admin.listen, comes.start());
       // Last, since it may give up the old address.
@@ -212,12 +201,14 @@ class ComposedProxy implements Proxy {
         move = await bound('listen', next.listen, this.#front.moveTo(next.listen));
       }
     } catch (error) {
-      void comes?.close();
-      void ways?.client.close(0);
-      void ways?.tunnel.close();
+      drop();
       throw error;
     }
     return {
+      abandon: async () => {
+        drop();
+        await move?.leave();
+      },
       commit: () => {
         this.#warn(next);
         if (ways !== undefined) this.#origin.replace(ways, ORIGIN_CLOSE_TIMEOUT_MS);
@@ -227,7 +218,7 @@ class ComposedProxy implements Proxy {
           void this.#admin?.close();
           this.#admin = comes;
         }
-        this.#engine.reconfigure(engineSettings(next, identity, this.#engine.parts.live.rules));
+        this.engine.reconfigure(engineSettings(next, identity, this.engine.parts.live.rules));
         this.#front.reconfigure(frontSettings(next, identity));
         this.#log.reconfigure(logSettings(next, this.#logDestination));
         this.#warming.configure(warmSettings(next), next.origin.url.href !== before.origin.url.href);
@@ -241,12 +232,39 @@ class ComposedProxy implements Proxy {
   /** Another shared tier, or none, from now on. */
   #share(config: Config): void {
     const before = this.#shared;
-    this.#shared = makeSharedLeases(config, this.#clock, this.#events);
-    this.#engine.parts.leases = this.#shared;
-    this.#engine.parts.peers = this.#shared;
+    this.#shared = makeSharedLeases(config, this.#clock, this.events);
+    this.engine.parts.leases = this.#leases();
+    this.engine.parts.peers = this.#shared;
     if (before !== undefined) this.#shared?.takeOver(before);
     before?.close();
-    this.#shared?.open(this.#engine);
+    this.#shared?.open(this.engine);
+  }
+
+  /** Those of the machines; where there are other parts, those among them, which take the former in their turn. */
+  #leases(): Leases | undefined {
+    if (this.#partLeases === undefined) return this.#shared;
+    this.#partLeases.beyond = this.#shared;
+    return this.#partLeases;
+  }
+
+  get connections(): number {
+    return this.#front.connections;
+  }
+
+  take(socket: Socket): void {
+    this.#front.take(socket);
+  }
+
+  objects(query: URLSearchParams): AdminReply {
+    return answerObjects(this.#objectSources(), query);
+  }
+
+  warm(): number {
+    return this.#warming.warmNow();
+  }
+
+  readings(): Promise<readonly FamilyReading[]> {
+    return this.#metrics.read();
   }
 
   async drain(): Promise<void> {
@@ -267,7 +285,7 @@ class ComposedProxy implements Proxy {
     this.#warming.stop();
     await this.#front.close();
     await this.#admin?.close();
-    this.#engine.close();
+    this.engine.close();
     await this.#origin.tunnel.close();
     await this.#origin.close(graceMs);
     this.#shared?.close();
@@ -276,7 +294,7 @@ class ComposedProxy implements Proxy {
   }
 
   get operations(): Operations {
-    return this.#engine.operations;
+    return this.engine.operations;
   }
 
   settled(): Promise<void> {
@@ -284,13 +302,17 @@ class ComposedProxy implements Proxy {
   }
 
   purgeUrl(url: string): number | undefined {
-    return this.#engine.purgeUrl(url);
+    return this.engine.purgeUrl(url);
+  }
+
+  #objectSources(): ObjectSources {
+    const keysOf = (url: string): readonly string[] => this.engine.keysOf(url);
+    return { clock: this.#clock, store: this.#store, lastRefreshes: this.#lastRefreshes, keysOf };
   }
 
   /** What operators are told and may do. */
   #adminSources(): AdminSources {
-    const [clock, events, store, engine] = [this.#clock, this.#events, this.#store, this.#engine];
-    const lastRefreshes = this.#lastRefreshes;
+    const [clock, events] = [this.#clock, this.events];
     return {
       health: () => ({
         version: this.#version,
@@ -302,8 +324,8 @@ class ComposedProxy implements Proxy {
       },
       metrics: () => this.#metrics.render(),
       token: () => this.#tokenCheck,
-      objects: { clock, store, lastRefreshes, keysOf: (url) => engine.keysOf(url) },
-      operations: { clock, events, operations: engine.operations },
+      objects: (query) => this.objects(query),
+      operations: { clock, events, operations: this.operations },
       config: () => {
         const { current, generation, since } = this.#reloads;
         const config = withoutSecrets(current.written);
@@ -313,16 +335,16 @@ class ComposedProxy implements Proxy {
         const outcome = await this.reload();
         return outcome.kind === 'reloaded' ? { changed: outcome.changes } : { problems: outcome.problems };
       },
-      warm: () => this.#warming.warmNow(),
+      warm: () => this.warm(),
       drain: () => this.#leave(),
     };
   }
 
   #readGauges(): GaugeReadings {
     const { objects, bytes, reservedBytes, budgetBytes } = this.#store.stats;
-    const { fills, waiters } = this.#engine.stats;
+    const { fills, waiters } = this.engine.stats;
     const { connected, running, queued } = this.#origin.stats;
-    const refreshQueue = this.#engine.refreshes.stats;
+    const refreshQueue = this.engine.refreshes.stats;
     return {
       objects,
       bytes,
@@ -344,19 +366,6 @@ class ComposedProxy implements Proxy {
   }
 }
 
-function isMoved(before: Address | undefined, after: Address | undefined): boolean {
-  return after !== undefined && (after.host !== before?.host || after.port !== before.port);
-}
-
-/** What `binding` gives, or a sentence about the address that cannot be had. */
-async function bound<T>(key: string, address: Address | undefined, binding: Promise<T>): Promise<T> {
-  try {
-    return await binding;
-  } catch (error) {
-    throw new ConfigError([`${key}: ${listenProblem(error, address) ?? String(error)}`]);
-  }
-}
-
 function makeWarming(engine: Engine, terminal: Terminal | undefined): Warming {
   const { clock, events } = engine.parts;
   return new Warming({
@@ -370,6 +379,11 @@ function makeWarming(engine: Engine, terminal: Terminal | undefined): Warming {
 }
 
 /** A proxy for a configuration; it does nothing before start(). */
-export function createProxy(config: Config, options: ProxyOptions = {}): Proxy {
+export function createProxy(config: Config, options: ProxyOptions = {}): Running {
   return new ComposedProxy(config, options);
+}
+
+/** A proxy that is one of several. */
+export function createPart(config: Config, options: PartOptions): Part {
+  return new ComposedProxy(config, options, options);
 }

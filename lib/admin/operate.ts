@@ -2,17 +2,34 @@
 import { STATUS_CODES } from 'node:http';
 import type { Clock } from '../base/clock.js';
 import { ADMIN_MAX_WAIT_MS } from '../base/limits.js';
-import type { Operations, Pushing, RefreshRun, Target } from '../engine/operations.js';
+import type { Counts, Pushed, PushedHead, RefreshOrder, RefreshRun, Refused, Target } from '../engine/operations.js';
 import { Fields } from '../http/fields.js';
 import type { Events, Operation } from '../observe/events.js';
 import { explainReason } from '../observe/reasons.js';
 import { isReply, type RequestBody, readJson } from './body.js';
 import { type AdminReply, makeJson, makeProblem } from './problem.js';
 
+type Soon<T> = T | Promise<T>;
+
+/** What is done here, or in several processes at once. */
+export interface OperationDoor {
+  purge(target: Target): Promise<Counts | undefined>;
+  expire(target: Target): Promise<Counts | undefined>;
+  refresh(target: Target, order: RefreshOrder): Promise<RefreshRun | 'busy' | undefined>;
+  update(url: string, head: PushedHead): Soon<PushDoor | Refused>;
+}
+
+/** A pushed response whose body is coming in. One of end and fail is called, once. */
+export interface PushDoor {
+  write(chunk: Buffer): Soon<Refused | undefined>;
+  end(): Soon<Refused | Pushed>;
+  fail(): void;
+}
+
 export interface OperationSources {
   readonly clock: Clock;
   readonly events: Events;
-  readonly operations: Operations;
+  readonly operations: OperationDoor;
 }
 
 /** A request to operate. */
@@ -170,7 +187,7 @@ export async function answerUpdate(sources: OperationSources, request: OperatorR
   const { fields, selecting } = fieldsOf(request.rawFields);
   const bodyBytes = request.body.bytes;
   const reasonPhrase = STATUS_CODES[status] ?? '';
-  const pushing = operations.update(url, { status, reasonPhrase, fields, selecting, bodyBytes });
+  const pushing = await operations.update(url, { status, reasonPhrase, fields, selecting, bodyBytes });
   if ('refused' in pushing) return refuse(refusalFor(pushing.refused));
   const result = await pour(request.body, pushing);
   if ('refused' in result) return refuse(refusalFor(result.refused));
@@ -192,10 +209,10 @@ export async function answerUpdate(sources: OperationSources, request: OperatorR
   });
 }
 
-async function pour(body: RequestBody, pushing: Pushing): Promise<ReturnType<Pushing['end']>> {
+async function pour(body: RequestBody, pushing: PushDoor): Promise<Refused | Pushed> {
   try {
     for await (const chunk of body.chunks()) {
-      const refused = pushing.write(chunk);
+      const refused = await pushing.write(chunk);
       if (refused !== undefined) return refused;
     }
   } catch (error) {

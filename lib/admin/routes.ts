@@ -1,6 +1,5 @@
 /** What the admin listener can be asked: one table of paths and methods, and the one place that looks into it. */
 import type { Access } from './access.js';
-import { answerObjects, type ObjectSources } from './objects.js';
 import { answerOperation, answerUpdate, type OperationSources, type OperatorRequest } from './operate.js';
 import { type AdminReply, makeJson, makeProblem } from './problem.js';
 import type { TokenCheck } from './token.js';
@@ -34,7 +33,8 @@ export interface AdminSources {
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
   /** The check of the token in force; undefined where none is configured. */
   token(): TokenCheck | undefined;
-  readonly objects: ObjectSources;
+  /** `GET /v1/objects`: a page of what is stored, or with `url` all of one URL. */
+  objects(query: URLSearchParams): AdminReply | Promise<AdminReply>;
   readonly operations: OperationSources;
   /** The configuration in force, as it was written, secrets hidden. */
   config(): Readonly<Record<string, unknown>>;
@@ -50,7 +50,7 @@ const look = (run: Run): Handler => ({ access: 'look', run });
 const change = (run: Run): Handler => ({ access: 'change', run });
 
 export function makeRoutes(sources: AdminSources): readonly Route[] {
-  const { objects, operations } = sources;
+  const { operations } = sources;
   const operate = (operation: 'purge' | 'expire' | 'refresh'): Route => ({
     path: `/v1/${operation}`,
     methods: { POST: change((request) => answerOperation(operations, operation, request)) },
@@ -62,7 +62,7 @@ export function makeRoutes(sources: AdminSources): readonly Route[] {
     {
       path: '/v1/objects',
       methods: {
-        GET: look(({ query }) => answerObjects(objects, query)),
+        GET: look(({ query }) => sources.objects(query)),
         PUT: change((request) => answerUpdate(operations, request)),
       },
     },

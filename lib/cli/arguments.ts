@@ -28,6 +28,7 @@ export const FLAGS: readonly Flag[] = [
   { name: 'origin', takes: 'URL', doc: 'the origin; without one a demo origin is started', sets: ['origin', 'url'] },
   { name: 'listen', takes: 'HOST:PORT', doc: 'where clients connect', sets: ['listen'] },
   { name: 'admin', takes: 'HOST:PORT|off', doc: "the operator's listener", sets: ['admin', 'listen'] },
+  { name: 'workers', takes: 'N|auto', doc: 'processes that serve behind the one port', sets: ['workers'] },
   { name: 'set', takes: 'KEY.PATH=VALUE', doc: 'any option of the conf file; may be given again' },
   { name: 'watch', doc: 'reload when the conf file changes' },
   HELP,

@@ -5,6 +5,8 @@ import { systemClock } from '../base/clock.js';
 import { CONFIG_WATCH_MS } from '../base/limits.js';
 import { TOKEN_VARIABLE } from '../config/token.js';
 import { createProxy } from '../proxy.js';
+import { makeFork } from '../workers/fork.js';
+import { WholeProxy } from '../workers/whole.js';
 import { parseArguments } from './arguments.js';
 import { type Shell, UsageError } from './command.js';
 import { commandHelp, helpText } from './help.js';
@@ -59,6 +61,10 @@ const world: World & Shell = {
   version: ownVersion(),
   createProxy: ({ config, written, file }, read) => {
     const adminToken = process.env[TOKEN_VARIABLE];
+    if (config.workers > 1) {
+      const first = { config, written, file };
+      return new WholeProxy(first, { clock, version: world.version, adminToken, read, fork: makeFork(clock) });
+    }
     return createProxy(config, { clock, version: world.version, written, file, read, adminToken, terminal });
   },
   say: (line) => speak(process.stdout, line),

@@ -9,6 +9,7 @@ import type { Override } from '../config/overrides.js';
 import { type Config, type ConfigSettings, hasOrigin, withOrigin } from '../config/schema.js';
 import { type DemoOrigin, startDemoOrigin } from '../demo/origin.js';
 import type { Source } from '../proxy.js';
+import { WorkersFailedError } from '../workers/supervisor.js';
 import { complainOf } from './check.js';
 
 /** A proxy as this command drives it. */
@@ -16,7 +17,7 @@ export interface RunningProxy {
   /** Puts the configuration in force that is read now; the log says how that went. */
   reload(): Promise<unknown>;
   start(): Promise<{ readonly listen: string; readonly admin: string | undefined }>;
-  /** Resolves when an operator asks over the admin listener that it ends. */
+  /** Resolves when an operator asks over the admin listener that it ends; rejects where it cannot go on. */
   readonly leaving: Promise<void>;
   /** Stops accepting and lets running requests finish, within the limit of the configuration. */
   drain(): Promise<void>;
@@ -62,6 +63,10 @@ export async function run(request: RunRequest, world: World): Promise<number> {
     await serve(read(loaded), read, request, demo, stop, world);
     return 0;
   } catch (error) {
+    if (error instanceof WorkersFailedError) {
+      world.complain(`patina: ${error.message}`);
+      return 1;
+    }
     const problems = problemsOf(error);
     if (problems === undefined) throw error;
     complainOf(problems, file, (line) => world.complain(line.startsWith('  ') ? line : `patina: ${line}`));

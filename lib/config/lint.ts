@@ -1,5 +1,7 @@
 /** What is allowed in a configuration and is hardly meant: each with its consequence. One small function for each kind. */
-import { formatDuration } from '../base/units.js';
+import { availableParallelism } from 'node:os';
+import { formatDuration, formatSize } from '../base/units.js';
+import { SMALL_WORKER_BYTES } from '../base/worker-limits.js';
 import { dangersOf, type Warning } from './dangers.js';
 import { hasRedis } from './redis-options.js';
 import { idleBudget, pointlessAhead } from './refresh-lint.js';
@@ -27,6 +29,7 @@ export function lint(settings: ConfigSettings): readonly Warning[] {
   return [
     ...dangersOf(settings),
     ...idleBudget(settings),
+    ...workerWarnings(settings),
     ...placed.flatMap((rule, index) => neverChosen(rule, placed.slice(0, index))),
     ...everywhere.flatMap(([said, path]) => [
       ...shortGrace(said, path, settings),
@@ -38,6 +41,22 @@ export function lint(settings: ConfigSettings): readonly Warning[] {
     ...lintWarm(settings),
     ...defaultPrefix(settings),
   ];
+}
+
+/** `cores`: on which this process may run. */
+export function workerWarnings({ workers, cache }: ConfigSettings, cores = availableParallelism()): Warning[] {
+  const warnings: Warning[] = [];
+  const path = ['workers'];
+  if (workers > cores) {
+    const sentence = `${workers} workers on ${cores === 1 ? 'one processor' : `${cores} processors`}: more than one for each makes all slower, and each has less memory`;
+    warnings.push({ code: 'more-workers-than-cores', path, sentence });
+  }
+  const shareBytes = Math.floor(cache.memoryBytes / workers);
+  if (workers > 1 && shareBytes < SMALL_WORKER_BYTES) {
+    const sentence = `each of ${workers} workers has ${formatSize(shareBytes)} of memory (cache.memory divided): nothing larger than half of that is stored`;
+    warnings.push({ code: 'small-workers', path, sentence });
+  }
+  return warnings;
 }
 
 function neverChosen(placed: Placed, earlier: readonly Placed[]): Warning[] {

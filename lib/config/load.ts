@@ -47,10 +47,13 @@ export function loadWritten({ file, overrides = [] }: LoadOptions = {}): LoadedC
   return { settings: withFilesFound(settings, file, place), written, placeOf: placeOfPath };
 }
 
-/** Settings from an object of the same shape as the conf file, for programs. Throws a ConfigError. */
-export function readConfig(written: unknown = {}): ConfigSettings {
+/**
+ * Settings from an object of the same shape as the conf file, for programs. Throws a ConfigError. `file`: from where it
+ * came, since the files that it names are relative to that.
+ */
+export function readConfig(written: unknown = {}, file?: string): ConfigSettings {
   const settings = validate(written, () => ({ prefix: '', order: [] }));
-  return withFilesFound(settings, undefined, () => ({ prefix: '', order: [] }));
+  return withFilesFound(settings, file, () => ({ prefix: '', order: [] }));
 }
 
 /** Where a flaw is, as text before its message, and as numbers to sort by. */

@@ -21,6 +21,7 @@ import {
   REQUEST_HEAD_TIMEOUT_MS,
 } from '../base/limits.js';
 import { formatDuration, formatSize, HOUR_MS, SECOND_MS } from '../base/units.js';
+import { MAX_WORKERS } from '../base/worker-limits.js';
 import { ADDRESS_FORM, readAddress } from './address.js';
 import { percentage } from './durations.js';
 import { choice, count, duration, flag, list, optional, type Settings, section, size, text } from './kinds.js';
@@ -35,6 +36,7 @@ import {
   readInstanceName,
   readOriginUrl,
   readSecret,
+  readWorkers,
 } from './values.js';
 import { warm } from './warm-options.js';
 
@@ -301,6 +303,10 @@ export const OPTIONS = section(
         doc: 'The name of this instance in Via, by which it knows a request that has come round to it again (508). Instances in one chain need different names. Without it each start makes its own.',
       }),
     ),
+    workers: text('number | auto', `a number from 1 to ${MAX_WORKERS}, or auto`, readWorkers, {
+      default: '1',
+      doc: 'Processes that serve clients behind the one port. Each has its share of `cache.memory`, `limits.connections` and `origin.connections`; what one of them has fetched the others take from it. `auto`: one for each processor. With 1 there is no further process. Takes effect at the next start.',
+    }),
     cache,
     defaults,
     rules: list(rule, { doc: 'Settings by path. The first rule that matches a request counts.', maxCount: MAX_RULES }),

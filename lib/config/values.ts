@@ -1,4 +1,6 @@
 /** How the options that are not plain numbers or words are read, and what is said of those that cannot be. */
+import { availableParallelism } from 'node:os';
+import { MAX_WORKERS } from '../base/worker-limits.js';
 import type { StaleForbiddance } from '../object/stored.js';
 import { type Address, readAddress } from './address.js';
 import { custom, type JsonSchema, type Option, type Reading, wanted } from './kinds.js';
@@ -12,6 +14,15 @@ const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?$/;
 
 export function readAdminAddress(written: string): Reading<Address | undefined> {
   return written === 'off' ? { value: undefined } : readAddress(written);
+}
+
+const WORKERS_FORM = `a number from 1 to ${MAX_WORKERS}, or auto`;
+
+/** `auto`: as many as this machine has processors for this process. */
+export function readWorkers(written: string): Reading<number> {
+  if (written === 'auto') return { value: Math.min(MAX_WORKERS, availableParallelism()) };
+  const count = /^\d{1,6}$/.test(written) ? Number(written) : 0;
+  return count >= 1 && count <= MAX_WORKERS ? { value: count } : { problem: wanted(WORKERS_FORM, written) };
 }
 
 export function readOriginUrl(written: string): Reading<URL> {

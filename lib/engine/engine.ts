@@ -105,7 +105,7 @@ export class Engine implements RequestHandler {
       return;
     }
     if (parts.live.operators.isOn && isOperatorMethod(request.method)) {
-      operate(parts, this.operations, request, sink, this.via);
+      operate(parts, parts.siblings?.operations ?? this.operations, request, sink, this.via);
       return;
     }
     const passReason = reasonToPass(request, rule);
@@ -332,6 +332,12 @@ export class Engine implements RequestHandler {
 
   /** Takes out all that is stored for a URL, itself written as a key; what is in flight for it is not stored any more. Returns how many. */
   purgeKey(url: string, reason: 'purged' | 'invalidated' = 'purged'): number {
+    if (reason === 'invalidated') this.parts.siblings?.invalidated(url);
+    return this.purgeHere(url, reason);
+  }
+
+  /** The same, in this process alone. */
+  purgeHere(url: string, reason: 'purged' | 'invalidated'): number {
     let count = 0;
     const keys = this.keysOf(url);
     this.parts.peers?.operated('purge', { kind: 'keys', keys }, reason === 'invalidated');

@@ -128,7 +128,7 @@ export class Fill implements OriginListener, LeasedFill {
     }
   }
 
-  adopt(response: StoredResponse, bytes: FoundBytes, totalBytes: number): void {
+  adopt(response: StoredResponse, bytes: FoundBytes, totalBytes: number | undefined): void {
     const { store, clock } = this.#parts;
     const inflow =
       Inflow.keep(store, totalBytes, this.#course.source()) ?? Inflow.pass(store, totalBytes, this.#course.source());

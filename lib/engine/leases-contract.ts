@@ -84,7 +84,8 @@ export interface Found {
 }
 
 export interface FoundBody {
-  readonly bytes: number;
+  /** Undefined: not known yet. */
+  readonly bytes: number | undefined;
   /** Resolves once the beginning is here and checked; undefined where it cannot be had. Never rejects. */
   open(): Promise<FoundBytes | undefined>;
 }

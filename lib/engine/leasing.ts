@@ -29,7 +29,7 @@ export interface LeasedFill {
   /** Asks the origin. */
   ask(): void;
   /** Follows a body that lies below. */
-  adopt(response: StoredResponse, bytes: FoundBytes, totalBytes: number): void;
+  adopt(response: StoredResponse, bytes: FoundBytes, totalBytes: number | undefined): void;
   /** It is over without having asked. */
   settleUnasked(result: FillResult): void;
 }

@@ -33,7 +33,14 @@ export interface RefreshRun {
   readonly over: Promise<void>;
 }
 
-export class Operations {
+/** What an operator may do by way of the main listener. */
+export interface OperatorDoor {
+  purge(target: Target): Promise<Counts | undefined>;
+  /** How many it will ask about, where it has begun. */
+  refresh(target: Target, order: RefreshOrder): Promise<Pick<RefreshRun, 'objects'> | 'busy' | undefined>;
+}
+
+export class Operations implements OperatorDoor {
   readonly #engine: Engine;
   readonly #refreshing: Refreshing;
   #refreshCount = 0;

@@ -4,7 +4,7 @@ import { formatHttpDate } from '../http/dates.js';
 import { Fields } from '../http/fields.js';
 import { targetKey } from '../policy/key.js';
 import type { ClientRequest, Reply, ReplySink } from './contract.js';
-import type { Operations } from './operations.js';
+import type { OperatorDoor } from './operations.js';
 import type { EngineParts } from './parts.js';
 
 /** Why a client may not operate: its address is not listed, it does not show the token, or there is none to show. */
@@ -54,7 +54,7 @@ export function isOperatorMethod(method: string): boolean {
 /** Answers a PURGE or REFRESH; called only where they are on. */
 export function operate(
   parts: EngineParts,
-  operations: Operations,
+  operations: OperatorDoor,
   request: ClientRequest,
   sink: ReplySink,
   via: string,
@@ -67,7 +67,7 @@ export function operate(
     .then((made) => sink.reply(replyOf(parts, request, made, via)));
 }
 
-async function answer(parts: EngineParts, operations: Operations, request: ClientRequest): Promise<Answer> {
+async function answer(parts: EngineParts, operations: OperatorDoor, request: ClientRequest): Promise<Answer> {
   const operation = request.method === 'PURGE' ? 'purge' : 'refresh';
   const authorization = request.fields.lines('authorization');
   const refusal = parts.live.operators.refuse(
@@ -87,13 +87,13 @@ async function answer(parts: EngineParts, operations: Operations, request: Clien
   return made;
 }
 
-async function purged(operations: Operations, url: string): Promise<Answer> {
+async function purged(operations: OperatorDoor, url: string): Promise<Answer> {
   const { objects, fills } = (await operations.purge({ kind: 'url', url })) ?? { objects: 0, fills: 0 };
   if (objects + fills === 0) return NOTHING;
   return { status: 200, reason: 'operator-purged', sentence: `Purged: ${objects}, and ${fills} on their way.` };
 }
 
-async function refreshed(operations: Operations, url: string): Promise<Answer> {
+async function refreshed(operations: OperatorDoor, url: string): Promise<Answer> {
   const run = await operations.refresh({ kind: 'url', url }, { fill: false });
   if (run === 'busy') return { status: 503, reason: 'operator-busy', sentence: 'Too many refreshes are under way.' };
   if (run === undefined || run.objects === 0) return NOTHING;

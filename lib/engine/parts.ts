@@ -13,6 +13,7 @@ import type { OperatorMethods } from './operator-methods.js';
 import type { Peers } from './peers-contract.js';
 import type { RefreshBudget } from './refresh-budget.js';
 import type { OriginPace } from './refresh-pace.js';
+import type { Siblings } from './siblings-contract.js';
 
 export interface EngineLimits {
   /** Requests that may wait on one fill. */
@@ -49,6 +50,8 @@ export interface EngineParts {
   leases?: Leases | undefined;
   /** Others that hold copies of what is stored here. */
   peers?: Peers | undefined;
+  /** Undefined: this process is all there is. */
+  readonly siblings?: Siblings | undefined;
   /** From 0 to below 1. */
   readonly random: () => number;
   /** Never held across two requests: a reload puts another one in its place. */

@@ -1,4 +1,5 @@
 /** What a front is made of, and what can be done with it. */
+import type { Socket } from 'node:net';
 import type { Clock } from '../base/clock.js';
 import {
   BODY_IDLE_TIMEOUT_MS,
@@ -45,6 +46,8 @@ export const DEFAULT_LIMITS: FrontLimits = {
 export interface FrontOptions {
   /** Where clients connect. Port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number };
+  /** Somebody else listens there and gives the connections to take(). */
+  readonly isHanded?: boolean | undefined;
   readonly handler: RequestHandler;
   readonly tunnel: Tunnel;
   readonly clock: Clock;
@@ -88,6 +91,8 @@ export interface Front {
    * after it. Connections stay. Rejects with Node's error where the address cannot be had.
    */
   moveTo(listen: FrontOptions['listen']): Promise<Move>;
+  /** A connection that another process accepted, and of which nothing was read. */
+  take(socket: Socket): void;
   /** Client connections that are open. */
   readonly connections: number;
   /** Of these, those that the fast lane reads. */
@@ -99,7 +104,8 @@ export interface Move {
   /** `HOST:PORT`. */
   readonly address: string;
   take(): void;
-  leave(): void;
+  /** Gives it up; where the old one had to go first, that is taken again. */
+  leave(): Promise<void>;
 }
 
 /** What all connections of one front share. */

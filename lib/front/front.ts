@@ -44,6 +44,7 @@ class ClientFront implements Front, FastFront, FullFront {
   intake: Intake;
   readonly #listen: FrontOptions['listen'];
   readonly #defaultHost: string | undefined;
+  readonly #isHanded: boolean;
   readonly #fullLane: FullLane;
   #hasFastLane: boolean;
   /** The address, for HTTP/1.0 requests that name no host. */
@@ -64,6 +65,7 @@ class ClientFront implements Front, FastFront, FullFront {
     this.style = { debugHeader: options.debugHeader, via: options.via };
     this.#listen = options.listen;
     this.#defaultHost = options.defaultHost;
+    this.#isHanded = options.isHanded ?? false;
     this.#hasFastLane = options.fastLane ?? true;
     this.intake = new Intake(this.limits, options.defaultHost ?? '');
     this.#fullLane = new FullLane(this);
@@ -88,7 +90,8 @@ class ClientFront implements Front, FastFront, FullFront {
   }
 
   async start(): Promise<string> {
-    this.#arrived(await this.#open(this.#server, this.#listen));
+    const { host, port } = this.#listen;
+    this.#arrived(this.#isHanded ? written(host, port) : await this.#open(this.#server, this.#listen));
     this.#sweep = this.clock.every(CONNECTION_SWEEP_MS, () => this.#sweepAll());
     return this.#address;
   }
@@ -103,7 +106,7 @@ class ClientFront implements Front, FastFront, FullFront {
     });
     server.on('error', (error) => this.events.notice('error', 'accept-failed', error.message));
     const bound = server.address() as AddressInfo;
-    return bound.address.includes(':') ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`;
+    return written(bound.address, bound.port);
   }
 
   #arrived(address: string): void {
@@ -112,6 +115,10 @@ class ClientFront implements Front, FastFront, FullFront {
   }
 
   async moveTo(listen: FrontOptions['listen']): Promise<Move> {
+    if (this.#isHanded) {
+      const address = written(listen.host, listen.port);
+      return { address, take: () => this.#arrived(address), leave: async () => {} };
+    }
     const next = this.#makeServer();
     const { port } = this.#server.address() as AddressInfo;
     // `0.0.0.0` and `127.0.0.1` cannot both have one port: the old one has to go first, for an instant.
@@ -130,7 +137,10 @@ class ClientFront implements Front, FastFront, FullFront {
         this.#server = next;
         this.#arrived(address);
       },
-      leave: () => next.close(),
+      leave: async () => {
+        next.close();
+        if (listen.port === port) await this.#listenAgain();
+      },
     };
   }
 
@@ -139,6 +149,11 @@ class ClientFront implements Front, FastFront, FullFront {
     const { host, port } = addressOf(this.#address);
     this.#server = this.#makeServer();
     await this.#open(this.#server, { host, port });
+  }
+
+  take(socket: Socket): void {
+    if (this.isDraining) socket.destroy();
+    else this.#accepted(socket);
   }
 
   reconfigure({ limits, debugHeader, via, fastLane }: FrontSettings): void {
@@ -278,6 +293,10 @@ class ClientFront implements Front, FastFront, FullFront {
  */
 async function readWhatArrived(): Promise<void> {
   for (let turn = 0; turn < TURNS_BEFORE_DRAIN; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+function written(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 function addressOf(written: string): { host: string; port: number } {

@@ -38,3 +38,16 @@ export function readInto(accepted: Socket, take: TakeBytes): Socket {
   accepted.destroy();
   return new Socket(options as ConstructorParameters<typeof Socket>[0]);
 }
+
+/** A connection from another process: what Node made of it has begun to read. As if it had been accepted paused. */
+export function unread(received: Socket): Socket {
+  const { _handle: handle } = received as unknown as { _handle: { reading: boolean; readStop(): number } | null };
+  if (handle !== null) {
+    handle.reading = false;
+    handle.readStop();
+  }
+  received.pause();
+  // A client that ends its side after the request waits for the answer.
+  received.allowHalfOpen = true;
+  return received;
+}

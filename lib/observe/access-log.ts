@@ -39,6 +39,8 @@ export interface AccessLog extends Events {
   reopen(): boolean;
   /** From the next line on. */
   reconfigure(settings: LogSettings): void;
+  /** Writes whole lines that another process made. Returns whether there is room for more now; else flush() tells when. */
+  pass(lines: string): boolean;
   close(): Promise<void>;
   readonly stats: { readonly droppedLines: number; readonly failedWrites: number };
 }
@@ -180,6 +182,7 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
     },
     flush: () => sink.flush(),
     reopen: () => sink.reopen(),
+    pass: (text) => sink.write(text),
     close: () => sink.close(),
     get stats() {
       return sink.stats;

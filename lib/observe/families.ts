@@ -1,11 +1,15 @@
 /** Metrics under their names: where their samples come from, and what the words around them are. */
 import type { Histograms, Sample, Tally } from './tallies.js';
 
+export type Together = 'sum' | 'first' | 'min' | 'max' | 'average';
+
 /** One metric as Prometheus names it: its samples are read when somebody scrapes, never before. */
 export interface Family {
   readonly name: string;
   readonly help: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
+  /** What the values of several processes make together; `sum` unless set. */
+  readonly together?: Together | undefined;
   samples(): readonly Sample[];
 }
 
@@ -23,4 +27,9 @@ export function single(name: string, type: 'counter' | 'gauge', help: string, va
     return now === undefined ? [] : [{ labels: {}, value: now }];
   };
   return { name, help, type, samples };
+}
+
+/** A family as it was read at one moment: what another process can be told of it. */
+export interface FamilyReading extends Omit<Family, 'samples'> {
+  readonly samples: readonly Sample[];
 }

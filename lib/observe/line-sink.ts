@@ -121,17 +121,18 @@ export class LineSink {
     return { droppedLines: this.#droppedLines, failedWrites: this.#failedWrites };
   }
 
-  /** Takes one line that ends with a newline. */
-  write(line: string): void {
+  /** Takes one line that ends with a newline, or several of them. Returns whether there is room for many more. */
+  write(line: string): boolean {
     // Counted in UTF-16 units: the lines are nearly all ASCII, and the bound is one of memory.
     if (this.#state !== 'open' || this.#heldBytes + line.length > MAX_LOG_PENDING_BYTES) {
       this.#droppedLines++;
-      return;
+      return false;
     }
     this.#open += line;
     this.#heldBytes += line.length;
     if (this.#open.length >= LOG_BATCH_BYTES) this.#seal();
     else this.#timer ??= this.#clock.after(this.#flushMs, () => this.#seal());
+    return this.#heldBytes < MAX_LOG_PENDING_BYTES / 2;
   }
 
   #seal(): void {

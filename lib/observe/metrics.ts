@@ -5,7 +5,7 @@
 import type { Clock } from '../base/clock.js';
 import { type DiskReadings, diskFamilies } from './disk-meters.js';
 import type { Events } from './events.js';
-import { type Family, single } from './families.js';
+import { type Family, type FamilyReading, single } from './families.js';
 import { ClientSide, Household, OriginSide } from './meters.js';
 import { createExposition, type Exposition } from './prometheus.js';
 import { type RefreshQueueReading, RefreshSide } from './refresh-meters.js';
@@ -42,6 +42,8 @@ export interface MetricsOptions {
 export interface Metrics {
   readonly events: Events;
   render(): Promise<Exposition>;
+  /** The same as values, for a process that puts those of several together. */
+  read(): Promise<readonly FamilyReading[]>;
 }
 
 /** The gauges: all from one reading, so that the figures of one scrape belong together. */
@@ -92,6 +94,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     name: 'patina_build_info',
     help: 'Always 1; its labels say what is running.',
     type: 'gauge',
+    together: 'first',
     samples: () => [{ labels: { version: options.version ?? 'unknown', node: process.versions.node }, value: 1 }],
   };
   const expose = createExposition([
@@ -120,7 +123,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
     render: async () => {
       reading = options.gauges();
-      return expose();
+      return expose.render();
+    },
+    read: async () => {
+      reading = options.gauges();
+      return expose.read();
     },
   };
 }

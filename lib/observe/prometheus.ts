@@ -1,6 +1,7 @@
 /** The only door to prom-client: puts families of samples, and its own process metrics, into the exposition format. */
 import { collectDefaultMetrics, type Metric, Registry } from 'prom-client';
-import type { Family } from './families.js';
+import type { Family, FamilyReading, Together } from './families.js';
+import type { Sample } from './tallies.js';
 
 export interface Exposition {
   readonly contentType: string;
@@ -39,11 +40,59 @@ function entryOf(family: Family): RegistryEntry {
   };
 }
 
-/** A renderer of `families` after the metrics of the process itself (CPU, memory, event loop lag, garbage collection). */
-export function createExposition(families: readonly Family[]): () => Promise<Exposition> {
+/** Renders and reads families, after the metrics of the process itself (CPU, memory, event loop lag, garbage collection). */
+export interface Expositor {
+  render(): Promise<Exposition>;
+  read(): Promise<readonly FamilyReading[]>;
+}
+
+export function createExposition(families: readonly Family[]): Expositor {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  const own = new Set(families.map(({ name }) => name));
+  register(registry, families);
+  return {
+    render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+    read: async () => {
+      const process = await registry.getMetricsAsJSON();
+      return [
+        ...process.filter(({ name }) => !own.has(name)).map((metric) => readingOf(metric as unknown as ProcessMetric)),
+        ...families.map(({ samples, ...family }) => ({ ...family, samples: samples() })),
+      ];
+    },
+  };
+}
+
+/** Readings of several processes put together, in the exposition format. */
+export async function renderReadings(readings: readonly FamilyReading[]): Promise<Exposition> {
+  const registry = new Registry();
+  register(
+    registry,
+    readings.map((reading) => ({ ...reading, samples: () => reading.samples })),
+  );
+  return { contentType: registry.contentType, body: await registry.metrics() };
+}
+
+function register(registry: Registry, families: readonly Family[]): void {
   // The registry asks a metric for `get` alone, but its types name its four classes.
   for (const family of families) registry.registerMetric(entryOf(family) as unknown as Metric);
-  return async () => ({ contentType: registry.contentType, body: await registry.metrics() });
+}
+
+/** What the registry gives of a metric of the process. */
+interface ProcessMetric {
+  readonly name: string;
+  readonly help: string;
+  readonly type: Family['type'];
+  /** `omit`: it says nothing of several processes. */
+  readonly aggregator?: Together | 'omit';
+  readonly values: readonly { value: number; labels: Record<string, string>; metricName?: string }[];
+}
+
+function readingOf({ name, help, type, aggregator, values }: ProcessMetric): FamilyReading {
+  const samples = values.map(({ value, labels, metricName }): Sample => {
+    const part = metricName?.startsWith(`${name}_`) === true ? metricName.slice(name.length + 1) : undefined;
+    const isPart = part === 'bucket' || part === 'sum' || part === 'count';
+    return isPart ? { labels, value, part } : { labels, value };
+  });
+  return { name, help, type, together: aggregator === 'omit' ? 'first' : (aggregator ?? 'sum'), samples };
 }

@@ -26,6 +26,8 @@ export type ReloadOutcome =
 export interface Preparation {
   /** Puts it in force. Must not fail, and must not wait. */
   commit(): void;
+  /** Gives it up, as if it had never been asked for. In place of commit. */
+  abandon(): Promise<void>;
 }
 
 export interface ReloadParts {
@@ -35,7 +37,7 @@ export interface ReloadParts {
   /** Reads the configuration again. Throws a ConfigError with all that is wrong. Undefined: there is none to read. */
   readonly read: (() => Source) | undefined;
   /** Rejects with a ConfigError where something that `next` needs cannot be had, with nothing changed. */
-  prepare(next: Config, before: Config): Promise<Preparation>;
+  prepare(next: Config, before: Config, source: Source): Promise<Preparation>;
 }
 
 const NOTHING_TO_READ = 'this proxy was started without a source to read its configuration from again';
@@ -61,6 +63,13 @@ export class Reloads {
     return this.#current;
   }
 
+  /** It is in force from now on. */
+  adopt(next: Source): void {
+    this.#current = next;
+    this.generation++;
+    this.since = this.#parts.clock.wall();
+  }
+
   /** Reads the configuration again and puts it in force. One at a time; those who ask meanwhile share the next one. */
   reload(): Promise<ReloadOutcome> {
     if (this.#running === undefined) {
@@ -82,11 +91,9 @@ export class Reloads {
       if (read === undefined) throw new ConfigError([NOTHING_TO_READ]);
       const next = read();
       const { config: before, written } = this.#current;
-      const preparation = await prepare(next.config, before);
+      const preparation = await prepare(next.config, before, next);
       preparation.commit();
-      this.#current = next;
-      this.generation++;
-      this.since = this.#parts.clock.wall();
+      this.adopt(next);
       const changes = changesBetween(written, next.written, isSecret);
       events.notice('info', 'reloaded', 'Another configuration is in force; what is stored was kept.', { changes });
       return { kind: 'reloaded', changes };

@@ -1,5 +1,6 @@
 /** Sources for an admin listener without a proxy: an engine that nobody asks. */
 import { createLastRefreshes } from '../../lib/admin/last-refresh.js';
+import { answerObjects } from '../../lib/admin/objects.js';
 import type { AdminSources } from '../../lib/admin/routes.js';
 import { SILENT } from '../../lib/observe/events.js';
 import { makeWalk } from '../kit/walk.js';
@@ -11,12 +12,16 @@ export function makeSources(sources: Partial<AdminSources> = {}): AdminSources {
     ready: () => ({ ready: true, reasons: [] }),
     metrics: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', body: 'patina_objects 3\n' }),
     token: () => undefined,
-    objects: {
-      clock,
-      store: engine.parts.store,
-      lastRefreshes: createLastRefreshes(clock),
-      keysOf: (url) => engine.keysOf(url),
-    },
+    objects: (query) =>
+      answerObjects(
+        {
+          clock,
+          store: engine.parts.store,
+          lastRefreshes: createLastRefreshes(clock),
+          keysOf: (url) => engine.keysOf(url),
+        },
+        query,
+      ),
     operations: { clock, events: SILENT, operations: engine.operations },
     config: () => ({}),
     reload: async () => ({ changed: [] }),

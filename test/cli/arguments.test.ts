@@ -34,11 +34,16 @@ t.test('a command line that is wrong is told in full', async (t) => {
       ['--lsten', '80'],
       ['unknown flag "--lsten": did you mean --listen?', /unknown command "80": expected run, .*help/],
     ],
-    [['-x'], ['unknown flag "-x": expected --config, --origin, --listen, --admin, --set, --watch, --help, --version']],
+    [
+      ['-x'],
+      [
+        'unknown flag "-x": expected --config, --origin, --listen, --admin, --workers, --set, --watch, --help, --version',
+      ],
+    ],
     [
       ['--constructor'],
       [
-        'unknown flag "--constructor": expected --config, --origin, --listen, --admin, --set, --watch, --help, --version',
+        'unknown flag "--constructor": expected --config, --origin, --listen, --admin, --workers, --set, --watch, --help, --version',
       ],
     ],
     [['--config'], ['--config: expected FILE after it']],

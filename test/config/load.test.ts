@@ -444,7 +444,7 @@ t.test('a problem of a flag names the flag', async (t) => {
     ],
     [
       'nothing.here=1',
-      '--set nothing.here=1: unknown key "nothing": this version knows listen, admin, purge_methods, origin, name, cache, defaults, rules, debug_header, fast_lane, log, explain, warm, limits',
+      '--set nothing.here=1: unknown key "nothing": this version knows listen, admin, purge_methods, origin, name, workers, cache, defaults, rules, debug_header, fast_lane, log, explain, warm, limits',
     ],
     ['rules.5.name=a', '--set rules.5.name=a: rules: expected a list, got a map'],
     ['cache.memory.x=1', '--set cache.memory.x=1: cache.memory: expected a size such as 64KB, 256MB or 2GB, got a map'],
@@ -467,8 +467,8 @@ t.test('--set takes key.path=value and refuses other shapes', async (t) => {
 t.test('readConfig takes an object of the same shape as the file', async (t) => {
   t.equal(readConfig({ origin: 'http://a:5' }).origin.url?.port, '5');
   t.same(
-    problemsOf(() => readConfig({ workers: 2, cache: { memory: 'x' } })).map((problem) => problem.split(':', 1)[0]),
-    ['cache.memory', 'unknown key "workers"'],
+    problemsOf(() => readConfig({ helpers: 2, cache: { memory: 'x' } })).map((problem) => problem.split(':', 1)[0]),
+    ['cache.memory', 'unknown key "helpers"'],
   );
   t.same(
     problemsOf(() => readConfig(7)),

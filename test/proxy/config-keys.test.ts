@@ -15,6 +15,7 @@ import { detailOf, metric, type OpenProxy, openProxy, request, settled, TOKEN } 
 import { CutOff, connectRaw } from '../kit/raw-client.js';
 import { type Answer, hang, send, until } from '../kit/scripted-origin.js';
 import { CERT, KEY } from '../origin/certificate.js';
+import { startCrew } from '../workers/crew.kit.js';
 import { DISK_BAD_VALUES, DISK_PROOFS } from './disk-keys.js';
 import { BAD_REDIS_VALUES, REDIS_PROOFS } from './redis-keys.js';
 import { BAD_REFRESH_VALUES, REFRESH_LIVES, REFRESH_PROOFS } from './refresh-keys.js';
@@ -235,6 +236,10 @@ async function withCertificate(t: Test, tls: (caFile: string) => Conf): Promise<
 }
 
 const PROOFS: Readonly<Record<string, Proof>> = {
+  workers: async (t) => {
+    const crew = await startCrew(t, { workers: 2 });
+    t.equal((await crew.workers()).length, 2);
+  },
   listen: (t) => takesTheAddress(t, 'listen'),
   'admin.listen': (t) => takesTheAddress(t, 'admin'),
   'admin.token_file': async (t) => {

@@ -10,6 +10,7 @@ import { ROOT, type Source, sourcesOf } from './sources.js';
 const FLOORS: readonly (readonly string[])[] = [
   ['cli'],
   ['index'],
+  ['workers'],
   ['proxy'],
   ['demo'],
   ['front'],

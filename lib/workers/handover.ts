@@ -1,0 +1,112 @@
+/**
+ * Gives clients' connections to workers, each to the one that has fewest. The primary process listens and reads nothing;
+ * a connection stays its own until the worker says that it took it, so that one on its way to a worker that dies goes to
+ * another (decisions/0020).
+ */
+import type { Socket } from 'node:net';
+import type { Clock } from '../base/clock.js';
+import { HANDOVER_TIMEOUT_MS, MAX_HANDOVERS, MAX_WAITING_CONNECTIONS } from '../base/worker-limits.js';
+import type { Member } from './supervisor.js';
+
+/** A connection that a worker has not taken yet. */
+interface Handover {
+  readonly member: Member;
+  readonly socket: Socket;
+}
+
+export class Handovers {
+  readonly #clock: Clock;
+  readonly #members: () => readonly Member[];
+  readonly #waiting: Socket[] = [];
+  readonly #underWay = new Map<number, Handover>();
+  #nextId = 1;
+  #whenDone: (() => void) | undefined;
+
+  /** `members`: those that serve. */
+  constructor(clock: Clock, members: () => readonly Member[]) {
+    this.#clock = clock;
+    this.#members = members;
+  }
+
+  /** Connections that no worker has yet. */
+  get count(): number {
+    return this.#waiting.length + this.#underWay.size;
+  }
+
+  take(socket: Socket): void {
+    if (this.#waiting.length >= MAX_WAITING_CONNECTIONS) {
+      socket.destroy();
+      return;
+    }
+    // Until a worker has it, a client that breaks off is nobody's concern.
+    socket.on('error', () => socket.destroy());
+    this.#waiting.push(socket);
+    this.goOn();
+  }
+
+  /** A worker may have become free. */
+  goOn(): void {
+    while (this.#waiting.length > 0) {
+      const member = this.#freest();
+      if (member === undefined) return;
+      const socket = this.#waiting.shift();
+      if (socket !== undefined && !socket.destroyed) this.#give(member, socket);
+    }
+    if (this.count === 0) this.#whenDone?.();
+  }
+
+  #freest(): Member | undefined {
+    let freest: Member | undefined;
+    for (const member of this.#members()) {
+      if (this.#underWayTo(member) >= MAX_HANDOVERS) continue;
+      if (freest === undefined || member.connections < freest.connections) freest = member;
+    }
+    return freest;
+  }
+
+  #underWayTo(member: Member): number {
+    let count = 0;
+    for (const handover of this.#underWay.values()) if (handover.member === member) count++;
+    return count;
+  }
+
+  #give(member: Member, socket: Socket): void {
+    const connection = this.#nextId++;
+    this.#underWay.set(connection, { member, socket });
+    // Until it says how many it has.
+    member.connections++;
+    member.child.give({ kind: 'connection', connection }, socket);
+  }
+
+  /** A worker has it: here it is closed. */
+  took(connection: number): void {
+    this.#underWay.get(connection)?.socket.destroy();
+    this.#underWay.delete(connection);
+    this.goOn();
+  }
+
+  /** What was on its way to a worker that died was not read there: another one gets it. */
+  gone(member: Member): void {
+    for (const [connection, handover] of this.#underWay) {
+      if (handover.member !== member) continue;
+      this.#underWay.delete(connection);
+      this.#waiting.unshift(handover.socket);
+    }
+    this.goOn();
+  }
+
+  /** Resolves once workers have all connections, or after a while. */
+  async done(): Promise<void> {
+    if (this.count === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#whenDone = resolve;
+      this.#clock.after(HANDOVER_TIMEOUT_MS, resolve);
+    });
+  }
+
+  close(): void {
+    for (const socket of this.#waiting.splice(0)) socket.destroy();
+    for (const { socket } of this.#underWay.values()) socket.destroy();
+    this.#underWay.clear();
+  }
+}

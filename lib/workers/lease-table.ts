@@ -1,0 +1,181 @@
+/**
+ * Who asks the origin, among workers: one table in the primary process, changed by one message after another, so that two
+ * never hold one lease. A worker that dies gives back all that it held at once.
+ */
+import { MAX_HOLDINGS, MAX_HOLDINGS_BYTES, MAX_WORKER_LEASES } from '../base/worker-limits.js';
+import { Remembered } from '../store/remembered.js';
+import type { Taking, ToWorker, WireNotice, WireOutcome } from './messages.js';
+
+export interface LeaseTableParts {
+  tell(worker: number, message: ToWorker): void;
+  /** Tells all but one. */
+  tellOthers(worker: number, message: ToWorker): void;
+  /** Where a worker gives others what it has; undefined: it is gone. */
+  pathOf(worker: number): string | undefined;
+}
+
+interface Wait {
+  readonly worker: number;
+  readonly id: number;
+}
+
+interface Held {
+  readonly lease: number;
+  readonly name: string;
+  readonly worker: number;
+  /** What will be stored arrives, and can be had as it comes. */
+  isOpen: boolean;
+  readonly waiting: Wait[];
+}
+
+/** Which worker stored something last, and when that was asked for. */
+interface Holding {
+  readonly worker: number;
+  readonly askedAt: number;
+}
+
+export class LeaseTable {
+  readonly #parts: LeaseTableParts;
+  readonly #byName = new Map<string, Held>();
+  readonly #byLease = new Map<number, Held>();
+  readonly #holdings = new Remembered<Holding>(MAX_HOLDINGS, MAX_HOLDINGS_BYTES);
+  #nextLease = 1;
+
+  constructor(parts: LeaseTableParts) {
+    this.#parts = parts;
+  }
+
+  /** Leases that are held. */
+  get count(): number {
+    return this.#byLease.size;
+  }
+
+  /** Workers that wait for one, each as often as it waits. */
+  get waitingCount(): number {
+    let sum = 0;
+    for (const { waiting } of this.#byLease.values()) sum += waiting.length;
+    return sum;
+  }
+
+  take(worker: number, taking: Taking): void {
+    const held = this.#byName.get(taking.name);
+    if (held !== undefined) this.#wait(worker, taking, held);
+    else if (!this.#offer(worker, taking)) this.#grant(worker, taking);
+  }
+
+  #wait(worker: number, { id, isBlind, isPatient }: Taking, held: Held): void {
+    const path = held.isOpen ? this.#parts.pathOf(held.worker) : undefined;
+    if (held.worker === worker || (isBlind && held.isOpen)) {
+      // It waits for nobody but itself, or for what it knows to be of no use.
+      this.#notice({ worker, id }, { kind: 'alone' });
+    } else if (path !== undefined && !isPatient) {
+      this.#notice({ worker, id }, { kind: 'at', path });
+    } else {
+      held.waiting.push({ worker, id });
+      this.#parts.tell(worker, { kind: 'waiting', id });
+    }
+  }
+
+  /** Says who has it, where somebody has it in a newer form. */
+  #offer(worker: number, { id, name, askedAt, isBlind, isPatient }: Taking): boolean {
+    const holding = this.#holdings.get(name);
+    if (holding === undefined) return false;
+    const path = holding.worker === worker ? undefined : this.#parts.pathOf(holding.worker);
+    if (path === undefined || isBlind || isPatient) {
+      this.#holdings.delete(name);
+      return false;
+    }
+    if (holding.askedAt <= askedAt) return false;
+    this.#notice({ worker, id }, { kind: 'at', path });
+    return true;
+  }
+
+  #grant(worker: number, { id, name }: Taking): void {
+    if (this.#byLease.size >= MAX_WORKER_LEASES) {
+      this.#notice({ worker, id }, { kind: 'alone' });
+      return;
+    }
+    const held: Held = { lease: this.#nextLease++, name, worker, isOpen: false, waiting: [] };
+    this.#byName.set(name, held);
+    this.#byLease.set(held.lease, held);
+    this.#parts.tell(worker, { kind: 'granted', id, lease: held.lease });
+  }
+
+  #notice({ worker, id }: Wait, notice: WireNotice): void {
+    this.#parts.tell(worker, { kind: 'told', id, notice });
+  }
+
+  /** What will be stored has begun to arrive: those who wait follow it. */
+  opened(worker: number, lease: number): void {
+    const held = this.#byLease.get(lease);
+    const path = this.#parts.pathOf(worker);
+    if (held?.worker !== worker || path === undefined) return;
+    held.isOpen = true;
+    for (const wait of held.waiting.splice(0)) this.#notice(wait, { kind: 'at', path });
+  }
+
+  release(worker: number, lease: number, outcome: WireOutcome, sequence: number): void {
+    const held = this.#byLease.get(lease);
+    // Of one who is thought dead, or says it twice.
+    if (held?.worker !== worker) return;
+    this.#drop(held);
+    switch (outcome.kind) {
+      case 'stored':
+      case 'freshened': {
+        const { key, names, askedAt } = outcome;
+        for (const name of new Set([held.name, ...names])) this.#holdings.set(name, { worker, askedAt });
+        const record = outcome.kind === 'freshened' ? outcome.record : undefined;
+        this.#parts.tellOthers(worker, { kind: 'renewed', key, names, askedAt, record, sequence });
+        const path = this.#parts.pathOf(worker);
+        const notice = record === undefined && path !== undefined ? ({ kind: 'at', path } as const) : undefined;
+        this.#tellAll(held, notice ?? { kind: 'look' });
+        return;
+      }
+      case 'uncacheable': {
+        const { markerKey } = outcome;
+        if (markerKey !== undefined) this.#parts.tellOthers(worker, { kind: 'marked', markerKey });
+        this.#tellAll(held, outcome);
+        return;
+      }
+      case 'failed': {
+        const { key, failure } = outcome;
+        if (failure.retryAfterMs !== undefined) this.#parts.tellOthers(worker, { kind: 'failing', key, failure });
+        this.#tellAll(held, { kind: 'failed', failure });
+        return;
+      }
+      case 'left':
+        this.#tellAll(held, { kind: 'look' });
+    }
+  }
+
+  #tellAll({ waiting }: Held, notice: WireNotice): void {
+    for (const wait of waiting.splice(0)) this.#notice(wait, notice);
+  }
+
+  #drop(held: Held): void {
+    this.#byName.delete(held.name);
+    this.#byLease.delete(held.lease);
+  }
+
+  /** Waits no more, or lets go what was granted too late. */
+  quit(worker: number, id: number): void {
+    for (const { waiting } of this.#byLease.values()) {
+      const at = waiting.findIndex((wait) => wait.worker === worker && wait.id === id);
+      if (at >= 0) {
+        waiting.splice(at, 1);
+        return;
+      }
+    }
+  }
+
+  /** A worker died: those who wait on it take its place, one of them by each lease. */
+  gone(worker: number): void {
+    for (const held of [...this.#byLease.values()]) {
+      const rest = held.waiting.filter((wait) => wait.worker !== worker);
+      held.waiting.splice(0, held.waiting.length, ...rest);
+      if (held.worker !== worker) continue;
+      this.#drop(held);
+      this.#tellAll(held, { kind: 'look' });
+    }
+  }
+}

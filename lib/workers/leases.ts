@@ -1,0 +1,301 @@
+/**
+ * Leases among workers, on the worker's side: the primary process says who asks the origin, and the worker that asks
+ * gives the others what it gets, from the first byte on. Where there is a tier that machines share, the one who holds the
+ * lease here takes that of the machines as well.
+ */
+import type { Clock, Timer } from '../base/clock.js';
+import { MARKER_TTL_MS } from '../base/limits.js';
+import { LEASE_ANSWER_TIMEOUT_MS } from '../base/worker-limits.js';
+import type { Engine } from '../engine/engine.js';
+import type { Cancel, Found, Lease, LeaseAnswer, LeaseNotice, LeaseOrder, Leases } from '../engine/leases-contract.js';
+import type { StoredResponse } from '../object/stored.js';
+import { isSameSelection } from '../store/variants.js';
+import { askedAt, isSameBody, leaseFailure, leaseName, responseOf, wireOutcome } from './lease-wire.js';
+import type { ToPrimary, ToWorker, WireNotice, WireOutcome } from './messages.js';
+import type { RelayAnswer } from './relay-client.js';
+import type { RelayAsk } from './relay-frames.js';
+
+export interface WorkerLeaseParts {
+  readonly clock: Clock;
+  /** Returns whether it is on its way. */
+  tell(message: ToPrimary): boolean;
+  relay(path: string, ask: RelayAsk): Promise<RelayAnswer>;
+  readonly sequence: { readonly begun: number; readonly ended: number };
+}
+
+type Told = (notice: WireNotice) => void;
+
+/** An order that waits for the word of the primary process. */
+interface Taken {
+  granted(lease: number): void;
+  waiting(): void;
+  told(notice: WireNotice): void;
+}
+
+export class WorkerLeases implements Leases {
+  /** Those of the machines, for who holds the lease here. */
+  beyond: Leases | undefined;
+  readonly #parts: WorkerLeaseParts;
+  readonly #taken = new Map<number, Taken>();
+  #nextId = 1;
+  #engine: Engine | undefined;
+
+  constructor(parts: WorkerLeaseParts) {
+    this.#parts = parts;
+  }
+
+  /** The engine that all of it is about. */
+  open(engine: Engine): void {
+    this.#engine = engine;
+  }
+
+  take(order: LeaseOrder): Promise<LeaseAnswer> {
+    return this.#take(order, false);
+  }
+
+  #take(order: LeaseOrder, isPatient: boolean): Promise<LeaseAnswer> {
+    const { clock, tell } = this.#parts;
+    const id = this.#nextId++;
+    return new Promise((resolve) => {
+      let timer: Timer | undefined;
+      const answer = (made: LeaseAnswer | Promise<LeaseAnswer>): void => {
+        timer?.cancel();
+        resolve(made);
+      };
+      const name = leaseName(order.key, order.selection);
+      const { known, isBlind } = order;
+      this.#taken.set(id, {
+        granted: (lease) => {
+          this.#taken.delete(id);
+          answer(this.#granted(order, lease));
+        },
+        waiting: () => answer(this.#elsewhere(id, order)),
+        told: (notice) => {
+          this.#taken.delete(id);
+          answer(this.#answered(order, notice));
+        },
+      });
+      if (!tell({ kind: 'take', id, name, askedAt: askedAt(known), isBlind, isPatient })) {
+        this.#taken.delete(id);
+        answer({ kind: 'unavailable' });
+        return;
+      }
+      timer = clock.after(LEASE_ANSWER_TIMEOUT_MS, () => {
+        this.#giveUp(id);
+        resolve({ kind: 'unavailable' });
+      });
+    });
+  }
+
+  /** Nobody waits for it any more; what is granted all the same is given back. */
+  #giveUp(id: number): void {
+    this.#parts.tell({ kind: 'quit', id });
+    this.#taken.set(id, {
+      granted: (lease) => {
+        this.#taken.delete(id);
+        this.#release(lease, { kind: 'left' });
+      },
+      waiting: () => {
+        this.#taken.delete(id);
+        this.#parts.tell({ kind: 'quit', id });
+      },
+      told: () => this.#taken.delete(id),
+    });
+  }
+
+  async #granted(order: LeaseOrder, lease: number): Promise<LeaseAnswer> {
+    const own = this.#lease(lease, order.key);
+    const answer = await this.beyond?.take(order);
+    switch (answer?.kind) {
+      case 'held':
+        return { kind: 'held', lease: both(own, answer.lease) };
+      case 'found':
+        own.release({ kind: 'left' });
+        return answer;
+      case 'elsewhere':
+        return { kind: 'elsewhere', wait: (told) => waitBeyond(own, answer.wait, told) };
+      default:
+        return { kind: 'held', lease: own };
+    }
+  }
+
+  #lease(lease: number, key: string): Lease {
+    return {
+      opened: () => void this.#parts.tell({ kind: 'opened', lease }),
+      release: (outcome) => this.#release(lease, wireOutcome(key, outcome)),
+    };
+  }
+
+  #release(lease: number, outcome: WireOutcome): void {
+    this.#parts.tell({ kind: 'release', lease, outcome, sequence: this.#parts.sequence.ended });
+  }
+
+  /** The word may come before anybody listens for it. */
+  #elsewhere(id: number, order: LeaseOrder): LeaseAnswer {
+    let early: WireNotice | undefined;
+    let to: Told = (notice) => {
+      early = notice;
+    };
+    this.#taken.set(id, {
+      granted: (lease) => this.#release(lease, { kind: 'left' }),
+      waiting() {},
+      told: (notice) => {
+        this.#taken.delete(id);
+        to(notice);
+      },
+    });
+    const wait = (told: (notice: LeaseNotice) => void): Cancel => {
+      let isCancelled = false;
+      to = (notice) => {
+        void this.#noticed(order, notice).then((made) => {
+          if (!isCancelled) told(made);
+        });
+      };
+      if (early !== undefined) to(early);
+      return () => {
+        isCancelled = true;
+        if (this.#taken.delete(id)) this.#parts.tell({ kind: 'quit', id });
+      };
+    };
+    return { kind: 'elsewhere', wait };
+  }
+
+  /** A word in place of a lease. */
+  async #answered(order: LeaseOrder, notice: WireNotice): Promise<LeaseAnswer> {
+    if (notice.kind !== 'at') return { kind: 'unavailable' };
+    const found = await this.#fetch(order, notice.path);
+    if (found === 'superseded') return { kind: 'unavailable' };
+    if (typeof found !== 'string') return { kind: 'found', found: [found] };
+    // It is gone there, or that worker is: its lease ends, and one of those who wait gets it.
+    return this.#take(order, true);
+  }
+
+  async #noticed(order: LeaseOrder, notice: WireNotice): Promise<LeaseNotice> {
+    switch (notice.kind) {
+      case 'at': {
+        const found = await this.#fetch(order, notice.path);
+        if (found === 'superseded') return { kind: 'alone' };
+        return typeof found === 'string' ? { kind: 'look' } : { kind: 'arriving', found };
+      }
+      case 'failed': {
+        const failure = leaseFailure(notice.failure);
+        return failure === undefined ? { kind: 'look' } : { kind: 'failed', ...failure };
+      }
+      default:
+        return notice;
+    }
+  }
+
+  async #fetch({ key, selection, known }: LeaseOrder, path: string): Promise<Found | Exclude<RelayAnswer, object>> {
+    const { names, values } = selection;
+    const answer = await this.#parts.relay(path, {
+      key,
+      selection: { names, values: values.map((value) => value ?? null) },
+      askedAt: askedAt(known),
+      sequence: this.#parts.sequence.begun,
+    });
+    if (typeof answer === 'string') return answer;
+    const { response, totalBytes, bytes } = answer;
+    if (known !== undefined && isSameBody(known, response)) {
+      bytes.abort();
+      return { response: { ...response, body: known.body }, body: undefined };
+    }
+    return { response, body: { bytes: totalBytes, open: async () => bytes } };
+  }
+
+  /** What the primary process says of leases. Returns whether it was that. */
+  heard(message: ToWorker): boolean {
+    switch (message.kind) {
+      case 'granted':
+        this.#taken.get(message.id)?.granted(message.lease);
+        return true;
+      case 'waiting':
+        this.#taken.get(message.id)?.waiting();
+        return true;
+      case 'told':
+        this.#taken.get(message.id)?.told(message.notice);
+        return true;
+      case 'renewed':
+        this.#renewed(message);
+        return true;
+      case 'marked':
+        this.#engine?.parts.markers.mark(message.markerKey, MARKER_TTL_MS);
+        return true;
+      case 'failing': {
+        const { retryAfterMs, failure } = message.failure;
+        this.#engine?.parts.failures.note(message.key, retryAfterMs, failure);
+        return true;
+      }
+      default:
+        return false;
+    }
+  }
+
+  /**
+   * Another worker has something newer. The new record is taken where it is around the body that is here too; else what is
+   * here goes, and the next request takes the newer one from there.
+   */
+  #renewed({ key, names, askedAt: when, record, sequence }: ToWorker & { kind: 'renewed' }): void {
+    const engine = this.#engine;
+    // What an operator did here since may not have been done there yet.
+    if (engine === undefined || sequence < this.#parts.sequence.begun) return;
+    const { store } = engine.parts;
+    const current = store.peek(key)?.find((stored) => names.includes(leaseName(key, stored.selection)));
+    engine.parts.failures.succeeded(key);
+    if (current === undefined || askedAt(current) >= when) return;
+    const next = record === undefined ? undefined : responseOf(Buffer.from(record));
+    if (next !== undefined && current.partial === undefined) {
+      const isSame = isSameSelection(current.selection, next.selection) && isSameBody(current, next);
+      if (isSame && store.swap(current, { ...next, body: current.body })) return;
+    }
+    // From memory alone: on disk the newer one may be in its place already.
+    store.remove(current, 'evicted');
+  }
+
+  /** A response for another worker. */
+  give({ key, selection, askedAt: known, sequence }: RelayAsk): StoredResponse | 'none' | 'superseded' {
+    const engine = this.#engine;
+    if (engine === undefined || sequence > this.#parts.sequence.ended) return 'superseded';
+    const values = selection.values.map((value) => value ?? undefined);
+    const isMeant = (response: StoredResponse): boolean =>
+      selection.names.length === 0 || isSameSelection(response.selection, { names: selection.names, values });
+    for (const { response, state, fate } of engine.collapse.running(key)) {
+      if (response === undefined || state !== 'streaming' || !isMeant(response)) continue;
+      if (response.body.mode === 'flow' || response.partial !== undefined) continue;
+      if (fate.wasSuperseded || fate.isCaught || fate.isExpired) return 'superseded';
+      return response;
+    }
+    const stored = engine.parts.store.peek(key)?.find((one) => one.partial === undefined && isMeant(one));
+    return stored !== undefined && askedAt(stored) > known ? stored : 'none';
+  }
+}
+
+/** Both leases as one. */
+function both(own: Lease, other: Lease): Lease {
+  return {
+    opened: (response) => {
+      own.opened(response);
+      other.opened(response);
+    },
+    release: (outcome) => {
+      own.release(outcome);
+      other.release(outcome);
+    },
+  };
+}
+
+/** Another machine asks: the other workers wait for this one, which waits for that machine. */
+function waitBeyond(
+  own: Lease,
+  wait: (told: (notice: LeaseNotice) => void) => Cancel,
+  told: (notice: LeaseNotice) => void,
+): Cancel {
+  const cancel = wait((notice) => {
+    own.release(notice.kind === 'uncacheable' || notice.kind === 'failed' ? notice : { kind: 'left' });
+    told(notice);
+  });
+  return () => {
+    cancel();
+    own.release({ kind: 'left' });
+  };
+}

@@ -1,0 +1,94 @@
+/** The one port: the primary process accepts there, reads nothing, and gives each connection on. */
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { LISTEN_BACKLOG, TURNS_BEFORE_DRAIN } from '../base/limits.js';
+import type { Address } from '../config/address.js';
+import type { Events } from '../observe/events.js';
+import type { BoundAddress } from './messages.js';
+
+/** An address that is listened at and not yet the only one. */
+export interface NewAddress {
+  readonly address: BoundAddress;
+  take(): void;
+  leave(): Promise<void>;
+}
+
+export class Listening {
+  readonly #events: Events;
+  readonly #accepted: (socket: Socket) => void;
+  #server: Server | undefined;
+  #address: BoundAddress = { host: '', port: 0 };
+
+  constructor(events: Events, accepted: (socket: Socket) => void) {
+    this.#events = events;
+    this.#accepted = accepted;
+  }
+
+  /** Where it listens. */
+  get address(): BoundAddress {
+    return this.#address;
+  }
+
+  /** Rejects with Node's error where the address cannot be had. */
+  async open(listen: Address): Promise<void> {
+    this.#server = await this.#listen(listen);
+    this.#address = addressOf(this.#server);
+  }
+
+  async #listen({ host, port }: Address): Promise<Server> {
+    // Paused: who reads is the worker.
+    const server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true });
+    server.on('connection', this.#accepted);
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ host, port, backlog: LISTEN_BACKLOG }, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+    server.on('error', (error) => this.#events.notice('error', 'accept-failed', error.message));
+    return server;
+  }
+
+  /** Listens at another address as well. Where only the host of it is another, the old one is given up first. */
+  async moveTo(listen: Address): Promise<NewAddress> {
+    const before = this.#address;
+    const isSamePort = listen.port === before.port;
+    if (isSamePort) this.#close();
+    let next: Server;
+    try {
+      next = await this.#listen(listen);
+    } catch (error) {
+      if (isSamePort) this.#server = await this.#listen(before);
+      throw error;
+    }
+    const address = addressOf(next);
+    return {
+      address,
+      take: () => {
+        this.#close();
+        this.#server = next;
+        this.#address = address;
+      },
+      leave: async () => {
+        next.close();
+        if (isSamePort) this.#server = await this.#listen(before);
+      },
+    };
+  }
+
+  #close(): void {
+    this.#server?.close();
+    this.#server = undefined;
+  }
+
+  /** Accepts what has arrived already, then nothing more. */
+  async stop(): Promise<void> {
+    for (let turn = 0; turn < TURNS_BEFORE_DRAIN; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+    this.#close();
+  }
+}
+
+function addressOf(server: Server): BoundAddress {
+  const { address, port } = server.address() as AddressInfo;
+  return { host: address, port };
+}

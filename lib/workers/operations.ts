@@ -1,0 +1,221 @@
+/** The operations of operators on all workers at once: done when each has done its share. */
+import type { OperationDoor, PushDoor } from '../admin/operate.js';
+import { ConfigError } from '../base/errors.js';
+import { WORKER_ANSWER_TIMEOUT_MS, WORKER_OPERATION_TIMEOUT_MS } from '../base/worker-limits.js';
+import type {
+  Counts,
+  Pushed,
+  PushedHead,
+  RefreshEnd,
+  RefreshOrder,
+  RefreshRun,
+  Refused,
+  Target,
+} from '../engine/operations.js';
+import type { Answer, Asked, QuestionName, ToPrimary } from './messages.js';
+import type { Member } from './supervisor.js';
+
+/** A refresh that goes on in workers. */
+class Run {
+  /** How many have ended how, in all of them. */
+  readonly told: Partial<Record<RefreshEnd, number>> = {};
+  readonly over: Promise<void>;
+  readonly #ends = new Map<number, Readonly<Partial<Record<RefreshEnd, number>>>>();
+  readonly #ended = new Set<number>();
+  #expected: readonly number[] | undefined;
+  #settle: () => void = () => {};
+
+  constructor() {
+    this.over = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  /** It goes on in these; some may have ended already. */
+  expect(members: readonly number[]): void {
+    this.#expected = members;
+    this.#endIfOver();
+  }
+
+  progress(member: number, ends: Readonly<Partial<Record<RefreshEnd, number>>>): void {
+    this.#ends.set(member, ends);
+    const sums: Partial<Record<RefreshEnd, number>> = {};
+    for (const each of this.#ends.values()) {
+      for (const [end, count] of Object.entries(each) as [RefreshEnd, number][]) sums[end] = (sums[end] ?? 0) + count;
+    }
+    Object.assign(this.told, sums);
+  }
+
+  ended(member: number): void {
+    this.#ended.add(member);
+    this.#endIfOver();
+  }
+
+  get isOver(): boolean {
+    return this.#expected?.every((member) => this.#ended.has(member)) === true;
+  }
+
+  #endIfOver(): void {
+    if (this.isOver) this.#settle();
+  }
+}
+
+export class WholeOperations implements OperationDoor {
+  readonly #members: () => readonly Member[];
+  readonly #runs = new Map<number, Run>();
+  #sequence = 0;
+  #nextId = 1;
+
+  /** `members`: those that serve, or are about to. */
+  constructor(members: () => readonly Member[]) {
+    this.#members = members;
+  }
+
+  /** Operations so far. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  purge(target: Target): Promise<Counts | undefined> {
+    return this.#operate('purge', target);
+  }
+
+  expire(target: Target): Promise<Counts | undefined> {
+    return this.#operate('expire', target);
+  }
+
+  async #operate(operation: 'purge' | 'expire', target: Target): Promise<Counts | undefined> {
+    const sequence = ++this.#sequence;
+    const counts = await this.#askAll('operate', { operation, target, sequence }, WORKER_OPERATION_TIMEOUT_MS);
+    let whole: { objects: number; fills: number } | undefined;
+    for (const { answer } of counts) {
+      if (answer === null) continue;
+      whole = { objects: (whole?.objects ?? 0) + answer.objects, fills: (whole?.fills ?? 0) + answer.fills };
+    }
+    return whole;
+  }
+
+  /** A request that went by one worker changed what is stored for these: it has done its share already. */
+  invalidated(by: Member, urls: readonly string[]): void {
+    const sequence = ++this.#sequence;
+    for (const member of this.#members()) {
+      member.channel.tell({ kind: 'invalidate', keys: member === by ? [] : urls, sequence });
+    }
+  }
+
+  /**
+   * Of all that answer; one that dies meanwhile takes what it had along. One that lives and does not answer makes it fail,
+   * for it still has what was to go.
+   */
+  async #askAll<Q extends QuestionName>(
+    name: Q,
+    asked: Asked<Q>,
+    timeoutMs: number,
+  ): Promise<readonly { readonly member: Member; readonly answer: Answer<Q> }[]> {
+    const answers = await Promise.all(
+      this.#members().map(async (member) => {
+        try {
+          return [{ member, answer: await member.channel.ask(name, asked, timeoutMs) }];
+        } catch (error) {
+          if (error instanceof ConfigError || !member.channel.isGone) throw error;
+          return [];
+        }
+      }),
+    );
+    return answers.flat();
+  }
+
+  async refresh(target: Target, { fill }: RefreshOrder): Promise<RefreshRun | 'busy' | undefined> {
+    const id = this.#nextId++;
+    const run = new Run();
+    this.#runs.set(id, run);
+    const begun = await this.#askAll('refresh', { target, fill: false, run: id }, WORKER_OPERATION_TIMEOUT_MS);
+    let objects = 0;
+    const going: number[] = [];
+    for (const { member, answer } of begun) {
+      if (answer === null || answer === 'busy') continue;
+      objects += answer.objects;
+      going.push(member.id);
+    }
+    this.#expect(id, run, going);
+    if (going.length === 0) return begun.some(({ answer }) => answer === 'busy') ? 'busy' : undefined;
+    // One asks for what nobody has.
+    const [one] = this.#members();
+    if (fill && objects === 0 && one !== undefined) return this.#fill(one, target);
+    return { objects, ends: run.told, over: run.over };
+  }
+
+  async #fill(member: Member, target: Target): Promise<RefreshRun | 'busy' | undefined> {
+    const id = this.#nextId++;
+    const run = new Run();
+    this.#runs.set(id, run);
+    const begun = await member.channel.ask('refresh', { target, fill: true, run: id }, WORKER_OPERATION_TIMEOUT_MS);
+    const isGoing = begun !== null && begun !== 'busy';
+    this.#expect(id, run, isGoing ? [member.id] : []);
+    return isGoing ? { objects: begun.objects, ends: run.told, over: run.over } : (begun ?? undefined);
+  }
+
+  #expect(id: number, run: Run, members: readonly number[]): void {
+    run.expect(members);
+    if (run.isOver) this.#runs.delete(id);
+  }
+
+  /** How the refreshes of a worker go. */
+  refreshed(member: Member, { run: id, ends, isOver }: ToPrimary & { kind: 'refreshed' }): void {
+    const run = this.#runs.get(id);
+    run?.progress(member.id, ends);
+    if (isOver) run?.ended(member.id);
+    if (run?.isOver === true) this.#runs.delete(id);
+  }
+
+  /** A worker died, and its refreshes with it. */
+  gone(member: Member): void {
+    for (const [id, run] of this.#runs) {
+      run.ended(member.id);
+      if (run.isOver) this.#runs.delete(id);
+    }
+  }
+
+  /** The same body to each: what is pushed may be had from nowhere else. */
+  async update(url: string, head: PushedHead): Promise<PushDoor | Refused> {
+    const push = this.#nextId++;
+    const { fields, selecting, ...more } = head;
+    const wire = { ...more, fields: [...fields.raw], selecting: [...selecting.raw] };
+    const fail = (): void => {
+      for (const member of this.#members()) member.channel.tell({ kind: 'pushFail', push });
+    };
+    const orEnd = <T extends Refused | object>(refused: T | undefined): T | undefined => {
+      if (refused !== undefined) fail();
+      return refused;
+    };
+    const begun = await this.#askAll('push', { push, url, head: wire }, WORKER_ANSWER_TIMEOUT_MS);
+    const refused = orEnd(firstRefusal(begun.map(({ answer }) => answer)));
+    if (refused !== undefined) return refused;
+    return {
+      write: async (bytes) => {
+        const taken = await this.#askAll('pushBytes', { push, bytes }, WORKER_ANSWER_TIMEOUT_MS);
+        return orEnd(firstRefusal(taken.map(({ answer }) => answer)));
+      },
+      end: async () => {
+        const sequence = ++this.#sequence;
+        const made = await this.#askAll('pushEnd', { push, sequence }, WORKER_ANSWER_TIMEOUT_MS);
+        return together(made.map(({ answer }) => answer));
+      },
+      fail,
+    };
+  }
+}
+
+function firstRefusal(answers: readonly (Refused | null)[]): Refused | undefined {
+  return answers.find((answer) => answer !== null) ?? undefined;
+}
+
+/** Stored where each has stored it. */
+function together(all: readonly (Refused | Pushed)[]): Refused | Pushed {
+  let whole: Pushed | undefined;
+  for (const one of all) {
+    if ('refused' in one) return one;
+    whole = { ...one, fills: one.fills + (whole?.fills ?? 0) };
+  }
+  return whole ?? { refused: 'incomplete' };
+}

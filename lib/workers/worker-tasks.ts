@@ -1,0 +1,120 @@
+/** What operators want of a worker: its share of an operation, its page of what is stored, its metrics. */
+import type { Clock, Timer } from '../base/clock.js';
+import { WORKER_BEAT_MS } from '../base/worker-limits.js';
+import type { PushedHead, Pushing, RefreshRun } from '../engine/operations.js';
+import { currentOf } from '../engine/reach.js';
+import { Fields } from '../http/fields.js';
+import type { Selection } from '../object/stored.js';
+import type { Part } from '../proxy.js';
+import type { Answer, Asked, ToPrimary, WireHead, WirePlace } from './messages.js';
+import type { Sequence } from './sequence.js';
+
+export interface WorkerTaskParts {
+  readonly part: Part;
+  readonly clock: Clock;
+  readonly sequence: Sequence;
+  tell(message: ToPrimary): void;
+}
+
+export class WorkerTasks {
+  readonly #parts: WorkerTaskParts;
+  readonly #pushes = new Map<number, Pushing>();
+
+  constructor(parts: WorkerTaskParts) {
+    this.#parts = parts;
+  }
+
+  /** Answers a question of the primary process. */
+  async answer(name: string, asked: object): Promise<unknown> {
+    const { part } = this.#parts;
+    switch (name) {
+      case 'operate':
+        return this.#operate(asked as Asked<'operate'>);
+      case 'refresh':
+        return this.#refresh(asked as Asked<'refresh'>);
+      case 'push':
+        return this.#push(asked as Asked<'push'>);
+      case 'pushBytes': {
+        const { push, bytes } = asked as Asked<'pushBytes'>;
+        return this.#pushes.get(push)?.write(Buffer.from(bytes)) ?? null;
+      }
+      case 'pushEnd':
+        return this.#pushEnd(asked as Asked<'pushEnd'>);
+      case 'warm':
+        part.warm();
+        return null;
+      case 'objects':
+        return part.objects(new URLSearchParams((asked as Asked<'objects'>).query));
+      case 'holds':
+        return (asked as Asked<'holds'>).places.map((place) => this.#hitsOf(place));
+      case 'readings':
+        return part.readings();
+      default:
+        throw new Error(`${name} is no question`);
+    }
+  }
+
+  async #operate({ operation, target, sequence }: Asked<'operate'>): Promise<Answer<'operate'>> {
+    const { part, sequence: own } = this.#parts;
+    own.begin(sequence);
+    try {
+      return (await part.engine.operations[operation](target)) ?? null;
+    } finally {
+      own.end(sequence);
+    }
+  }
+
+  async #refresh({ target, fill, run }: Asked<'refresh'>): Promise<Answer<'refresh'>> {
+    const begun = await this.#parts.part.engine.operations.refresh(target, { fill });
+    if (begun === undefined || begun === 'busy') return begun ?? null;
+    void this.#tellEnds(run, begun);
+    return { objects: begun.objects };
+  }
+
+  /** Now and then while it goes on, and once it is over. */
+  async #tellEnds(run: number, { ends, over }: RefreshRun): Promise<void> {
+    const { clock, tell } = this.#parts;
+    const told = (isOver: boolean): void => tell({ kind: 'refreshed', run, ends: { ...ends }, isOver });
+    const progress: Timer = clock.every(WORKER_BEAT_MS, () => told(false));
+    await over;
+    progress.cancel();
+    told(true);
+  }
+
+  #push({ push, url, head }: Asked<'push'>): Answer<'push'> {
+    const pushing = this.#parts.part.engine.operations.update(url, headOf(head));
+    if ('refused' in pushing) return pushing;
+    this.#pushes.set(push, pushing);
+    return null;
+  }
+
+  #pushEnd({ push, sequence }: Asked<'pushEnd'>): Answer<'pushEnd'> {
+    const pushing = this.#pushes.get(push);
+    this.#pushes.delete(push);
+    this.#parts.sequence.begin(sequence);
+    const made = pushing?.end() ?? { refused: 'incomplete' };
+    this.#parts.sequence.end(sequence);
+    return made;
+  }
+
+  pushFail(push: number): void {
+    this.#pushes.get(push)?.fail();
+    this.#pushes.delete(push);
+  }
+
+  #hitsOf({ key, variant }: WirePlace): number | null {
+    const { store } = this.#parts.part.engine.parts;
+    const stored = currentOf(store, { key, selection: selectionOf(variant) });
+    return stored === undefined ? null : (store.usage(stored)?.hits ?? 0);
+  }
+}
+
+/** As the admin listener writes a selection. */
+function selectionOf(variant: WirePlace['variant']): Selection {
+  const names = Object.keys(variant);
+  return { names, values: names.map((name) => variant[name] ?? undefined) };
+}
+
+function headOf({ status, reasonPhrase, fields, selecting, bodyBytes }: WireHead): PushedHead {
+  return { status, reasonPhrase, fields: new Fields(fields), selecting: new Fields(selecting), bodyBytes };
+}

@@ -1,0 +1,179 @@
+/**
+ * A worker: one part of the proxy, that does what the primary process says. Clients' connections come from there, leases
+ * are taken there, and what operators want comes from there.
+ */
+import type { Socket } from 'node:net';
+import type { Clock, Timer } from '../base/clock.js';
+import { WORKER_BEAT_MS, WORKER_OPERATION_TIMEOUT_MS } from '../base/worker-limits.js';
+import type { Siblings } from '../engine/siblings-contract.js';
+import { unread } from '../front/read-into.js';
+import { createPart, type Part, type Preparation } from '../proxy.js';
+import { Channel, type SendMessage } from './channel.js';
+import { WorkerLeases } from './leases.js';
+import {
+  type Beginning,
+  type BoundAddress,
+  readToWorker,
+  type ToPrimary,
+  type ToWorker,
+  type WireSource,
+} from './messages.js';
+import { relay } from './relay-client.js';
+import { RelayServer } from './relay-server.js';
+import { Sequence } from './sequence.js';
+import { type Place, sourceOf } from './share.js';
+import { WorkerTasks } from './worker-tasks.js';
+
+export interface WorkerWorld {
+  readonly clock: Clock;
+  readonly adminToken: string | undefined;
+  readonly send: SendMessage;
+  /** Ends this process. */
+  end(exitCode: number): void;
+}
+
+/** The parts of a worker that serves. */
+interface Serving {
+  readonly part: Part;
+  readonly relays: RelayServer;
+  readonly leases: WorkerLeases;
+  readonly sequence: Sequence;
+  readonly tasks: WorkerTasks;
+  readonly beats: Timer;
+  readonly place: Place;
+}
+
+export class Worker {
+  readonly #world: WorkerWorld;
+  readonly #channel: Channel<ToPrimary>;
+  #serving: Serving | undefined;
+  /** A configuration that is had, and not in force yet. */
+  #prepared: Preparation | undefined;
+
+  constructor(world: WorkerWorld) {
+    this.#world = world;
+    this.#channel = new Channel<ToPrimary>({
+      clock: world.clock,
+      send: world.send,
+      // Who cannot be told anything cannot be told that either: what is asked there is done without.
+      congested: () => {},
+      answering: (name, asked) => this.#answer(name, asked),
+    });
+  }
+
+  /** Says that it listens. */
+  greet(): void {
+    this.#channel.tell({ kind: 'hello' });
+  }
+
+  /** A message from the primary process, with a connection or without. */
+  heard(value: unknown, socket: Socket | undefined): void {
+    const message = readToWorker(value);
+    if (message === undefined || this.#channel.heard(message)) return;
+    const serving = this.#serving;
+    if (message.kind === 'connection') this.#connected(message.connection, socket);
+    else if (serving?.leases.heard(message) !== true) this.#told(message);
+  }
+
+  #connected(connection: number, socket: Socket | undefined): void {
+    const part = this.#serving?.part;
+    this.#channel.tell({ kind: 'took', connection, connections: (part?.connections ?? 0) + 1 });
+    // A client that left on the way.
+    if (socket === undefined) return;
+    if (part === undefined) socket.destroy();
+    else part.take(unread(socket));
+  }
+
+  #told(message: ToWorker): void {
+    const serving = this.#serving;
+    if (serving === undefined) return;
+    if (message.kind === 'pushFail') serving.tasks.pushFail(message.push);
+    if (message.kind !== 'invalidate') return;
+    serving.sequence.begin(message.sequence);
+    for (const url of message.keys) serving.part.engine.purgeHere(url, 'invalidated');
+    serving.sequence.end(message.sequence);
+  }
+
+  async #answer(name: string, asked: object): Promise<unknown> {
+    switch (name) {
+      case 'begin':
+        return { problems: await this.#begin(asked as Beginning) };
+      case 'prepare':
+        await this.#prepare(asked as { source: WireSource; address: BoundAddress });
+        return { problems: [] };
+      case 'commit':
+        this.#prepared?.commit();
+        this.#prepared = undefined;
+        return null;
+      case 'abandon':
+        await this.#prepared?.abandon();
+        this.#prepared = undefined;
+        return null;
+      case 'drain':
+        await this.#serving?.part.drain();
+        return this.#end();
+      case 'close':
+        await this.#serving?.part.close();
+        return this.#end();
+      default:
+        if (this.#serving === undefined) throw new Error(`${name}: this worker does not serve yet`);
+        return this.#serving.tasks.answer(name, asked);
+    }
+  }
+
+  /** Rejects with a ConfigError where it cannot. */
+  async #begin({ source, address, relayPath, ...beginning }: Beginning): Promise<string[]> {
+    const { clock, adminToken } = this.#world;
+    const { count, isFirst, pseudonym, version } = beginning;
+    const place = { count, isFirst };
+    const first = sourceOf(source, place, address);
+    const sequence = new Sequence(beginning.sequence);
+    const leases = new WorkerLeases({
+      clock,
+      tell: (message) => this.#channel.tell(message),
+      relay: (path, ask) => relay(path, ask, clock),
+      sequence,
+    });
+    const { config, written, file } = first;
+    const common = { clock, version, written, file, adminToken, pseudonym };
+    const part = createPart(config, { ...common, leases, siblings: this.#siblings() });
+    leases.open(part.engine);
+    const relays = new RelayServer((ask) => leases.give(ask));
+    await relays.open(relayPath);
+    await part.start();
+    const beats = clock.every(WORKER_BEAT_MS, () => {
+      this.#channel.tell({ kind: 'beat', connections: part.connections });
+    });
+    const tasks = new WorkerTasks({ part, clock, sequence, tell: (message) => this.#channel.tell(message) });
+    this.#serving = { part, relays, leases, sequence, tasks, beats, place };
+    return [];
+  }
+
+  #siblings(): Siblings {
+    const ask = this.#channel;
+    return {
+      operations: {
+        purge: async (target) =>
+          (await ask.ask('operateAll', { operation: 'purge', target }, WORKER_OPERATION_TIMEOUT_MS)) ?? undefined,
+        refresh: async (target) => (await ask.ask('refreshAll', { target }, WORKER_OPERATION_TIMEOUT_MS)) ?? undefined,
+      },
+      invalidated: (url) => void this.#channel.tell({ kind: 'invalidated', keys: [url] }),
+    };
+  }
+
+  async #prepare({ source, address }: { source: WireSource; address: BoundAddress }): Promise<void> {
+    const serving = this.#serving;
+    if (serving === undefined) throw new Error('this worker does not serve yet');
+    await this.#prepared?.abandon();
+    this.#prepared = undefined;
+    this.#prepared = await serving.part.prepare(sourceOf(source, serving.place, address));
+  }
+
+  #end(): null {
+    this.#serving?.beats.cancel();
+    this.#serving?.relays.close();
+    // Once the answer is on its way.
+    setImmediate(() => this.#world.end(0));
+    return null;
+  }
+}

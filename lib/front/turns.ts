@@ -103,7 +103,7 @@ export class PlainWire implements Wire {
     this.#isLast = isLast;
   }
 
-  /** The request as node:http would have read it: complete, and without a body. */
+  /** The request, complete and without a body, as far as the pass lane looks at it: `headers` stays empty. */
   get req(): IncomingMessage {
     if (this.#req === undefined) {
       const req = new IncomingMessage(this.#socket);

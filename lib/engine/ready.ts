@@ -7,7 +7,13 @@
  * holds for as long as what they looked at is the same: the settings, what is stored under the key, and the second.
  */
 import type { Timer } from '../base/clock.js';
-import { MAX_KEY_LENGTH, MAX_READY_REPLIES, READY_PRUNE_MS, WRITE_AT_ONCE_BYTES } from '../base/limits.js';
+import {
+  MAX_KEY_LENGTH,
+  MAX_READY_HOSTS,
+  MAX_READY_REPLIES,
+  READY_PRUNE_MS,
+  WRITE_AT_ONCE_BYTES,
+} from '../base/limits.js';
 import { SECOND_MS } from '../base/units.js';
 import type { Rule } from '../config/rule.js';
 import { Fields } from '../http/fields.js';
@@ -58,14 +64,18 @@ interface Entry {
   wasUsed: boolean;
 }
 
+/** A target that was asked for once of late. */
+const ONCE = 'once';
+type Entries = Map<string, Entry | typeof ONCE>;
+
 export class ReadyReplies {
   readonly #source: ReadySource;
-  readonly #hosts = new Map<string, Map<string, Entry>>();
+  readonly #hosts = new Map<string, Entries>();
   #count = 0;
   #live: EngineSettings | undefined;
   #isOn = false;
   #lastHost = '';
-  #lastEntries: Map<string, Entry> | undefined;
+  #lastEntries: Entries | undefined;
   #pruning: Timer | undefined;
 
   constructor(source: ReadySource) {
@@ -90,14 +100,15 @@ export class ReadyReplies {
     const { parts } = this.#source;
     if (parts.live !== this.#live) this.#begin(parts.live);
     if (!this.#isOn || (isHead && (condition !== undefined || parts.live.rules.readsMethod))) return undefined;
-    let entries = this.#lastEntries;
-    if (host !== this.#lastHost || entries === undefined) entries = this.#enter(host);
-    let entry = entries.get(target);
-    if (entry === undefined || parts.store.peek(entry.key) !== entry.list) {
-      if (entry !== undefined && entries.delete(target)) this.#count--;
-      entry = this.#make(host, target);
-      if (entry === undefined) return undefined;
-      this.#keep(host, target, entry);
+    if (host !== this.#lastHost || this.#lastEntries === undefined) this.#enter(host);
+    const entries = this.#lastEntries;
+    let entry = entries?.get(target);
+    if (entries === undefined || entry === undefined) return this.#note(host, target);
+    if (entry === ONCE || parts.store.peek(entry.key) !== entry.list) {
+      const made = this.#make(host, target);
+      entries.set(target, made ?? ONCE);
+      if (made === undefined) return undefined;
+      entry = made;
     }
     const answer = isHead ? entry.head : condition === undefined ? entry.get : entry.conditional;
     if (now >= answer.until || answer.condition !== condition) {
@@ -116,18 +127,24 @@ export class ReadyReplies {
     this.#isOn = live.explain === undefined && !live.rules.readsFields;
   }
 
-  #enter(host: string): Map<string, Entry> {
-    const entries = this.#hosts.get(host) ?? new Map<string, Entry>();
+  #enter(host: string): void {
     this.#lastHost = host;
-    this.#lastEntries = entries;
-    return entries;
+    this.#lastEntries = this.#hosts.get(host);
   }
 
-  #keep(host: string, target: string, entry: Entry): void {
-    if (this.#count >= MAX_READY_REPLIES) this.clear();
-    const entries = this.#enter(host);
-    this.#hosts.set(host, entries);
-    entries.set(target, entry);
+  /**
+   * The first time: nothing is made for what is asked for once. Where there is no place, what has one keeps it as long
+   * as it is asked for: to start anew each time would cost more than it saves.
+   */
+  #note(host: string, target: string): undefined {
+    if (this.#count >= MAX_READY_REPLIES) return;
+    let entries = this.#hosts.get(host);
+    if (entries === undefined) {
+      if (this.#hosts.size >= MAX_READY_HOSTS) return;
+      entries = new Map();
+      this.#hosts.set(host, entries);
+    }
+    entries.set(target, ONCE);
     this.#count++;
     this.#pruning ??= this.#source.parts.clock.every(READY_PRUNE_MS, () => this.#prune());
   }
@@ -181,7 +198,7 @@ export class ReadyReplies {
     const { store } = this.#source.parts;
     for (const [host, entries] of this.#hosts) {
       for (const [target, entry] of entries) {
-        if (entry.wasUsed && store.peek(entry.key) === entry.list) entry.wasUsed = false;
+        if (entry !== ONCE && entry.wasUsed && store.peek(entry.key) === entry.list) entry.wasUsed = false;
         else if (entries.delete(target)) this.#count--;
       }
       if (entries.size === 0) this.#hosts.delete(host);

@@ -29,7 +29,7 @@ class Written {
     this.bodyBytes = hasBody ? payload.length : 0;
     const isSmall = this.bodyBytes <= READY_BODY_BYTES;
     this.chunks = hasBody && !isSmall ? payload.chunks : NO_CHUNKS;
-    const bytes = Buffer.allocUnsafeSlow(head.length + (isSmall ? this.bodyBytes : 0));
+    const bytes = Buffer.allocUnsafe(head.length + (isSmall ? this.bodyBytes : 0));
     let at = bytes.write(head, 'latin1');
     if (hasBody && isSmall) for (const chunk of payload.chunks) at += chunk.copy(bytes, at);
     this.bytes = bytes;

@@ -1,7 +1,7 @@
 // Goal: what the engine has ready is what it would reply. Method: every kind of rule and of stored response, plain and less plain requests and all phases of life, each asked for both ways.
 import { isDeepStrictEqual } from 'node:util';
 import t, { type Test } from 'tap';
-import { MAX_READY_REPLIES, READY_PRUNE_MS } from '../../lib/base/limits.js';
+import { MAX_READY_HOSTS, MAX_READY_REPLIES, READY_PRUNE_MS } from '../../lib/base/limits.js';
 import { readConfig } from '../../lib/config/load.js';
 import { makeRules } from '../../lib/config/rules.js';
 import type { Reply } from '../../lib/engine/contract.js';
@@ -27,7 +27,9 @@ function walkUnder(conf: Conf, answer: Written = FRESH): Walk {
   return walk;
 }
 
+/** What is ready. Nothing is made for what is asked for once: this is the second time. */
 function ready(walk: Walk, target: string, condition?: string, isHead = false): Reply | undefined {
+  walk.engine.ready(isHead, HOST, target, condition, walk.clock.now());
   return walk.engine.ready(isHead, HOST, target, condition, walk.clock.now())?.reply;
 }
 
@@ -190,22 +192,30 @@ t.test('design, promise 4: hits that were ready keep a response from eviction as
   const stored = walk.engine.parts.store.peek(`http://${HOST}/a`)?.[0];
   t.ok(stored);
   if (stored === undefined) return;
-  for (let i = 0; i < 5; i++) ready(walk, '/a');
-  t.equal(walk.engine.parts.store.usage(stored)?.hits, 5);
+  for (let i = 0; i < 6; i++) walk.engine.ready(false, HOST, '/a', undefined, walk.clock.now());
+  t.equal(walk.engine.parts.store.usage(stored)?.hits, 5, 'all but the first');
   walk.engine.close();
 });
 
 t.test('limits: what is kept ready is bounded, and forgotten when nobody asks for it', async (t) => {
-  const walk = makeWalk({ budgetBytes: 64 * 1024 * 1024 });
-  for (let i = 0; i <= MAX_READY_REPLIES; i++) {
-    walk.get(`/${i}`);
-    walk.origin.last.respond(200, FRESH, 'x');
-    if (ready(walk, `/${i}`) === undefined) t.fail(`/${i}`);
-  }
-  t.equal(walk.engine.stats.ready, 1, 'beyond the bound it starts anew');
-  walk.clock.advance(READY_PRUNE_MS);
-  t.equal(walk.engine.stats.ready, 1, 'asked for since the last look');
-  walk.clock.advance(READY_PRUNE_MS);
-  t.equal(walk.engine.stats.ready, 0);
-  walk.engine.close();
+  const walk = walkUnder({});
+  const { engine, clock } = walk;
+  const ask = (target: string, host = HOST) => engine.ready(false, host, target, undefined, clock.now());
+  for (let i = 0; i < MAX_READY_REPLIES + 10; i++) ask(`/flood/${i}`);
+  t.equal(engine.stats.ready, MAX_READY_REPLIES);
+  t.equal(ready(walk, '/a'), undefined, 'no place just now');
+  clock.advance(READY_PRUNE_MS);
+  t.equal(engine.stats.ready, 0, 'what was asked for once goes at the next look');
+  t.equal(ready(walk, '/a')?.status, 200);
+  for (let i = 0; i < MAX_READY_REPLIES + 10; i++) ask(`/flood/${i}`);
+  t.equal(ask('/a')?.reply.status, 200, 'a flood takes no place of what is asked for');
+  clock.advance(READY_PRUNE_MS);
+  t.equal(engine.stats.ready, 1, 'asked for since the last look');
+  clock.advance(READY_PRUNE_MS);
+  t.equal(engine.stats.ready, 0);
+  for (let i = 0; i < MAX_READY_HOSTS + 10; i++) ask('/', `host-${i}`);
+  t.equal(engine.stats.ready, MAX_READY_HOSTS);
+  clock.advance(READY_PRUNE_MS);
+  t.equal(engine.stats.ready, 0);
+  engine.close();
 });

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { HAS_FAST_LANE } from '../kit/lane.js';
 
 /** Tells its memory after a collection, and what is still open, on stderr. */
 const PROBE = `process.on('SIGUSR2', () => { gc(); gc(); const m = process.memoryUsage();
@@ -88,7 +89,8 @@ export class Subject {
 export async function startSubject(folder: string, main: string, originPort: number): Promise<Subject> {
   const file = join(folder, 'patina.yaml');
   const origin = `origin: {url: "http://127.0.0.1:${originPort}", timeouts: {connect: 1s, headers: 2s, idle: 2s}}`;
-  writeFileSync(file, `listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\n${origin}\n${CONF}`);
+  const lane = `fast_lane: ${HAS_FAST_LANE ? 'on' : 'off'}`;
+  writeFileSync(file, `listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\n${lane}\n${origin}\n${CONF}`);
   const probe = `data:text/javascript,${encodeURIComponent(PROBE)}`;
   const args = ['--expose-gc', '--trace-warnings', '--import', probe, main, 'run', '--config', file];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });

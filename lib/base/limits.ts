@@ -175,6 +175,10 @@ export const LISTEN_BACKLOG = 4_096;
 export const WRITE_AT_ONCE_BYTES = 1024 * 1024;
 /** Largest piece of such a body. */
 export const WRITE_PIECE_BYTES = 1024 * 1024;
+/** A body that still arrives, up to this size, is waited for until the end of the turn in which its head came. */
+export const DIRECT_BODY_BYTES = 64 * 1024;
+/** A body up to this size is copied behind its head, to be written as one buffer. */
+export const ONE_BUFFER_BYTES = 16 * 1024;
 /** Bytes of a body that still arrives that are taken for a client in one go. */
 export const FOLLOW_PIECE_BYTES = 256 * 1024;
 /** Unsent bytes of a connection beyond which interim responses to it are left out. */

@@ -10,6 +10,7 @@ import { isToken, splitList } from '../http/tokens.js';
 import type { AnsweredEvent } from '../observe/events.js';
 import type { ClientConnection, Running } from './connection.js';
 import { readContent } from './content.js';
+import { asFarAsHere, mayComeWhole, wroteDirectly } from './direct.js';
 import type { Admitted } from './intake.js';
 import { type PassEnd, startPass, type Wire } from './pass-lane.js';
 import { REFUSALS, type Refusal, refusalReply } from './refusal.js';
@@ -54,6 +55,10 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
   #state: State = 'open';
   #gone: (() => void) | undefined;
   #pump: BodyPump | undefined;
+  /** A reply that waits for the end of this turn, for its body to be here whole. */
+  #held: Reply | undefined;
+  /** All of the reply was written past node's objects. */
+  #isDirect = false;
   #status = 0;
   #note: ReplyNote | undefined;
   #bodyBytes = 0;
@@ -95,6 +100,7 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
   }
 
   get isReplyBegun(): boolean {
+    if (this.#isDirect || this.#held !== undefined) return this.#isDirect;
     return this.#wire.res.headersSent;
   }
 
@@ -130,6 +136,45 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     if (this.#wire.upgrade !== undefined) this.#connection.takeBack(this.#wire.res, this.#wire.upgrade.socket);
     const isEnding = reply.close === true || this.isReceiving || this.#wire.upgrade !== undefined;
     if (isEnding) this.#connection.closeAfter(this.isReceiving);
+    if (this.#wire.turn?.isClear === true && mayComeWhole(reply)) {
+      this.#held = reply;
+      process.nextTick(() => this.#connection.lane.attempt(this.#connection, this, () => this.#sendHeld()));
+    } else if (!this.#isSentDirectly(reply)) this.#sendByNode(reply);
+  }
+
+  /** The turn in which the reply was made is over: its body is here, or it is waited for. */
+  #sendHeld(): void {
+    const reply = this.#held;
+    this.#held = undefined;
+    if (reply === undefined || this.#state !== 'replying') return;
+    const now = asFarAsHere(reply);
+    if (!this.#isSentDirectly(now)) this.#sendByNode(now);
+  }
+
+  /** Writes the reply past node's objects, where all of it is here and nothing is to be said about the connection. */
+  #isSentDirectly(reply: Reply): boolean {
+    const { turn } = this.#wire;
+    const { payload } = reply;
+    if (turn?.isClear !== true || payload.kind === 'reader' || !isWrittenAtOnce(payload)) return false;
+    const { socket, lane } = this.#connection;
+    if (this.#connection.isLastReply(this) || !wroteDirectly(socket, reply, this.method, lane.debugHeader)) {
+      return false;
+    }
+    this.#isDirect = true;
+    turn.written();
+    if (payload.kind === 'bytes') this.#bodyBytes = payload.length;
+    const over = (ending: ReplyEnding): void => {
+      turn.sent();
+      this.#settle(ending);
+      turn.moved();
+    };
+    // Nearly always the kernel has taken all of it by now.
+    if (socket.writableLength === 0) over('finished');
+    else socket.write(NOTHING, (error) => over(error == null ? 'finished' : 'aborted'));
+    return true;
+  }
+
+  #sendByNode(reply: Reply): void {
     let payload: Payload;
     try {
       payload = writeReplyHead(this.#wire.res, reply, {
@@ -264,6 +309,8 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     if (this.#state === 'settled') return;
     this.#state = 'settled';
     this.#gone = undefined;
+    if (this.#held?.payload.kind === 'reader') this.#held.payload.reader.close();
+    this.#held = undefined;
     if (this.#pump !== undefined) {
       this.#bodyBytes = this.#pump.sentBytes;
       this.#pump.stop();
@@ -297,6 +344,8 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     };
   }
 }
+
+const NOTHING = Buffer.alloc(0);
 
 function refusedNote(refused: Refusal): ReplyNote {
   return { outcome: 'ERROR', reason: refused.reason, rule: '', ageSec: undefined, collapsed: false };

@@ -4,6 +4,7 @@ import type { PassPlan, ReplyNote } from '../engine/contract.js';
 import type { Fields } from '../http/fields.js';
 import type { Tunnel as OriginTunnel, PassEnd } from '../origin/tunnel.js';
 import type { ClientConnection } from './connection.js';
+import type { DirectTurn } from './direct.js';
 import type { Exchange, UpgradeSocket } from './exchange.js';
 
 export type { PassEnd } from '../origin/tunnel.js';
@@ -16,6 +17,8 @@ export interface Wire {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   readonly upgrade: UpgradeSocket | undefined;
+  /** In the fast lane. */
+  readonly turn?: DirectTurn | undefined;
 }
 
 /** The plan, with what the front adds to each reply and wants to know of it. */

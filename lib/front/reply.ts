@@ -25,7 +25,7 @@ const NOTHING = Buffer.alloc(0);
 const NO_PAYLOAD: Payload = { kind: 'none' };
 
 /** RFC 9110 §6.4.1: answers to HEAD, and these, have no content whatever their fields say. */
-function isBodiless(method: string, status: number): boolean {
+export function isBodiless(method: string, status: number): boolean {
   return method === 'HEAD' || status === 304 || status === 204;
 }
 

@@ -6,6 +6,7 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Fields } from '../http/fields.js';
+import type { DirectTurn } from './direct.js';
 import type { Wire } from './pass-lane.js';
 
 /** node's own marks of a reply that is not done (test/front/turns.test.ts fails where a version of Node has others). */
@@ -56,8 +57,7 @@ export class Turns {
 
   /** A reply is out whole. */
   done(wire: PlainWire, res: ServerResponse): void {
-    const at = this.#waiting.indexOf(wire);
-    if (at >= 0) this.#waiting.splice(at, 1);
+    this.#forget(wire);
     res.detachSocket(this.#socket);
     process.nextTick(() => {
       res.destroyed = true;
@@ -66,6 +66,23 @@ export class Turns {
     if ((res as unknown as ReplyState)._last) this.#socket.destroySoon();
     else this.#waiting[0]?.begin();
     this.#moved();
+  }
+
+  /** A reply is out whole that went past node's objects. `endsConnection`: it has turned out to be the last. */
+  sent(wire: PlainWire, endsConnection: boolean): void {
+    this.#forget(wire);
+    if (endsConnection) this.#socket.destroySoon();
+    else this.#waiting[0]?.begin();
+  }
+
+  moved(): void {
+    this.#moved();
+  }
+
+  #forget(wire: PlainWire): void {
+    const waiting = this.#waiting;
+    if (waiting.length === 1 && waiting[0] === wire) waiting.pop();
+    else if (waiting.includes(wire)) waiting.splice(waiting.indexOf(wire), 1);
   }
 
   /** The client has ended its side: the newest reply is the last. False where nothing waits. */
@@ -82,7 +99,7 @@ export class Turns {
 }
 
 /** One request's objects of node:http, made when they are asked for. */
-export class PlainWire implements Wire {
+export class PlainWire implements Wire, DirectTurn {
   readonly upgrade = undefined;
   readonly #turns: Turns;
   readonly #socket: Socket;
@@ -93,6 +110,8 @@ export class PlainWire implements Wire {
   #endsConnection = false;
   #req: IncomingMessage | undefined;
   #res: ServerResponse | undefined;
+  /** Its reply went past node's objects. */
+  #isWritten = false;
 
   constructor(turns: Turns, socket: Socket, method: string, target: string, fields: Fields, isLast: boolean) {
     this.#turns = turns;
@@ -134,8 +153,29 @@ export class PlainWire implements Wire {
     return this.#res;
   }
 
+  get turn(): DirectTurn {
+    return this;
+  }
+
+  get isClear(): boolean {
+    if (this.#res !== undefined || this.#isLast || this.#endsConnection) return false;
+    return this.#turns.isFirst(this) && this.#socket.writable;
+  }
+
+  written(): void {
+    this.#isWritten = true;
+  }
+
+  sent(): void {
+    this.#turns.sent(this, this.#endsConnection);
+  }
+
+  moved(): void {
+    this.#turns.moved();
+  }
+
   get isReplied(): boolean {
-    return this.#res?.writableEnded === true;
+    return this.#isWritten || this.#res?.writableEnded === true;
   }
 
   get unsentBytes(): number {

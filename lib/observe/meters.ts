@@ -117,6 +117,7 @@ export class OriginSide {
   readonly #leases = new Tally([this.#leaseKind, this.#leaseAnswer], true);
   /** How long the last full fetch of a key took, ms: bounded, oldest first. */
   readonly #fullMs = new Map<string, number>();
+  #oldest = this.#fullMs.keys();
   #bodyBytes = 0;
   #savedBytes = 0;
   #savedTransfers = 0;
@@ -141,10 +142,11 @@ export class OriginSide {
   #remember(key: string, durationMs: number): void {
     this.#fullMs.delete(key);
     this.#fullMs.set(key, durationMs);
-    if (this.#fullMs.size <= MAX_TIMED_KEYS) return;
-    for (const oldest of this.#fullMs.keys()) {
-      this.#fullMs.delete(oldest);
-      break;
+    while (this.#fullMs.size > MAX_TIMED_KEYS) {
+      // All before it are gone. A new walk would pass thousands of empty places each time to find the first that is not.
+      const { done, value } = this.#oldest.next();
+      if (done === true) this.#oldest = this.#fullMs.keys();
+      else this.#fullMs.delete(value);
     }
   }
 

@@ -7,6 +7,7 @@ export class Deadline {
   #ms: number;
   #touchedAt: number;
   #timer: Timer | undefined;
+  #firesAt = 0;
 
   /** Runs `expired` once when `ms` have passed since the last touch() or restart(). */
   constructor(clock: Clock, ms: number, expired: () => void) {
@@ -18,6 +19,7 @@ export class Deadline {
   }
 
   #arm(ms: number): void {
+    this.#firesAt = this.#clock.now() + ms;
     this.#timer = this.#clock.after(ms, () => {
       const left = this.#touchedAt + this.#ms - this.#clock.now();
       this.#timer = undefined;
@@ -34,8 +36,10 @@ export class Deadline {
   /** Counts from now on again, also after stop(), with another length where one is given. */
   restart(ms: number = this.#ms): void {
     this.touch();
-    this.#timer?.cancel();
     this.#ms = ms;
+    // A timer that runs out sooner finds out then how much is left.
+    if (this.#timer !== undefined && this.#firesAt <= this.#touchedAt + ms) return;
+    this.#timer?.cancel();
     this.#arm(ms);
   }
 

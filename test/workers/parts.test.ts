@@ -2,6 +2,7 @@
 import { PassThrough } from 'node:stream';
 import t from 'tap';
 import { ConfigError } from '../../lib/base/errors.js';
+import { workerWarnings } from '../../lib/config/lint.js';
 import { readConfig } from '../../lib/config/load.js';
 import { withOrigin } from '../../lib/config/schema.js';
 import { SILENT } from '../../lib/observe/events.js';
@@ -363,4 +364,12 @@ t.test('issue 5: one that gives no sign of life is killed, one that cannot begin
   clock.advance(20_000);
   t.equal(children[1]?.isKilled, true, 'it never said that it listens');
   t.ok(notices.includes('worker-not-started'));
+});
+
+t.test('issue 5: more workers than processors, and too little memory for each, are warned of', async (t) => {
+  const codes = (conf: object, cores: number) => workerWarnings(readConfig(conf), cores).map(({ code }) => code);
+  t.same(codes({ workers: 4 }, 2), ['more-workers-than-cores']);
+  t.same(codes({ workers: 4, cache: { memory: '32MB' } }, 4), ['small-workers']);
+  t.same(codes({ workers: 4 }, 4), []);
+  t.same(codes({ cache: { memory: '2MB' } }, 1), [], 'one worker has all of it');
 });

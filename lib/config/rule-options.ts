@@ -54,7 +54,7 @@ const SETTINGS = {
     'Refreshes without a visitor. `{hits: 10, within: 10m}`: what was asked for that often in that time is asked about, by condition, shortly before its ttl ends, so that nobody meets it stale. What a POST asked for is left out. The hottest come first, all within `origin.refresh`; where the origin is slow or fails they are the first to be left out.',
   ),
   query: querySetting(
-    'How the query goes into the key. `keep`: byte for byte. `sort`: sorted by name. `ignore`: not at all, one entry whatever the parameters. `{only: [q, page]}`: these alone, `{drop: [utm_*, fbclid]}`: all but these; both sorted. `exact`: this very request alone is cached, with the parameters that `match.query` names and no others, in any order; what has others goes past the cache. The origin is always sent the query as it came.',
+    'How the query goes into the key. `keep`: byte for byte. `sort`: sorted by name. `ignore`: not at all, one entry whatever the parameters. `{only: [q, page]}`: these alone, `{drop: [utm_*, fbclid]}`: all but these; both sorted. `exact`: this very request alone is cached, with the parameters that `match.query` names and no others, in any order; what has others goes past the cache. A parameter with a `;` in it is never left out: some origins read another one behind it. The origin is always sent the query as it came.',
   ),
   key: keySetting(
     'What else goes into the key: `{host: true, scheme: true, headers: [], cookies: []}`. Without the host or the scheme one entry is for all of them; each header or cookie that is named tells entries apart by its whole value.',

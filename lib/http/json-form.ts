@@ -57,9 +57,12 @@ class Reader {
     const names = new Set<string>();
     const members = this.#members('}', () => {
       const name = this.#scalar();
+      if (!name.startsWith('"') || !this.#takeChar(':')) throw new Unreadable();
       // Which of two members of one name counts is for the reader to say (RFC 8259 §4): their order means something.
-      if (!name.startsWith('"') || names.has(name) || !this.#takeChar(':')) throw new Unreadable();
-      names.add(name);
+      // "a" and "\u0061" are one name.
+      const meant = String(JSON.parse(name));
+      if (names.has(meant)) throw new Unreadable();
+      names.add(meant);
       return `${name}:${this.#value(depth + 1)}`;
     });
     return `{${members.sort().join(',')}}`;

@@ -37,12 +37,46 @@ export function decodeQuery(text: string): string {
   }
 }
 
+/**
+ * The pairs sorted by what their names mean. By name alone: of several values of one name the order may mean something,
+ * and a stable sort keeps it, however each of them writes the name.
+ */
+export function sortedPairs(pairs: readonly QueryPair[]): QueryPair[] {
+  const named = pairs.map((pair) => ({ pair, name: decodeQuery(pair.name) }));
+  named.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return named.map(({ pair }) => pair);
+}
+
+/** Pairs as they stand in a query. */
+export function writtenPairs(pairs: readonly QueryPair[]): string {
+  return pairs.map(({ raw }) => raw).join('&');
+}
+
 /** The value of the first cookie of this name (RFC 6265 §4.2.1; names are case-sensitive), or undefined. */
 export function cookieValue(cookieField: string, name: string): string | undefined {
-  // Several Cookie lines are joined by a comma where they should be by a semicolon (RFC 9113 §8.2.3): either ends a pair.
-  for (const pair of cookieField.split(/[;,]/)) {
+  return cookieValues(cookieField, name, PAIR_END)[0];
+}
+
+// Several Cookie lines are joined by a comma where they should be by a semicolon (RFC 9113 §8.2.3): either ends a pair.
+const PAIR_END = /[;,]/;
+
+function cookieValues(cookieField: string, name: string, end: RegExp | string): string[] {
+  return cookieField.split(end).flatMap((pair) => {
     const at = pair.indexOf('=');
-    if (at >= 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
-  }
-  return undefined;
+    return at >= 0 && pair.slice(0, at).trim() === name ? [pair.slice(at + 1).trim()] : [];
+  });
+}
+
+/**
+ * The cookie of this name as a text that tells apart whatever two origins may take for its value: the value in quotes
+ * where all take the same, `-` where none finds one. Of two cookies of one name some take the first and some the last
+ * (RFC 6265 §5.4 promises no order), and a comma ends a pair for some and for others is part of the value.
+ */
+export function cookieForm(cookieField: string | undefined, name: string): string {
+  if (cookieField === undefined) return '-';
+  const narrow = cookieValues(cookieField, name, ';');
+  const wide = cookieField.includes(',') ? cookieValues(cookieField, name, PAIR_END) : narrow;
+  const [value] = wide;
+  if (wide.length > 1 || narrow.length !== wide.length || narrow[0] !== value) return JSON.stringify([narrow, wide]);
+  return value === undefined ? '-' : JSON.stringify(value);
 }

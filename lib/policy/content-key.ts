@@ -5,7 +5,7 @@
 import { MAX_KEYED_JSON_DEPTH } from '../base/limits.js';
 import type { Fields } from '../http/fields.js';
 import { jsonForm } from '../http/json-form.js';
-import { queryPairs } from '../http/query.js';
+import { queryPairs, sortedPairs, writtenPairs } from '../http/query.js';
 
 /** Fields by which one request differs from the next in more than its content: such a POST is not answered from the store. */
 const CONDITIONS = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range'];
@@ -24,10 +24,8 @@ function normalContent(type: string, content: Buffer): Buffer | string {
   // Not UTF-8: two different contents would read the same.
   if (!Buffer.from(text, 'utf8').equals(content)) return content;
   if (type !== FORM) return jsonForm(text, MAX_KEYED_JSON_DEPTH) ?? content;
-  const pairs = queryPairs(text);
-  // By name alone: of several values of one name the order may mean something, and a stable sort keeps it.
-  pairs.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-  return pairs.map(({ raw }) => raw).join('&');
+  // For some origins a parameter ends at `;` too: the order of the pairs around it may mean something.
+  return text.includes(';') ? content : writtenPairs(sortedPairs(queryPairs(text)));
 }
 
 /** What tells this content from others: what it says it is, and what it is, in that form. */
@@ -37,5 +35,7 @@ export function contentForm(fields: Fields, content: Buffer): readonly [what: st
   const semicolon = type.indexOf(';');
   const mediaType = (semicolon < 0 ? type : type.slice(0, semicolon)).trim().toLowerCase();
   const form = coding === '' ? normalContent(mediaType, content) : content;
-  return [JSON.stringify([type.toLowerCase(), coding.toLowerCase(), typeof form]), form];
+  // Parameters stay as they are: case counts in the boundary of a multipart content (RFC 2046 §5.1.1).
+  const parameters = semicolon < 0 ? '' : type.slice(semicolon);
+  return [JSON.stringify([mediaType, parameters, coding.toLowerCase(), typeof form]), form];
 }

@@ -10,7 +10,7 @@
 
 import type { Keying } from '../config/rule.js';
 import type { Fields } from '../http/fields.js';
-import { cookieValue } from '../http/query.js';
+import { cookieForm } from '../http/query.js';
 import { normalValue } from './negotiation.js';
 import { targetForKey } from './query-key.js';
 
@@ -56,8 +56,7 @@ export function requestKey(request: KeyedRequest, rule: Keying = ANY_KEYING): st
   for (const name of headers) key += ` ${name}=${quoted(keyedHeader(name, fields))}`;
   if (cookies.length > 0) {
     const field = fields.get('cookie');
-    for (const name of cookies)
-      key += ` cookie:${name}=${quoted(field === undefined ? undefined : cookieValue(field, name))}`;
+    for (const name of cookies) key += ` cookie:${name}=${cookieForm(field, name)}`;
   }
   if (request.content !== undefined) key += ` POST content=${request.content.digest}`;
   if (scheme !== undefined && !isScheme(scheme)) key += ` proto=${quoted(scheme)}`;

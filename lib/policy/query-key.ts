@@ -1,6 +1,6 @@
 /** How the query of a target goes into its key: as it is, or in one form for all that mean the same to the origin. */
 import type { QuerySetting } from '../config/rule.js';
-import { decodeQuery, type QueryPair, queryPairs, splitTarget } from '../http/query.js';
+import { decodeQuery, type QueryPair, queryPairs, sortedPairs, splitTarget, writtenPairs } from '../http/query.js';
 
 /** The target as the key has it. The origin is sent the client's own. */
 export function targetForKey(target: string, setting: QuerySetting): string {
@@ -8,12 +8,15 @@ export function targetForKey(target: string, setting: QuerySetting): string {
   const [path, query] = splitTarget(target);
   if (query === undefined || setting.kind === 'ignore') return path;
   const pairs = queryPairs(query).filter((pair) => isKept(pair, setting));
-  // By name alone: of several values of one name the order may mean something, and a stable sort keeps it.
-  pairs.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-  return pairs.length === 0 ? path : `${path}?${pairs.map(({ raw }) => raw).join('&')}`;
+  if (pairs.length === 0) return path;
+  // For some origins a parameter ends at `;` too, so that the order of pairs with one in them may mean something.
+  return `${path}?${writtenPairs(query.includes(';') ? pairs : sortedPairs(pairs))}`;
 }
 
-function isKept({ name }: QueryPair, setting: QuerySetting): boolean {
+function isKept({ name, raw }: QueryPair, setting: QuerySetting): boolean {
+  // What an origin may read as another parameter must not be left out of the key, or one client could have the page
+  // for it stored for all: `utm_x=1;q=2`.
+  if (raw.includes(';')) return true;
   if (setting.kind === 'only') return setting.names.includes(decodeQuery(name));
   if (setting.kind !== 'drop') return true;
   const decoded = decodeQuery(name);

@@ -53,7 +53,17 @@ t.test('issue 4: contents that may mean something else have entries of their own
     [JSON_FIELDS, '{"a":"b c"}', JSON_FIELDS, '{"a":"bc"}'],
     [JSON_FIELDS, '{"a":1', JSON_FIELDS, '{"a":1 '],
     [FORM_FIELDS, 'a=1&a=2', FORM_FIELDS, 'a=2&a=1'],
+    // The same name, written differently: which of the two counts is for the origin to say.
+    [JSON_FIELDS, '{"a":1,"\\u0061":2}', JSON_FIELDS, '{"\\u0061":2,"a":1}'],
+    [FORM_FIELDS, 'a=1&%61=2', FORM_FIELDS, '%61=2&a=1'],
+    [FORM_FIELDS, 'a+b=1&a%20b=2', FORM_FIELDS, 'a%20b=2&a+b=1'],
     [FORM_FIELDS, 'a=1', { 'Content-Type': 'text/plain' }, 'a=1'],
+    [
+      { 'Content-Type': 'multipart/form-data; boundary=x' },
+      '--x--X',
+      { 'Content-Type': 'multipart/form-data; boundary=X' },
+      '--x--X',
+    ],
     [
       { ...FORM_FIELDS, 'Content-Encoding': 'gzip' },
       'b=1&a=1',

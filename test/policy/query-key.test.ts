@@ -17,6 +17,12 @@ t.test('issue 4: query keep, sort, ignore, only, drop and exact', async (t) => {
     ['/a?p=2&utm_x=1&q=3', { kind: 'only', names: ['q', 'p'] }, '/a?p=2&q=3'],
     ['/a?%70=2&x=1', { kind: 'only', names: ['p'] }, '/a?%70=2'],
     ['/a?utm_x=1&q=3&fbclid=9&utm=1', { kind: 'drop', names: ['utm_*', 'fbclid'] }, '/a?q=3&utm=1'],
+    // One name, written in two ways: the order of its values may mean something.
+    ['/a?a=1&%61=2', { kind: 'sort' }, '/a?a=1&%61=2'],
+    ['/a?%61=2&a=1', { kind: 'sort' }, '/a?%61=2&a=1'],
+    // Some origins begin a new parameter at `;`: what looks like the value of one may be another.
+    ['/a?q=1&utm_x=1;q=2', { kind: 'drop', names: ['utm_*'] }, '/a?q=1&utm_x=1;q=2'],
+    ['/a?q=1&x=1;q=2', { kind: 'only', names: ['q'] }, '/a?q=1&x=1;q=2'],
     ['/a?z=1&b=1', { kind: 'exact', names: ['b', 'z'] }, '/a?b=1&z=1'],
   ];
   for (const [target, setting, key] of table) t.equal(targetForKey(target, setting), key, `${target} ${setting.kind}`);
@@ -56,6 +62,20 @@ t.test('issue 4: host and scheme can be left out, headers and cookies put in', a
   t.equal(keyOf({}, { query: { kind: 'sort' }, key: { ...key, headers: ['x-a'] } }), 'http://a.test/x?a&b x-a=-');
   t.equal(keyOf({ 'X-A': 'v' }, { key: { ...key, headers: ['x-a'] } }), 'http://a.test/x?b&a x-a="v"');
   t.equal(keyOf({ Cookie: 'q=1; s=2' }, { key: { ...key, cookies: ['s'] } }), 'http://a.test/x?b&a cookie:s="2"');
+});
+
+t.test('promise 1: a cookie that may be read in two ways has a key of its own', async (t) => {
+  const rule = { key: { host: true, scheme: true, headers: [], cookies: ['s'] } };
+  const plain = keyOf({ Cookie: 's=1' }, rule);
+  t.equal(keyOf({ Cookie: 'q=2; s=1' }, rule), plain);
+  // RFC 6265 §5.4 has no order of cookies of one name: an origin takes the first or the last.
+  t.not(keyOf({ Cookie: 's=1; s=2' }, rule), plain);
+  t.not(keyOf({ Cookie: 's=1; s=2' }, rule), keyOf({ Cookie: 's=2; s=1' }, rule));
+  // A comma belongs to a value for most origins, and ends a line for those that join lines by one.
+  t.not(keyOf({ Cookie: 'q=2,s=1' }, rule), plain);
+  t.not(keyOf({ Cookie: 'q=2,s=1' }, rule), keyOf({}, rule));
+  t.not(keyOf({ Cookie: 'q=2,s=1; s=2' }, rule), plain);
+  t.not(keyOf({ Cookie: 's=1,q=2' }, rule), plain);
 });
 
 t.test('promise 1: no two requests that differ in what is keyed have one key', async () => {

@@ -1,0 +1,187 @@
+// Goal: what machines tell each other of operations is never believed too little, and never grows without end. Method: the memory of operations and the log alone, before a table that a test plays.
+import t from 'tap';
+import { MAX_SHARED_LOG, MAX_SHARED_PENDING_OPS } from '../../lib/base/limits-shared.js';
+import { SharedClock } from '../../lib/store/shared-clock.js';
+import type { OpsPage, SharedTable } from '../../lib/store/shared-contract.js';
+import { SharedGuard } from '../../lib/store/shared-guard.js';
+import { SharedLog } from '../../lib/store/shared-log.js';
+import { readNews, writeNews } from '../../lib/store/shared-news.js';
+import { OpMemory, readOp, type SharedOp, writeOp } from '../../lib/store/shared-ops.js';
+import { FakeClock } from '../kit/clock.js';
+import { turns } from '../kit/lease-desk.js';
+
+const page = { key: 'http://a.example/a/1', tags: ['one', 'two'] };
+
+function op(effect: SharedOp['effect'], reach: SharedOp['reach'], at: number): SharedOp {
+  return { effect, reach, at, by: 'x' };
+}
+
+t.test('issue 5: an operation is about what was asked for up to then, by key, prefix or tag', async (t) => {
+  const reaches: readonly SharedOp['reach'][] = [
+    { kind: 'keys', keys: ['http://a.example/b', page.key] },
+    { kind: 'prefix', prefixes: ['http://b.example/', 'http://a.example/a/'] },
+    { kind: 'tag', tag: 'two' },
+  ];
+  for (const reach of reaches) {
+    const memory = new OpMemory();
+    memory.add(op('expire', reach, 200));
+    memory.add(op('purge', reach, 100));
+    t.strictSame(memory.judge(page, 100), { effect: 'purge' });
+    t.strictSame(memory.judge(page, 101), { effect: 'expire', at: 200 });
+    t.equal(memory.judge(page, 201), undefined);
+    t.equal(memory.judge({ key: 'http://a.example/c' }, 50), undefined);
+  }
+});
+
+t.test('issue 5: of what had to be forgotten it is known that it was: it counts as stale', async (t) => {
+  const memory = new OpMemory();
+  for (let n = 0; n <= MAX_SHARED_LOG; n++) memory.add(op('purge', { kind: 'keys', keys: [`k${n}`] }, n));
+  t.strictSame(memory.judge(page, 0), { effect: 'expire', at: 0 });
+  t.equal(memory.judge(page, 1), undefined);
+  for (let n = 0; n <= MAX_SHARED_LOG; n++) memory.add(op('purge', { kind: 'prefix', prefixes: [`p${n}`] }, 1_000 + n));
+  t.strictSame(memory.judge(page, 1_000), { effect: 'expire', at: 1_000 });
+});
+
+t.test('issue 5: what is written can be read, and nothing else', async (t) => {
+  const ops = [
+    op('purge', { kind: 'keys', keys: ['a', 'b'] }, 1.5),
+    op('expire', { kind: 'prefix', prefixes: ['a'] }, 2),
+    op('purge', { kind: 'tag', tag: 'a b' }, 3),
+    op('expire', { kind: 'all' }, 4),
+  ];
+  for (const one of ops) t.strictSame(readOp(writeOp(one)), one);
+  for (const text of ['', 'null', '[]', '{}', '{"e":"purge","r":"keys","w":[1],"at":1,"by":"x"}'])
+    t.equal(readOp(text), undefined);
+  const news = {
+    by: 'x',
+    key: 'k',
+    variant: 'all',
+    what: 'kept',
+    how: { a: 1 },
+    record: Buffer.from('record'),
+  } as const;
+  t.strictSame(readNews(writeNews(news)), news);
+  const large = writeNews({ ...news, record: Buffer.alloc(100_000) });
+  t.equal(readNews(large)?.record, undefined, 'what is large is named alone');
+  for (let end = 0; end < 20; end++) t.equal(readNews(writeNews(news).subarray(0, end)), undefined);
+});
+
+/** A log before a table of which only the log is played. */
+function makeLog(pages: readonly Partial<OpsPage>[]) {
+  const clock = new FakeClock();
+  const applied: SharedOp[] = [];
+  const appended: string[] = [];
+  let lost = 0;
+  let at = 0;
+  const table = {
+    readOps: async (): Promise<OpsPage> => ({
+      serverNow: clock.now(),
+      dataset: 'one',
+      firstId: undefined,
+      entries: [],
+      ...pages[Math.min(at++, pages.length - 1)],
+    }),
+    appendOp: async (text: string): Promise<void> => void appended.push(text),
+  } as unknown as SharedTable;
+  const guard = new SharedGuard({
+    clock,
+    random: () => 0.5,
+    timeoutMs: 20,
+    probe: () => log.catchUp(),
+    hung() {},
+    changed() {},
+  });
+  const log: SharedLog = new SharedLog({
+    table,
+    guard,
+    clock: new SharedClock(clock),
+    instance: 'me',
+    now: () => clock.now(),
+    apply: (ops) => applied.push(...ops),
+    lost: () => lost++,
+  });
+  return { clock, guard, log, applied, appended, lostCount: () => lost };
+}
+
+const entry = (id: string, at: number, by = 'x') =>
+  [id, writeOp({ ...op('purge', { kind: 'tag', tag: 'one' }, at), by })] as const;
+
+t.test('issue 5: the log is read on from where it was left, without the own entries', async (t) => {
+  const made = makeLog([
+    { firstId: '5-0', entries: [entry('5-0', 5), entry('6-0', 6, 'me')] },
+    { firstId: '5-0', entries: [entry('7-0', 7)] },
+  ]);
+  await made.log.catchUp();
+  await made.log.catchUp();
+  t.strictSame(
+    made.applied.map(({ at }) => at),
+    [5, 7],
+  );
+  t.equal(made.log.gaps, 0);
+});
+
+t.test(
+  'issue 5: a log that begins behind where it was left is a gap: everything before it counts as stale',
+  async (t) => {
+    const made = makeLog([
+      { firstId: '5-0', entries: [entry('5-0', 5)] },
+      { firstId: '9-0', entries: [entry('9-0', 9)] },
+    ]);
+    await made.log.catchUp();
+    await made.log.catchUp();
+    t.equal(made.log.gaps, 1);
+    t.strictSame(
+      made.applied.map(({ reach, effect, at }) => [reach.kind, effect, at]),
+      [
+        ['tag', 'purge', 5],
+        ['all', 'expire', 9],
+        ['tag', 'purge', 9],
+      ],
+    );
+  },
+);
+
+t.test('issue 5: another data set is a gap, and what was written to the one before is written again', async (t) => {
+  const made = makeLog([{}, { dataset: 'two' }]);
+  made.guard.linked();
+  await turns();
+  made.log.append('purge', { kind: 'tag', tag: 'one' });
+  await turns();
+  t.equal(made.appended.length, 1);
+  await made.log.catchUp();
+  await made.log.flush();
+  t.equal(made.appended.length, 2);
+  t.equal(made.appended[0], made.appended[1]);
+  t.equal(made.log.gaps, 1);
+  t.equal(made.lostCount(), 1);
+});
+
+t.test('issue 5: operations wait while the tier is gone, a bounded number; beyond, all counts as stale', async (t) => {
+  const made = makeLog([{}]);
+  for (let n = 0; n < MAX_SHARED_PENDING_OPS; n++) made.log.append('purge', { kind: 'keys', keys: [`k${n}`] });
+  t.equal(made.log.pendingCount, MAX_SHARED_PENDING_OPS);
+  made.log.append('purge', { kind: 'keys', keys: ['one more'] });
+  t.equal(made.log.pendingCount, 1);
+  t.equal(made.log.overflows, 1);
+  made.guard.linked();
+  await turns();
+  await made.log.flush();
+  t.strictSame(
+    made.appended.map((text) => readOp(text)?.reach),
+    [{ kind: 'all' }],
+  );
+});
+
+t.test('issue 5: instants are kept by the server’s clock, measured best by the quickest reply', async (t) => {
+  const clock = new FakeClock(1_000_000);
+  const shared = new SharedClock(clock);
+  const sentAt = clock.now();
+  clock.advance(10);
+  shared.note(sentAt, sentAt + 5 + 3_000);
+  t.equal(shared.offsetMs, 3_000);
+  t.equal(shared.errorMs, 5);
+  clock.advance(1_000);
+  shared.note(clock.now() - 400, clock.now());
+  t.equal(shared.offsetMs, 3_000, 'a slow reply tells less');
+  t.equal(shared.toHere(shared.toServer(42)), 42);
+});

@@ -8,7 +8,7 @@ export const DISK_FLUSH_MS = 50;
 export const MAX_DISK_PENDING_BYTES = 64 * 1024 * 1024;
 /** Orders that wait for the disk to be writable again; beyond: all that is there is given up. */
 export const MAX_DISK_PENDING_ORDERS = 100_000;
-/** How often what is written to disk is waited for until the device has it. */
+/** How often the device is told to take what was written to disk: what a loss of power may cost. */
 export const DISK_SYNC_EVERY_MS = 1_000;
 /** First pause before a disk tier that cannot be written is tried again, doubled each time. */
 export const DISK_RETRY_FIRST_MS = 1_000;

@@ -30,10 +30,11 @@ export function lint(settings: ConfigSettings): readonly Warning[] {
     ...dangersOf(settings),
     ...idleBudget(settings),
     ...workerWarnings(settings),
+    ...smallDisk(settings),
     ...placed.flatMap((rule, index) => neverChosen(rule, placed.slice(0, index))),
     ...everywhere.flatMap(([said, path]) => [
       ...shortGrace(said, path, settings),
-      ...longKeep(said, path),
+      ...longKeep(said, path, settings),
       ...idleTtl(said, path, settings.defaults),
       ...pointlessAhead(said, path, settings),
     ]),
@@ -57,6 +58,11 @@ export function workerWarnings({ workers, cache }: ConfigSettings, cores = avail
     warnings.push({ code: 'small-workers', path, sentence });
   }
   return warnings;
+/** Nearly all that is in memory is on disk too. */
+function smallDisk({ cache: { disk, memoryBytes } }: ConfigSettings): Warning[] {
+  if (disk.path === undefined || disk.sizeBytes >= memoryBytes) return [];
+  const sentence = `the disk tier (${formatSize(disk.sizeBytes)}) is smaller than memory (${formatSize(memoryBytes)}): what is used is evicted from it, and does not survive a restart`;
+  return [{ code: 'small-disk', path: ['cache', 'disk', 'size'], sentence }];
 }
 
 function neverChosen(placed: Placed, earlier: readonly Placed[]): Warning[] {
@@ -96,9 +102,9 @@ function shortGrace({ grace }: Said, path: Path, { origin }: ConfigSettings): Wa
   return [{ code: 'short-grace', path: [...path, 'grace'], sentence }];
 }
 
-function longKeep({ keep }: Said, path: Path): Warning[] {
+function longKeep({ keep }: Said, path: Path, { cache }: ConfigSettings): Warning[] {
   const ms = plainMs(keep);
-  if (ms === undefined || ms <= LONG_KEEP_MS) return [];
+  if (ms === undefined || ms <= LONG_KEEP_MS || cache.disk.path !== undefined) return [];
   const sentence = `${formatDuration(ms)} is longer than memory lasts: what nobody asks for is evicted when it is full, and all is lost at a restart`;
   return [{ code: 'long-keep', path: [...path, 'keep'], sentence }];
 }

@@ -6,7 +6,7 @@ export interface DiskJob {
   readonly batch: Uint8Array<ArrayBuffer> | undefined;
   /** On the scale of what is stored. */
   readonly now: number;
-  /** Wait until the device has it. */
+  /** Have the device take it. */
   readonly isSynced: boolean;
 }
 

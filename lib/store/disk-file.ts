@@ -29,8 +29,10 @@ export interface DiskTable {
 
 export interface DiskFile {
   readonly tables: Readonly<Record<TableName, DiskTable>>;
-  /** All that `run` writes, or nothing: throws where that failed. `isSynced`: it is waited for until the device has it. */
-  write(run: () => void, isSynced: boolean): void;
+  /** All that `run` writes, or nothing: throws where that failed. It outlives this process at once, a loss of power once synced. */
+  write(run: () => void): void;
+  /** Has the device take what was written, in another thread. */
+  sync(): void;
   /** From now on reads see what other threads and processes have written. */
   refresh(): void;
   /** Bytes in use, the tables' own included. */
@@ -69,10 +71,20 @@ export function openDiskFile(directory: string, sizeBytes: number): DiskFile {
     ...({ permissionsMode: FILE_MODE } as object),
   }) as RootDatabase<Buffer, Uint8Array>;
   const tables = Object.fromEntries(TABLES.map((name) => [name, tableOf(root, name)])) as Record<TableName, DiskTable>;
+  let syncing: Promise<void> | undefined;
   return {
     tables,
-    write(run, isSynced) {
-      root.transactionSync(run, ABORTABLE | COMMIT_AT_ONCE | (isSynced ? 0 : NO_SYNC));
+    write(run) {
+      root.transactionSync(run, ABORTABLE | COMMIT_AT_ONCE | NO_SYNC);
+    },
+    sync() {
+      if (syncing !== undefined) return;
+      syncing = new Promise((resolve) => {
+        (root as unknown as SyncedRoot).sync(() => {
+          syncing = undefined;
+          resolve();
+        });
+      });
     },
     refresh() {
       root.resetReadTxn();
@@ -84,8 +96,17 @@ export function openDiskFile(directory: string, sizeBytes: number): DiskFile {
       const { lastPageNumber } = root.getStats() as { lastPageNumber: number };
       return (lastPageNumber + 1) * DISK_PAGE_BYTES;
     },
-    close: () => root.close(),
+    async close() {
+      // It would go on with what is not there any more.
+      await syncing;
+      await root.close();
+    },
   };
+}
+
+/** What lmdb has, and does not tell its types. */
+interface SyncedRoot {
+  sync(done: () => void): void;
 }
 
 interface TableStats {

@@ -70,7 +70,8 @@ export class DiskWriting {
         if (batch === undefined) hasMore = this.#tidy();
         else isFull = this.#carryOut(batch);
         this.#noteNow();
-      }, isSynced);
+      });
+      if (isSynced) this.#file.sync();
     } catch (error) {
       throw failureOf(error);
     }

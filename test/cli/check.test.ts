@@ -1,4 +1,5 @@
 // Goal: `patina check` shows every problem and every warning, with the place under a caret (issue 4). Method: what a person sees, compared as text; a property that a warning of shadowing is never wrong.
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
@@ -7,6 +8,7 @@ import { lint } from '../../lib/config/lint.js';
 import { readConfig } from '../../lib/config/load.js';
 import { makeRules } from '../../lib/config/rules.js';
 import { Fields } from '../../lib/http/fields.js';
+import { makeDirectory } from '../kit/disk.js';
 
 interface Seen {
   readonly code: number;
@@ -222,4 +224,23 @@ t.test('property: a rule that is said never to count never does', async () => {
     }),
     { numRuns: 3000 },
   );
+});
+
+t.test('issue 5: a path that cannot be a disk tier, and a disk smaller than memory, are warned of', async (t) => {
+  const own = makeDirectory(t);
+  mkdirSync(join(own, 'taken'));
+  mkdirSync(join(own, 'empty'));
+  writeFileSync(join(own, 'taken', 'letters.txt'), 'dear');
+  writeFileSync(join(own, 'file'), 'no directory');
+  const warned = async (path: string, size: string): Promise<string> => {
+    const text = `origin: http://127.0.0.1:3000\ncache: {memory: 64MB, disk: {path: ${join(own, path)}, size: ${size}}}\n`;
+    const { code, complained } = await check(t, text);
+    t.equal(code, 0);
+    return complained;
+  };
+  t.match(await warned('taken', '1GB'), /holds something that is not of this program \(letters\.txt\).*\[disk-path\]/);
+  t.match(await warned('file', '1GB'), /is not a directory: it does not start \[disk-path\]/);
+  t.match(await warned('empty', '32MB'), /smaller than memory \(64MB\).*\[small-disk\]/);
+  t.equal(await warned('empty', '1GB'), '');
+  t.equal(await warned('none/yet', '1GB'), '');
 });

@@ -73,7 +73,7 @@ function damage(bench: DiskBench, table: 'records' | 'bodies', key: Buffer, at: 
     if (value === undefined) throw new Error('there is nothing to damage');
     value[at] = (value[at] as number) ^ 0xff;
     bench.file.tables[table].put(key, value);
-  }, false);
+  });
   bench.file.refresh();
 }
 
@@ -533,7 +533,7 @@ t.test('issue 5: what disk evicted while memory has it is written whole at its n
   bench.file.write(() => {
     bench.file.tables.records.clear();
     bench.file.tables.bodies.clear();
-  }, false);
+  });
   clock.advance(10);
   bench.store.swap(stored, freshened(stored, clock.now()));
   await bench.tier.settled();

@@ -1,0 +1,228 @@
+/**
+ * What the disk tier costs and gives: `node dist/bench/disk.js [--records N] [--seconds N]`. Prints how long a start with so
+ * many responses on disk takes, how fast random ones of them are served beside hits from memory, the memory that takes,
+ * and what 1,000 fills a second do to the 99th percentile of hits, with a disk and without. Issue 5 asks for 1 s, 0.5,
+ * 200 MB and 10 %.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { systemClock } from '../lib/base/clock.js';
+import { ORIGIN_DECIDES } from '../lib/config/rule.js';
+import { Fields } from '../lib/http/fields.js';
+import { Body } from '../lib/object/body.js';
+import { SILENT } from '../lib/observe/events.js';
+import { lifeOf } from '../lib/policy/lifetime.js';
+import { DiskTier } from '../lib/store/disk.js';
+import { openDiskFile } from '../lib/store/disk-file.js';
+import { prepareDiskPlace } from '../lib/store/disk-place.js';
+import { openThreadPort } from '../lib/store/disk-port.js';
+
+const CLI = fileURLToPath(new URL('../lib/cli/main.js', import.meta.url));
+const HOST = 'bench.example';
+const GB = 1024 ** 3;
+const HOT = 1_000;
+const CONNECTIONS = 32;
+const FILLS_PER_SEC = 1_000;
+const MEMORY_MB = 64;
+
+const { values } = parseArgs({ options: { records: { type: 'string' }, seconds: { type: 'string' } } });
+const RECORDS = Number(values.records ?? 1_000_000);
+const SECONDS = Number(values.seconds ?? 8);
+
+/** Puts that many responses of 1 KB on disk. */
+async function fillDisk(path: string): Promise<void> {
+  const { directory } = prepareDiskPlace(path);
+  const clock = systemClock();
+  const sizeBytes = 8 * GB;
+  const file = openDiskFile(directory, sizeBytes);
+  const port = openThreadPort({ directory, sizeBytes });
+  const tier = new DiskTier({ file, port, sizeBytes, clock, events: SILENT, onDamaged: () => undefined });
+  const fields = Fields.of({
+    Date: new Date(clock.wall()).toUTCString(),
+    'Content-Type': 'text/html; charset=utf-8',
+    'Cache-Control': 'max-age=86400',
+    ETag: '"33a64df551425fcc55e4d42a148795d9f25f89d4"',
+  });
+  const rule = ORIGIN_DECIDES;
+  for (let n = 0; n < RECORDS; n++) {
+    const now = clock.now();
+    tier.put({
+      key: `http://${HOST}/n/${n}`,
+      selection: { names: [], values: [] },
+      status: 200,
+      reasonPhrase: 'OK',
+      fields,
+      body: Body.of([Buffer.alloc(1024, n)]),
+      life: lifeOf({ status: 200, fields, rule, initialAgeMs: 0, receivedAt: now, receivedWall: clock.wall() }),
+      rule: 'defaults',
+      receivedAt: now,
+      fetchedAt: now,
+      receivedWall: clock.wall(),
+    });
+    if (n % 2000 === 1999) await tier.settled();
+  }
+  await tier.close();
+}
+
+interface Proxy {
+  readonly child: ChildProcess;
+  readonly port: number;
+  readonly readyMs: number;
+}
+
+async function start(origin: string, disk: string | undefined): Promise<Proxy> {
+  const at = performance.now();
+  const settings = [`cache.memory=${MEMORY_MB}MB`, 'log.access=off'];
+  if (disk !== undefined) settings.push(`cache.disk.path=${disk}`, 'cache.disk.size=8GB');
+  const args = [CLI, '--origin', origin, '--listen', '127.0.0.1:0', '--admin', 'off'];
+  const child = spawn(process.execPath, [...args, ...settings.flatMap((one) => ['--set', one])], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const port = await new Promise<number>((resolve, reject) => {
+    let said = '';
+    child.stdout.on('data', (bytes: Buffer) => {
+      said += bytes.toString();
+      const match = /127\.0\.0\.1:(\d+)/.exec(said);
+      if (match !== null) resolve(Number(match[1]));
+    });
+    child.once('exit', (code) => reject(new Error(`it ended with ${code}: ${said}`)));
+  });
+  return { child, port, readyMs: performance.now() - at };
+}
+
+async function stop({ child }: Proxy): Promise<void> {
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  await gone;
+}
+
+interface Load {
+  readonly perSec: number;
+  readonly p99Ms: number;
+  /** Answers that did not say `hit`. */
+  readonly missed: number;
+}
+
+/** One request after another on each connection, for so many seconds; `gapMs`: a pause before each. */
+async function load(port: number, connections: number, next: () => string, gapMs = 0): Promise<Load> {
+  const until = performance.now() + SECONDS * 1000;
+  const latencies: number[] = [];
+  let missed = 0;
+  const client = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const socket = connect(port, '127.0.0.1');
+      let at = 0;
+      let held = '';
+      const ask = (): void => {
+        if (performance.now() >= until) {
+          socket.end();
+          resolve();
+          return;
+        }
+        at = performance.now();
+        socket.write(`GET ${next()} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`);
+      };
+      socket.on('connect', ask);
+      socket.on('error', reject);
+      socket.on('data', (bytes) => {
+        held += bytes.toString('latin1');
+        const head = held.indexOf('\r\n\r\n');
+        if (head < 0) return;
+        const length = Number(/content-length: (\d+)/i.exec(held)?.[1] ?? 0);
+        if (held.length < head + 4 + length) return;
+        latencies.push(performance.now() - at);
+        if (!held.slice(0, head).includes('patina; hit')) missed++;
+        held = '';
+        if (gapMs === 0) ask();
+        else setTimeout(ask, gapMs);
+      });
+    });
+  await Promise.all(Array.from({ length: connections }, client));
+  latencies.sort((a, b) => a - b);
+  return { perSec: latencies.length / SECONDS, p99Ms: latencies[Math.floor(latencies.length * 0.99)] ?? 0, missed };
+}
+
+const random = (): string => `/n/${Math.floor(Math.random() * RECORDS)}`;
+const hot = (): string => `/n/${Math.floor(Math.random() * HOT)}`;
+
+/** Of a process, in MB: its own memory, and pages of files that it has mapped, which the system takes back when it likes. */
+function memoryOf(pid: number | undefined): { ownMb: number; mappedMb: number } {
+  const file = `/proc/${pid}/status`;
+  if (!existsSync(file)) return { ownMb: Number.NaN, mappedMb: Number.NaN };
+  const status = readFileSync(file, 'utf8');
+  const of = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1024;
+  return { ownMb: of('RssAnon') + of('RssShmem'), mappedMb: of('RssFile') };
+}
+
+/** The 99th percentile of hits while so many fills go on, which nobody has asked for before. */
+async function p99WithFills(port: number): Promise<{ p99Ms: number; fillsPerSec: number }> {
+  let fill = 0;
+  const stem = Math.random().toString(36).slice(2);
+  const connections = 20;
+  const gapMs = (1000 * connections) / FILLS_PER_SEC - 2;
+  const fills = load(port, connections, () => `/fill/${stem}/${fill++}`, gapMs);
+  const hits = await load(port, 8, hot);
+  return { p99Ms: hits.p99Ms, fillsPerSec: (await fills).perSec };
+}
+
+const print = (text: string): void => {
+  process.stdout.write(`${text}\n`);
+};
+
+const server = createServer((_, res) => {
+  res.writeHead(200, { 'Cache-Control': 'max-age=86400', ETag: '"1"' }).end(Buffer.alloc(1024, 'x'));
+});
+await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+const directory = mkdtempSync(join(tmpdir(), 'patina-bench-disk-'));
+const disk = join(directory, 'var');
+
+const filledAt = performance.now();
+await fillDisk(disk);
+print(`${RECORDS} responses of 1 KB written in ${((performance.now() - filledAt) / 1000).toFixed(1)} s`);
+
+const without = await start(origin, undefined);
+print(`ready without a disk        ${without.readyMs.toFixed(0).padStart(8)} ms`);
+const withDisk = await start(origin, disk);
+print(`ready with them             ${withDisk.readyMs.toFixed(0).padStart(8)} ms   (at most 1000)`);
+const [coldRate] = [await load(withDisk.port, CONNECTIONS, random)];
+const fromDisk = await load(withDisk.port, CONNECTIONS, random);
+for (const port of [withDisk.port, without.port]) for (let n = 0; n < 2; n++) await load(port, 4, hot);
+const fromMemory = await load(withDisk.port, CONNECTIONS, hot);
+print(`hits from memory            ${fromMemory.perSec.toFixed(0).padStart(8)} /s`);
+print(
+  `random hits from disk       ${fromDisk.perSec.toFixed(0).padStart(8)} /s   (${coldRate.missed + fromDisk.missed} missed)`,
+);
+print(
+  `ratio                       ${(fromDisk.perSec / fromMemory.perSec).toFixed(2).padStart(8)}      (at least 0.5)`,
+);
+const { ownMb, mappedMb } = memoryOf(withDisk.child.pid);
+print(
+  `memory of the process       ${ownMb.toFixed(0).padStart(8)} MB   (${MEMORY_MB} MB configured; beyond it at most 200)`,
+);
+print(`pages of the file mapped    ${mappedMb.toFixed(0).padStart(8)} MB`);
+const plain: number[] = [];
+const written: number[] = [];
+let fillsPerSec = 0;
+for (let pair = 0; pair < 3; pair++) {
+  plain.push((await p99WithFills(without.port)).p99Ms);
+  const result = await p99WithFills(withDisk.port);
+  written.push(result.p99Ms);
+  fillsPerSec = result.fillsPerSec;
+}
+const median = (list: number[]): number => list.sort((a, b) => a - b)[list.length >> 1] ?? 0;
+print(`p99 of hits, ${fillsPerSec.toFixed(0)} fills/s     ${median(plain).toFixed(2).padStart(8)} ms without a disk`);
+print(`                            ${median(written).toFixed(2).padStart(8)} ms with one`);
+print(`ratio                       ${(median(written) / median(plain)).toFixed(2).padStart(8)}      (at most 1.10)`);
+await stop(withDisk);
+await stop(without);
+server.closeAllConnections();
+server.close();
+rmSync(directory, { recursive: true, force: true });

@@ -138,7 +138,8 @@ export class DiskQueue {
       return true;
     }
     const bytes = bodyBytes + ORDER_BYTES;
-    if (!this.hasRoom(bytes)) {
+    // A header record alone is small, and there is one for each key at most.
+    if (bodyBytes > 0 || !this.isWritable ? !this.hasRoom(bytes) : this.#isClosed) {
       if (!mayStay) this.remove(key, recordKey, 'replaced');
       return false;
     }

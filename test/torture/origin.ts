@@ -64,6 +64,14 @@ export class TortureOrigin {
     this.#versions.set(key, (this.#versions.get(key) ?? 1) + 1);
   }
 
+  /** Whether a body is of the version that it has now. */
+  isCurrent(key: string, body: Buffer): boolean {
+    return body
+      .subarray(0, 100)
+      .toString('latin1')
+      .startsWith(`${key} ${this.#versions.get(key) ?? 1}\n`);
+  }
+
   async close(): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));

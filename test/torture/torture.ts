@@ -137,7 +137,12 @@ export class Torture {
     const client = async (): Promise<void> => {
       while (performance.now() < killAt) {
         const key = `/k${Math.floor(this.#chance() ** 2 * KEYS)}`;
-        if (this.#chance() < 0.02) this.#origin.change(key);
+        if (this.#chance() < 0.02) {
+          // What is stored of it is out of date, and may make room for what comes.
+          this.#origin.change(key);
+          this.#stored.delete(key);
+          this.#onDisk.delete(key);
+        }
         const answer = await ask(to.port, key, agent, {});
         if (answer === undefined) continue;
         tally.answered++;
@@ -145,7 +150,7 @@ export class Torture {
         if (flaw !== undefined) {
           tally.wrong++;
           this.complaints.push(flaw);
-        } else this.#stored.add(key);
+        } else if (this.#origin.isCurrent(key, answer.body)) this.#stored.add(key);
       }
     };
     const poll = async (): Promise<void> => {
@@ -159,7 +164,7 @@ export class Torture {
           JSON.stringify({ url: 'http://none.example/' }),
         );
         // A purge answers when it is on disk, and all that was stored before it.
-        if (answer?.status === 200) for (const key of before) this.#onDisk.add(key);
+        if (answer?.status === 200) for (const key of before) if (this.#stored.has(key)) this.#onDisk.add(key);
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }
     };

@@ -58,6 +58,8 @@ export function workerWarnings({ workers, cache }: ConfigSettings, cores = avail
     warnings.push({ code: 'small-workers', path, sentence });
   }
   return warnings;
+}
+
 /** Nearly all that is in memory is on disk too. */
 function smallDisk({ cache: { disk, memoryBytes } }: ConfigSettings): Warning[] {
   if (disk.path === undefined || disk.sizeBytes >= memoryBytes) return [];

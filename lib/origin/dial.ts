@@ -1,9 +1,11 @@
 /** Opens connections to the origin, plain or TLS, within a time limit, and says how far one came. Every dial looks the name up anew. */
-import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, type LookupFunction, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls';
 import type { Clock } from '../base/clock.js';
 import { OriginError } from '../base/errors.js';
+import { ORIGIN_LARGE_READ_BYTES } from '../base/limits.js';
 import { connectFailure, type DialPhase } from './failure.js';
+import { ReadAhead } from './read-ahead.js';
 
 export interface TlsSettings {
   /** PEM certificates to trust instead of the built-in ones. */
@@ -28,8 +30,8 @@ export interface DialOptions {
 
 /** Idle time after which TCP itself asks whether the other side is still there. */
 const TCP_KEEP_ALIVE_MS = 60_000;
-/** Bytes that a socket reads ahead: as many as node takes at once. */
-const READ_AHEAD = { highWaterMark: 64 * 1024 };
+/** Bytes that a socket reads ahead: as many as one read takes at most. */
+const READ_AHEAD = { highWaterMark: ORIGIN_LARGE_READ_BYTES };
 
 const phases = new WeakMap<Socket, DialPhase>();
 
@@ -114,7 +116,13 @@ export class Dialler {
       keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
       ...(lookup === undefined ? undefined : { lookup }),
     };
-    if (!this.isSecure) return connectTcp({ ...target, ...READ_AHEAD });
+    if (!this.isSecure) {
+      const onread = new ReadAhead();
+      // A plain option of node:net, whose type speaks of TLS and other kinds too.
+      const socket = connectTcp({ ...target, ...READ_AHEAD, onread } as TcpNetConnectOpts);
+      onread.socket = socket;
+      return socket;
+    }
     const socket = connectTls({ ...target, ...this.#tlsOptions() } as TlsOptions);
     socket.on('session', (session) => {
       this.#session = session;

@@ -307,7 +307,8 @@ class ComposedProxy implements Running, Part {
 
   #objectSources(): ObjectSources {
     const keysOf = (url: string): readonly string[] => this.engine.keysOf(url);
-    return { clock: this.#clock, store: this.#store, lastRefreshes: this.#lastRefreshes, keysOf };
+    const explain: ObjectSources['explain'] = (request) => this.engine.explain(request);
+    return { clock: this.#clock, store: this.#store, lastRefreshes: this.#lastRefreshes, keysOf, explain };
   }
 
   /** What operators are told and may do. */

@@ -1,6 +1,8 @@
 /** Stored responses as an operator sees them: one page of a list, or all there is to say of one URL. */
 import type { Clock } from '../base/clock.js';
 import { ADMIN_MAX_PAGE_COUNT, ADMIN_PAGE_COUNT, ADMIN_SCAN_BELOW_COUNT, ADMIN_SCAN_COUNT } from '../base/limits.js';
+import type { ExplainedRequest, Explanation } from '../explain/explain.js';
+import { readRequest } from '../explain/request.js';
 import type { StoredResponse } from '../object/stored.js';
 import { ageSecAt } from '../policy/age.js';
 import { keyOfUrl } from '../policy/key.js';
@@ -15,6 +17,8 @@ export interface ObjectSources {
   readonly lastRefreshes: LastRefreshes;
   /** All keys under which what is at a URL may be stored. */
   keysOf(url: string): readonly string[];
+  /** What a request would get now, and why. */
+  explain(request: ExplainedRequest): Explanation;
 }
 
 const PHASES: readonly Phase[] = ['fresh', 'grace', 'keep', 'gone'];
@@ -28,9 +32,19 @@ interface Filter {
   readonly minHits: number;
 }
 
-/** `GET /v1/objects`: a page of what is stored, or with `url` all of one URL. */
+/**
+ * `GET /v1/objects`: a page of what is stored, or with `url` all of one URL. With `url` and `explain`, a method: what such
+ * a request, with these `header`s, gets now of what is stored, and why.
+ */
 export function answerObjects(sources: ObjectSources, query: URLSearchParams): AdminReply {
   const url = query.get('url');
+  const method = query.get('explain');
+  if (url !== null && method !== null) {
+    const reading = readRequest(method, url, query.getAll('header'));
+    return 'problem' in reading
+      ? makeProblem(400, `${reading.problem}.`)
+      : makeJson(200, { ...sources.explain(reading.request) });
+  }
   return url === null ? listed(sources, query) : shown(sources, url);
 }
 

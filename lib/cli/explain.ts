@@ -5,41 +5,27 @@ import { ConfigError } from '../base/errors.js';
 import { formatDuration, parseDuration } from '../base/units.js';
 import { loadConfig } from '../config/load.js';
 import { makeRules } from '../config/rules.js';
-import { type ExplainedRequest, explain, type GivenResponse } from '../explain/explain.js';
+import { type ExplainedRequest, type Explanation, explain, type GivenResponse } from '../explain/explain.js';
+import { readField, readRequest } from '../explain/request.js';
 import { explanationText } from '../explain/text.js';
 import { Fields } from '../http/fields.js';
-import { splitUrl } from '../policy/key.js';
 import { complainOf, overridesOf } from './check.js';
 import { allValues, type CommandSpec, type Given, isGiven, lastValue, type Shell, UsageError } from './command.js';
-
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+import { CommandFailure, OPERATOR_FLAGS, Operator } from './operator.js';
 
 /** `METHOD URL`, or a URL alone. */
-export function readRequest(operands: readonly string[], headers: readonly string[]): ExplainedRequest {
-  const [first = '', second] = operands;
+function requestOf(given: Given): ExplainedRequest {
+  const [first = '', second] = given.operands;
   const [method, url] = second === undefined ? ['GET', first] : [first, second];
-  if (!TOKEN.test(method)) throw new UsageError(`expected a method such as GET, got ${JSON.stringify(method)}`);
-  const at = splitUrl(url);
-  if (at === undefined)
-    throw new UsageError(`expected a URL such as http://www.example.org/a, got ${JSON.stringify(url)}`);
-  const host = at.host;
-  const raw = ['Host', host, ...headers.flatMap(readHeader)];
-  const scheme = at.scheme === 'https' ? 'https' : 'http';
-  return {
-    method,
-    scheme,
-    host,
-    target: at.target.startsWith('/') ? at.target : `/${at.target}`,
-    fields: new Fields(raw),
-  };
+  const reading = readRequest(method, url, allValues(given, 'header'));
+  if ('problem' in reading) throw new UsageError(reading.problem);
+  return reading.request;
 }
 
-function readHeader(line: string): string[] {
-  const [, name, value] = /^([^:\s]+):[ \t]*(.*?)[ \t]*$/.exec(line) ?? [];
-  if (name === undefined || value === undefined || !TOKEN.test(name)) {
-    throw new UsageError(`expected 'name: value', got ${JSON.stringify(line)}`);
-  }
-  return [name, value];
+function fieldOf(line: string): readonly string[] {
+  const field = readField(line);
+  if (field === undefined) throw new UsageError(`expected 'name: value', got ${JSON.stringify(line)}`);
+  return field;
 }
 
 /** A response head: a status line, then fields, as lines; `\n` between them may be written as such. */
@@ -49,7 +35,7 @@ export function readResponse(text: string): GivenResponse {
   if (status === undefined)
     throw new UsageError(`expected a status line such as "HTTP/1.1 200 OK", got ${JSON.stringify(lines[0] ?? '')}`);
   const end = lines.findIndex((line, index) => index > 0 && line.trim() === '');
-  const fields = lines.slice(1, end < 0 ? undefined : end).flatMap((line) => readHeader(line));
+  const fields = lines.slice(1, end < 0 ? undefined : end).flatMap(fieldOf);
   return { status: Number(status), fields: new Fields(fields) };
 }
 
@@ -84,7 +70,10 @@ export function explainCommand(wall: Now): CommandSpec['run'] {
   return (given: Given, shell: Shell): Promise<number> => {
     const file = lastValue(given, 'config');
     if (given.operands.length === 0) throw new UsageError('explain: expected a URL to explain');
-    const request = readRequest(given.operands, allValues(given, 'header'));
+    const request = requestOf(given);
+    if (isGiven(given, 'live')) return explainLive(request, given, shell);
+    const stray = LIVE_FLAGS.find(({ name }) => isGiven(given, name));
+    if (stray !== undefined) throw new UsageError(`--${stray.name}: is for --live, which asks the running proxy`);
     const response = responseOf(given);
     const sinceMs = sinceOf(given);
     if (sinceMs > 0 && response === undefined)
@@ -94,7 +83,7 @@ export function explainCommand(wall: Now): CommandSpec['run'] {
       const now = wall();
       const rules = makeRules(settings);
       const told = explain({ rules, request, moment: { now, wall: now }, response, sinceMs });
-      shell.say(isGiven(given, 'json') ? JSON.stringify(told, null, 2) : explanationText(told).trimEnd());
+      sayTo(shell, told, given);
       return Promise.resolve(0);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
@@ -103,6 +92,39 @@ export function explainCommand(wall: Now): CommandSpec['run'] {
     }
   };
 }
+
+function sayTo(shell: Shell, told: Explanation, given: Given): void {
+  shell.say(isGiven(given, 'json') ? JSON.stringify(told, null, 2) : explanationText(told).trimEnd());
+}
+
+/** What only an explanation without a proxy takes: the response, and the rules, are those of the proxy. */
+const NOT_LIVE = ['set', 'response', 'response-file', 'after'];
+
+/** The same by the rules in force of a running proxy, with what is stored there. */
+async function explainLive(request: ExplainedRequest, given: Given, shell: Shell): Promise<number> {
+  const stray = NOT_LIVE.find((name) => isGiven(given, name));
+  if (stray !== undefined)
+    throw new UsageError(`--${stray}: goes not with --live, which shows what the running proxy has`);
+  const url = `${request.scheme}://${request.host}${request.target}`;
+  const query = new URLSearchParams({ url, explain: request.method });
+  for (const line of allValues(given, 'header')) query.append('header', line);
+  try {
+    const { content } = await Operator.from(given, shell).ask(`/v1/objects?${query}`);
+    if (!isExplanation(content)) throw new CommandFailure(2, 'the proxy is of a version that explains nothing');
+    sayTo(shell, content, given);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof CommandFailure)) throw error;
+    for (const line of error.message.split('\n')) shell.complain(`patina: ${line}`);
+    return error.exitCode;
+  }
+}
+
+function isExplanation(content: object): content is Explanation {
+  return 'passedOver' in content && 'now' in content;
+}
+
+const LIVE_FLAGS = OPERATOR_FLAGS.filter(({ name }) => name === 'admin' || name === 'token-file');
 
 export const EXPLAIN: CommandSpec = {
   name: 'explain',
@@ -116,6 +138,8 @@ export const EXPLAIN: CommandSpec = {
     { name: 'response', takes: 'HEAD', doc: "a response: 'HTTP/1.1 200 OK\\nCache-Control: max-age=10'" },
     { name: 'response-file', takes: 'FILE', doc: 'the same from a file' },
     { name: 'after', takes: 'DURATION', doc: 'ask so long after that response came' },
+    { name: 'live', doc: 'ask the running proxy: its rules, and what is stored there (--config names that proxy)' },
+    ...LIVE_FLAGS,
     { name: 'json', doc: 'as JSON' },
   ],
   run: explainCommand(() => systemClock().wall()),

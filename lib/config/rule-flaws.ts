@@ -5,7 +5,17 @@ import type { Flaw } from './kinds.js';
  * Settings that a request goes by before there is a response: a rule that is chosen by its response comes too late
  * for them.
  */
-const OF_THE_REQUEST: readonly string[] = ['cold', 'query', 'key', 'normalize', 'validate', 'pass', 'push', 'request'];
+const OF_THE_REQUEST: readonly string[] = [
+  'cold',
+  'methods',
+  'query',
+  'key',
+  'normalize',
+  'validate',
+  'pass',
+  'push',
+  'request',
+];
 
 type Written = Readonly<Record<string, unknown>>;
 type Path = readonly (string | number)[];

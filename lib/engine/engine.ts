@@ -5,6 +5,7 @@
  */
 import { MAX_ALIASES, MAX_ALIASES_BYTES, MAX_KEY_LENGTH, MAX_KEYED_CONTENT_BYTES } from '../base/limits.js';
 import type { Rule } from '../config/rule.js';
+import type { ExplainedRequest, Explanation } from '../explain/explain.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { AskedFor } from '../observe/events.js';
 import { isLoop } from '../policy/hygiene.js';
@@ -20,12 +21,13 @@ import { captureAnswer } from './capture.js';
 import { CollapseTable } from './collapse.js';
 import type { BodyTap, ClientRequest, FindReady, ReplySink, RequestHandler } from './contract.js';
 import { coversRanges, type Delivery } from './deliver.js';
-import { withExplanation } from './explaining.js';
+import { explainNow, withExplanation } from './explaining.js';
 import { Fill } from './fill.js';
 import type { Conditions, FillEnd, FillSpec, Waiter } from './fill-contract.js';
 import { type Need, partialNeed } from './need.js';
 import { Operations } from './operations.js';
 import { isOperatorMethod, operate } from './operator-methods.js';
+import { ownRequest } from './own-request.js';
 import type { EngineParts, EngineSettings } from './parts.js';
 import { planPass } from './pass.js';
 import { servePushed } from './pushed.js';
@@ -240,6 +242,11 @@ export class Engine implements RequestHandler {
     const isAccepting = mayAccept && parts.live.rules.ruleFor(request).cold === 'accepted';
     if (isAccepting && acceptCold(this, request, sink, key)) return;
     new Transaction(this, request, sink, key, directives, need).start();
+  }
+
+  /** What a request would get now, and why. */
+  explain(request: ExplainedRequest): Explanation {
+    return explainNow(this.parts, ownRequest(request, this.parts.clock.now()), (asked) => this.find(asked));
   }
 
   /** What is stored for a request, as its rule makes keys. */

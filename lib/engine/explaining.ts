@@ -3,12 +3,13 @@
  * nothing for it.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { type Explanation, explain } from '../explain/explain.js';
+import { type ExplainedRequest, type Explanation, explain } from '../explain/explain.js';
 import { explanationLine } from '../explain/text.js';
 import type { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { ClientRequest, PassPlan, Reply, ReplySink } from './contract.js';
 import type { EngineParts } from './parts.js';
+import { withContent } from './requests.js';
 
 /** Who gets explanations. */
 export interface ExplainSettings {
@@ -42,18 +43,28 @@ export function withExplanation(
   const bare = header === undefined || given === undefined ? request : withoutField(request, header);
   const isAsked = given !== undefined && isSecret(given, secret);
   if (!isAsked && !isTraced) return { request: bare, sink };
-  const told = (): Explanation => {
-    const { live, clock } = parts;
-    const { method, scheme, host, target, fields } = bare;
-    const moment = { now: clock.now(), wall: clock.wall() };
-    return explain({
-      rules: live.rules,
-      request: { method, scheme, host, target, fields },
-      moment,
-      stored: select(bare),
-    });
+  const told = (content: Buffer | undefined): Explanation => {
+    const known = content === undefined ? bare : withContent(bare, content);
+    return explainNow(parts, known, select);
   };
   return { request: bare, sink: new ExplainingSink(parts, sink, told, isAsked, isTraced) };
+}
+
+/** What a request gets now, from what is stored. Of a POST whose content is not known nothing is found. */
+export function explainNow<Request extends ExplainedRequest>(
+  { live, clock, origin }: EngineParts,
+  request: Request,
+  select: (request: Request) => StoredResponse | undefined,
+): Explanation {
+  const { method, scheme, host, target, fields, content } = request;
+  const isFindable = method !== 'POST' || content !== undefined;
+  return explain({
+    rules: live.rules,
+    request: { method, scheme, host, target, fields, content },
+    moment: { now: clock.now(), wall: clock.wall() },
+    stored: isFindable ? select(request) : undefined,
+    isOffline: !origin.healthy,
+  });
 }
 
 function withoutField(request: ClientRequest, name: string): ClientRequest {
@@ -65,11 +76,18 @@ function withoutField(request: ClientRequest, name: string): ClientRequest {
 class ExplainingSink implements ReplySink {
   readonly #parts: EngineParts;
   readonly #sink: ReplySink;
-  readonly #told: () => Explanation;
+  readonly #told: (content: Buffer | undefined) => Explanation;
   readonly #isAsked: boolean;
   readonly #isTraced: boolean;
+  #content: Buffer | undefined;
 
-  constructor(parts: EngineParts, sink: ReplySink, told: () => Explanation, isAsked: boolean, isTraced: boolean) {
+  constructor(
+    parts: EngineParts,
+    sink: ReplySink,
+    told: (content: Buffer | undefined) => Explanation,
+    isAsked: boolean,
+    isTraced: boolean,
+  ) {
     this.#parts = parts;
     this.#sink = sink;
     this.#told = told;
@@ -96,7 +114,10 @@ class ExplainingSink implements ReplySink {
   }
 
   takeContent(maxBytes: number, done: (content: Buffer | undefined) => void): void {
-    this.#sink.takeContent(maxBytes, done);
+    this.#sink.takeContent(maxBytes, (content) => {
+      this.#content = content;
+      done(content);
+    });
   }
 
   onGone(run: () => void): void {
@@ -104,7 +125,7 @@ class ExplainingSink implements ReplySink {
   }
 
   #explained(fields: Fields, reason: string): Fields {
-    const told = this.#told();
+    const told = this.#told(this.#content);
     if (this.#isTraced) {
       this.#parts.events.notice('trace', 'explained', `${told.request}: ${reason}`, { explanation: told });
     }

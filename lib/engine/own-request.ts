@@ -17,19 +17,18 @@ export function requestOfUrl(url: string, fields: Fields, rules: Rules, now: num
   const parts = splitUrl(url);
   if (parts === undefined || (parts.scheme !== 'http' && parts.scheme !== 'https')) return undefined;
   const { scheme, host } = parts;
-  const request: ClientRequest = {
-    method: 'GET',
-    target: parts.target.startsWith('/') ? parts.target : `/${parts.target}`,
-    scheme,
-    host,
-    fields: new Fields(['Host', host, ...fields.raw]),
-    httpVersion: '1.1',
-    remoteAddress: OWN_ADDRESS,
-    hasBody: false,
-    isUpgrade: false,
-    startedAt: now,
-  };
+  const target = parts.target.startsWith('/') ? parts.target : `/${parts.target}`;
+  const asked = { method: 'GET', target, scheme, host, fields: new Fields(['Host', host, ...fields.raw]) } as const;
+  const request = ownRequest(asked, now);
   return shaped(request, rules.ruleFor(request));
+}
+
+type Asked = Pick<ClientRequest, 'method' | 'target' | 'scheme' | 'host' | 'fields'>;
+
+/** As if a client here had sent it, with no body. */
+export function ownRequest({ method, target, scheme, host, fields }: Asked, now: number): ClientRequest {
+  const common = { httpVersion: '1.1', remoteAddress: OWN_ADDRESS, hasBody: false, isUpgrade: false } as const;
+  return { method, target, scheme, host, fields, ...common, startedAt: now };
 }
 
 /**

@@ -88,9 +88,11 @@ function isEventStream(fields: Fields): boolean {
 }
 
 function judgeStored(spec: FillSpec, receipt: Receipt): ReturnType<typeof judgeStorable> {
+  // A question with content is asked by POST, whatever is made of the answer here.
+  const isCachedPost = spec.request.content !== undefined;
   return judgeStorable({
-    // A question with content is asked by POST, whatever is made of the answer here.
-    method: spec.request.content === undefined ? spec.method : 'POST',
+    method: isCachedPost ? 'POST' : spec.method,
+    isCachedPost,
     requestFields: spec.request.fields,
     status: receipt.status,
     fields: receipt.fields,

@@ -103,7 +103,9 @@ const CASES = section(
               grace: optional(duration({ doc: 'How long grace lasts.' })),
               keep: optional(duration({ doc: 'How long keep lasts.' })),
               now: optional(
-                choice(['hit', 'stale', 'validate', 'miss', 'pass', 'not-found'], { doc: 'What the request gets.' }),
+                choice(['hit', 'stale', 'validate', 'miss', 'accepted', 'pass', 'not-found'], {
+                  doc: 'What the request gets.',
+                }),
               ),
               reason: plain('The reason code of that.'),
               client: fieldValues('Fields of the response to the client.'),

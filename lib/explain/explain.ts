@@ -25,6 +25,8 @@ export interface ExplainedRequest {
   readonly host: string;
   readonly target: string;
   readonly fields: Fields;
+  /** Of a POST that its rule caches, where its content is known. */
+  readonly content?: { readonly digest: string } | undefined;
 }
 
 /** A response that is given, not stored: as if it had just come. */
@@ -108,10 +110,12 @@ export interface ExplainOptions {
   readonly stored?: StoredResponse | undefined;
   /** How long ago a given response came. */
   readonly sinceMs?: number;
+  /** The origin cannot be reached, as far as is known. */
+  readonly isOffline?: boolean;
 }
 
 export function explain(options: ExplainOptions): Explanation {
-  const { rules, request, moment } = options;
+  const { rules, request } = options;
   const { stored } = options;
   const given = stored ?? options.response;
   const known = given === undefined ? undefined : { status: given.status, fields: given.fields };
@@ -125,16 +129,16 @@ export function explain(options: ExplainOptions): Explanation {
     request: `${request.method} ${request.scheme}://${request.host}${request.target}`,
     rule: rule.name,
     passedOver: passedOver(rules, request, known),
-    // Of a POST that is cached the content is part of the key, and is not known here.
+    // Of a POST that is cached the content is part of the key, and is mostly not known here.
     key:
-      request.method === 'POST' && pass === undefined
+      request.method === 'POST' && request.content === undefined && pass === undefined
         ? `${requestKey(shaped, rule)} POST content=...`
         : requestKey(shaped, rule),
     pass,
     changed: changedFields(request.fields, fields),
     sent: [...fields],
     response,
-    now: whatNow(rule, shaped, moment, pass, subject, stored, response),
+    now: whatNow(rule, shaped, options, pass, subject, response),
     conditions: subject === undefined ? [] : conditionsOf(shaped, subject, stored),
   };
 }
@@ -172,13 +176,20 @@ function subjectOf(options: ExplainOptions, request: ExplainedRequest): Subject 
   const { status, fields } = response;
   const rule = rules.ruleForResponse(request, status, fields);
   const receivedWall = moment.wall - sinceMs;
-  const { method } = request;
-  const verdict = judgeStorable({ method, requestFields: request.fields, status, fields, rule, receivedWall });
+  const asked = { ...askedBy(options, request), status, fields, rule, receivedWall };
+  const verdict = judgeStorable(asked);
   if (!verdict.store) return undefined;
   const receivedAt = moment.now - sinceMs;
   const receipt = { fields, requestAt: receivedAt, responseAt: receivedAt, responseWall: receivedWall };
   const life = lifeOf({ status, fields, rule, initialAgeMs: correctedInitialAgeMs(receipt), receivedAt, receivedWall });
   return { life, status, fields: verdict.fields, rule, despite: verdict.despite };
+}
+
+/** What storing goes by of the request. */
+function askedBy({ rules }: ExplainOptions, request: ExplainedRequest) {
+  const { method, fields } = request;
+  const isCachedPost = method === 'POST' && rules.ruleFor(request).methods.includes('POST');
+  return { method, requestFields: fields, isCachedPost };
 }
 
 function noteOf(options: ExplainOptions, request: ExplainedRequest, subject: Subject | undefined): ResponseNote {
@@ -187,8 +198,8 @@ function noteOf(options: ExplainOptions, request: ExplainedRequest, subject: Sub
   const rule = rules.ruleForResponse(request, status, fields);
   if (subject === undefined) {
     const receivedWall = moment.wall - sinceMs;
-    const { method } = request;
-    const verdict = judgeStorable({ method, requestFields: request.fields, status, fields, rule, receivedWall });
+    const asked = { ...askedBy(options, request), status, fields, rule, receivedWall };
+    const verdict = judgeStorable(asked);
     return {
       status,
       rule: rule.name,
@@ -274,10 +285,9 @@ function keepBy(rule: Rule, status: number): string {
 function whatNow(
   rule: Rule,
   request: ExplainedRequest,
-  { now }: Moment,
+  { moment: { now }, stored, isOffline }: ExplainOptions,
   pass: string | undefined,
   subject: Subject | undefined,
-  stored: StoredResponse | undefined,
   response: ResponseNote | undefined,
 ): Explanation['now'] {
   if (pass !== undefined) return { gets: 'pass', reason: pass };
@@ -286,10 +296,15 @@ function whatNow(
       ? { gets: 'pass', reason: 'not-pushed' }
       : { gets: 'not-found', reason: 'not-pushed' };
   }
-  if (subject === undefined) return { gets: 'miss', reason: response?.reason ?? 'uri-miss' };
   const directives = rule.push === 'off' ? requestDirectives(request.fields) : NO_DIRECTIVES;
-  const verdict = judgeReuse(subject.life, directives, now);
-  if (verdict.kind === 'gone') return { gets: 'miss', reason: verdict.reason };
+  const isAccepted = rule.cold === 'accepted' && request.method === 'GET' && !directives.noStore;
+  const cold = (reason: string): Explanation['now'] =>
+    isAccepted ? { gets: 'accepted', reason: 'cold-accepted' } : { gets: 'miss', reason };
+  // What came and was not stored is not told to come back for: the next one waits.
+  if (subject === undefined)
+    return response === undefined ? cold('uri-miss') : { gets: 'miss', reason: response.reason ?? 'uri-miss' };
+  const verdict = judgeReuse(subject.life, directives, now, isOffline);
+  if (verdict.kind === 'gone') return cold(verdict.reason);
   if (verdict.kind === 'validate') return { gets: 'validate', reason: verdict.reason };
   return { gets: phaseAt(subject.life, now) === 'fresh' ? 'hit' : 'stale', reason: verdict.reason };
 }

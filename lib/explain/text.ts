@@ -7,6 +7,7 @@ import type { Explanation, Instant, ResponseNote } from './explain.js';
 const NOW: Readonly<Record<string, string>> = {
   pass: 'goes past the cache',
   miss: 'waits for the origin',
+  accepted: 'gets 202 at once, and the Location of a status resource, while one request to the origin runs',
   'not-found': 'gets 404',
   validate: 'waits for one conditional request to the origin',
   hit: 'gets the stored response; the origin is asked nothing',

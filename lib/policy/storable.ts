@@ -50,6 +50,8 @@ export interface StorableInput {
   /** End-to-end fields of the response; after a 304, the merged ones. */
   readonly fields: Fields;
   readonly rule: Rule;
+  /** Whether the rule that the request came by caches its POST: not for the rule of the response to say. Default: that rule's word. */
+  readonly isCachedPost?: boolean;
   readonly receivedWall: number;
 }
 
@@ -126,7 +128,7 @@ function prohibition(input: StorableInput, by: Governing): UncacheableReason | u
   const { control } = by;
   // The request method is understood by the cache. Who stores a HEAD must not give it out as a GET; a POST is a
   // question, with its content in the key, only where the rule says so.
-  const isPost = method === 'POST' && rule.methods.includes('POST');
+  const isPost = method === 'POST' && (input.isCachedPost ?? rule.methods.includes('POST'));
   if (method !== 'GET' && method !== 'HEAD' && !isPost) return 'method';
   // The status is final.
   if (status < 200) return 'not-final';

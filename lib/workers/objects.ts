@@ -29,7 +29,8 @@ const GONE = makeProblem(503, 'No worker can tell; ask again.', { 'Retry-After':
 
 /** `GET /v1/objects` over `members`, in the order of their places. */
 export function answerWholeObjects(members: readonly Member[], query: URLSearchParams): Promise<AdminReply> {
-  return query.has('url') ? shown(members, query) : listed(members, query);
+  if (!query.has('url')) return listed(members, query);
+  return query.has('explain') ? explained(members, query) : shown(members, query);
 }
 
 async function ask(member: Member, query: URLSearchParams): Promise<WireReply | undefined> {
@@ -112,4 +113,14 @@ async function shown(members: readonly Member[], query: URLSearchParams): Promis
   const refreshes = found.flatMap(({ last_refresh: last }) => (last === null ? [] : [last]));
   refreshes.sort((a, b) => ((a.at ?? '') < (b.at ?? '') ? 1 : -1));
   return makeJson(200, { url: one.url, variants: [...variants.values()], last_refresh: refreshes[0] ?? null });
+}
+
+/** What a request gets of a worker that has something stored for it; where none has, of any. */
+async function explained(members: readonly Member[], query: URLSearchParams): Promise<AdminReply> {
+  const replies = (await Promise.all(members.map((member) => ask(member, query)))).filter((one) => one !== undefined);
+  const [first] = replies;
+  if (first === undefined) return GONE;
+  const hasResponse = ({ status, body }: WireReply): boolean =>
+    status === 200 && (JSON.parse(body) as { readonly response?: unknown }).response !== undefined;
+  return asReply(replies.find(hasResponse) ?? first);
 }

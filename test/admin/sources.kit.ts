@@ -19,6 +19,7 @@ export function makeSources(sources: Partial<AdminSources> = {}): AdminSources {
           store: engine.parts.store,
           lastRefreshes: createLastRefreshes(clock),
           keysOf: (url) => engine.keysOf(url),
+          explain: (request) => engine.explain(request),
         },
         query,
       ),

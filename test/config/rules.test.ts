@@ -239,6 +239,11 @@ t.test('issue 4: such a rule comes too late for what a request goes by', async (
     () => rulesFrom([{ name: 'a', match: { status: 404 }, cold: 'accepted' }]),
     'rules.0.cold: a rule that matches by status or content_type is chosen too late for this',
   );
+  refused(
+    t,
+    () => rulesFrom([{ name: 'a', match: { status: 200 }, methods: ['GET', 'POST'] }]),
+    /rules\.0\.methods: .*too late/,
+  );
   const inner = { name: 'b', cold: 'accepted' };
   refused(
     t,

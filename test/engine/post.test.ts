@@ -1,7 +1,9 @@
 // Goal: a POST that its rule caches is answered from what one with the same content left (issue 4, `methods`; RFC 9110 §9.3.3). Method: walks.
 import t from 'tap';
 import { MAX_KEYED_CONTENT_BYTES } from '../../lib/base/limits.js';
+import { readConfig } from '../../lib/config/load.js';
 import type { Rule } from '../../lib/config/rule.js';
+import { makeRules } from '../../lib/config/rules.js';
 import { makeWalk, type PlayedClient, type Walk } from '../kit/walk.js';
 
 const RULE: Partial<Rule> = { methods: ['GET', 'POST'] };
@@ -80,6 +82,23 @@ t.test('issue 4: contents that may mean something else have entries of their own
     t.equal(walk.origin.count, 2, `${one} and ${other}`);
   }
 });
+
+t.test(
+  'issue 4: a rule that goes by the response does not take the methods away that the request came by',
+  async (t) => {
+    const conf = readConfig({
+      rules: [
+        { name: 'json', match: { content_type: 'application/json' }, ttl: '9s' },
+        { name: 'search', match: { path: '/search' }, methods: ['GET', 'POST'], ttl: '5s' },
+      ],
+    });
+    const walk = makeWalk();
+    walk.engine.reconfigure({ ...walk.engine.parts.live, rules: makeRules(conf) });
+    post(walk, '{}');
+    walk.origin.last.respond(200, { 'Content-Type': 'application/json' }, '[]');
+    t.match(post(walk, '{}'), { outcome: 'HIT', body: '[]' });
+  },
+);
 
 t.test('issue 4: a POST and a GET of one URL are two entries, and a purge of it reaches both', async (t) => {
   const walk = makeWalk({ rule: RULE });

@@ -34,6 +34,28 @@ t.test(
   },
 );
 
+t.test(
+  'issue 4: the explanation of a POST that is cached is of its own content, not of the GET beside it',
+  async (t) => {
+    const conf = { ...CONF, rules: [{ name: 'q', match: { path: '/q' }, methods: ['GET', 'POST'], ttl: '60s' }] };
+    const house = await openProxy(t, { conf });
+    house.origin.respond(() => ({ body: 'x' }));
+    await house.get('/q');
+    const post = (content: string, ...lines: string[]) =>
+      house.ask(
+        `${request('POST', '/q', `X-Explain: ${SECRET}`, `Content-Length: ${content.length}`, ...lines)}${content}`,
+      );
+    const told = async (content: string): Promise<unknown> =>
+      JSON.parse((await post(content)).field('x-patina-explanation') ?? '{}');
+    t.match(await told('a'), {
+      now: { gets: 'miss', reason: 'uri-miss' },
+      key: /^http:\/\/a.example\/q POST content=/,
+    });
+    t.match(await told('a'), { now: { gets: 'hit', reason: 'fresh' } });
+    t.match(await told('b'), { now: { gets: 'miss' } });
+  },
+);
+
 t.test('issue 4: at level trace the log explains every answer', async (t) => {
   const house = await openProxy(t);
   house.origin.respond(() => ({ fields: ['Cache-Control', 'max-age=9'], body: 'x' }));

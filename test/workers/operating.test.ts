@@ -102,6 +102,9 @@ t.test('issue 5: the list of what is stored has each response once, its uses add
   t.equal(shown.variants[0]?.hits, hitsOf('/b'));
   t.ok((hitsOf('/b') ?? 0) >= 2);
   t.equal((await crew.call('/v1/objects?cursor=nonsense')).status, 400);
+  // Whichever worker has it tells.
+  const explained = await crew.json(`/v1/objects?url=${encodeURIComponent(url('/b'))}&explain=GET`);
+  t.match(explained, { key: url('/b'), now: { gets: 'hit' }, response: { stored: true } });
   t.equal((await crew.call(`/v1/objects?url=${encodeURIComponent(url('/none'))}`)).status, 404);
 });
 

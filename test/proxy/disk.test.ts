@@ -63,6 +63,29 @@ function onDisk(path: string): OpenOptions {
   };
 }
 
+t.test(
+  'SYSTEMS row 3: a miss in memory is answered from disk, kept in memory for a while, and a task fetches it anew',
+  async (t) => {
+    const path = join(makeDirectory(t), 'var');
+    const conf = { cache: { memory: '1MB', disk: { path, size: '64MB' } }, defaults: { ttl: '10s', grace: '1h' } };
+    const clock = new FakeClock(START);
+    const first = await openProxy(t, { conf, clock });
+    first.origin.respond(() => ({ body: 'widget 1' }));
+    await first.get('/widget');
+    clock.advance(11_000);
+    const second = await restarted(t, first, clock, { conf });
+    first.origin.respond(() => ({ body: 'widget 2' }));
+    const fromDisk = await second.get('/widget');
+    t.same([fromDisk.field('cdn-cache'), fromDisk.body.toString()], ['UPDATING', 'widget 1'], 'at once, as it is');
+    t.equal(metric(await second.metrics(), 'patina_disk_hits_total'), 1);
+    await second.asks.reached(1);
+    const anew = await second.get('/widget');
+    t.same([anew.field('cdn-cache'), anew.body.toString()], ['HIT', 'widget 2'], 'the task has fetched it');
+    t.equal(metric(await second.metrics(), 'patina_disk_hits_total'), 1, 'and memory has it');
+    t.equal(second.origin.requestCount + first.origin.requestCount, 2);
+  },
+);
+
 t.test('issue 5: a purge, an expiry and a tag act on what is on disk alone, and outlive a restart', async (t) => {
   const options = onDisk(makeDirectory(t));
   const clock = new FakeClock(START);

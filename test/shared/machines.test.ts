@@ -53,6 +53,32 @@ t.test('issue 5: of many clients on two machines that come at once one asks the 
   t.equal(here.origin.requestCount, 1);
 });
 
+t.test('SYSTEMS row 4: many regions share the work, with one refresh for all of them', needsRedis(), async (t) => {
+  const release = createBarrier();
+  const { here, there } = await openMachines(
+    t,
+    async (request) => {
+      if (request.field('if-none-match') === undefined) return { fields: ['ETag', '"1"'], body: 'hello' };
+      await release.passed;
+      return { status: 304, fields: ['ETag', '"1"'] };
+    },
+    { defaults: { ttl: '1s', grace: '1h' } },
+  );
+  await here.get('/a');
+  await eventually(async () => (await ownMetric(there, 'patina_shared_messages_total')) > 0, 'news');
+  t.equal((await there.get('/a')).body.toString(), 'hello', 'the other region has not asked for it');
+  t.equal(here.origin.requestCount, 1);
+  for (const region of [here, there]) {
+    await eventually(async () => (await region.get('/a')).field('cdn-cache') === 'UPDATING', 'its ttl is over');
+  }
+  for (let at = 0; at < 20; at++) {
+    for (const region of [here, there]) t.equal((await region.get('/a')).body.toString(), 'hello');
+  }
+  await here.origin.seen(2);
+  t.equal(here.origin.requestCount, 2, 'while one region asks, both serve what they have');
+  release.open();
+});
+
 /** Keys of the server without those that last: the log and the name of its data set. */
 async function keysOf(redis: RedisServer): Promise<string[]> {
   return (await redis.client.keys('*')).filter((key) => !key.startsWith('patina:log:'));

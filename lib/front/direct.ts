@@ -1,25 +1,34 @@
 /**
- * Replies of the fast lane that need none of node's reply objects: all of the body is here, nothing is said about the
- * connection, and it is their turn. Head and body go out in one write, as if node:http had written them.
+ * Replies of the fast lane, which need none of node's reply objects: what is here goes out in one write of head and
+ * body, as if node:http had written them; what still arrives is pumped (direct-out.ts).
  */
 import type { Socket } from 'node:net';
 import { DIRECT_BODY_BYTES, ONE_BUFFER_BYTES } from '../base/limits.js';
 import type { Payload, Reply } from '../engine/contract.js';
 import type { BodyReader } from '../object/body.js';
-import { isBodiless, plainHead, UnwritableField } from './reply.js';
+import { isBodiless } from './reply.js';
 
-/** A request's place among those of its connection, where a reply may go out directly. */
+/** A request's place among those of its connection, as far as its reply goes out directly. */
 export interface DirectTurn {
-  /** It is the first, the connection goes on behind it, and nobody has asked for node's reply object. */
-  readonly isClear: boolean;
+  /** Nobody has asked for node's reply object, and there is somebody to write to. */
+  readonly isFree: boolean;
+  /** Those before it are out. */
+  readonly isFirst: boolean;
+  /** The client wants no further reply. */
+  readonly isLast: boolean;
+  /** Runs when those before it are out. `wholeBytes`: what waits so long, where all of it is here. */
+  whenFirst(run: () => void, wholeBytes: number | undefined): void;
+  /** Runs each time that the client takes bytes again. */
+  onDrain(run: () => void): void;
   /** All of its reply is written. */
   written(): void;
-  /** The kernel has it: the next one has its turn. */
+  /** The kernel has it. */
   sent(): void;
-  /** There may be room for further requests. */
-  moved(): void;
+  /** The next one has its turn, and there may be room for further requests; or the connection ends behind it. */
+  moved(endsConnection: boolean): void;
 }
 
+const NO_PAYLOAD: Payload = { kind: 'none' };
 const NO_CHUNKS: readonly Buffer[] = [];
 
 /** Whether a body that still arrives may be here whole at the end of this turn: small ones mostly come with their head. */
@@ -71,24 +80,24 @@ export function asFarAsHere(reply: Reply): Reply {
   return { ...reply, payload: { kind: 'bytes', chunks, length: received } };
 }
 
-/** Writes a reply whose payload is none or bytes. False where a field of it cannot be written: nothing was, then. */
-export function wroteDirectly(socket: Socket, reply: Reply, method: string, debugHeader: string | undefined): boolean {
-  let head: string;
-  try {
-    head = plainHead(reply, method, debugHeader);
-  } catch (error) {
-    // The common way tells of it, and refuses.
-    if (error instanceof UnwritableField) return false;
-    throw error;
-  }
-  const chunks = chunksOf(reply.payload, isBodiless(method, reply.status));
-  if (chunks.length === 0) socket.write(head, 'latin1');
-  else writeAll(socket, head, chunks);
-  return true;
+/** How much of a reply is here, where that is all of it. */
+export function wholeBytesOf(payload: Payload): number | undefined {
+  if (payload.kind === 'reader') return undefined;
+  return payload.kind === 'bytes' ? payload.length : 0;
 }
 
-function chunksOf(payload: Payload, isBare: boolean): readonly Buffer[] {
-  return isBare || payload.kind !== 'bytes' || payload.length === 0 ? NO_CHUNKS : payload.chunks;
+/** Writes a reply of which all is here. */
+export function writeDirectly(socket: Socket, head: string, payload: Payload): void {
+  const chunks = payload.kind !== 'bytes' || payload.length === 0 ? NO_CHUNKS : payload.chunks;
+  if (chunks.length === 0) socket.write(head, 'latin1');
+  else writeAll(socket, head, chunks);
+}
+
+/** The payload of a reply that is sent; of one without content (RFC 9110 §6.4.1) nothing is, and nothing of it is read. */
+export function sentPayload({ payload, status }: Reply, method: string): Payload {
+  if (!isBodiless(method, status)) return payload;
+  if (payload.kind === 'reader') payload.reader.close();
+  return NO_PAYLOAD;
 }
 
 function writeAll(socket: Socket, head: string, chunks: readonly Buffer[]): void {

@@ -6,19 +6,23 @@ import type { Socket } from 'node:net';
 import { MAX_UNSENT_BEFORE_INTERIM_BYTES } from '../base/limits.js';
 import type { ClientRequest, PassPlan, Payload, Reply, ReplyNote, ReplySink } from '../engine/contract.js';
 import type { Fields } from '../http/fields.js';
-import { isToken, splitList } from '../http/tokens.js';
+import { isToken } from '../http/tokens.js';
 import type { AnsweredEvent } from '../observe/events.js';
 import type { ClientConnection, Running } from './connection.js';
 import { readContent } from './content.js';
-import { asFarAsHere, mayComeWhole, wroteDirectly } from './direct.js';
+import { asFarAsHere, type DirectTurn, mayComeWhole, sentPayload, wholeBytesOf, writeDirectly } from './direct.js';
+import { DirectOut, whenTaken } from './direct-out.js';
 import type { Admitted } from './intake.js';
 import { type PassEnd, startPass, type Wire } from './pass-lane.js';
-import { REFUSALS, type Refusal, refusalReply } from './refusal.js';
+import { REFUSALS, type Refusal, refusalBytes, refusalReply } from './refusal.js';
 import {
   BodyPump,
+  isUnsized,
   isWrittenAtOnce,
   type PumpListener,
+  plainHead,
   type ReplyEnding,
+  takesTrailers,
   writeAtOnce,
   writeReplyHead,
 } from './reply.js';
@@ -55,10 +59,12 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
   #state: State = 'open';
   #gone: (() => void) | undefined;
   #pump: BodyPump | undefined;
-  /** A reply that waits for the end of this turn, for its body to be here whole. */
+  /** A reply that waits: for its turn, or for what of its body comes with it. */
   #held: Reply | undefined;
-  /** All of the reply was written past node's objects. */
-  #isDirect = false;
+  /** The reply goes past node's objects. */
+  #direct: DirectTurn | undefined;
+  /** It is the last on its connection. */
+  #isLast = false;
   #status = 0;
   #note: ReplyNote | undefined;
   #bodyBytes = 0;
@@ -100,7 +106,9 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
   }
 
   get isReplyBegun(): boolean {
-    if (this.#isDirect || this.#held !== undefined) return this.#isDirect;
+    // One that waits is made, and so is as good as begun: it cannot be taken back for another.
+    if (this.#direct !== undefined || this.#held !== undefined) return true;
+    if (this.#wire.turn?.isFree === true) return false;
     return this.#wire.res.headersSent;
   }
 
@@ -110,8 +118,10 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
   }
 
   inform(status: number, fields: Fields): void {
-    const { socket } = this.#wire.res;
-    if (this.#state !== 'open' || this.httpVersion === '1.0' || socket === null) return;
+    if (this.#state !== 'open' || this.httpVersion === '1.0') return;
+    const { turn } = this.#wire;
+    const socket = turn?.isFree === true && turn.isFirst ? this.#connection.socket : this.#wire.res.socket;
+    if (socket === null) return;
     // RFC 9110 §15.2: 101 is no answer to a request that goes through the engine, and 100 is for who asked for it.
     if (status < 102 || status > 199) return;
     // An interim response is a courtesy: none is worth memory for a client that does not read.
@@ -136,42 +146,67 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     if (this.#wire.upgrade !== undefined) this.#connection.takeBack(this.#wire.res, this.#wire.upgrade.socket);
     const isEnding = reply.close === true || this.isReceiving || this.#wire.upgrade !== undefined;
     if (isEnding) this.#connection.closeAfter(this.isReceiving);
-    if (this.#wire.turn?.isClear === true && mayComeWhole(reply)) {
+    const { turn } = this.#wire;
+    if (turn?.isFree !== true) this.#sendByNode(reply);
+    else if (!turn.isFirst) this.#holdForTurn(reply, turn);
+    else if (reply.payload.kind === 'reader') {
       this.#held = reply;
-      process.nextTick(() => this.#connection.lane.attempt(this.#connection, this, () => this.#sendHeld()));
-    } else if (!this.#isSentDirectly(reply)) this.#sendByNode(reply);
+      process.nextTick(() => this.#attemptHeld());
+    } else this.#sendDirectly(reply, turn);
   }
 
-  /** The turn in which the reply was made is over: its body is here, or it is waited for. */
+  #holdForTurn(reply: Reply, turn: DirectTurn): void {
+    this.#held = reply;
+    turn.whenFirst(() => this.#attemptHeld(), wholeBytesOf(reply.payload));
+  }
+
+  #attemptHeld(): void {
+    this.#connection.lane.attempt(this.#connection, this, () => this.#sendHeld());
+  }
+
+  /** Its turn has come, or the one in which the reply was made is over: what is here of its body goes out with the head. */
   #sendHeld(): void {
     const reply = this.#held;
     this.#held = undefined;
     if (reply === undefined || this.#state !== 'replying') return;
-    const now = asFarAsHere(reply);
-    if (!this.#isSentDirectly(now)) this.#sendByNode(now);
+    const now = mayComeWhole(reply) ? asFarAsHere(reply) : reply;
+    const { turn } = this.#wire;
+    if (turn?.isFree === true) this.#sendDirectly(now, turn);
+    else this.#sendByNode(now);
   }
 
-  /** Writes the reply past node's objects, where all of it is here and nothing is to be said about the connection. */
-  #isSentDirectly(reply: Reply): boolean {
-    const { turn } = this.#wire;
-    const { payload } = reply;
-    if (turn?.isClear !== true || payload.kind === 'reader' || !isWrittenAtOnce(payload)) return false;
+  /** Writes the reply past node's objects, now that it is its turn. */
+  #sendDirectly(reply: Reply, turn: DirectTurn): void {
     const { socket, lane } = this.#connection;
-    if (this.#connection.isLastReply(this) || !wroteDirectly(socket, reply, this.method, lane.debugHeader)) {
-      return false;
+    const isLast = turn.isLast || this.#connection.isLastReply(this);
+    let head: string;
+    try {
+      head = plainHead(reply, this.method, lane.debugHeader, isLast);
+    } catch (error) {
+      this.#unwritable(reply, error);
+      return;
     }
-    this.#isDirect = true;
+    this.#direct = turn;
+    this.#isLast = isLast;
+    const payload = sentPayload(reply, this.method);
+    if (!isWrittenAtOnce(payload)) {
+      const out = new DirectOut(socket, turn, head, isUnsized(payload));
+      this.#pump = new BodyPump(out, payload, takesTrailers(this.fields), this);
+      this.#pump.start();
+      return;
+    }
+    this.#bodyBytes = wholeBytesOf(payload) ?? 0;
+    writeDirectly(socket, head, payload);
     turn.written();
-    if (payload.kind === 'bytes') this.#bodyBytes = payload.length;
-    const over = (ending: ReplyEnding): void => {
-      turn.sent();
-      this.#settle(ending);
-      turn.moved();
-    };
-    // Nearly always the kernel has taken all of it by now.
-    if (socket.writableLength === 0) over('finished');
-    else socket.write(NOTHING, (error) => over(error == null ? 'finished' : 'aborted'));
-    return true;
+    whenTaken(socket, (error) => this.#over(error == null ? 'finished' : 'aborted'));
+  }
+
+  /** The kernel has all of the reply. */
+  #over(ending: ReplyEnding): void {
+    const turn = this.#direct;
+    turn?.sent();
+    this.#settle(ending);
+    turn?.moved(this.#isLast);
   }
 
   #sendByNode(reply: Reply): void {
@@ -193,7 +228,7 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
   #send(payload: Payload): void {
     const { res } = this.#wire;
     if (!isWrittenAtOnce(payload)) {
-      this.#pump = new BodyPump(res, payload, this.#takesTrailers(), this);
+      this.#pump = new BodyPump(res, payload, takesTrailers(this.fields), this);
       this.#pump.start();
       return;
     }
@@ -216,13 +251,8 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     this.refuse(REFUSALS.internal);
   }
 
-  #takesTrailers(): boolean {
-    const te = this.fields.get('te');
-    return te !== undefined && splitList(te).some((coding) => coding.toLowerCase() === 'trailers');
-  }
-
   pumped(): void {
-    this.#settle('finished');
+    this.#over('finished');
   }
 
   broke(): void {
@@ -240,10 +270,25 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     this.#status = refused.status;
     if (this.#wire.upgrade !== undefined) this.#connection.takeBack(this.#wire.res, this.#wire.upgrade.socket);
     this.#connection.closeAfter(this.isReceiving);
+    const { turn } = this.#wire;
+    if (turn?.isFree === true && turn.isFirst) {
+      this.#refuseDirectly(refused, turn);
+      return;
+    }
     const { reasonPhrase, raw, body } = refusalReply(refused, lane.clock.wall(), lane.style);
     this.#wire.res.sendDate = false;
     this.#wire.res.writeHead(refused.status, reasonPhrase, raw);
     this.#send({ kind: 'bytes', chunks: [body], length: body.length });
+  }
+
+  #refuseDirectly(refused: Refusal, turn: DirectTurn): void {
+    const { lane, socket } = this.#connection;
+    this.#direct = turn;
+    this.#isLast = true;
+    this.#bodyBytes = refused.sentence.length + 1;
+    socket.write(refusalBytes(refused, lane.clock.wall(), lane.style, this.method));
+    turn.written();
+    whenTaken(socket, (error) => this.#over(error == null ? 'finished' : 'aborted'));
   }
 
   takeContent(maxBytes: number, done: (content: Buffer | undefined) => void): void {
@@ -344,8 +389,6 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     };
   }
 }
-
-const NOTHING = Buffer.alloc(0);
 
 function refusedNote(refused: Refusal): ReplyNote {
   return { outcome: 'ERROR', reason: refused.reason, rule: '', ageSec: undefined, collapsed: false };

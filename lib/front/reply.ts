@@ -7,7 +7,7 @@ import type { ServerResponse } from 'node:http';
 import { FOLLOW_PIECE_BYTES, MAX_KNOWN_FIELD_NAMES, WRITE_AT_ONCE_BYTES, WRITE_PIECE_BYTES } from '../base/limits.js';
 import type { Payload, Reply } from '../engine/contract.js';
 import type { Fields } from '../http/fields.js';
-import { isToken } from '../http/tokens.js';
+import { isToken, splitList } from '../http/tokens.js';
 import type { BodyReader } from '../object/body.js';
 
 export type ReplyEnding = 'finished' | 'aborted';
@@ -56,7 +56,7 @@ export function writeReplyHead(res: ServerResponse, reply: Reply, context: Reply
   const { status } = reply;
   const isBare = isBodiless(context.method, status);
   const payload = isBare ? NO_PAYLOAD : reply.payload;
-  const isSized = payload.kind !== 'reader' || payload.length !== undefined;
+  const isSized = !isUnsized(payload);
   const state = res as unknown as HeadState;
   const isLast =
     context.isLast ||
@@ -107,11 +107,18 @@ const FRAMING: ReadonlyMap<string, LineKind> = new Map([
 /** RFC 9110 §5.5: what no value may have in it. */
 const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
-/** A reply with a sized payload or none, to an HTTP/1.1 client that goes on: its whole head. Throws UnwritableField. */
-export function plainHead(reply: Reply, method: string, debugHeader: string | undefined): string {
+/** A reply to an HTTP/1.1 client: its whole head. Throws UnwritableField. */
+export function plainHead(reply: Reply, method: string, debugHeader: string | undefined, isLast = false): string {
   const payload = isBodiless(method, reply.status) ? NO_PAYLOAD : reply.payload;
-  const head = headOf(reply, payload, { method, debugHeader });
-  return debugHeader === undefined ? `${head}\r\n` : `${head}${debugHeader}: ${reply.note.outcome}\r\n\r\n`;
+  let head = headOf(reply, payload, { method, debugHeader });
+  if (debugHeader !== undefined) head += `${debugHeader}: ${reply.note.outcome}\r\n`;
+  if (isUnsized(payload)) head += 'Transfer-Encoding: chunked\r\n';
+  return isLast ? `${head}Connection: close\r\n\r\n` : `${head}\r\n`;
+}
+
+/** Whether nobody knows yet how long it will be. */
+export function isUnsized(payload: Payload): boolean {
+  return payload.kind === 'reader' && payload.length === undefined;
 }
 
 /** Status line and field lines, with the Content-Length that the payload makes and no other framing. */
@@ -215,9 +222,22 @@ export interface PumpListener {
   broke(): void;
 }
 
+/** What a body is pumped into: node's reply object, or the socket (direct-out.ts). */
+export interface ReplyOut {
+  readonly chunkedEncoding: boolean;
+  /** end() is called before uncork(), and takes its place. */
+  readonly endsCorked?: boolean;
+  on(event: 'drain', run: () => void): unknown;
+  cork(): void;
+  uncork(): void;
+  write(bytes: Buffer): boolean;
+  addTrailers(lines: [string, string][]): void;
+  end(done: (error?: Error | null) => void): unknown;
+}
+
 /** Follows a body at the pace of the client. */
 export class BodyPump {
-  readonly #res: ServerResponse;
+  readonly #res: ReplyOut;
   readonly #reader: BodyReader;
   readonly #length: number | undefined;
   readonly #trailers: (() => Fields) | undefined;
@@ -229,13 +249,13 @@ export class BodyPump {
   /** Body bytes handed to the socket. */
   sentBytes = 0;
 
-  /** `takesTrailers`: the client said `TE: trailers` (RFC 9110 §10.1.4). */
-  constructor(res: ServerResponse, payload: Payload, takesTrailers: boolean, listener: PumpListener) {
+  /** `sendsTrailers`: the client takes them. */
+  constructor(res: ReplyOut, payload: Payload, sendsTrailers: boolean, listener: PumpListener) {
     this.#res = res;
     this.#length = payload.kind === 'none' ? 0 : payload.length;
     this.#reader =
       payload.kind === 'reader' ? payload.reader : new Pieces(payload.kind === 'bytes' ? payload.chunks : []);
-    this.#trailers = takesTrailers && payload.kind === 'reader' ? payload.trailers : undefined;
+    this.#trailers = sendsTrailers && payload.kind === 'reader' ? payload.trailers : undefined;
     this.#listener = listener;
     this.#pieceBytes = payload.kind === 'reader' ? FOLLOW_PIECE_BYTES : WRITE_PIECE_BYTES;
   }
@@ -276,9 +296,10 @@ export class BodyPump {
       if (typeof last === 'string') break;
       this.#write(last);
     }
-    this.#res.uncork();
-    if (last === 'failed') this.#break();
-    else if (last === 'end') this.#end();
+    const isWhole = last === 'end' && (this.#length === undefined || this.sentBytes >= this.#length);
+    if (!isWhole || this.#res.endsCorked !== true) this.#res.uncork();
+    if (isWhole) this.#end();
+    else if (last === 'failed' || last === 'end') this.#break();
     return last !== 'later';
   }
 
@@ -293,13 +314,9 @@ export class BodyPump {
   }
 
   #end(): void {
-    if (this.#length !== undefined && this.sentBytes < this.#length) {
-      this.#break();
-      return;
-    }
     this.stop();
     if (this.#trailers !== undefined && this.#res.chunkedEncoding) addTrailers(this.#res, this.#trailers());
-    this.#res.end(() => this.#listener.pumped());
+    this.#res.end((error) => (error == null ? this.#listener.pumped() : this.#listener.broke()));
   }
 
   #break(): void {
@@ -320,6 +337,12 @@ export class BodyPump {
   }
 }
 
+/** RFC 9110 §10.1.4: whether a request asks for the trailers of its reply. */
+export function takesTrailers(fields: Fields): boolean {
+  const te = fields.get('te');
+  return te !== undefined && splitList(te).some((coding) => coding.toLowerCase() === 'trailers');
+}
+
 /** RFC 9110 §6.5.1: what frames, routes, or is needed before the content, means nothing after it. */
 const NOT_IN_TRAILERS: ReadonlySet<string> = new Set([
   'authorization',
@@ -338,7 +361,7 @@ const NOT_IN_TRAILERS: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-function addTrailers(res: ServerResponse, fields: Fields): void {
+function addTrailers(res: ReplyOut, fields: Fields): void {
   const lines = [...fields].filter(
     ([name, value]) => !NOT_IN_TRAILERS.has(name.toLowerCase()) && isToken(name) && !NOT_IN_VALUE.test(value),
   );

@@ -1,6 +1,6 @@
 /**
- * Replies of one connection in the order of its requests, on node:http's reply objects but without its server: those
- * are made where a reply needs one, and get the socket when their turn comes.
+ * Replies of one connection in the order of its requests, without node:http's server. Most go out directly when their
+ * turn comes; node:http's objects are made where the pass lane asks for them, and get the socket then.
  * Implements RFC 9112 §9.3.2 (order) and §9.6 (the end behind a last reply).
  */
 import { IncomingMessage, ServerResponse } from 'node:http';
@@ -68,14 +68,15 @@ export class Turns {
     this.#moved();
   }
 
-  /** A reply is out whole that went past node's objects. `endsConnection`: it has turned out to be the last. */
-  sent(wire: PlainWire, endsConnection: boolean): void {
+  /** A reply is out whole that went past node's objects. */
+  sent(wire: PlainWire): void {
     this.#forget(wire);
-    if (endsConnection) this.#socket.destroySoon();
-    else this.#waiting[0]?.begin();
   }
 
-  moved(): void {
+  /** And has been told of. `endsConnection`: it was the last. */
+  moved(endsConnection: boolean): void {
+    if (endsConnection) this.#socket.destroySoon();
+    else this.#waiting[0]?.begin();
     this.#moved();
   }
 
@@ -106,12 +107,16 @@ export class PlainWire implements Wire, DirectTurn {
   readonly #method: string;
   readonly #target: string;
   readonly #fields: Fields;
-  readonly #isLast: boolean;
+  readonly isLast: boolean;
   #endsConnection = false;
   #req: IncomingMessage | undefined;
   #res: ServerResponse | undefined;
   /** Its reply went past node's objects. */
   #isWritten = false;
+  /** Its reply waits for its turn: what to do then, and how much it is. */
+  #onFirst: (() => void) | undefined;
+  #wholeBytes: number | undefined;
+  #onDrain: (() => void) | undefined;
 
   constructor(turns: Turns, socket: Socket, method: string, target: string, fields: Fields, isLast: boolean) {
     this.#turns = turns;
@@ -119,7 +124,7 @@ export class PlainWire implements Wire, DirectTurn {
     this.#method = method;
     this.#target = target;
     this.#fields = fields;
-    this.#isLast = isLast;
+    this.isLast = isLast;
   }
 
   /** The request, complete and without a body, as far as the pass lane looks at it: `headers` stays empty. */
@@ -143,7 +148,7 @@ export class PlainWire implements Wire, DirectTurn {
     if (this.#res === undefined) {
       const head = { method: this.#method, httpVersionMajor: 1, httpVersionMinor: 1, headers: {} };
       const res = new ServerResponse(head as IncomingMessage);
-      res.shouldKeepAlive = !this.#isLast;
+      res.shouldKeepAlive = !this.isLast;
       if (this.#endsConnection) (res as unknown as ReplyState)._last = true;
       // First of all listeners, as in node:http: the next reply has the socket before anybody hears of this one's end.
       res.on('finish', () => this.#turns.done(this, res));
@@ -157,9 +162,21 @@ export class PlainWire implements Wire, DirectTurn {
     return this;
   }
 
-  get isClear(): boolean {
-    if (this.#res !== undefined || this.#isLast || this.#endsConnection) return false;
-    return this.#turns.isFirst(this) && this.#socket.writable;
+  get isFree(): boolean {
+    return this.#res === undefined && this.#socket.writable;
+  }
+
+  get isFirst(): boolean {
+    return this.#turns.isFirst(this);
+  }
+
+  whenFirst(run: () => void, wholeBytes: number | undefined): void {
+    this.#onFirst = run;
+    this.#wholeBytes = wholeBytes;
+  }
+
+  onDrain(run: () => void): void {
+    this.#onDrain = run;
   }
 
   written(): void {
@@ -167,24 +184,28 @@ export class PlainWire implements Wire, DirectTurn {
   }
 
   sent(): void {
-    this.#turns.sent(this, this.#endsConnection);
+    this.#turns.sent(this);
   }
 
-  moved(): void {
-    this.#turns.moved();
+  moved(endsConnection: boolean): void {
+    this.#turns.moved(endsConnection || this.#endsConnection);
   }
 
   get isReplied(): boolean {
-    return this.#isWritten || this.#res?.writableEnded === true;
+    return this.#isWritten || this.#wholeBytes !== undefined || this.#res?.writableEnded === true;
   }
 
   get unsentBytes(): number {
+    if (this.#onFirst !== undefined) return this.#wholeBytes ?? 0;
     const res = this.#res;
     return res === undefined || res.socket !== null ? 0 : res.writableLength;
   }
 
   /** Its turn has come. */
   begin(): void {
+    const run = this.#onFirst;
+    this.#onFirst = undefined;
+    run?.();
     if (this.#res?.socket === null && !this.#socket.destroyed) this.#res.assignSocket(this.#socket);
   }
 
@@ -194,6 +215,7 @@ export class PlainWire implements Wire, DirectTurn {
   }
 
   drained(): void {
+    this.#onDrain?.();
     const res = this.#res;
     if (res === undefined || res.socket === null) return;
     for (const mark of Object.getOwnPropertySymbols(res)) {

@@ -3,7 +3,8 @@ import type { Socket } from 'node:net';
 import t from 'tap';
 import { DIRECT_BODY_BYTES } from '../../lib/base/limits.js';
 import type { Payload, Reply } from '../../lib/engine/contract.js';
-import { asFarAsHere, mayComeWhole, wroteDirectly } from '../../lib/front/direct.js';
+import { asFarAsHere, mayComeWhole, sentPayload, writeDirectly } from '../../lib/front/direct.js';
+import { plainHead, UnwritableField } from '../../lib/front/reply.js';
 import { Fields } from '../../lib/http/fields.js';
 import { Body } from '../../lib/object/body.js';
 import { turns } from '../kit/barrier.js';
@@ -104,7 +105,8 @@ t.test('head and body are one write; HEAD, 304 and nothing to send are the head 
     [{ kind: 'none' }, 'GET', 200, ''],
   ] as const) {
     const { socket, writes } = recorder();
-    t.ok(wroteDirectly(socket, replyOf(payload, status), method, undefined));
+    const reply = replyOf(payload, status);
+    writeDirectly(socket, plainHead(reply, method, undefined), sentPayload(reply, method));
     t.equal(writes.length, 1);
     const [head = '', rest] = writes[0]?.split('\r\n\r\n') ?? [];
     t.equal(rest, body);
@@ -112,10 +114,11 @@ t.test('head and body are one write; HEAD, 304 and nothing to send are the head 
   }
 });
 
-t.test('a field that cannot be written is for the common way: nothing was written then', async (t) => {
-  const { socket, writes } = recorder();
-  t.notOk(wroteDirectly(socket, replyOf({ kind: 'none' }, 200, new Fields(['A', 'b\nc'])), 'GET', undefined));
-  t.strictSame(writes, []);
+t.test('a field that cannot be written ends in a refusal: there is no head, so nothing was written', async (t) => {
+  t.throws(
+    () => plainHead(replyOf({ kind: 'none' }, 200, new Fields(['A', 'b\nc'])), 'GET', undefined),
+    UnwritableField,
+  );
 });
 
 t.test('RFC 9112 §9.3.2: misses of every size, hits and HEADs in one pipeline come in order and whole', async (t) => {

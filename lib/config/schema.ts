@@ -281,11 +281,11 @@ const explain = section(
 const purgeMethods = section(
   {
     from: networks(
-      'Addresses and networks whose clients may send PURGE to the main listener: `[127.0.0.1, 10.0.0.0/8]`. They need the token of the operators as well. The address is that of the connection; X-Forwarded-For is not believed. Where the list is empty, it is a method like any other and goes to the origin.',
+      'Addresses and networks whose clients may send PURGE and REFRESH to the main listener: `[127.0.0.1, 10.0.0.0/8]`. They need the token of the operators as well. The address is that of the connection; X-Forwarded-For is not believed. Where the list is empty, PURGE is a method like any other and goes to the origin, and REFRESH is not known. REFRESH needs `fast_lane`.',
       MAX_NETWORKS,
     ),
   },
-  { doc: 'PURGE on the main listener, as Varnish users know it.' },
+  { doc: 'PURGE and REFRESH on the main listener, as Varnish users know them.' },
 );
 
 /** All of the conf file. */

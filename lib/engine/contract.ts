@@ -123,6 +123,8 @@ export interface RequestHandler {
    * `condition`, the value of If-None-Match; undefined where it would do anything else, and nothing has happened then.
    */
   readonly ready?: FindReady | undefined;
+  /** Whether REFRESH, which has no meaning of its own in HTTP, is for handle() to answer. */
+  readonly takesRefresh?: boolean | undefined;
 }
 
 export type FindReady = (

@@ -79,6 +79,10 @@ export class Engine implements RequestHandler {
     this.via = `1.1 ${parts.live.hygiene.via}`;
   }
 
+  get takesRefresh(): boolean {
+    return this.parts.live.operators.isOn;
+  }
+
   handle(received: ClientRequest, sink: ReplySink): void {
     const endToEnd = withoutConnectionOptions(received);
     if (this.parts.live.explain === undefined) {

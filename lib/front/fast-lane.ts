@@ -1,7 +1,7 @@
 /**
  * The fast lane: reads plain requests off a client's socket without node:http. GET or HEAD, HTTP/1.1, one valid Host, no
  * body, every byte in the strict grammar of head-scan.ts; anything else goes to the full lane, the socket and what is
- * unread, and stays there. What both take they answer alike (test/front/lanes.test.ts).
+ * unread, and stays there. And REFRESH where operators may send it, which node:http does not know. What both take they answer alike (test/front/lanes.test.ts).
  * Implements RFC 9112 §2.2, §3, §9.3 (pipelining), §9.6.
  */
 import type { Socket } from 'node:net';
@@ -141,7 +141,8 @@ export class FastReader {
   #readHead(bytes: Buffer, from: number, until: number): number {
     const fieldsFrom = scan.readLine(bytes, from, until);
     if (fieldsFrom <= 0) return fieldsFrom;
-    const { limits } = this.#front;
+    const { limits, handler } = this.#front;
+    if (scan.isRefresh && handler.takesRefresh !== true) return FOREIGN;
     if (scan.targetUntil - scan.targetFrom > limits.targetBytes) return FOREIGN;
     let memo = this.#memo;
     let end = 0;
@@ -161,10 +162,10 @@ export class FastReader {
   #request(bytes: Buffer): void {
     const memo = this.#memo as FieldMemo;
     const { host, fields, isLast } = memo;
-    const method = scan.isHead ? 'HEAD' : 'GET';
+    const method = scan.isRefresh ? 'REFRESH' : scan.isHead ? 'HEAD' : 'GET';
     const target = bytes.toString('latin1', scan.targetFrom, scan.targetUntil);
     const connection = this.#connection;
-    if (memo.isPlain && this.#isReady(memo, target)) return;
+    if (memo.isPlain && !scan.isRefresh && this.#isReady(memo, target)) return;
     if (connection.isFull) {
       connection.refuse(REFUSALS.pipelined, { method, target, httpVersion: '1.1' });
       return;

@@ -42,6 +42,8 @@ const COLON = 0x3a;
 
 const GET = Buffer.from('GET /');
 const HEAD = Buffer.from('HEAD /');
+/** A method of operators that the parser of node:http does not know. */
+const REFRESH = Buffer.from('REFRESH /');
 const VERSION = Buffer.from(' HTTP/1.1\r\n');
 
 /** Fields that make more of a request than a plain one, by their length. */
@@ -60,6 +62,7 @@ const FOREIGN_LENGTHS: ReadonlySet<number> = new Set([...FOREIGN_NAMES].map((nam
 /** Where the parts of the head are that was read last. One for all, because nothing here yields. */
 export class HeadScan {
   isHead = false;
+  isRefresh = false;
   targetFrom = 0;
   targetUntil = 0;
   /** First byte of the field section. */
@@ -70,7 +73,8 @@ export class HeadScan {
   /** Reads a request line. Returns where the field section begins, INCOMPLETE or FOREIGN. */
   readLine(bytes: Uint8Array, from: number, until: number): number {
     this.isHead = bytes[from] === 0x48;
-    const method = this.isHead ? HEAD : GET;
+    this.isRefresh = bytes[from] === 0x52;
+    const method = this.isHead ? HEAD : this.isRefresh ? REFRESH : GET;
     let at = matched(bytes, from, until, method);
     if (at <= 0) return at;
     this.targetFrom = at - 1;

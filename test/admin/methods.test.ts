@@ -4,7 +4,8 @@ import { readConfig } from '../../lib/config/load.js';
 import { withOrigin } from '../../lib/config/schema.js';
 import { makeOperatorMethods } from '../../lib/proxy/operators.js';
 import { turns } from '../kit/barrier.js';
-import { detailOf, metric, openProxy, request, TOKEN } from '../kit/proxy-kit.js';
+import { detailOf, metric, openProxy, request, settled, TOKEN } from '../kit/proxy-kit.js';
+import { connectRaw } from '../kit/raw-client.js';
 import { makeWalk } from '../kit/walk.js';
 
 const AUTH = `Authorization: Bearer ${TOKEN}`;
@@ -57,6 +58,32 @@ t.test('issue 4: REFRESH revalidates in the background', async (t) => {
   const none = walk.send({ method: 'REFRESH', target: '/none' });
   await turns(3);
   t.strictSame([none.status, none.reason], [404, 'operator-nothing']);
+});
+
+t.test('issue 4: REFRESH comes in on the wire, on a connection that goes on, with the token alone', async (t) => {
+  const house = await open(t);
+  await house.get('/a');
+  const client = await connectRaw(house.port);
+  const told = async (method: string, ...lines: string[]) =>
+    (await client.send(request(method, '/a', ...lines)).response(method)).status;
+  t.equal(await told('GET'), 200);
+  t.equal(await told('REFRESH'), 401);
+  t.equal(house.origin.requests.length, 1);
+  t.equal(await told('REFRESH', AUTH), 202);
+  await settled(() => house.origin.requests.length === 2);
+  t.equal(house.origin.requests[1]?.field('if-none-match'), '"1"');
+  t.equal(await told('GET'), 200);
+  t.equal(
+    house.origin.requests.some(({ method }) => method === 'REFRESH'),
+    false,
+    'it is never passed on',
+  );
+  client.close();
+});
+
+t.test('where the methods are off, REFRESH is a method that nobody here knows', async (t) => {
+  const house = await open(t, {});
+  t.equal((await house.send('REFRESH', AUTH)).status, 501);
 });
 
 t.test('without the token they are a 401, and nothing reaches the origin', async (t) => {

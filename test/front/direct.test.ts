@@ -3,8 +3,9 @@ import type { Socket } from 'node:net';
 import t from 'tap';
 import { DIRECT_BODY_BYTES } from '../../lib/base/limits.js';
 import type { Payload, Reply } from '../../lib/engine/contract.js';
-import { asFarAsHere, mayComeWhole, sentPayload, writeDirectly } from '../../lib/front/direct.js';
-import { plainHead, UnwritableField } from '../../lib/front/reply.js';
+import { asFarAsHere, type DirectTurn, mayComeWhole, sentPayload, writeDirectly } from '../../lib/front/direct.js';
+import { DirectOut } from '../../lib/front/direct-out.js';
+import { BodyPump, type PumpListener, plainHead, UnwritableField } from '../../lib/front/reply.js';
 import { Fields } from '../../lib/http/fields.js';
 import { Body } from '../../lib/object/body.js';
 import { turns } from '../kit/barrier.js';
@@ -24,16 +25,21 @@ function arriving(length: number | undefined): { body: Body; reply: Reply } {
 }
 
 /** What was written, each write apart. */
-function recorder(): { socket: Socket; writes: string[] } {
+function recorder({ isFull = false } = {}): { socket: Socket; writes: string[] } {
   const writes: string[] = [];
   let corked: string[] | undefined;
   const socket = {
-    write: (bytes: Buffer | string) => (corked ?? writes).push(bytes.toString('latin1')),
+    writableLength: 0,
+    writableNeedDrain: isFull,
+    write(bytes: Buffer | string) {
+      (corked ?? writes).push(bytes.toString('latin1'));
+      return !isFull;
+    },
     cork() {
       corked = [];
     },
     uncork() {
-      writes.push((corked ?? []).join(''));
+      if (corked !== undefined && corked.length > 0) writes.push(corked.join(''));
       corked = undefined;
     },
   };
@@ -121,6 +127,96 @@ t.test('a field that cannot be written ends in a refusal: there is no head, so n
   );
 });
 
+/** A body that is pumped straight into a socket; its trailers are one line. */
+function pumped(socket: Socket, { payload }: Reply, sendsTrailers: boolean) {
+  const turn = { isWritten: false, drain: () => {} };
+  const own = {
+    onDrain: (run: () => void) => {
+      turn.drain = run;
+    },
+    written: () => {
+      turn.isWritten = true;
+    },
+  } as unknown as DirectTurn;
+  const listener: PumpListener & { ended?: string } = {
+    pumped: () => {
+      listener.ended = 'pumped';
+    },
+    broke: () => {
+      listener.ended = 'broke';
+    },
+  };
+  if (payload.kind !== 'reader') throw new Error('there is nothing to pump');
+  const out = new DirectOut(socket, own, 'HEAD\r\n\r\n', payload.length === undefined);
+  new BodyPump(out, { ...payload, trailers: () => new Fields(['X-Sum', '7']) }, sendsTrailers, listener).start();
+  return { out, listener, turn };
+}
+
+t.test(
+  'RFC 9112 §7.1, §6.5: a body of unknown length goes out in chunks, as it comes, with trailers for who takes them',
+  async (t) => {
+    const { body, reply } = arriving(undefined);
+    const { socket, writes } = recorder();
+    const { out, listener, turn } = pumped(socket, reply, true);
+    body.write(Buffer.from('abc'));
+    body.write(Buffer.alloc(16, 'x'));
+    body.complete(0);
+    t.equal(writes.join(''), `HEAD\r\n\r\n3\r\nabc\r\n10\r\n${'x'.repeat(16)}\r\n0\r\nX-Sum: 7\r\n\r\n`);
+    t.ok(out.chunkedEncoding);
+    t.strictSame([listener.ended, turn.isWritten], ['pumped', true]);
+  },
+);
+
+t.test('what is here of a chunked body, its head and its end are one write', async (t) => {
+  const { body, reply } = arriving(undefined);
+  body.write(Buffer.from('abc'));
+  body.complete(0);
+  const { socket, writes } = recorder();
+  pumped(socket, reply, false);
+  t.strictSame(writes, ['HEAD\r\n\r\n3\r\nabc\r\n0\r\n\r\n']);
+});
+
+t.test('RFC 9112 §8: a body that breaks off, or is not as long as was told, has no clean end', async (t) => {
+  for (const [length, isFailing] of [
+    [undefined, true],
+    [5, true],
+    [5, false],
+    [2, false],
+  ] as const) {
+    const { body, reply } = arriving(length);
+    body.write(Buffer.from('abc'));
+    const { socket, writes } = recorder();
+    const { listener, turn } = pumped(socket, reply, false);
+    if (isFailing) body.fail();
+    else body.complete(0);
+    t.equal(listener.ended, 'broke');
+    t.notOk(turn.isWritten);
+    t.notMatch(writes.join(''), /\r\n0\r\n/);
+    t.equal(body.readerCount, 0);
+  }
+});
+
+t.test('a client that takes nothing is written no more, until it takes bytes again', async (t) => {
+  const { body, reply } = arriving(undefined);
+  const { socket, writes } = recorder({ isFull: true });
+  const { turn, listener } = pumped(socket, reply, false);
+  body.write(Buffer.from('abc'));
+  body.write(Buffer.from('def'));
+  t.equal(writes.join(''), 'HEAD\r\n\r\n3\r\nabc\r\n');
+  body.complete(0);
+  t.equal(listener.ended, undefined);
+  turn.drain();
+  turn.drain();
+  t.equal(writes.join(''), 'HEAD\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n');
+});
+
+t.test('a head whose body is still to come goes out alone', async (t) => {
+  const { reply } = arriving(5);
+  const { socket, writes } = recorder();
+  pumped(socket, reply, false);
+  t.strictSame(writes, ['HEAD\r\n\r\n']);
+});
+
 t.test('RFC 9112 §9.3.2: misses of every size, hits and HEADs in one pipeline come in order and whole', async (t) => {
   const house = await openProxy(t, { conf: FAST });
   const sizes = [0, 1, 1000, 20_000, 64 * 1024, 64 * 1024 + 1, 300_000];
@@ -163,3 +259,36 @@ t.test('a client that reads nothing and then leaves has its misses told as abort
   t.equal(again.body.length, 60_000);
   t.equal(house.answered.length, told + 1);
 });
+
+t.test(
+  'RFC 9112 §9.3.2, §9.6: streams, ranges, large bodies and the last reply of one pipeline come in order and whole',
+  async (t) => {
+    const house = await openProxy(t, { conf: FAST });
+    const large = Buffer.alloc(1_500_000, 'L');
+    house.origin.respond(({ target }) => {
+      if (target === '/large') return { fields: STORED, body: large };
+      const body = `6\r\nchunks\r\n7\r\n of ${target}\r\n0\r\n\r\n`;
+      return { fields: ['Cache-Control', 'no-store', 'Transfer-Encoding', 'chunked'], body };
+    });
+    for (let round = 0; round < 2; round++) {
+      const client = await house.connect();
+      client.send(
+        [
+          request('GET', '/s1'),
+          request('GET', '/large'),
+          `GET /large HTTP/1.1\r\nHost: ${HOST}\r\nRange: bytes=0-3\r\n\r\n`,
+          request('HEAD', '/large'),
+          `GET /s2 HTTP/1.1\r\nHost: ${HOST}\r\nConnection: close\r\n\r\n`,
+        ].join(''),
+      );
+      t.equal((await client.response()).body.toString(), 'chunks of /s1');
+      t.ok((await client.response()).body.equals(large));
+      t.equal((await client.response()).body.toString(), 'LLLL');
+      t.equal((await client.response('HEAD')).body.length, 0);
+      const last = await client.response();
+      t.equal(last.body.toString(), 'chunks of /s2');
+      t.equal(last.field('connection'), 'close');
+      t.equal(await client.ended, 'finished');
+    }
+  },
+);

@@ -30,6 +30,7 @@ import { isOperatorMethod, operate } from './operator-methods.js';
 import { ownRequest } from './own-request.js';
 import type { EngineParts, EngineSettings } from './parts.js';
 import { planPass } from './pass.js';
+import { type Share, WHOLE } from './peers-contract.js';
 import { servePushed } from './pushed.js';
 import { ReadyReplies } from './ready.js';
 import { Refreshes } from './refreshes.js';
@@ -348,10 +349,10 @@ export class Engine implements RequestHandler {
   }
 
   /** The same, in this process alone. */
-  purgeHere(url: string, reason: 'purged' | 'invalidated'): number {
+  purgeHere(url: string, reason: 'purged' | 'invalidated', { isQuiet }: Share = WHOLE): number {
     let count = 0;
     const keys = this.keysOf(url);
-    this.parts.peers?.operated('purge', { kind: 'keys', keys }, reason === 'invalidated');
+    if (!isQuiet) this.parts.peers?.operated('purge', { kind: 'keys', keys }, reason === 'invalidated');
     for (const key of keys) count += this.#purgeOne(key, reason);
     return count;
   }

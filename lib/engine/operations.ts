@@ -3,6 +3,7 @@ import { MAX_REFRESH_OPERATIONS } from '../base/limits.js';
 import { expiredResponse } from '../policy/expire.js';
 import { keyOfUrl } from '../policy/key.js';
 import type { Engine } from './engine.js';
+import { type Share, WHOLE } from './peers-contract.js';
 import { affectInFlight, eachStored, forgetNotes, reachOf, type StoredPlace, type Target } from './reach.js';
 import { type RefreshEnd, Refreshing } from './refreshing.js';
 import { beginUpdate, type PushedHead, type Pushing, type Refused } from './update.js';
@@ -54,10 +55,10 @@ export class Operations implements OperatorDoor {
    * Takes out what is stored, and sees to it that nothing asked for before now is stored. What was stored before the call
    * is gone when it resolves; what comes in meanwhile may stay. Undefined where the target is none.
    */
-  async purge(target: Target): Promise<Counts | undefined> {
+  async purge(target: Target, { isQuiet }: Share = WHOLE): Promise<Counts | undefined> {
     const reach = reachOf(this.#engine, target);
     if (reach === undefined) return undefined;
-    this.#engine.parts.peers?.operated('purge', reach, false);
+    if (!isQuiet) this.#engine.parts.peers?.operated('purge', reach, false);
     const fills = affectInFlight(this.#engine, reach, 'purge');
     forgetNotes(this.#engine, reach);
     let objects = 0;
@@ -72,10 +73,10 @@ export class Operations implements OperatorDoor {
    * Makes what is stored stale as of now; its grace and keep follow from here, and it may still stand in for a failing
    * origin. What was asked for before is stored, but stale. Undefined where the target is none.
    */
-  async expire(target: Target): Promise<Counts | undefined> {
+  async expire(target: Target, { isQuiet }: Share = WHOLE): Promise<Counts | undefined> {
     const reach = reachOf(this.#engine, target);
     if (reach === undefined) return undefined;
-    this.#engine.parts.peers?.operated('expire', reach, false);
+    if (!isQuiet) this.#engine.parts.peers?.operated('expire', reach, false);
     const fills = affectInFlight(this.#engine, reach, 'expire');
     const { store, clock } = this.#engine.parts;
     let objects = 0;

@@ -9,3 +9,11 @@ export interface Peers {
   /** It was stored without a lease. `isPush`: by an operator, and it wins over what is on its way. */
   stored(response: StoredResponse, isPush: boolean): void;
 }
+
+/** What one process does of an operation that several of one machine do together. */
+export interface Share {
+  /** Another one of them tells the other machines. */
+  readonly isQuiet: boolean;
+}
+
+export const WHOLE: Share = { isQuiet: false };

@@ -10,6 +10,7 @@ import type { ClientRequest } from './contract.js';
 import type { Engine } from './engine.js';
 import { Inflow } from './inflow.js';
 import { requestOfUrl } from './own-request.js';
+import { type Share, WHOLE } from './peers-contract.js';
 import { affectInFlight, forgetNotes } from './reach.js';
 import { madeResponse, type Receipt } from './response.js';
 
@@ -33,7 +34,7 @@ export interface Refused {
 export interface Pushing {
   /** Takes bytes; a refusal ends it. */
   write(chunk: Buffer): Refused | undefined;
-  end(): Refused | Pushed;
+  end(share?: Share): Refused | Pushed;
   fail(): void;
 }
 
@@ -74,9 +75,9 @@ export function beginUpdate(engine: Engine, url: string, head: PushedHead): Push
       inflow.fail();
       return { refused };
     },
-    end: () =>
+    end: ({ isQuiet } = WHOLE) =>
       inflow.complete()
-        ? commit(engine, target, request, { ...head, fields: verdict.fields }, inflow.body)
+        ? commit(engine, target, request, { ...head, fields: verdict.fields }, inflow.body, isQuiet)
         : INCOMPLETE,
     fail: () => inflow.fail(),
   };
@@ -92,6 +93,7 @@ function commit(
   request: ClientRequest,
   { status, reasonPhrase, fields }: PushedHead,
   body: Body,
+  isQuiet: boolean,
 ): Pushed | Refused {
   const { clock, store, live, random } = engine.parts;
   const now = clock.now();
@@ -116,9 +118,9 @@ function commit(
   if (!store.put(record)) {
     // What was stored is older than what is known now, and must not be served once more for want of room.
     store.removeKey(key, 'replaced');
-    engine.parts.peers?.operated('purge', reach, false);
+    if (!isQuiet) engine.parts.peers?.operated('purge', reach, false);
     return { refused: 'no-room' };
   }
-  engine.parts.peers?.stored(record, true);
+  if (!isQuiet) engine.parts.peers?.stored(record, true);
   return { fills, bytes: body.heldBytes, ttlMs: Math.max(0, record.life.staleAt - now) };
 }

@@ -1,5 +1,5 @@
 /** What the disk tier tells of itself, as metrics. */
-import { type Family, single } from './families.js';
+import { type Family, single, type Together } from './families.js';
 import type { Sample } from './tallies.js';
 
 /** Why a stored response left the disk. */
@@ -77,7 +77,7 @@ function stateFamily(reading: Reading): Family {
   const states = by(reading, 'patina_disk_state', help, 'state', ({ state }) =>
     Object.fromEntries(DISK_STATES.map((own) => [own, own === state ? 1 : 0])),
   );
-  return { ...states, type: 'gauge' };
+  return { ...states, type: 'gauge', together: 'max' };
 }
 
 export function diskFamilies(reading: Reading): Family[] {
@@ -85,12 +85,14 @@ export function diskFamilies(reading: Reading): Family[] {
     one(reading, name, 'gauge', help, value);
   const count = (name: string, help: string, value: (from: DiskReadings) => number): Family =>
     one(reading, name, 'counter', help, value);
+  // Of the one file that several processes have: each says the same.
+  const together: Together = 'max';
   return [
     stateFamily(reading),
-    gauge('patina_disk_records', 'Stored responses on disk.', (from) => from.records),
-    gauge('patina_disk_used_bytes', 'Bytes in use on disk.', (from) => from.usedBytes),
-    gauge('patina_disk_file_bytes', 'Bytes of the file of the disk tier.', (from) => from.fileBytes),
-    gauge('patina_disk_budget_bytes', 'Bytes that the disk tier may use.', (from) => from.sizeBytes),
+    { ...gauge('patina_disk_records', 'Stored responses on disk.', (from) => from.records), together },
+    { ...gauge('patina_disk_used_bytes', 'Bytes in use on disk.', (from) => from.usedBytes), together },
+    { ...gauge('patina_disk_file_bytes', 'Bytes of the file of the disk tier.', (from) => from.fileBytes), together },
+    { ...gauge('patina_disk_budget_bytes', 'Bytes that the disk tier may use.', (from) => from.sizeBytes), together },
     gauge('patina_disk_pending_bytes', 'Bytes that wait to be written to disk.', (from) => from.pendingBytes),
     count('patina_disk_hits_total', 'Lookups that the disk answered.', (from) => from.hits),
     count('patina_disk_misses_total', 'Lookups that found nothing on disk.', (from) => from.misses),

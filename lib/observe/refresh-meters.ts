@@ -48,6 +48,7 @@ export class RefreshSide {
         name: 'patina_refresh_queue_oldest_seconds',
         help: 'Age of what has been waiting longest in the refresh queue.',
         type: 'gauge',
+        together: 'max',
         samples: byPriority(({ oldestMs }) => {
           return {
             stale: oldestMs.stale / 1000,
@@ -63,12 +64,15 @@ export class RefreshSide {
         'Requests to the origin that the refresh queue has under way.',
         () => reading()?.running,
       ),
-      single(
-        'patina_refresh_queue_strain',
-        'gauge',
-        'How far the refresh queue gives way to a slow or failing origin: 0 not at all, 5 altogether.',
-        () => reading()?.strain,
-      ),
+      {
+        ...single(
+          'patina_refresh_queue_strain',
+          'gauge',
+          'How far the refresh queue gives way to a slow or failing origin: 0 not at all, 5 altogether.',
+          () => reading()?.strain,
+        ),
+        together: 'max',
+      },
     ];
   }
 }

@@ -58,15 +58,23 @@ function labelled<K extends string>(
 
 export function sharedFamilies(reading: Reading): Family[] {
   return [
-    gauge(reading, 'patina_shared_up', '1 while the tier that machines share is used.', ({ isUp }) => (isUp ? 1 : 0)),
+    {
+      ...gauge(reading, 'patina_shared_up', '1 while the tier that machines share is used.', ({ isUp }) =>
+        isUp ? 1 : 0,
+      ),
+      together: 'min',
+    },
     ...commandFamilies(reading),
     ...pendingFamilies(reading),
-    gauge(
-      reading,
-      'patina_shared_clock_offset_seconds',
-      'By how much the clock of the shared tier is ahead of the one here.',
-      ({ clockOffsetMs }) => clockOffsetMs / 1000,
-    ),
+    {
+      ...gauge(
+        reading,
+        'patina_shared_clock_offset_seconds',
+        'By how much the clock of the shared tier is ahead of the one here.',
+        ({ clockOffsetMs }) => clockOffsetMs / 1000,
+      ),
+      together: 'average',
+    },
     total(
       reading,
       'patina_shared_gaps_total',

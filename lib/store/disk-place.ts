@@ -21,7 +21,7 @@ const HARMLESS_NAMES: ReadonlySet<string> = new Set(['lost+found', '.gitignore',
 /** Says in a directory that what is in it cannot be read. */
 const DAMAGED_MARK = 'damaged';
 /** Counts starts that never came to their end: a file that cannot be opened without dying must not be opened for ever. */
-const OPENING_MARK = 'opening';
+const OPENING_MARK = /^opening-(\d+)$/;
 const MAX_DEAD_OPENINGS = 3;
 
 export interface DiskPlace {
@@ -94,16 +94,35 @@ function isDamaged(directory: string): boolean {
   return existsSync(join(directory, DAMAGED_MARK)) || deadOpenings(directory) >= MAX_DEAD_OPENINGS;
 }
 
+/** Several processes may be at it at once: the marks of those that live are of no account. */
 function deadOpenings(directory: string): number {
-  const mark = join(directory, OPENING_MARK);
-  return existsSync(mark) ? statSync(mark).size : 0;
+  return deadMarks(directory).reduce((sum, mark) => sum + (statSync(mark, { throwIfNoEntry: false })?.size ?? 0), 0);
 }
 
-/** Says that a start begins to open the file; the answer is called once it has. */
+/** One of this process's own number is of an earlier process that had the same. */
+function deadMarks(directory: string): string[] {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory).flatMap((name) => {
+    const pid = Number(OPENING_MARK.exec(name)?.[1] ?? 0);
+    return pid === 0 || (pid !== process.pid && isAlive(pid)) ? [] : [join(directory, name)];
+  });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Says that a process begins to open the file; the answer is called once it has. */
 export function noteOpening(directory: string): () => void {
-  const mark = join(directory, OPENING_MARK);
-  writeFileSync(mark, '.', { flag: 'a', mode: 0o600 });
-  return () => rmSync(mark, { force: true });
+  writeFileSync(join(directory, `opening-${process.pid}`), '.', { flag: 'a', mode: 0o600 });
+  return () => {
+    for (const mark of deadMarks(directory)) rmSync(mark, { force: true });
+  };
 }
 
 /** The next start sets aside what is there. */

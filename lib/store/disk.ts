@@ -94,6 +94,11 @@ export class DiskTier {
 
   get stats(): DiskReadings {
     const { isWritable, isBlind, pendingBytes, droppedUses } = this.#queue;
+    // Other processes may have written too.
+    this.reading.read(() => {
+      this.#file.refresh();
+      this.#counts.noteFile(this.#file);
+    });
     const state = this.reading.isBroken || isBlind ? 'off' : isWritable ? 'writable' : 'read-only';
     return { ...this.#counts.stats, state, pendingBytes, droppedUses, sizeBytes: this.#options.sizeBytes };
   }

@@ -75,7 +75,8 @@ export interface Questions {
   drain: { readonly asked: Record<string, never>; readonly answer: null };
   close: { readonly asked: Record<string, never>; readonly answer: null };
   operate: {
-    readonly asked: { operation: 'purge' | 'expire'; target: Target; sequence: number };
+    /** `isQuiet`: another worker tells other machines of it. */
+    readonly asked: { operation: 'purge' | 'expire'; target: Target; sequence: number; isQuiet: boolean };
     readonly answer: Counts | null;
   };
   /** `run`: under which its ends are told. */
@@ -85,7 +86,7 @@ export interface Questions {
   };
   push: { readonly asked: { push: number; url: string; head: WireHead }; readonly answer: Refused | null };
   pushBytes: { readonly asked: { push: number; bytes: Uint8Array }; readonly answer: Refused | null };
-  pushEnd: { readonly asked: { push: number; sequence: number }; readonly answer: Refused | Pushed };
+  pushEnd: { readonly asked: { push: number; sequence: number; isQuiet: boolean }; readonly answer: Refused | Pushed };
   /** Begins a round of warming. */
   warm: { readonly asked: Record<string, never>; readonly answer: null };
   objects: { readonly asked: { query: string }; readonly answer: WireReply };

@@ -60,6 +60,11 @@ class Run {
   }
 }
 
+interface Answered<Q extends QuestionName> {
+  readonly member: Member;
+  readonly answer: Answer<Q>;
+}
+
 export class WholeOperations implements OperationDoor {
   readonly #members: () => readonly Member[];
   readonly #runs = new Map<number, Run>();
@@ -86,7 +91,22 @@ export class WholeOperations implements OperationDoor {
 
   async #operate(operation: 'purge' | 'expire', target: Target): Promise<Counts | undefined> {
     const sequence = ++this.#sequence;
-    const counts = await this.#askAll('operate', { operation, target, sequence }, WORKER_OPERATION_TIMEOUT_MS);
+    const asked = { operation, target, sequence };
+    let teller = this.#members()[0];
+    const counts = await this.#askAll(
+      'operate',
+      (member) => ({ ...asked, isQuiet: member !== teller }),
+      WORKER_OPERATION_TIMEOUT_MS,
+    );
+    while (teller !== undefined && !counts.some(({ member }) => member === teller)) {
+      // It died, and nobody knows whether it had told other machines by then: another one does.
+      teller = this.#members().find(({ channel }) => !channel.isGone);
+      const [again] =
+        teller === undefined
+          ? []
+          : await askUnlessGone(teller, 'operate', { ...asked, isQuiet: false }, WORKER_OPERATION_TIMEOUT_MS);
+      if (again !== undefined) counts.push(again);
+    }
     let whole: { objects: number; fills: number } | undefined;
     for (const { answer } of counts) {
       if (answer === null) continue;
@@ -109,18 +129,12 @@ export class WholeOperations implements OperationDoor {
    */
   async #askAll<Q extends QuestionName>(
     name: Q,
-    asked: Asked<Q>,
+    asked: Asked<Q> | ((member: Member) => Asked<Q>),
     timeoutMs: number,
-  ): Promise<readonly { readonly member: Member; readonly answer: Answer<Q> }[]> {
+  ): Promise<Answered<Q>[]> {
+    const each = (member: Member): Asked<Q> => (typeof asked === 'function' ? asked(member) : asked);
     const answers = await Promise.all(
-      this.#members().map(async (member) => {
-        try {
-          return [{ member, answer: await member.channel.ask(name, asked, timeoutMs) }];
-        } catch (error) {
-          if (error instanceof ConfigError || !member.channel.isGone) throw error;
-          return [];
-        }
-      }),
+      this.#members().map((member) => askUnlessGone(member, name, each(member), timeoutMs)),
     );
     return answers.flat();
   }
@@ -198,11 +212,27 @@ export class WholeOperations implements OperationDoor {
       },
       end: async () => {
         const sequence = ++this.#sequence;
-        const made = await this.#askAll('pushEnd', { push, sequence }, WORKER_ANSWER_TIMEOUT_MS);
+        const [teller] = this.#members();
+        const each = (member: Member) => ({ push, sequence, isQuiet: member !== teller });
+        const made = await this.#askAll('pushEnd', each, WORKER_ANSWER_TIMEOUT_MS);
         return together(made.map(({ answer }) => answer));
       },
       fail,
     };
+  }
+}
+
+async function askUnlessGone<Q extends QuestionName>(
+  member: Member,
+  name: Q,
+  asked: Asked<Q>,
+  timeoutMs: number,
+): Promise<Answered<Q>[]> {
+  try {
+    return [{ member, answer: await member.channel.ask(name, asked, timeoutMs) }];
+  } catch (error) {
+    if (error instanceof ConfigError || !member.channel.isGone) throw error;
+    return [];
   }
 }
 

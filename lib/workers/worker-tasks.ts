@@ -54,11 +54,11 @@ export class WorkerTasks {
     }
   }
 
-  async #operate({ operation, target, sequence }: Asked<'operate'>): Promise<Answer<'operate'>> {
+  async #operate({ operation, target, sequence, isQuiet }: Asked<'operate'>): Promise<Answer<'operate'>> {
     const { part, sequence: own } = this.#parts;
     own.begin(sequence);
     try {
-      return (await part.engine.operations[operation](target)) ?? null;
+      return (await part.engine.operations[operation](target, { isQuiet })) ?? null;
     } finally {
       own.end(sequence);
     }
@@ -88,11 +88,11 @@ export class WorkerTasks {
     return null;
   }
 
-  #pushEnd({ push, sequence }: Asked<'pushEnd'>): Answer<'pushEnd'> {
+  #pushEnd({ push, sequence, isQuiet }: Asked<'pushEnd'>): Answer<'pushEnd'> {
     const pushing = this.#pushes.get(push);
     this.#pushes.delete(push);
     this.#parts.sequence.begin(sequence);
-    const made = pushing?.end() ?? { refused: 'incomplete' };
+    const made = pushing?.end({ isQuiet }) ?? { refused: 'incomplete' };
     this.#parts.sequence.end(sequence);
     return made;
   }

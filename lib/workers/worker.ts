@@ -90,7 +90,7 @@ export class Worker {
     if (message.kind === 'pushFail') serving.tasks.pushFail(message.push);
     if (message.kind !== 'invalidate') return;
     serving.sequence.begin(message.sequence);
-    for (const url of message.keys) serving.part.engine.purgeHere(url, 'invalidated');
+    for (const url of message.keys) serving.part.engine.purgeHere(url, 'invalidated', { isQuiet: true });
     serving.sequence.end(message.sequence);
   }
 

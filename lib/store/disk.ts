@@ -132,6 +132,8 @@ export class DiskTier {
     const ref = this.reading.bodies.refOf(stored);
     if (stored.partial !== undefined || stored.body.below === undefined || ref === undefined) return stored;
     if (ref.bytes > PROMOTE_BODY_BYTES) {
+      // Just arrived: what the disk does not have of it yet is still in memory.
+      if (stored.body.heldBytes > 0) return stored;
       if (this.reading.read(() => this.reading.bodies.chunk(ref, 0)) !== undefined) return stored;
       this.#damaged(stored);
       return undefined;

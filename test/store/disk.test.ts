@@ -290,6 +290,28 @@ t.test('issue 5: a body goes to disk as it arrives, and whoever reads never noti
   t.ok(recalled(again), 'its chunks are not taken for those of a body whose response never came');
 });
 
+t.test('issue 5: a large body is found as soon as it is whole, though the disk has none of it yet', async (t) => {
+  const { bench, make } = setUp(t);
+  bench.isHeld = true;
+  const sink = bench.store.openSpill();
+  if (sink === undefined) throw new Error('there is no place for it');
+  const body = new Body({ mode: 'retain', highWaterBytes: MB });
+  body.spill(sink, 8 * MB);
+  const whole = pattern(5 * MB);
+  for (let at = 0; at < whole.length; at += 40_000) body.write(whole.subarray(at, at + 40_000));
+  body.complete(0);
+  t.ok(bench.store.put(make({ body })));
+  const found = recalled(bench);
+  t.ok(found !== undefined, 'no miss, while the disk is behind the origin');
+  t.ok(contentOf(found?.body ?? Body.empty).bytes.equals(whole));
+  t.equal(bench.tier.stats.unreadable.body, 0);
+  bench.release();
+  await bench.tier.settled();
+  t.equal(body.heldBytes, 0);
+  const again = await bench.reopened();
+  t.ok(contentOf(recalled(again)?.body ?? Body.empty).bytes.equals(whole), 'and it is stored');
+});
+
 t.test('issue 5: a body whose response never comes is taken away in a while, also after a crash', async (t) => {
   const { clock, bench } = setUp(t);
   const sink = bench.store.openSpill();

@@ -147,8 +147,9 @@ t.test('design 5: for requests made at random of odd parts and spoilt bytes, bot
     fc.asyncProperty(script, async ([warmCount, odd, spoilt, cut]) => {
       const last = bytes(odd);
       if (spoilt !== undefined) last[spoilt[0] % last.length] = spoilt[1];
-      // A body that breaks off while replies wait before it cuts the connection; whether they wait is a matter of time.
-      const before = /^(?:content-length|transfer-encoding):/im.test(odd) ? 0 : warmCount;
+      // A body that breaks off while replies wait before it cuts the connection, and an upgrade behind them is refused;
+      // whether they wait is a matter of time.
+      const before = /^(?:content-length|transfer-encoding|upgrade):/im.test(odd) ? 0 : warmCount;
       const whole = Buffer.concat([bytes(warm.repeat(before)), last]);
       const at = cut === undefined ? whole.length : cut % whole.length;
       const pieces = [whole.subarray(0, at), whole.subarray(at)].filter((piece) => piece.length > 0);

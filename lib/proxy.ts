@@ -91,7 +91,7 @@ class ComposedProxy implements Running, Part {
     });
     this.#adminToken = options.adminToken;
     this.events = events;
-    this.#stores = openStores(config, clock, events);
+    this.#stores = openStores(config, clock, events, part?.savesHotKeys ?? true);
     this.#store = this.#stores.store;
     this.#markers = createMarkers({ max: MAX_MARKERS, clock });
     this.#origin = new ReplaceableOrigin(makeWays(config, clock, events));
@@ -148,6 +148,7 @@ class ComposedProxy implements Running, Part {
     try {
       const listen = await this.#front.start();
       this.#state = 'serving';
+      this.#stores.start();
       this.#shared?.open(this.engine);
       this.#warn(this.#config);
       this.#warming.configure(warmSettings(this.#config));

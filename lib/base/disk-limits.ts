@@ -54,3 +54,17 @@ export const DISK_READ_AHEAD_CHUNKS = 4;
 export const SPILL_FROM_BYTES = 4 * 1024 * 1024;
 /** Bytes of such a body by which the disk may be behind the origin, before the origin is asked to pause. */
 export const SPILL_WINDOW_BYTES = 8 * 1024 * 1024;
+/** Stored responses in the list of what is asked for most. */
+export const MAX_HOT_KEYS = 10_000;
+/** Bytes of that list. */
+export const MAX_HOT_LIST_BYTES = 1024 * 1024;
+/** How often that list is written. */
+export const HOT_SAVE_EVERY_MS = 30_000;
+/** Places of memory that one step of making the list looks at. */
+export const HOT_SCAN_STEP_COUNT = 2_000;
+/** Pause between two steps of making the list, or of reading what it names. */
+export const HOT_STEP_DELAY_MS = 10;
+/** Stored responses that one step brings from disk to memory after a start. */
+export const HOT_READ_STEP_COUNT = 8;
+/** Share of memory beyond which nothing more is brought there after a start: the rest is for what is asked for now. */
+export const HOT_FILL_SHARE = 0.8;

@@ -18,7 +18,7 @@ export const DISK_SKIPS = [
 ] as const;
 export type DiskSkip = (typeof DISK_SKIPS)[number];
 /** What was wrong with what could not be read. */
-export const DISK_UNREADABLE = ['short', 'foreign', 'version', 'checksum', 'malformed', 'body'] as const;
+export const DISK_UNREADABLE = ['short', 'foreign', 'version', 'checksum', 'malformed', 'body', 'hot-list'] as const;
 export type DiskUnreadable = (typeof DISK_UNREADABLE)[number];
 
 export const DISK_STATES = ['writable', 'read-only', 'off'] as const;
@@ -36,6 +36,8 @@ export interface DiskReadings {
   readonly misses: number;
   readonly writes: Readonly<Record<'response' | 'header', number>>;
   readonly failures: number;
+  readonly hotPromoted: number;
+  readonly hotSaves: number;
   readonly removed: Readonly<Record<DiskRemoval, number>>;
   readonly skipped: Readonly<Record<DiskSkip, number>>;
   readonly unreadable: Readonly<Record<DiskUnreadable, number>>;
@@ -96,6 +98,16 @@ export function diskFamilies(reading: Reading): Family[] {
     gauge('patina_disk_pending_bytes', 'Bytes that wait to be written to disk.', (from) => from.pendingBytes),
     count('patina_disk_hits_total', 'Lookups that the disk answered.', (from) => from.hits),
     count('patina_disk_misses_total', 'Lookups that found nothing on disk.', (from) => from.misses),
+    count(
+      'patina_disk_hot_promoted_total',
+      'Stored responses that came to memory after the start for being asked for most.',
+      (from) => from.hotPromoted,
+    ),
+    count(
+      'patina_disk_hot_saves_total',
+      'Times that the list of what is asked for most was written.',
+      (from) => from.hotSaves,
+    ),
     count('patina_disk_write_failures_total', 'Writes to disk that failed.', (from) => from.failures),
     count(
       'patina_disk_uses_dropped_total',

@@ -11,6 +11,7 @@ import { OFF_READINGS } from '../store/disk-counts.js';
 import { openDiskFile } from '../store/disk-file.js';
 import { diskPathProblem, markDamaged, noteOpening, prepareDiskPlace } from '../store/disk-place.js';
 import { openThreadPort } from '../store/disk-port.js';
+import { HotKeys } from '../store/hot-keys.js';
 import { createMemoryStore } from '../store/memory.js';
 import { createTieredStore } from '../store/tiered.js';
 
@@ -18,19 +19,23 @@ export interface Stores {
   readonly store: Store;
   /** Undefined where no disk tier is asked for. */
   diskReadings(): DiskReadings | undefined;
+  /** The process serves from now on. */
+  start(): void;
   /** Says what of a reload waits for the next start. */
   noteChange(before: Config, next: Config): void;
   close(): Promise<void>;
 }
 
-/** Throws a ConfigError where the path of the disk tier is somebody else's. */
-export function openStores({ cache }: Config, clock: Clock, events: Events): Stores {
+/** `savesHotKeys`: of those that share a disk one does. Throws a ConfigError where the path of the disk tier is somebody else's. */
+export function openStores({ cache }: Config, clock: Clock, events: Events, savesHotKeys: boolean): Stores {
   const memory = createMemoryStore({ budgetBytes: cache.memoryBytes, clock, events });
   const disk =
     cache.disk.path === undefined ? undefined : openDisk(cache.disk.path, cache.disk.sizeBytes, clock, events);
   const store = disk === undefined ? memory : createTieredStore(memory, disk);
+  const hot = disk === undefined ? undefined : new HotKeys({ store, disk, clock, saves: savesHotKeys });
   return {
     store,
+    start: () => hot?.start(),
     diskReadings: () => disk?.stats ?? (cache.disk.path === undefined ? undefined : OFF_READINGS),
     noteChange(before, next) {
       const [old, now] = [before.cache.disk, next.cache.disk];
@@ -38,6 +43,7 @@ export function openStores({ cache }: Config, clock: Clock, events: Events): Sto
       events.notice('warn', 'disk-at-next-start', 'cache.disk has changed: that takes effect at the next start.');
     },
     close: () => {
+      hot?.close();
       const overdue = new Promise<void>((resolve) => {
         clock.after(DISK_CLOSE_TIMEOUT_MS, resolve);
       });

@@ -14,6 +14,8 @@ export class DiskCounts {
   hits = 0;
   misses = 0;
   failures = 0;
+  hotPromoted = 0;
+  hotSaves = 0;
   #records = 0;
   #usedBytes = 0;
   #fileBytes = 0;
@@ -56,6 +58,8 @@ export class DiskCounts {
       misses: this.misses,
       writes: { ...this.#writes },
       failures: this.failures,
+      hotPromoted: this.hotPromoted,
+      hotSaves: this.hotSaves,
       removed: { ...this.#removed },
       skipped: { ...this.#skipped },
       unreadable: { ...this.#unreadable },

@@ -32,6 +32,7 @@ import {
 import { DiskQueue, type PutItem } from './disk-queue.js';
 import { DiskReading } from './disk-reading.js';
 import { DiskSpill } from './disk-spill.js';
+import { HOT_KEY } from './disk-writing.js';
 import { shifted } from './shifted.js';
 
 export interface DiskTierOptions {
@@ -228,6 +229,17 @@ export class DiskTier {
   openSpill(): BodySink | undefined {
     if (this.maxBodyBytes === 0 || !this.#queue.hasRoom(DISK_CHUNK_BYTES)) return undefined;
     return new DiskSpill(this.#queue, this.reading.bodies);
+  }
+
+  /** What the last list of what is asked for most says, unread. */
+  hotList(): Buffer | undefined {
+    return this.reading.read(() => this.#file.tables.meta.get(HOT_KEY));
+  }
+
+  saveHotList(list: Buffer): void {
+    this.#queue.order({ kind: 'hot', list }, list.length, (isWritten) => {
+      if (isWritten) this.#counts.hotSaves++;
+    });
   }
 
   settled(): Promise<void> {

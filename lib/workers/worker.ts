@@ -135,7 +135,7 @@ export class Worker {
       sequence,
     });
     const { config, written, file } = first;
-    const common = { clock, version, written, file, adminToken, pseudonym };
+    const common = { clock, version, written, file, adminToken, pseudonym, savesHotKeys: isFirst };
     const part = createPart(config, { ...common, leases, siblings: this.#siblings() });
     leases.open(part.engine);
     const relays = new RelayServer((ask) => leases.give(ask));

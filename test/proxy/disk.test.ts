@@ -2,6 +2,7 @@
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { HOT_STEP_DELAY_MS } from '../../lib/base/disk-limits.js';
 import { readConfig } from '../../lib/config/load.js';
 import { withOrigin } from '../../lib/config/schema.js';
 import { createProxy } from '../../lib/proxy.js';
@@ -207,4 +208,19 @@ t.test('issue 5: another format beside ours is left alone, and a damaged file is
   t.ok(statSync(join(path, 'v0')).isDirectory());
   t.ok(statSync(join(path, 'v1.damaged')).isDirectory());
   t.equal(metric(await house.metrics(), 'patina_disk_state', 'state="writable"'), 1);
+});
+
+t.test('issue 5: what was asked for most is in memory again soon after the proxy serves', async (t) => {
+  const options = onDisk(makeDirectory(t));
+  const clock = new FakeClock(START);
+  const first = await openProxy(t, { ...options, clock });
+  first.origin.respond(() => ({ fields: ['Cache-Control', 'max-age=600'], body: 'x' }));
+  for (const target of ['/hot', '/cold', '/hot', '/hot']) await first.get(target);
+  const house = await restarted(t, first, clock, options);
+  t.equal(metric(await house.metrics(), 'patina_objects'), 0, 'not before it serves');
+  clock.advance(HOT_STEP_DELAY_MS);
+  t.equal(metric(await house.metrics(), 'patina_objects'), 1);
+  t.equal(metric(await house.metrics(), 'patina_disk_hot_promoted_total'), 1);
+  t.equal((await house.get('/hot')).field('cdn-cache'), 'HIT');
+  t.equal(house.origin.requestCount, 0);
 });

@@ -21,7 +21,7 @@ import { captureAnswer } from './capture.js';
 import { CollapseTable } from './collapse.js';
 import type { BodyTap, ClientRequest, FindReady, ReplySink, RequestHandler } from './contract.js';
 import { coversRanges, type Delivery } from './deliver.js';
-import { explainNow, withExplanation } from './explaining.js';
+import { explainWithTier, withExplanation } from './explaining.js';
 import { Fill } from './fill.js';
 import type { Conditions, FillEnd, FillSpec, Waiter } from './fill-contract.js';
 import { type Need, partialNeed } from './need.js';
@@ -251,7 +251,7 @@ export class Engine implements RequestHandler {
 
   /** What a request would get now, and why. */
   explain(request: ExplainedRequest): Explanation {
-    return explainNow(this.parts, ownRequest(request, this.parts.clock.now()), (asked) => this.find(asked));
+    return explainWithTier(this.parts, ownRequest(request, this.parts.clock.now()), (asked) => this.find(asked));
   }
 
   /** What is stored for a request, as its rule makes keys. */

@@ -7,9 +7,12 @@ import { type ExplainedRequest, type Explanation, explain } from '../explain/exp
 import { explanationLine } from '../explain/text.js';
 import type { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
+import { requestKey } from '../policy/key.js';
+import { chooseVariant } from '../policy/vary.js';
+import type { Tier } from '../store/contract.js';
 import type { ClientRequest, PassPlan, Reply, ReplySink } from './contract.js';
 import type { EngineParts } from './parts.js';
-import { withContent } from './requests.js';
+import { shaped, withContent } from './requests.js';
 
 /** Who gets explanations. */
 export interface ExplainSettings {
@@ -52,19 +55,39 @@ export function withExplanation(
 
 /** What a request gets now, from what is stored. Of a POST whose content is not known nothing is found. */
 export function explainNow<Request extends ExplainedRequest>(
-  { live, clock, origin }: EngineParts,
+  parts: EngineParts,
   request: Request,
   select: (request: Request) => StoredResponse | undefined,
+  tierOf?: (parts: EngineParts, request: Request) => Tier | undefined,
 ): Explanation {
   const { method, scheme, host, target, fields, content } = request;
+  const { live, clock, origin } = parts;
   const isFindable = method !== 'POST' || content !== undefined;
+  const tier = isFindable ? tierOf?.(parts, request) : undefined;
   return explain({
+    tier,
     rules: live.rules,
     request: { method, scheme, host, target, fields, content },
     moment: { now: clock.now(), wall: clock.wall() },
     stored: isFindable ? select(request) : undefined,
     isOffline: !origin.healthy,
   });
+}
+
+/** The same with where what is stored lies, which is asked first: to find it may bring it up to memory. */
+export function explainWithTier(
+  parts: EngineParts,
+  request: ClientRequest,
+  select: (request: ClientRequest) => StoredResponse | undefined,
+): Explanation {
+  return explainNow(parts, request, select, tierFor);
+}
+
+function tierFor({ live, store }: EngineParts, received: ClientRequest): Tier | undefined {
+  const rule = live.rules.ruleFor(received);
+  const request = shaped(received, rule);
+  const stored = chooseVariant(store.known(requestKey(request, rule)), request.fields);
+  return stored === undefined ? undefined : store.tierOf(stored);
 }
 
 function withoutField(request: ClientRequest, name: string): ClientRequest {

@@ -53,6 +53,8 @@ export interface ResponseNote {
   readonly status: number;
   readonly rule: string;
   readonly stored: boolean;
+  /** Where it lies, where that is known. */
+  readonly tier: 'memory' | 'disk' | undefined;
   /** Reason code where it is not stored. */
   readonly reason: string | undefined;
   /** Overrides of the rule without which it would not be. */
@@ -108,6 +110,8 @@ export interface ExplainOptions {
   /** What came, or is stored; undefined: nothing yet. */
   readonly response?: GivenResponse | undefined;
   readonly stored?: StoredResponse | undefined;
+  /** Where that lies. */
+  readonly tier?: 'memory' | 'disk' | undefined;
   /** How long ago a given response came. */
   readonly sinceMs?: number;
   /** The origin cannot be reached, as far as is known. */
@@ -204,6 +208,7 @@ function noteOf(options: ExplainOptions, request: ExplainedRequest, subject: Sub
       status,
       rule: rule.name,
       stored: false,
+      tier: undefined,
       reason: verdict.store ? undefined : verdict.reason,
       despite: [],
       phases: [],
@@ -222,6 +227,7 @@ function noteOf(options: ExplainOptions, request: ExplainedRequest, subject: Sub
     status,
     rule: subject.rule.name,
     stored: true,
+    tier: options.tier,
     reason: undefined,
     despite: subject.despite,
     phases: phasesOf(subject, moment),

@@ -43,7 +43,8 @@ function responseLines(note: ResponseNote): string[] {
     const sentence = note.reason === undefined ? undefined : explainReason(note.reason);
     if (sentence !== undefined) row('', sentence);
   } else {
-    row('Stored', note.despite.length === 0 ? 'yes' : `yes, by ${note.despite.join(', ')}`);
+    const place = note.tier === undefined ? 'yes' : `yes, ${note.tier === 'disk' ? 'on disk' : 'in memory'}`;
+    row('Stored', note.despite.length === 0 ? place : `${place}, by ${note.despite.join(', ')}`);
     row('Age', `${note.ageSec}s`);
     if (note.vary.length > 0) row('Vary', note.vary.join(', '));
     let from: Instant | undefined;

@@ -40,7 +40,7 @@ Rule       pages
 Key        http://a.example/a
 
 Response   200, under rule pages
-Stored     yes
+Stored     yes, in memory
 Age        30s
   fresh    until 2026-01-01T00:00:10Z, 20s ago: max-age of the response
   grace    until 2026-01-01T00:01:10Z, in 40s: 1m, grace of pages

@@ -224,3 +224,20 @@ t.test('issue 5: what was asked for most is in memory again soon after the proxy
   t.equal((await house.get('/hot')).field('cdn-cache'), 'HIT');
   t.equal(house.origin.requestCount, 0);
 });
+
+t.test('issue 5: an explanation says in which tier the stored response lies', async (t) => {
+  const options = onDisk(makeDirectory(t));
+  const clock = new FakeClock(START);
+  const first = await openProxy(t, { ...options, clock });
+  first.origin.respond(() => ({ fields: ['Cache-Control', 'max-age=600'], body: 'x' }));
+  await first.get('/one');
+  const tierIn = async (house: OpenProxy): Promise<unknown> => {
+    const answer = await house.admin('/v1/objects?url=http://a.example/one&explain=GET');
+    return JSON.parse(answer.body.toString()).response?.tier;
+  };
+  t.equal(await tierIn(first), 'memory');
+  const house = await restarted(t, first, clock, options);
+  t.equal(await tierIn(house), 'disk', 'nobody has asked for it since the start');
+  await house.get('/one');
+  t.equal(await tierIn(house), 'memory');
+});

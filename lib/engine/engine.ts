@@ -34,7 +34,7 @@ import { type Share, WHOLE } from './peers-contract.js';
 import { servePushed } from './pushed.js';
 import { ReadyReplies } from './ready.js';
 import { Refreshes } from './refreshes.js';
-import { Relifing, relifed } from './relife.js';
+import { Relifing, relifedFor } from './relife.js';
 import { forEverybody, shaped, withContent, withoutConnectionOptions } from './requests.js';
 import type { Receipt } from './response.js';
 import { type SynthSpec, synthReply } from './synth.js';
@@ -185,17 +185,17 @@ export class Engine implements RequestHandler {
 
   /** What is stored below memory for a request, under the rule that holds for it now. */
   #recall(key: string, request: ClientRequest): StoredResponse | undefined {
-    const found = this.parts.store.recall(key, (stored) => chooseVariant(stored, request.fields));
-    return this.#underItsRule(found, request);
+    const { store, live } = this.parts;
+    const choose = (stored: readonly StoredResponse[]) => chooseVariant(stored, request.fields);
+    return store.recall(key, choose, (found) => relifedFor(found, request, live.rules));
   }
 
   /** The chosen response under the rule that holds for it now; undefined where that would not have it stored. */
   #underItsRule(chosen: StoredResponse | undefined, request: ClientRequest): StoredResponse | undefined {
     if (chosen === undefined) return undefined;
     const { store, live } = this.parts;
-    const rule = live.rules.ruleForResponse(request, chosen.status, chosen.fields);
-    if (chosen.madeBy === rule || chosen.madeBy === undefined) return chosen;
-    const next = relifed(chosen, rule);
+    const next = relifedFor(chosen, request, live.rules);
+    if (next === chosen) return chosen;
     if (next === undefined) store.remove(chosen, 'invalidated');
     return next === undefined || !store.swap(chosen, next) ? undefined : next;
   }

@@ -5,6 +5,7 @@
 import type { Timer } from '../base/clock.js';
 import { RELIFE_STEP_COUNT, STORE_STEP_DELAY_MS } from '../base/limits.js';
 import type { Rule } from '../config/rule.js';
+import type { RuleRequest, Rules } from '../config/rules.js';
 import { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
 import { expiredLife } from '../policy/expire.js';
@@ -54,6 +55,12 @@ export class Relifing {
     const next = relifed(stored, rule);
     if (next !== undefined) store.swap(stored, next);
   }
+}
+
+/** The record under the rule that holds for it and this request: itself where that one made it. Undefined as for relifed(). */
+export function relifedFor(chosen: StoredResponse, request: RuleRequest, rules: Rules): StoredResponse | undefined {
+  const rule = rules.ruleForResponse(request, chosen.status, chosen.fields);
+  return chosen.madeBy === rule || chosen.madeBy === undefined ? chosen : relifed(chosen, rule);
 }
 
 /** The record under `rule`; undefined where it would not be stored under it. */

@@ -14,10 +14,12 @@ export interface Store {
   /**
    * Looks below memory for what it has not, or has an older form of; `choose` picks among that, newest first. What it
    * picks is in memory from now on where it is small enough. Undefined where there is nothing better than what peek() gives.
+   * `adopt` says as what it is to be stored from now on; undefined: not at all, and it goes.
    */
   recall(
     key: string,
     choose: (found: readonly StoredResponse[]) => StoredResponse | undefined,
+    adopt?: (found: StoredResponse) => StoredResponse | undefined,
   ): StoredResponse | undefined;
   /** All stored responses of a key in all tiers, newest first; nothing is promoted for it. */
   known(key: string): readonly StoredResponse[];

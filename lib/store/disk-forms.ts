@@ -22,7 +22,7 @@ export function cut(chunks: readonly Buffer[]): Buffer[] {
 export function isSameLife(one: StoredResponse, other: StoredResponse): boolean {
   if (one.fields !== other.fields || one.body !== other.body || one.rule !== other.rule) return false;
   if (one.receivedAt !== other.receivedAt || one.expiredAt !== other.expiredAt) return false;
-  if (JSON.stringify(one.tags) !== JSON.stringify(other.tags)) return false;
+  if (one.tags !== other.tags && JSON.stringify(one.tags) !== JSON.stringify(other.tags)) return false;
   const [mine, theirs] = [one.life, other.life];
   return (Object.keys(mine) as (keyof typeof mine)[]).every((member) => mine[member] === theirs[member]);
 }

@@ -32,15 +32,16 @@ class TieredStore implements Store {
   recall(
     key: string,
     choose: (found: readonly StoredResponse[]) => StoredResponse | undefined,
+    adopt: (found: StoredResponse) => StoredResponse | undefined = asItIs,
   ): StoredResponse | undefined {
     let found = this.#newer(key);
     while (found.length > 0) {
       const chosen = choose(found);
       if (chosen === undefined) break;
-      const promoted = this.#promote(chosen);
-      if (promoted !== undefined) {
+      const loaded = this.#load(chosen);
+      if (loaded !== undefined) {
         this.#disk.counts.hits++;
-        return promoted;
+        return this.#promote(loaded, adopt);
       }
       found = found.filter((one) => one !== chosen);
     }
@@ -60,15 +61,34 @@ class TieredStore implements Store {
   }
 
   /** Undefined where it turns out to be damaged. */
-  #promote(found: StoredResponse): StoredResponse | undefined {
-    const held = this.#memory.peek(found.key)?.find(({ selection }) => isSameSelection(selection, found.selection));
+  #load(found: StoredResponse): StoredResponse | undefined {
+    const held = this.#heldLike(found);
     const known = held === undefined ? undefined : this.#disk.around(found, held);
-    const loaded = known ?? this.#disk.load(found);
-    if (loaded === undefined) return undefined;
+    return known ?? this.#disk.load(found);
+  }
+
+  /** Into memory, as what it is from now on: put there once, and written below only where it says something else. */
+  #promote(
+    loaded: StoredResponse,
+    adopt: (found: StoredResponse) => StoredResponse | undefined,
+  ): StoredResponse | undefined {
+    const next = adopt(loaded);
+    if (next === undefined) {
+      const older = this.#heldLike(loaded);
+      if (older !== undefined) this.#memory.remove(older, 'replaced');
+      this.#disk.remove(loaded, 'invalidated');
+      return undefined;
+    }
     this.#disk.use(loaded);
-    if (loaded.body.below === undefined) this.#memory.put(loaded);
+    if (next !== loaded) this.#disk.swap(loaded, next);
+    const held = this.#heldLike(next);
+    if (next.body.below === undefined) this.#memory.put(next);
     else if (held !== undefined) this.#memory.remove(held, 'replaced');
-    return loaded;
+    return next;
+  }
+
+  #heldLike({ key, selection }: StoredResponse): StoredResponse | undefined {
+    return this.#memory.peek(key)?.find((one) => isSameSelection(one.selection, selection));
   }
 
   known(key: string): readonly StoredResponse[] {
@@ -198,6 +218,8 @@ class TieredStore implements Store {
     await this.#disk.close();
   }
 }
+
+const asItIs = (found: StoredResponse): StoredResponse => found;
 
 /** Of two forms of one response, whether `one` is the later truth: by when it was asked for, then by an operator's word. */
 function isLater(one: StoredResponse, other: StoredResponse): boolean {

@@ -24,7 +24,8 @@ interface Shown {
   readonly last_refresh: { readonly at: string | null } | null;
 }
 
-const CURSOR = /^(\d{1,4})\.(\d{1,10})$/;
+/** A worker, and where its own list goes on: in memory, or below it. */
+const CURSOR = /^(\d{1,4})\.(\d{1,10}|below-[\w-]*)$/;
 const GONE = makeProblem(503, 'No worker can tell; ask again.', { 'Retry-After': '1' });
 
 /** `GET /v1/objects` over `members`, in the order of their places. */

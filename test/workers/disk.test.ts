@@ -1,23 +1,26 @@
-// Goal: several workers open one disk tier at once, survive kill -9 together, and tell its figures once. Method: the built command, one directory, a scripted origin.
+// Goal: several workers over one disk tier keep each response once, and what is done to it is done for all. Method: the built command, one directory, a scripted origin, kill -9.
 import { readdirSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { makeDirectory } from '../kit/disk.js';
-import { request } from '../kit/proxy-kit.js';
+import { HOST, request } from '../kit/proxy-kit.js';
 import { type Crew, startCrew, until } from './crew.kit.js';
 
 const SHARED = ['Cache-Control', 'max-age=600', 'ETag', '"1"', 'Cache-Tag', 'all'];
 const MB = 1024 * 1024;
+const url = (path: string): string => `http://${HOST}${path}`;
 
 interface Options {
   readonly workers?: number;
+  readonly size?: string;
+  readonly more?: string;
 }
 
-function confFor(path: string): string {
-  return `debug_header: CDN-Cache\ncache: {disk: {path: ${path}, size: 64MB}}`;
+function confFor(path: string, { size = '64MB', more = '' }: Options): string {
+  return `debug_header: CDN-Cache\ndefaults: {tags_from: Cache-Tag}\ncache: {disk: {path: ${path}, size: ${size}}}\n${more}`;
 }
 
 async function startOver(t: Test, path: string, options: Options = {}): Promise<Crew> {
-  const crew = await startCrew(t, { workers: options.workers ?? 2, conf: confFor(path) });
+  const crew = await startCrew(t, { workers: options.workers ?? 2, conf: confFor(path, options) });
   crew.origin.respond((asked) =>
     asked.field('if-none-match') === undefined
       ? { fields: SHARED, body: `hello ${asked.target}` }
@@ -44,6 +47,71 @@ t.test('issue 5: the figures of the one disk are told once, not once for each wo
   await onDisk(crew, 3);
   t.equal(await crew.metric('patina_disk_budget_bytes'), 64 * MB);
   t.equal(await crew.metric('patina_disk_state', 'state="writable"'), 1);
+});
+
+t.test('issue 5: a purge of what is on disk holds for all workers', async (t) => {
+  const path = makeDirectory(t);
+  const before = await startOver(t, path);
+  const client = await before.connect();
+  for (const of of ['/p/a', '/p/b', '/q', '/r']) await client.send(request('GET', of)).response();
+  await onDisk(before, 4);
+  await kill(before);
+  const crew = await startOver(t, path);
+  t.equal(await crew.metric('patina_disk_records'), 4, 'a kill of all loses nothing');
+  t.match(await crew.json('/v1/purge', 'POST', { url: url('/q') }), { fills: 0 });
+  t.match(await crew.json('/v1/purge', 'POST', { prefix: url('/p/') }), { fills: 0 });
+  await onDisk(crew, 1);
+  for (const one of await crew.eachWorker()) {
+    t.equal((await one.send(request('GET', '/r')).response()).field('cdn-cache'), 'HIT');
+  }
+  t.equal(crew.origin.requests.length, 0);
+  t.match(await crew.json('/v1/expire', 'POST', { tag: 'all' }), { fills: 0 });
+  t.match(await crew.json('/v1/purge', 'POST', { tag: 'all' }), { fills: 0 });
+  await onDisk(crew, 0);
+  for (const of of ['/p/a', '/q', '/r']) await (await crew.connect()).send(request('GET', of)).response();
+  t.equal(crew.origin.requests.length, 3);
+});
+
+t.test('issue 5: of what several workers have on one disk each response is listed once', async (t) => {
+  const path = makeDirectory(t);
+  const before = await startOver(t, path);
+  const paths = Array.from({ length: 7 }, (_, at) => `/${at}`);
+  const client = await before.connect();
+  for (const of of paths) await client.send(request('GET', of)).response();
+  await onDisk(before, 7);
+  await kill(before);
+  const crew = await startOver(t, path);
+  const [one, other] = await crew.eachWorker();
+  await one.send(request('GET', '/1')).response();
+  await other.send(request('GET', '/2')).response();
+  const listed: string[] = [];
+  let next: string | undefined;
+  do {
+    const page = await crew.json<{ objects: { key: string }[]; next?: string }>(
+      `/v1/objects?limit=2${next === undefined ? '' : `&cursor=${encodeURIComponent(next)}`}`,
+    );
+    listed.push(...page.objects.map(({ key }) => key));
+    next = page.next;
+  } while (next !== undefined);
+  t.same(listed.sort(), paths.map(url));
+});
+
+t.test('issue 5: the size of the disk is held by all workers together', async (t) => {
+  const crew = await startOver(t, makeDirectory(t), { workers: 3, size: '16MB', more: 'log: {access: off}' });
+  crew.origin.respond(() => ({ fields: SHARED, body: Buffer.alloc(100_000, 'x') }));
+  const clients = await Promise.all(Array.from({ length: 6 }, () => crew.connect()));
+  let at = 0;
+  const visit = async (client: (typeof clients)[number]): Promise<void> => {
+    while (at < 600) await client.send(request('GET', `/${at++}`)).response();
+  };
+  await Promise.all(clients.map(visit));
+  await until(async () => (await crew.metric('patina_disk_pending_bytes')) === 0);
+  t.ok(
+    (await crew.metric('patina_disk_used_bytes')) <= 16 * MB,
+    `${await crew.metric('patina_disk_used_bytes')} in use`,
+  );
+  t.ok((await crew.metric('patina_disk_records')) > 50);
+  t.ok((await crew.metric('patina_disk_removed_total', 'reason="evicted"')) > 300);
 });
 
 t.test(

@@ -1,7 +1,7 @@
 /** The conditions of a rule's match: each a question about a request, or about a response to it. */
 import assert from 'node:assert/strict';
 import { Fields } from '../http/fields.js';
-import { cookieValue, decodeQuery, queryPairs, splitTarget } from '../http/query.js';
+import { cookieValue, decodeQuery } from '../http/query.js';
 import { compileGlob, type Glob, withPlainEscapes } from './glob.js';
 import type { Expected, MatchSettings } from './match-options.js';
 import { compilePattern } from './pattern.js';
@@ -24,7 +24,7 @@ export class Asked {
   #path = '';
   #bareHost: string | undefined;
   #ext: string | undefined;
-  #parameters: ReadonlyMap<string, readonly string[]> | undefined;
+  #parameters: Parameters | undefined;
 
   /** Begins anew with another request. `path` is in the form that patterns are written in. */
   begin(request: RuleRequest, path: string): this {
@@ -57,11 +57,14 @@ export class Asked {
   }
 
   /** The values of each query parameter, decoded. */
-  get parameters(): ReadonlyMap<string, readonly string[]> {
+  get parameters(): Parameters {
     this.#parameters ??= parametersOf(this.#request.target);
     return this.#parameters;
   }
 }
+
+/** The values of each parameter: mostly one. */
+type Parameters = ReadonlyMap<string, string | readonly string[]>;
 
 const NOTHING: RuleRequest = { method: '', host: '', target: '', fields: Fields.empty };
 
@@ -75,17 +78,30 @@ function extOf(path: string): string {
   return dot < 0 || dot < path.lastIndexOf('/') ? '' : path.slice(dot + 1).toLowerCase();
 }
 
-const NO_PARAMETERS: ReadonlyMap<string, readonly string[]> = new Map();
+const NO_PARAMETERS: Parameters = new Map();
 
-function parametersOf(target: string): ReadonlyMap<string, readonly string[]> {
-  const [, query] = splitTarget(target);
-  if (query === undefined) return NO_PARAMETERS;
-  const parameters = new Map<string, string[]>();
-  for (const { name, value } of queryPairs(query)) {
-    const decoded = decodeQuery(name);
-    const values = parameters.get(decoded);
-    if (values === undefined) parameters.set(decoded, [decodeQuery(value ?? '')]);
-    else values.push(decodeQuery(value ?? ''));
+/** Every request that a rule with a query condition is looked at for pays for this: no list of pairs is made on the way. */
+function parametersOf(target: string): Parameters {
+  const mark = target.indexOf('?');
+  if (mark < 0) return NO_PARAMETERS;
+  const parameters = new Map<string, string | string[]>();
+  const isPlain = !target.includes('%', mark) && !target.includes('+', mark);
+  for (let from = mark + 1; from < target.length; ) {
+    const and = target.indexOf('&', from);
+    const until = and < 0 ? target.length : and;
+    if (until > from) {
+      const equals = target.indexOf('=', from);
+      const isNamed = equals >= 0 && equals < until;
+      const written = target.slice(from, isNamed ? equals : until);
+      const name = isPlain ? written : decodeQuery(written);
+      const text = isNamed ? target.slice(equals + 1, until) : '';
+      const value = isPlain ? text : decodeQuery(text);
+      const values = parameters.get(name);
+      if (values === undefined) parameters.set(name, value);
+      else if (typeof values === 'string') parameters.set(name, [values, value]);
+      else values.push(value);
+    }
+    from = until + 1;
   }
   return parameters;
 }
@@ -309,7 +325,8 @@ function queryCondition(name: string, expected: Expected): Condition {
     sentence: expectation('query parameter', name, expected),
     holds: ({ parameters }) => {
       const values = parameters.get(name);
-      return typeof expected === 'boolean' ? (values !== undefined) === expected : values?.includes(expected) === true;
+      if (typeof expected === 'boolean') return (values !== undefined) === expected;
+      return typeof values === 'string' ? values === expected : values?.includes(expected) === true;
     },
   };
 }

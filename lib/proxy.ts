@@ -12,7 +12,6 @@ import { MAX_FAILING_KEYS, MAX_MARKERS, ORIGIN_CLOSE_TIMEOUT_MS } from './base/l
 import { type Address, formatAddress } from './config/address.js';
 import { dangersOf } from './config/dangers.js';
 import type { Config } from './config/schema.js';
-import { withoutSecrets } from './config/secrets.js';
 import { Engine } from './engine/engine.js';
 import type { Leases } from './engine/leases-contract.js';
 import type { Operations } from './engine/operations.js';
@@ -30,7 +29,7 @@ import { bound, isMoved, newPseudonym } from './proxy/addresses.js';
 import type { Part, PartLeases, PartOptions, ProxyOptions, Proxy as Running } from './proxy/contract.js';
 import { tokenCheckFor } from './proxy/operators.js';
 import { engineSettings, frontSettings, type Identity, logSettings, makeWays, needsNewWays } from './proxy/pieces.js';
-import { type Preparation, type ReloadOutcome, Reloads, type Source } from './proxy/reload.js';
+import { type Preparation, type ReloadOutcome, Reloads, type Source, toldOutcome } from './proxy/reload.js';
 import { makeSharedLeases, needsNewTier, readShared } from './proxy/shared.js';
 import { openStores, type Stores } from './proxy/stores.js';
 import type { Store } from './store/contract.js';
@@ -328,15 +327,8 @@ class ComposedProxy implements Running, Part {
       token: () => this.#tokenCheck,
       objects: (query) => this.objects(query),
       operations: { clock, events, operations: this.operations },
-      config: () => {
-        const { current, generation, since } = this.#reloads;
-        const config = withoutSecrets(current.written);
-        return { file: current.file ?? null, generation, since: new Date(since).toISOString(), config };
-      },
-      reload: async () => {
-        const outcome = await this.reload();
-        return outcome.kind === 'reloaded' ? { changed: outcome.changes } : { problems: outcome.problems };
-      },
+      config: () => this.#reloads.shown,
+      reload: async () => toldOutcome(await this.reload()),
       warm: () => this.warm(),
       drain: () => this.#leave(),
     };

@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { EXIT_CODES } from '../lib/cli/help.js';
 import { jsonSchemaText } from '../lib/config/json-schema.js';
 import { markdownReference } from '../lib/config/reference.js';
-import { createMetrics } from '../lib/observe/metrics.js';
+import { createMetrics, NO_GAUGES } from '../lib/observe/metrics.js';
 import { REASONS } from '../lib/observe/reasons.js';
 import { FakeClock } from './kit/clock.js';
 
@@ -21,23 +21,9 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-const NO_READINGS = {
-  objects: 0,
-  bytes: 0,
-  reservedBytes: 0,
-  budgetBytes: 0,
-  fills: 0,
-  waiters: 0,
-  clientConnections: 0,
-  fastConnections: 0,
-  originConnected: 0,
-  originRunning: 0,
-  originQueued: 0,
-};
-
 /** Names and meanings of the metrics, as /metrics itself gives them. */
 async function metricsTable(): Promise<string> {
-  const { body } = await createMetrics({ clock: new FakeClock(), gauges: () => NO_READINGS }).render();
+  const { body } = await createMetrics({ clock: new FakeClock(), gauges: () => NO_GAUGES }).render();
   const types = new Map([...body.matchAll(/^# TYPE (patina_\S+) (\S+)$/gm)].map(([, name, type]) => [name, type]));
   const rows = [...body.matchAll(/^# HELP (patina_\S+) (.*)$/gm)].map(([, name = '', help = '']) => {
     return [`\`${name}\``, types.get(name) ?? '', help];

@@ -1,5 +1,5 @@
 /** What other machines did, done here: their operations, and the records of what they stored. */
-import { SHARED_CLOCK_MARGIN_MS } from '../base/limits-shared.js';
+import { SHARED_CLOCK_MARGIN_MS } from '../base/shared-limits.js';
 import type { StoredResponse } from '../object/stored.js';
 import { expiredResponse } from '../policy/expire.js';
 import { askedAt, type SharedClock } from '../store/shared-clock.js';

@@ -33,6 +33,21 @@ export interface GaugeReadings {
   readonly shared?: SharedReadings | undefined;
 }
 
+/** Of a process that serves nobody. */
+export const NO_GAUGES: GaugeReadings = {
+  objects: 0,
+  bytes: 0,
+  reservedBytes: 0,
+  budgetBytes: 0,
+  fills: 0,
+  waiters: 0,
+  clientConnections: 0,
+  fastConnections: 0,
+  originConnected: 0,
+  originRunning: 0,
+  originQueued: 0,
+};
+
 export interface MetricsOptions {
   readonly clock: Clock;
   readonly gauges: () => GaugeReadings;

@@ -7,7 +7,7 @@ import type { Clock } from '../base/clock.js';
 import { ConfigError } from '../base/errors.js';
 import { changesBetween } from '../config/changes.js';
 import type { Config } from '../config/schema.js';
-import { isSecret } from '../config/secrets.js';
+import { isSecret, withoutSecrets } from '../config/secrets.js';
 import type { Events } from '../observe/events.js';
 
 /** A configuration, and what a person wrote to get it. */
@@ -21,6 +21,11 @@ export interface Source {
 export type ReloadOutcome =
   | { readonly kind: 'reloaded'; readonly changes: readonly string[] }
   | { readonly kind: 'refused'; readonly problems: readonly string[] };
+
+/** The outcome as operators are told it. */
+export function toldOutcome(outcome: ReloadOutcome): { changed: readonly string[] } | { problems: readonly string[] } {
+  return outcome.kind === 'reloaded' ? { changed: outcome.changes } : { problems: outcome.problems };
+}
 
 /** What was had for a configuration that is not in force yet. */
 export interface Preparation {
@@ -61,6 +66,13 @@ export class Reloads {
 
   get current(): Source {
     return this.#current;
+  }
+
+  /** What is in force, as operators are shown it. */
+  get shown(): Readonly<Record<string, unknown>> {
+    const { written, file } = this.#current;
+    const since = new Date(this.since).toISOString();
+    return { file: file ?? null, generation: this.generation, since, config: withoutSecrets(written) };
   }
 
   /** It is in force from now on. */

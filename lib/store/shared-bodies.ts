@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { SHARED_CHUNK_BYTES, SHARED_CHUNKS_AHEAD, SHARED_WHOLE_BYTES } from '../base/limits-shared.js';
+import { SHARED_CHUNK_BYTES, SHARED_CHUNKS_AHEAD, SHARED_WHOLE_BYTES } from '../base/shared-limits.js';
 import type { Body } from '../object/body.js';
 import { sliceChunks } from '../object/slice.js';
 import type { SharedTable } from './shared-contract.js';

@@ -3,7 +3,7 @@
  * The difference is measured by what replies say, best by the quickest of them.
  */
 import type { Clock } from '../base/clock.js';
-import { SHARED_CLOCK_TTL_MS } from '../base/limits-shared.js';
+import { SHARED_CLOCK_TTL_MS } from '../base/shared-limits.js';
 import type { StoredResponse } from '../object/stored.js';
 
 export class SharedClock {
@@ -48,32 +48,6 @@ export class SharedClock {
   now(): number {
     return this.toServer(this.#clock.now());
   }
-}
-
-/** The same response by a clock that is `byMs` ahead. */
-export function shifted<S extends Omit<StoredResponse, 'body' | 'partial' | 'madeBy'>>(stored: S, byMs: number): S {
-  const { life } = stored;
-  const moved = (instant: number | undefined): number | undefined =>
-    instant === undefined ? undefined : instant + byMs;
-  return {
-    ...stored,
-    life: {
-      ...life,
-      bornAt: life.bornAt + byMs,
-      staleAt: life.staleAt + byMs,
-      graceUntil: life.graceUntil + byMs,
-      offlineGraceUntil: life.offlineGraceUntil + byMs,
-      keepUntil: life.keepUntil + byMs,
-      errorUntil: life.errorUntil + byMs,
-      unreachableUntil: life.unreachableUntil + byMs,
-      ceilingAt: life.ceilingAt + byMs,
-    },
-    fetchedAt: stored.fetchedAt + byMs,
-    receivedWall: stored.receivedWall + byMs,
-    expiredAt: moved(stored.expiredAt),
-    receivedAt: moved(stored.receivedAt),
-    requestedAt: moved(stored.requestedAt),
-  };
 }
 
 /** When what it answers was asked for. */

@@ -10,7 +10,7 @@ import {
   SHARED_HUNG_PROBES,
   SHARED_PROBE_FIRST_MS,
   SHARED_PROBE_MAX_MS,
-} from '../base/limits-shared.js';
+} from '../base/shared-limits.js';
 
 export interface GuardOptions {
   readonly clock: Clock;

@@ -9,7 +9,7 @@ import {
   SHARED_RECONNECT_MAX_MS,
   SHARED_REDIRECTS_MAX,
   SHARED_SCAN_COUNT,
-} from '../base/limits-shared.js';
+} from '../base/shared-limits.js';
 
 export interface SharedEndpoint {
   readonly host: string;

@@ -7,7 +7,7 @@ import {
   MAX_SHARED_PENDING_OPS,
   SHARED_CLOCK_MARGIN_MS,
   SHARED_LOG_PAGE,
-} from '../base/limits-shared.js';
+} from '../base/shared-limits.js';
 import type { SharedClock } from './shared-clock.js';
 import type { OpsPage, SharedTable } from './shared-contract.js';
 import type { SharedGuard } from './shared-guard.js';

@@ -1,5 +1,5 @@
 /** What machines tell each other when something has come of a lease: a few words, and the new record where it is small. */
-import { MAX_SHARED_NEWS_BYTES } from '../base/limits-shared.js';
+import { MAX_SHARED_NEWS_BYTES } from '../base/shared-limits.js';
 
 /** Marks news among what is published; entries of the log have another mark. */
 const NEWS_MARK = 'N';

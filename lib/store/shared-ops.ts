@@ -2,7 +2,7 @@
  * Operations on what several machines hold: purges and expiries by key, prefix or tag, as they stand in the shared log,
  * and what those of them that are remembered here say about a response that comes from below.
  */
-import { MAX_SHARED_LOG } from '../base/limits-shared.js';
+import { MAX_SHARED_LOG } from '../base/shared-limits.js';
 import type { StoredResponse } from '../object/stored.js';
 
 export type SharedReach =

@@ -5,9 +5,10 @@
 import { Body } from '../object/body.js';
 import { decodeRecord, encodeRecord, FROM_RECORD } from '../object/record.js';
 import type { Selection, StoredResponse } from '../object/stored.js';
-import { askedAt, shifted } from './shared-clock.js';
+import { askedAt } from './shared-clock.js';
 import { INSTANT_DIGITS } from './shared-scripts.js';
 import { digestOf } from './shared-table.js';
+import { shifted, type Timed } from './shifted.js';
 
 /** Where a body lies: its id is the digest of its bytes. */
 export interface BodyPlace {
@@ -40,10 +41,15 @@ export function variantOf({ names, values }: Selection): string {
 }
 
 export function encodeShared(stored: StoredResponse, place: BodyPlace, offsetMs: number): Buffer {
-  const there = shifted(stored, offsetMs);
+  const there = byOtherClock(stored, offsetMs);
   const note = Buffer.from(`${place.id} ${place.bytes} ${Math.floor(place.until)}`);
   const digits = instantDigits(there.life.keepUntil) + instantDigits(askedAt(there));
   return Buffer.concat([Buffer.from(digits, 'latin1'), encodeRecord(there, note)]);
+}
+
+/** Two machines differ in their wall clocks too. */
+function byOtherClock<S extends Timed>(stored: S, byMs: number): S {
+  return { ...shifted(stored, byMs), receivedWall: stored.receivedWall + byMs };
 }
 
 function instantDigits(ms: number): string {
@@ -58,7 +64,7 @@ export function decodeShared(bytes: Buffer, name: string, offsetMs: number): Sha
   if (!ID.test(id) || Number(size) !== head.bodyBytes || !Number.isFinite(Number(until))) return undefined;
   const digits = instantDigits(head.life.keepUntil) + instantDigits(askedAt(head));
   if (bytes.toString('latin1', 0, 2 * INSTANT_DIGITS) !== digits) return undefined;
-  const { bodyBytes, parts: _, note: __, ...members } = shifted(head, -offsetMs);
+  const { bodyBytes, parts: _, note: __, ...members } = byOtherClock(head, -offsetMs);
   return {
     response: { ...members, body: Body.empty, madeBy: FROM_RECORD },
     place: { id, bytes: bodyBytes, until: Number(until) },

@@ -2,7 +2,7 @@
  * Takes what was purged out of the tier that machines share. That it is purged the log says already, to whoever reads it:
  * this gives the room back, in steps, and where it breaks off the records end with their keep.
  */
-import { SHARED_SWEEP_AT_ONCE, SHARED_TOMB_MS } from '../base/limits-shared.js';
+import { SHARED_SWEEP_AT_ONCE, SHARED_TOMB_MS } from '../base/shared-limits.js';
 import { decodeRecord } from '../object/record.js';
 import type { SharedTable } from './shared-contract.js';
 import type { SharedGuard } from './shared-guard.js';

@@ -1,7 +1,7 @@
 /** The sentences of shared-contract, said to a Redis or Valkey. What comes back is looked at before it is believed. */
 import { createHash, randomBytes } from 'node:crypto';
 import { MAX_VARIANTS } from '../base/limits.js';
-import { MAX_SHARED_LOG, MAX_SHARED_TAG_NAMES } from '../base/limits-shared.js';
+import { MAX_SHARED_LOG, MAX_SHARED_TAG_NAMES } from '../base/shared-limits.js';
 import type {
   KeepOrder,
   KeepVerdict,

@@ -11,7 +11,7 @@ import {
   SHARED_ALONE_MS,
   SHARED_CLOCK_MARGIN_MS,
   SHARED_LOG_EVERY_MS,
-} from '../base/limits-shared.js';
+} from '../base/shared-limits.js';
 import type { Body } from '../object/body.js';
 import type { Selection, StoredResponse } from '../object/stored.js';
 import { SharedBodies, type SharedBody } from './shared-bodies.js';

@@ -1,7 +1,11 @@
-/** A stored response with its instants moved: between two clocks of which one was set back. */
+/** A stored response with its instants moved to another clock: of this machine before it was set back, or of the server that machines share. */
 import type { StoredResponse } from '../object/stored.js';
 
-export function shifted(stored: StoredResponse, byMs: number): StoredResponse {
+/** What has the instants of a stored response. */
+export type Timed = Omit<StoredResponse, 'body' | 'partial' | 'madeBy'>;
+
+/** The same by a clock that is `byMs` ahead. `receivedWall` is left alone: it is on the scale of the wall clock. */
+export function shifted<S extends Timed>(stored: S, byMs: number): S {
   const { life } = stored;
   const moved = (instant: number | undefined): number | undefined =>
     instant === undefined ? undefined : instant + byMs;

@@ -1,22 +1,6 @@
 /** What the primary process itself has to say in the metrics. */
 import type { FamilyReading } from '../observe/families.js';
-import type { GaugeReadings } from '../observe/metrics.js';
 import type { Crew } from './crew.js';
-
-/** Of a process that serves nobody. */
-export const NO_GAUGES: GaugeReadings = {
-  objects: 0,
-  bytes: 0,
-  reservedBytes: 0,
-  budgetBytes: 0,
-  fills: 0,
-  waiters: 0,
-  clientConnections: 0,
-  fastConnections: 0,
-  originConnected: 0,
-  originRunning: 0,
-  originQueued: 0,
-};
 
 export function ownReadings({ wanted, serving, leases, handovers, deathCount }: Crew): readonly FamilyReading[] {
   const one = (name: string, type: 'gauge' | 'counter', help: string, value: number): FamilyReading => ({

@@ -12,16 +12,15 @@ import { WORKER_ANSWER_TIMEOUT_MS, WORKER_CLOSE_TIMEOUT_MS } from '../base/worke
 import { type Address, formatAddress } from '../config/address.js';
 import { dangersOf } from '../config/dangers.js';
 import type { Config } from '../config/schema.js';
-import { withoutSecrets } from '../config/secrets.js';
 import { type AccessLog, createAccessLog } from '../observe/access-log.js';
 import { type Events, fanOut } from '../observe/events.js';
 import type { LogDestination } from '../observe/line-sink.js';
-import { createMetrics, type Metrics } from '../observe/metrics.js';
+import { createMetrics, type Metrics, NO_GAUGES } from '../observe/metrics.js';
 import { type Exposition, renderReadings } from '../observe/prometheus.js';
 import { bound, isMoved, newPseudonym } from '../proxy/addresses.js';
 import { tokenCheckFor } from '../proxy/operators.js';
 import { logSettings } from '../proxy/pieces.js';
-import { Reloads } from '../proxy/reload.js';
+import { Reloads, toldOutcome } from '../proxy/reload.js';
 import type { Preparation, ReloadOutcome, Source } from '../proxy.js';
 import { warmSettings } from '../warm/settings.js';
 import { Crew } from './crew.js';
@@ -30,7 +29,7 @@ import type { NewAddress } from './listening.js';
 import type { WireSource } from './messages.js';
 import { LastReadings } from './metrics.js';
 import { answerWholeObjects } from './objects.js';
-import { NO_GAUGES, ownReadings } from './own-metrics.js';
+import { ownReadings } from './own-metrics.js';
 
 export interface WholeOptions {
   readonly clock: Clock;
@@ -200,15 +199,8 @@ export class WholeProxy {
       token: () => this.#tokenCheck,
       objects: (query) => answerWholeObjects(crew.serving, query),
       operations: { clock, events, operations: crew.operations },
-      config: () => {
-        const { current, generation, since } = this.#reloads;
-        const config = withoutSecrets(current.written);
-        return { file: current.file ?? null, generation, since: new Date(since).toISOString(), config };
-      },
-      reload: async () => {
-        const outcome = await this.reload();
-        return outcome.kind === 'reloaded' ? { changed: outcome.changes } : { problems: outcome.problems };
-      },
+      config: () => this.#reloads.shown,
+      reload: async () => toldOutcome(await this.reload()),
       drain: () => this.#leave(),
       warm: () => {
         crew.warm();

@@ -3,7 +3,7 @@ import t from 'tap';
 import type { StoredResponse } from '../../lib/object/stored.js';
 import { FakeClock } from '../kit/clock.js';
 import { LeaseDesk, lyingBelow, PlayedBody, turns } from '../kit/lease-desk.js';
-import { makeWalk, type WalkOptions } from '../kit/walk.js';
+import { makeWalk, type Walk, type WalkOptions } from '../kit/walk.js';
 
 const LIVING = { 'Cache-Control': 'max-age=10, stale-while-revalidate=60', ETag: '"1"' };
 
@@ -266,13 +266,23 @@ t.test('issue 5: HEAD, ranges and conditions of one client go out without a leas
   t.equal(desk.orders.length, 0);
 });
 
-t.test('issue 5: a body below is served while it arrives, and refreshed after it where it is stale', async (t) => {
-  const { clock, desk, here, there } = twoMachines();
+/** What one machine got of its origin and laid below, where the other finds it. */
+async function madeBelow(
+  here: Walk,
+  desk: LeaseDesk,
+  fields: Readonly<Record<string, string>> = LIVING,
+): Promise<LeaseDesk['below'][number]> {
   here.get('/a');
   await turns();
-  here.origin.last.respond(200, LIVING, 'hello');
+  here.origin.last.respond(200, fields, 'hello');
   const [made] = desk.below;
   if (made === undefined) throw new Error('nothing was released');
+  return made;
+}
+
+t.test('issue 5: a body below is served while it arrives, and refreshed after it where it is stale', async (t) => {
+  const { clock, desk, here, there } = twoMachines();
+  const made = await madeBelow(here, desk);
   const body = new PlayedBody();
   desk.below = [lyingBelow(made.response, 5, body)];
   clock.advance(11_000);
@@ -293,11 +303,7 @@ t.test('issue 5: a body below is served while it arrives, and refreshed after it
 
 t.test('issue 5: a body below that breaks off is completed by the origin, and no client notices', async (t) => {
   const { desk, here, there } = twoMachines();
-  here.get('/a');
-  await turns();
-  here.origin.last.respond(200, LIVING, 'hello');
-  const [made] = desk.below;
-  if (made === undefined) throw new Error('nothing was released');
+  const made = await madeBelow(here, desk);
   const body = new PlayedBody();
   desk.below = [lyingBelow(made.response, 5, body)];
   const client = there.get('/a');
@@ -312,11 +318,7 @@ t.test('issue 5: a body below that breaks off is completed by the origin, and no
 
 t.test('issue 5: a body below that breaks off and cannot be completed never ends cleanly', async (t) => {
   const { desk, here, there } = twoMachines();
-  here.get('/a');
-  await turns();
-  here.origin.last.respond(200, { 'Cache-Control': 'max-age=10' }, 'hello');
-  const [made] = desk.below;
-  if (made === undefined) throw new Error('nothing was released');
+  const made = await madeBelow(here, desk, { 'Cache-Control': 'max-age=10' });
   const body = new PlayedBody();
   desk.below = [lyingBelow(made.response, 5, body)];
   const client = there.get('/a');
@@ -329,11 +331,7 @@ t.test('issue 5: a body below that breaks off and cannot be completed never ends
 
 t.test('issue 5: what lies below past its grace is validated, not fetched', async (t) => {
   const { clock, desk, here, there } = twoMachines();
-  here.get('/a');
-  await turns();
-  here.origin.last.respond(200, LIVING, 'hello');
-  const [made] = desk.below;
-  if (made === undefined) throw new Error('nothing was released');
+  const made = await madeBelow(here, desk);
   const body = new PlayedBody();
   desk.below = [lyingBelow(made.response, 5, body)];
   clock.advance(80_000);
@@ -350,11 +348,7 @@ t.test('issue 5: what lies below past its grace is validated, not fetched', asyn
 
 t.test('issue 5: what lies below but cannot be had is a miss, and asked for under a lease', async (t) => {
   const { desk, here, there } = twoMachines();
-  here.get('/a');
-  await turns();
-  here.origin.last.respond(200, LIVING, 'hello');
-  const [made] = desk.below;
-  if (made === undefined) throw new Error('nothing was released');
+  const made = await madeBelow(here, desk);
   desk.below = [lyingBelow(made.response, 5, undefined)];
   const client = there.get('/a');
   await turns();

@@ -1,6 +1,6 @@
 // Goal: what machines tell each other of operations is never believed too little, and never grows without end. Method: the memory of operations and the log alone, before a table that a test plays.
 import t from 'tap';
-import { MAX_SHARED_LOG, MAX_SHARED_PENDING_OPS } from '../../lib/base/limits-shared.js';
+import { MAX_SHARED_LOG, MAX_SHARED_PENDING_OPS } from '../../lib/base/shared-limits.js';
 import { SharedClock } from '../../lib/store/shared-clock.js';
 import type { OpsPage, SharedTable } from '../../lib/store/shared-contract.js';
 import { SharedGuard } from '../../lib/store/shared-guard.js';

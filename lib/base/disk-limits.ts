@@ -1,5 +1,7 @@
 /** The bounds of the disk tier; all others are in limits.ts. */
 
+/** The largest disk tier: its file is mapped into memory, and no process has room for more than a few times this. */
+export const MAX_DISK_BYTES = 16 * 1024 ** 4;
 /** Bytes of orders that go to the writer of the disk tier at once. */
 export const DISK_BATCH_BYTES = 1024 * 1024;
 /** Longest time that an order for the disk tier waits for others to be written with it. */

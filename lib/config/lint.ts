@@ -19,6 +19,9 @@ type Said = Partial<Omit<RuleSettings, 'name' | 'match' | 'rules'>>;
 /** From here on what is kept in memory is mostly gone before its time: evicted, or lost at a restart. */
 const LONG_KEEP_MS = 30 * 24 * 3_600_000;
 
+const DEFAULT_PREFIX = 'patina:';
+const DEFAULT_DISK_BYTES = 4 * 1024 ** 3;
+
 /** Every warning about a configuration that is valid, in the order of its parts. */
 export function lint(settings: ConfigSettings): readonly Warning[] {
   const placed = placedRules(settings.rules);
@@ -31,6 +34,7 @@ export function lint(settings: ConfigSettings): readonly Warning[] {
     ...idleBudget(settings),
     ...workerWarnings(settings),
     ...smallDisk(settings),
+    ...tiersWithoutPlace(settings),
     ...placed.flatMap((rule, index) => neverChosen(rule, placed.slice(0, index))),
     ...everywhere.flatMap(([said, path]) => [
       ...shortGrace(said, path, settings),
@@ -65,6 +69,22 @@ function smallDisk({ cache: { disk, memoryBytes } }: ConfigSettings): Warning[] 
   if (disk.path === undefined || disk.sizeBytes >= memoryBytes) return [];
   const sentence = `the disk tier (${formatSize(disk.sizeBytes)}) is smaller than memory (${formatSize(memoryBytes)}): what is used is evicted from it, and does not survive a restart`;
   return [{ code: 'small-disk', path: ['cache', 'disk', 'size'], sentence }];
+}
+
+/** What is said of a tier that is off, because nothing says where it is. */
+function tiersWithoutPlace({ cache: { disk, redis } }: ConfigSettings): Warning[] {
+  const warnings: Warning[] = [];
+  if (disk.path === undefined && disk.sizeBytes !== DEFAULT_DISK_BYTES) {
+    const sentence = 'there is no disk tier: it is switched on by its path, cache.disk.path';
+    warnings.push({ code: 'no-disk-path', path: ['cache', 'disk', 'size'], sentence });
+  }
+  const { username, password, tls, prefix } = redis;
+  const isMeant = username !== undefined || password !== undefined || tls.on || prefix !== DEFAULT_PREFIX;
+  if (isMeant && !hasRedis(redis)) {
+    const sentence = 'nothing is shared: the tier is switched on by one of cache.redis.url, sentinel and cluster';
+    warnings.push({ code: 'no-redis-address', path: ['cache', 'redis'], sentence });
+  }
+  return warnings;
 }
 
 function neverChosen(placed: Placed, earlier: readonly Placed[]): Warning[] {
@@ -118,8 +138,6 @@ function idleTtl({ ttl, maxStalenessMs }: Said, path: Path, defaults: ConfigSett
   const sentence = `nothing older than ${formatDuration(ceilingMs)} is served (max_staleness), so a ttl of ${formatDuration(ms)} never lasts`;
   return [{ code: 'ttl-past-ceiling', path: [...path, ttl === undefined ? 'max_staleness' : 'ttl'], sentence }];
 }
-
-const DEFAULT_PREFIX = 'patina:';
 
 /** Two sites in one Redis whose keys are the same would get each other's pages. */
 function defaultPrefix({ cache, origin }: ConfigSettings): Warning[] {

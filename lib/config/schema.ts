@@ -3,6 +3,7 @@
  * the settings, their validation, --help and the README's reference are all made from it. An option that is not
  * here does not exist; an option that is here acts.
  */
+import { MAX_DISK_BYTES } from '../base/disk-limits.js';
 import {
   BODY_IDLE_TIMEOUT_MS,
   DRAIN_TIMEOUT_MS,
@@ -134,6 +135,7 @@ const disk = section(
     size: size({
       default: '4GB',
       min: 16 * KILOBYTE * KILOBYTE,
+      max: MAX_DISK_BYTES,
       doc: 'Bytes that the disk tier may use. Beyond nine tenths of it, what was used longest ago goes. One body may take half of it, and 4 GB at most. Takes effect at the next start.',
     }),
   },

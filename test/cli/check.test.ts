@@ -244,3 +244,16 @@ t.test('issue 5: a path that cannot be a disk tier, and a disk smaller than memo
   t.equal(await warned('empty', '1GB'), '');
   t.equal(await warned('none/yet', '1GB'), '');
 });
+
+t.test('issue 5: settings of a tier that nothing switches on are warned of', async (t) => {
+  const warned = async (cache: string): Promise<string> => {
+    const { code, complained } = await check(t, `origin: http://127.0.0.1:3000\ncache: ${cache}\n`);
+    t.equal(code, 0);
+    return complained;
+  };
+  t.match(await warned('{disk: {size: 1GB}}'), /:2:22: warning: .*cache\.disk\.path \[no-disk-path\]/);
+  t.match(await warned('{redis: {password: secret}}'), /nothing is shared: .*\[no-redis-address\]/);
+  t.match(await warned("{redis: {prefix: 'shop:'}}"), /\[no-redis-address\]/);
+  t.match(await warned('{redis: {tls: {on: true}}}'), /\[no-redis-address\]/);
+  t.equal(await warned('{memory: 64MB}'), '');
+});

@@ -82,6 +82,11 @@ const REFUSED: readonly [title: string, content: string | Buffer, ...problems: s
     'cache: {memory: lots}',
     'FILE:1:17: cache.memory: expected a size such as 64KB, 256MB or 2GB, got "lots"',
   ],
+  [
+    'a disk beyond the address space',
+    'cache: {disk: {path: var, size: 100TB}}',
+    'FILE:1:33: cache.disk.size: 100TB is too large: the most is 16TB',
+  ],
   ['a size too small', 'cache: {memory: 1KB}', 'FILE:1:17: cache.memory: 1KB is too small: the least is 1MB'],
   [
     'a number that is not whole',

@@ -14,7 +14,7 @@ import { reasonToPass } from '../policy/pass.js';
 import { type RequestDirectives, requestDirectives } from '../policy/request-directives.js';
 import { judgeReuse } from '../policy/reuse.js';
 import { chooseVariant } from '../policy/vary.js';
-import type { RemovalReason } from '../store/contract.js';
+import type { Place, RemovalReason } from '../store/contract.js';
 import { AcceptedWork, acceptCold, answerStatus, STATUS_PREFIX } from './accepted.js';
 import { Aliases } from './aliases.js';
 import { captureAnswer } from './capture.js';
@@ -179,8 +179,8 @@ export class Engine implements RequestHandler {
     this.#ready.find(isHead, host, target, condition, now);
 
   /** A stored response answers a request. */
-  used(stored: StoredResponse): void {
-    this.parts.store.touch(stored);
+  used(stored: StoredResponse, place?: Place): void {
+    this.parts.store.touch(stored, place);
   }
 
   /** What is stored below memory for a request, under the rule that holds for it now. */

@@ -22,6 +22,7 @@ import { requestKey } from '../policy/key.js';
 import { reasonToPass } from '../policy/pass.js';
 import { NO_DIRECTIVES } from '../policy/request-directives.js';
 import { judgeReuse } from '../policy/reuse.js';
+import type { Place } from '../store/contract.js';
 import { STATUS_PREFIX } from './accepted.js';
 import type { ClientRequest, ReadyReply, Reply } from './contract.js';
 import type { EngineParts, EngineSettings } from './parts.js';
@@ -32,7 +33,7 @@ export interface ReadySource {
   readonly parts: EngineParts;
   readonly via: string;
   /** Notes that a stored response was used. */
-  used(stored: StoredResponse): void;
+  used(stored: StoredResponse, place: Place): void;
 }
 
 const NOT_MADE: Reply = {
@@ -54,7 +55,7 @@ class Answer implements ReadyReply {
 
 /** A target whose requests are answered from one stored response. */
 interface Entry {
-  readonly key: string;
+  readonly place: Place;
   /** What was stored under the key. The store puts another list in its place where that changes. */
   readonly list: readonly StoredResponse[];
   readonly stored: StoredResponse;
@@ -104,7 +105,7 @@ export class ReadyReplies {
     const entries = this.#lastEntries;
     let entry = entries?.get(target);
     if (entries === undefined || entry === undefined) return this.#note(host, target);
-    if (entry === ONCE || parts.store.peek(entry.key) !== entry.list) {
+    if (entry === ONCE || entry.place.list !== entry.list) {
       const made = this.#make(host, target);
       entries.set(target, made ?? ONCE);
       if (made === undefined) return undefined;
@@ -115,7 +116,7 @@ export class ReadyReplies {
       if (!this.#renew(answer, entry.stored, isHead, host, target, condition, now)) return undefined;
     }
     entry.wasUsed = true;
-    this.#source.used(entry.stored);
+    this.#source.used(entry.stored, entry.place);
     return answer;
   }
 
@@ -157,9 +158,16 @@ export class ReadyReplies {
     if (!readsTargetAlone(rule) || target.startsWith(STATUS_PREFIX)) return undefined;
     if (reasonToPass(request, rule) !== undefined) return undefined;
     const key = requestKey(request, rule);
-    const list = key.length > MAX_KEY_LENGTH ? undefined : store.peek(key);
+    const place = key.length > MAX_KEY_LENGTH ? undefined : store.place(key);
+    const list = place?.list;
     const stored = list?.[0];
-    if (list === undefined || stored === undefined || list.length > 1 || stored.selection.names.length > 0) {
+    if (
+      place === undefined ||
+      list === undefined ||
+      stored === undefined ||
+      list.length > 1 ||
+      stored.selection.names.length > 0
+    ) {
       return undefined;
     }
     if (stored.partial !== undefined || stored.body.wholeChunks === undefined) return undefined;
@@ -168,7 +176,7 @@ export class ReadyReplies {
     const own = live.rules.ruleForResponse(request, stored.status, stored.fields);
     if (stored.madeBy !== undefined && stored.madeBy !== own) return undefined;
     const [get, head, conditional] = [new Answer(), new Answer(), new Answer()];
-    return { key, list, stored, get, head, conditional, wasUsed: true };
+    return { place, list, stored, get, head, conditional, wasUsed: true };
   }
 
   /** Makes the reply for this second. False where the response is not fresh any more. */
@@ -195,10 +203,9 @@ export class ReadyReplies {
 
   /** Takes out what was not asked for lately, or is not what is stored any more: a body must not be held by this alone. */
   #prune(): void {
-    const { store } = this.#source.parts;
     for (const [host, entries] of this.#hosts) {
       for (const [target, entry] of entries) {
-        if (entry !== ONCE && entry.wasUsed && store.peek(entry.key) === entry.list) entry.wasUsed = false;
+        if (entry !== ONCE && entry.wasUsed && entry.place.list === entry.list) entry.wasUsed = false;
         else if (entries.delete(target)) this.#count--;
       }
       if (entries.size === 0) this.#hosts.delete(host);

@@ -11,6 +11,8 @@ export interface Store {
    * The array is the store's own: read it, keep no reference across an await.
    */
   peek(key: string): readonly StoredResponse[] | undefined;
+  /** Where what peek() gives is held in memory: to look there again is no lookup. */
+  place(key: string): Place | undefined;
   /**
    * Looks below memory for what it has not, or has an older form of; `choose` picks among that, newest first. What it
    * picks is in memory from now on where it is small enough. Undefined where there is nothing better than what peek() gives.
@@ -23,8 +25,8 @@ export interface Store {
   ): StoredResponse | undefined;
   /** All stored responses of a key in all tiers, newest first; nothing is promoted for it. */
   known(key: string): readonly StoredResponse[];
-  /** Notes a use for the eviction policy. */
-  touch(stored: StoredResponse): void;
+  /** Notes a use for the eviction policy. `place`: where it is held, if that is known. */
+  touch(stored: StoredResponse, place?: Place): void;
   /**
    * Puts a response in. `replaces` is taken out in the same step where it is still there. A response with the same
    * selection as another of its key replaces that one as well. Returns false where it does not fit the budget, or
@@ -85,6 +87,15 @@ export interface Store {
   readonly stats: StoreStats;
   /** Resolves when what is to last has been written. */
   close(): Promise<void>;
+}
+
+/** The place of a key in memory. */
+export interface Place {
+  /**
+   * What is stored there. It is never changed, only replaced by another list at every change, and by an empty one when the
+   * key is given up, after which this place is never used again.
+   */
+  readonly list: readonly StoredResponse[];
 }
 
 export type Tier = 'memory' | 'disk';

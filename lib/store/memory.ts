@@ -16,7 +16,7 @@ import {
 } from '../base/limits.js';
 import { type StoredResponse, storedBytes } from '../object/stored.js';
 import type { Events } from '../observe/events.js';
-import type { DemandWatch, RemovalReason, Store, StoreStats, Tier, Usage } from './contract.js';
+import type { DemandWatch, Place, RemovalReason, Store, StoreStats, Tier, Usage } from './contract.js';
 import { Demand } from './demand.js';
 import { Eviction } from './eviction.js';
 import { createKeyedMap } from './keyed.js';
@@ -84,6 +84,10 @@ class MemoryStore implements Store {
     return variants.list;
   }
 
+  place(key: string): Place | undefined {
+    return this.#keyed.get(key);
+  }
+
   /** There is nothing below. */
   recall(): undefined {
     return undefined;
@@ -93,8 +97,9 @@ class MemoryStore implements Store {
     return this.peek(key) ?? [];
   }
 
-  touch(stored: StoredResponse): void {
-    let variants = this.#peeked;
+  touch(stored: StoredResponse, place?: Place): void {
+    // Places are made by place() alone.
+    let variants = (place as Variants | undefined) ?? this.#peeked;
     let at = variants === undefined ? -1 : variants.list.indexOf(stored);
     if (at < 0) {
       variants = this.#keyed.get(stored.key);

@@ -7,7 +7,7 @@
  */
 import type { BodySink } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
-import type { BelowReach, DemandWatch, RemovalReason, Store, StoreStats, Tier, Usage } from './contract.js';
+import type { BelowReach, DemandWatch, Place, RemovalReason, Store, StoreStats, Tier, Usage } from './contract.js';
 import type { DiskTier } from './disk.js';
 import { keysUnder, scanDisk } from './disk-scan.js';
 import { isSameSelection } from './variants.js';
@@ -27,6 +27,10 @@ class TieredStore implements Store {
 
   peek(key: string): readonly StoredResponse[] | undefined {
     return this.#memory.peek(key);
+  }
+
+  place(key: string): Place | undefined {
+    return this.#memory.place(key);
   }
 
   recall(
@@ -99,8 +103,8 @@ class TieredStore implements Store {
     return [...held, ...others];
   }
 
-  touch(stored: StoredResponse): void {
-    this.#memory.touch(stored);
+  touch(stored: StoredResponse, place?: Place): void {
+    this.#memory.touch(stored, place);
   }
 
   put(stored: StoredResponse, replaces?: StoredResponse): boolean {

@@ -5,7 +5,7 @@ import { MAX_VARIANTS } from '../../lib/base/limits.js';
 import { Fields } from '../../lib/http/fields.js';
 import { type StoredResponse, storedBytes } from '../../lib/object/stored.js';
 import { type Events, SILENT } from '../../lib/observe/events.js';
-import type { Store } from '../../lib/store/contract.js';
+import type { Place, Store } from '../../lib/store/contract.js';
 import { createMemoryStore } from '../../lib/store/memory.js';
 import { FakeClock } from '../kit/clock.js';
 import { freshened, makeStored } from './make-stored.js';
@@ -43,11 +43,19 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('advance' as const), ms: fc.nat(15_000) }) },
 );
 
+/** A place and what was there when it was asked for. */
+interface Kept {
+  readonly place: Place;
+  readonly list: readonly StoredResponse[];
+  readonly copy: readonly StoredResponse[];
+}
+
 class Walk {
   readonly clock = new FakeClock();
   /** Every record that was ever put or swapped in. */
   readonly seen: StoredResponse[] = [];
   readonly reservations: number[] = [];
+  readonly places = new Map<string, Kept[]>();
   readonly store: Store;
   removedBytes = 0;
   putBytes = 0;
@@ -102,7 +110,7 @@ class Walk {
       case 'remove': {
         const stored = seen[step.pick % Math.max(1, seen.length)];
         if (stored === undefined) break;
-        if (step.do === 'touch') store.touch(stored);
+        if (step.do === 'touch') store.touch(stored, step.pick % 2 === 0 ? store.place(stored.key) : undefined);
         else if (store.remove(stored, 'purged') && store.holds(stored)) throw new Error('removed, yet held');
         break;
       }
@@ -127,6 +135,21 @@ class Walk {
     }
   }
 
+  /** Whoever kept a place and its list may go by the two being the same: then nothing has changed. */
+  #checkPlaces(name: string, list: readonly StoredResponse[] | undefined): void {
+    const kept = this.places.get(name) ?? [];
+    for (const one of kept) {
+      if (one.place.list !== one.list) continue;
+      if (list !== one.list) throw new Error('a place still has a list that is not what is stored');
+      if (one.copy.length !== list.length || one.copy.some((stored, at) => stored !== list[at]))
+        throw new Error('a list was changed');
+    }
+    const place = this.store.place(name);
+    if (place?.list !== list) throw new Error('a key and its place do not have the same');
+    if (place === undefined || list === undefined || kept.some((one) => one.list === list)) return;
+    this.places.set(name, [...kept, { place, list, copy: [...list] }]);
+  }
+
   check(): void {
     const { store } = this;
     const { stats } = store;
@@ -134,7 +157,9 @@ class Walk {
     let objects = 0;
     let bytes = 0;
     for (let at = 0; at < KEYS; at++) {
-      const list = store.peek(`k${at}`);
+      const name = `k${at}`;
+      const list = store.peek(name);
+      this.#checkPlaces(name, list);
       if (list === undefined) continue;
       if (list.length === 0 || list.length > MAX_VARIANTS) throw new Error(`${list.length} variants`);
       objects += list.length;

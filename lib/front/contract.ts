@@ -113,6 +113,8 @@ export interface Lane {
   readonly handler: RequestHandler;
   readonly tunnel: Tunnel;
   readonly clock: Clock;
+  /** What the wall clock is ahead of clock.now(): read once a sweep, for what is told of a hit is worth no more. */
+  readonly wallLead: number;
   readonly events: Events;
   readonly limits: FrontLimits;
   readonly debugHeader: string | undefined;

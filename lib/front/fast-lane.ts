@@ -179,7 +179,7 @@ export class FastReader {
   }
 
   /** A plain request, answered with what is ready where there is something. */
-  #isReady({ host, fields, condition }: FieldMemo, target: string): boolean {
+  #isReady(memo: FieldMemo, target: string): boolean {
     const { handler, clock, isDraining } = this.#front;
     const connection = this.#connection;
     // In order, and with nothing to be said about the connection.
@@ -187,8 +187,8 @@ export class FastReader {
     const startedAt = clock.now();
     this.#lastAt = startedAt;
     const { isHead } = scan;
-    const ready = handler.ready(isHead, host, target, condition, startedAt);
-    return ready !== undefined && sendReady(connection, { isHead, host, target, fields, startedAt }, ready);
+    const ready = handler.ready(isHead, memo.host, target, memo.condition, startedAt);
+    return ready !== undefined && sendReady(connection, isHead, target, memo, startedAt, ready);
   }
 
   /** Gives the connection away, once the requests before are answered. */

@@ -21,6 +21,9 @@ export class FieldMemo {
   readonly isPlain: boolean;
   /** The value of If-None-Match. */
   readonly condition: string | undefined;
+  /** For the log. */
+  readonly userAgent: string | undefined;
+  readonly referer: string | undefined;
 
   private constructor(bytes: Buffer, fields: Fields, host: string, isLast: boolean, fieldsBytes: number) {
     this.#bytes = bytes;
@@ -30,6 +33,8 @@ export class FieldMemo {
     this.fieldsBytes = fieldsBytes;
     this.isPlain = !isLast && !saysSomething(fields);
     this.condition = fields.get('if-none-match');
+    this.userAgent = fields.first('user-agent');
+    this.referer = fields.first('referer');
   }
 
   /** What the section that `scan` has just read says; undefined where it is not for here. */

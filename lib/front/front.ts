@@ -36,6 +36,7 @@ class ClientFront implements Front, FastFront, FullFront {
   readonly handler: RequestHandler;
   readonly tunnel: Tunnel;
   readonly clock: Clock;
+  wallLead: number;
   readonly events: Events;
   limits: FrontLimits;
   debugHeader: string | undefined;
@@ -59,6 +60,7 @@ class ClientFront implements Front, FastFront, FullFront {
     this.handler = options.handler;
     this.tunnel = options.tunnel;
     this.clock = options.clock;
+    this.wallLead = options.clock.wall() - options.clock.now();
     this.events = options.events;
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.debugHeader = options.debugHeader;
@@ -167,6 +169,7 @@ class ClientFront implements Front, FastFront, FullFront {
 
   #sweepAll(): void {
     const now = this.clock.now();
+    this.wallLead = this.clock.wall() - now;
     for (const connection of this.#connections.values()) connection.sweep(now);
   }
 

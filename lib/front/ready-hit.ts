@@ -3,9 +3,8 @@
  * the others as they are. What is told of them is what the exchange of a common reply tells.
  */
 import { READY_BODY_BYTES } from '../base/limits.js';
-import type { ReadyReply, Reply } from '../engine/contract.js';
-import type { Fields } from '../http/fields.js';
-import type { AnsweredEvent } from '../observe/events.js';
+import type { ReadyReply, Reply, ReplyNote } from '../engine/contract.js';
+import type { AnsweredEvent, Outcome } from '../observe/events.js';
 import type { ClientConnection, Running } from './connection.js';
 import { isWrittenAtOnce, plainHead, UnwritableField } from './reply.js';
 
@@ -52,21 +51,18 @@ function writtenOf(ready: ReadyReply, isHead: boolean, debugHeader: string | und
   }
 }
 
-/** A request that is answered so. */
-export interface PlainRequest {
-  readonly isHead: boolean;
-  readonly host: string;
-  readonly target: string;
-  readonly fields: Fields;
-  readonly startedAt: number;
-}
-
 /** Sends what is ready. False where it cannot be sent like this, and nothing has happened then. */
-export function sendReady(connection: ClientConnection, request: PlainRequest, ready: ReadyReply): boolean {
+export function sendReady(
+  connection: ClientConnection,
+  isHead: boolean,
+  target: string,
+  asker: Asker,
+  startedAt: number,
+  ready: ReadyReply,
+): boolean {
   const { lane, socket } = connection;
-  const written = writtenOf(ready, request.isHead, lane.debugHeader);
+  const written = writtenOf(ready, isHead, lane.debugHeader);
   if (written === undefined) return false;
-  const startedWall = lane.clock.wall();
   if (written.chunks.length === 0) socket.write(written.bytes);
   else {
     socket.cork();
@@ -74,13 +70,69 @@ export function sendReady(connection: ClientConnection, request: PlainRequest, r
     for (const chunk of written.chunks) socket.write(chunk);
     socket.uncork();
   }
-  const unsent = new Unsent(connection, request, ready.reply, written.bodyBytes, startedWall);
-  if (socket.writableLength === 0) unsent.tell('finished');
-  else unsent.wait();
+  const { reply } = ready;
+  const hit = new ReadyHit(connection, isHead, target, asker, startedAt, reply.status, reply.note, written.bodyBytes);
+  if (socket.writableLength === 0) lane.events.answered(hit);
+  else new Unsent(connection, hit).wait();
   return true;
 }
 
-/** A reply that was written, until the kernel has taken all of it. */
+/** What the field section of a request says for the log. */
+interface Asker {
+  readonly host: string;
+  readonly userAgent: string | undefined;
+  readonly referer: string | undefined;
+}
+
+/** What is told of a request whose reply was written: made by a constructor, which costs less than a literal of so many members. */
+class ReadyHit implements AnsweredEvent {
+  readonly method: 'GET' | 'HEAD';
+  readonly host: string;
+  readonly target: string;
+  readonly remoteAddress: string;
+  readonly httpVersion = '1.1';
+  readonly status: number;
+  readonly outcome: Outcome;
+  readonly reason: string;
+  readonly rule: string;
+  readonly ageSec: number | undefined;
+  readonly bodyBytes: number;
+  durationMs: number;
+  readonly collapsed: boolean;
+  ending: AnsweredEvent['ending'] = 'finished';
+  readonly userAgent: string | undefined;
+  readonly referer: string | undefined;
+  readonly startedWall: number;
+
+  constructor(
+    { lane, remoteAddress }: ClientConnection,
+    isHead: boolean,
+    target: string,
+    asker: Asker,
+    startedAt: number,
+    status: number,
+    note: ReplyNote,
+    bodyBytes: number,
+  ) {
+    this.method = isHead ? 'HEAD' : 'GET';
+    this.host = asker.host;
+    this.target = target;
+    this.remoteAddress = remoteAddress;
+    this.status = status;
+    this.outcome = note.outcome;
+    this.reason = note.reason;
+    this.rule = note.rule;
+    this.ageSec = note.ageSec;
+    this.bodyBytes = bodyBytes;
+    this.durationMs = lane.clock.now() - startedAt;
+    this.collapsed = note.collapsed;
+    this.userAgent = asker.userAgent;
+    this.referer = asker.referer;
+    this.startedWall = Math.floor(startedAt + lane.wallLead);
+  }
+}
+
+/** A reply of which the kernel has not taken all: its client takes bytes slower than they come, as nearly none does. */
 class Unsent implements Running {
   readonly hasBody = false;
   readonly isReceiving = false;
@@ -88,31 +140,20 @@ class Unsent implements Running {
   readonly expectsContinue = false;
   readonly isReplyBegun = true;
   readonly #connection: ClientConnection;
-  readonly #request: PlainRequest;
-  readonly #reply: Reply;
-  readonly #bodyBytes: number;
-  readonly #startedWall: number;
+  readonly #hit: ReadyHit;
+  readonly #writtenAt: number;
   #isSettled = false;
 
-  constructor(
-    connection: ClientConnection,
-    request: PlainRequest,
-    reply: Reply,
-    bodyBytes: number,
-    startedWall: number,
-  ) {
+  constructor(connection: ClientConnection, hit: ReadyHit) {
     this.#connection = connection;
-    this.#request = request;
-    this.#reply = reply;
-    this.#bodyBytes = bodyBytes;
-    this.#startedWall = startedWall;
+    this.#hit = hit;
+    this.#writtenAt = connection.lane.clock.now();
   }
 
   get method(): string {
-    return this.#request.isHead ? 'HEAD' : 'GET';
+    return this.#hit.method;
   }
 
-  /** On the path of nearly no hit: the client takes bytes slower than they come. */
   wait(): void {
     this.#connection.began(this);
     this.#connection.socket.write(NOTHING, (error) => this.#settle(error == null ? 'finished' : 'aborted'));
@@ -129,32 +170,11 @@ class Unsent implements Running {
   #settle(ending: AnsweredEvent['ending']): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
-    this.tell(ending);
-    this.#connection.settled(this, this.#connection.lane.clock.now());
-  }
-
-  tell(ending: AnsweredEvent['ending']): void {
-    const { lane, remoteAddress } = this.#connection;
-    const { host, target, fields, startedAt } = this.#request;
-    const { status, note } = this.#reply;
-    lane.events.answered({
-      method: this.method,
-      host,
-      target,
-      remoteAddress,
-      httpVersion: '1.1',
-      status,
-      outcome: note.outcome,
-      reason: note.reason,
-      rule: note.rule,
-      ageSec: note.ageSec,
-      bodyBytes: this.#bodyBytes,
-      durationMs: lane.clock.now() - startedAt,
-      collapsed: note.collapsed,
-      ending,
-      userAgent: fields.first('user-agent'),
-      referer: fields.first('referer'),
-      startedWall: this.#startedWall,
-    });
+    const { lane } = this.#connection;
+    const now = lane.clock.now();
+    this.#hit.ending = ending;
+    this.#hit.durationMs += now - this.#writtenAt;
+    lane.events.answered(this.#hit);
+    this.#connection.settled(this, now);
   }
 }

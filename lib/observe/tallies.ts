@@ -27,6 +27,8 @@ export class ClosedSet implements LabelSet {
   readonly values: readonly string[];
   readonly #indexes = new Map<string, number>();
   readonly #other: number | undefined;
+  #lastValue: string | undefined;
+  #lastIndex = 0;
 
   constructor(name: string, values: readonly string[]) {
     this.name = name;
@@ -36,8 +38,12 @@ export class ClosedSet implements LabelSet {
   }
 
   indexOf(value: string): number {
+    // Neighbouring events mostly have the same value, and comparing it with itself is cheaper than a hash.
+    if (value === this.#lastValue) return this.#lastIndex;
     const index = this.#indexes.get(value) ?? this.#other;
     assert(index !== undefined, `${this.name} has no value ${value}`);
+    this.#lastValue = value;
+    this.#lastIndex = index;
     return index;
   }
 }
@@ -61,7 +67,7 @@ export class BoundedSet implements LabelSet {
   }
 
   indexOf(value: string): number {
-    // Neighbouring events mostly concern the same value, and comparing it with itself is cheaper than a hash.
+    // As in a ClosedSet.
     if (value === this.#lastValue) return this.#lastIndex;
     let index = this.#indexes.get(value);
     if (index === undefined) {

@@ -7,6 +7,7 @@ import { MARKER_TTL_MS, MAX_LEASE_ROUNDS } from '../base/limits.js';
 import type { StoredResponse } from '../object/stored.js';
 import { chooseVariant, SELECTS_ALL, selectionOf } from '../policy/vary.js';
 import { countsForAll } from './bookkeeping.js';
+import type { Fate } from './fate.js';
 import type { Ending, FillResult, FillSpec } from './fill-contract.js';
 import { keepFound } from './keeping.js';
 import type {
@@ -26,6 +27,7 @@ import { relifed } from './relife.js';
 /** What a fill does when it is told how to go on. */
 export interface LeasedFill {
   readonly spec: FillSpec;
+  readonly fate: Fate;
   /** Asks the origin. */
   ask(): void;
   /** Follows a body that lies below. */
@@ -137,6 +139,8 @@ export class Leasing {
   #noticed(notice: LeaseNotice, known: StoredResponse | undefined): void {
     switch (notice.kind) {
       case 'look':
+        // What is there by now may well be of use.
+        this.#isBlind = false;
         void this.#round();
         return;
       case 'arriving':
@@ -183,7 +187,8 @@ export class Leasing {
     const from = found.find(({ response }) => response === chosen);
     const response =
       chosen === undefined ? undefined : relifed(chosen, rules.ruleForResponse(request, chosen.status, chosen.fields));
-    const isOfUse = response !== undefined && isNewer(response, known) && this.#isLive(response);
+    const isOfUse =
+      response !== undefined && isNewer(response, known) && this.#isLive(response) && !this.#isOvertaken(response);
     if (from === undefined || !isOfUse) {
       this.#goBlind();
       return;
@@ -195,8 +200,10 @@ export class Leasing {
     }
     const bytes = await from.body.open();
     if (this.#isOver) bytes?.abort();
-    else if (bytes === undefined) this.#goBlind();
-    else {
+    else if (bytes === undefined || this.#isOvertaken(response)) {
+      bytes?.abort();
+      this.#goBlind();
+    } else {
       this.#isOver = true;
       this.#fill.adopt(response, bytes, from.body.bytes);
     }
@@ -204,6 +211,13 @@ export class Leasing {
 
   #isLive({ life }: StoredResponse): boolean {
     return this.#parts.clock.now() < life.keepUntil;
+  }
+
+  /** An operator came between: what is asked for from now on is newer (design, section 2). */
+  #isOvertaken({ tags = [] }: StoredResponse): boolean {
+    const { fate } = this.#fill;
+    fate.read(() => tags);
+    return fate.isSuperseded || fate.isExpired;
   }
 
   #goBlind(): void {

@@ -225,6 +225,45 @@ t.test(
   },
 );
 
+t.test('issue 5: a purge or an expiry of a tag wins over a body below that was just being opened', async (t) => {
+  for (const effect of ['purge', 'expire'] as const) {
+    const { desk, here, there } = twoMachines({ rule: { tagsFrom: 'surrogate-key' } });
+    const made = await madeBelow(here, desk, { ...LIVING, 'Surrogate-Key': 'x' });
+    const body = new PlayedBody();
+    let open = (): void => {};
+    const opened = new Promise<PlayedBody>((resolve) => {
+      open = () => resolve(body);
+    });
+    desk.below = [{ response: lyingBelow(made.response, 5, body).response, body: { bytes: 5, open: () => opened } }];
+    const client = there.get('/a');
+    await turns();
+    await there.engine.operations[effect]({ kind: 'tag', tag: 'x' });
+    open();
+    await turns();
+    t.ok(body.isAborted);
+    t.equal(there.origin.count, 1, effect);
+    there.origin.last.respond(200, LIVING, 'newer');
+    await turns();
+    t.equal(client.body, 'newer');
+    t.equal(there.get('/a').body, 'newer');
+  }
+});
+
+t.test('issue 5: who found what lies below of no use, and waits, looks there again before it asks', async (t) => {
+  const { desk, here, there } = twoMachines();
+  const made = await madeBelow(here, desk);
+  desk.below = [lyingBelow(made.response, 5, undefined)];
+  here.engine.purgeUrl('http://example.test/a');
+  const first = here.get('/a');
+  const second = there.get('/a');
+  await turns();
+  t.equal(here.origin.count, 2);
+  here.origin.last.respond(200, LIVING, 'newer');
+  await turns();
+  t.same([first.body, second.body], ['newer', 'newer']);
+  t.equal(there.origin.count, 0);
+});
+
 t.test('issue 5: a refresh that a purge overtook before it had the lease asks for nothing', async (t) => {
   const { clock, there } = await bothWarm();
   clock.advance(10_001);

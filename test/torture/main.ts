@@ -1,14 +1,19 @@
 /**
  * `npm run torture [-- --rounds N] [--seed N]`: kills the proxy with SIGKILL at random moments under load, starts it again on the
  * same disk, and looks: no wrong byte, no response stuck in refreshing, nothing lost that was stored a second before.
+ * With `--workers N` it is one of several workers that is killed (workers.ts).
  */
 import { parseArgs } from 'node:util';
 import { TortureOrigin } from './origin.js';
 import { type RoundResult, Torture } from './torture.js';
+import { tortureWorkers } from './workers.js';
 
-const { values } = parseArgs({ options: { rounds: { type: 'string' }, seed: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { rounds: { type: 'string' }, seed: { type: 'string' }, workers: { type: 'string' } },
+});
 const rounds = Number(values.rounds ?? 200);
 const seed = Number(values.seed ?? Date.now() % 1_000_000);
+if (values.workers !== undefined) process.exit((await tortureWorkers(Number(values.workers), rounds, seed)) ? 0 : 1);
 
 const origin = await TortureOrigin.start();
 const torture = await Torture.begin(origin, seed);

@@ -13,8 +13,8 @@ const KEYS = 400;
 const CLIENTS = 16;
 /** How often is asked whether all that was stored is on disk. */
 const POLL_MS = 50;
-const TOKEN = 'torture-0123456789abcdef';
-const OPERATOR = { Host: 'localhost', Authorization: `Bearer ${TOKEN}`, 'Content-Type': 'application/json' };
+export const TOKEN = 'torture-0123456789abcdef';
+export const OPERATOR = { Host: 'localhost', Authorization: `Bearer ${TOKEN}`, 'Content-Type': 'application/json' };
 /** A kill comes between these two after the load began. */
 const KILL_MS = [300, 2_500] as const;
 const STUCK_AFTER_MS = 5_000;
@@ -31,7 +31,7 @@ export interface RoundResult {
   readonly stuck: number;
 }
 
-interface Answer {
+export interface Answer {
   readonly status: number;
   readonly word: string | undefined;
   readonly body: Buffer;
@@ -234,7 +234,7 @@ export class Torture {
 }
 
 /** Undefined where the answer was cut off. */
-function ask(
+export function ask(
   port: number,
   path: string,
   agent: Agent,

@@ -34,6 +34,8 @@ export const MAX_WORKER_LEASES = 100_000;
 export const MAX_HOLDINGS = 100_000;
 /** Length of their names together, in bytes; beyond: as above. */
 export const MAX_HOLDINGS_BYTES = 16 * 1024 * 1024;
+/** Time for a worker to write what it said it has stored; beyond: what lies on disk is served again, however old. */
+export const ANNOUNCED_MS = 10_000;
 /** Responses that a worker gives to others at once; beyond: refused, and they ask the origin. */
 export const MAX_RELAYS = 1_024;
 /** Time until the head of a response that another worker has is here; beyond: it is not had from there. */

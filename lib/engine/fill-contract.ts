@@ -69,6 +69,8 @@ export type FillResult =
       readonly retryAfterSec: number | undefined;
     };
 
+export const SUPERSEDED: FillResult = { kind: 'turned-away', reason: 'superseded' };
+
 /** A request that waits on a fill, or leads it. */
 export interface Waiter {
   inform(status: number, fields: Fields): void;

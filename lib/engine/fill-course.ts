@@ -1,6 +1,7 @@
 /** The course of a fill from its start to its end: its state, its body, those who hear of it, and how it is told to have ended. */
 import type { BodySource } from '../object/body.js';
 import type { AskedEnd } from '../observe/events.js';
+import type { Writer } from '../store/contract.js';
 import type { Asking } from './asking.js';
 import { Audience } from './audience.js';
 import { noteEnd } from './bookkeeping.js';
@@ -14,6 +15,8 @@ import type { EngineParts } from './parts.js';
 export class Course {
   state: 'opened' | 'streaming' | 'complete' | 'failed' = 'opened';
   inflow: Inflow | undefined;
+  /** Who writes what comes in to the tiers below. */
+  writer: Writer = 'here';
   /** Where others could ask the origin as well. */
   leasing: Leasing | undefined;
   /** Status of the origin's answer, once it is here. */

@@ -22,11 +22,11 @@ import { Asking } from './asking.js';
 import { noteErrorStatus, noteUncacheable, noteUnreachable } from './bookkeeping.js';
 import type { CollapseTable } from './collapse.js';
 import { type Effect, Fate } from './fate.js';
-import type { FillResult, FillSpec, Waiter } from './fill-contract.js';
+import { type FillResult, type FillSpec, SUPERSEDED, type Waiter } from './fill-contract.js';
 import { Course } from './fill-course.js';
 import { Inflow } from './inflow.js';
-import { freshen, notStored, putWhole, wantsTag } from './keeping.js';
-import type { FoundBytes } from './leases-contract.js';
+import { freshen, notStored, outdatedBy, putWhole, wantsTag } from './keeping.js';
+import type { Found, FoundBytes } from './leases-contract.js';
 import { isLeasable, type LeasedFill, Leasing } from './leasing.js';
 import type { EngineParts } from './parts.js';
 import {
@@ -41,8 +41,6 @@ import {
   ruleOf,
 } from './response.js';
 import { judgeAnswer, type Storing, wholeByRest } from './verdict.js';
-
-const SUPERSEDED: FillResult = { kind: 'turned-away', reason: 'superseded' };
 
 export class Fill implements OriginListener, LeasedFill {
   /** What others may follow, once its head is here. */
@@ -128,10 +126,11 @@ export class Fill implements OriginListener, LeasedFill {
     }
   }
 
-  adopt(response: StoredResponse, bytes: FoundBytes, totalBytes: number | undefined): void {
+  adopt({ response, body, writer }: Found, bytes: FoundBytes): void {
     const { store, clock } = this.#parts;
-    const inflow =
-      Inflow.keep(store, totalBytes, this.#course.source()) ?? Inflow.pass(store, totalBytes, this.#course.source());
+    const [totalBytes, source, isCopy] = [body?.bytes, this.#course.source(), writer === 'elsewhere'];
+    const inflow = Inflow.keep(store, totalBytes, source, { isCopy }) ?? Inflow.pass(store, totalBytes, source);
+    this.#course.writer = writer;
     this.#course.opened(inflow, 'abandoned', 'elsewhere');
     this.isFound = true;
     bytes.fills(inflow.body);
@@ -318,7 +317,7 @@ export class Fill implements OriginListener, LeasedFill {
     this.#course.ending = { end: 'uncacheable', reason, savedBytes: 0 };
     if (reason === 'too-large') this.#parts.markers.mark(markerKey, MARKER_TTL_MS);
     // What was stored is older than what has just been seen.
-    if (basis !== undefined) this.#parts.store.remove(basis, 'replaced');
+    if (basis !== undefined) this.#parts.store.remove(basis, outdatedBy(this.#course.writer));
     this.#course.leasing?.uncacheable(reason);
     inflow.body.stopRetaining();
   }
@@ -339,7 +338,9 @@ export class Fill implements OriginListener, LeasedFill {
       const { isSuperseded, isExpired } = this.fate;
       const made = { ...response, madeTag: inflow.makeTag() ?? response.madeTag };
       const kept = isExpired ? expiredResponse(made, this.#parts.clock.now()) : made;
-      this.#course.ending = isSuperseded ? notStored('superseded') : putWhole(this.#parts, this.spec, kept, this.#part);
+      this.#course.ending = isSuperseded
+        ? notStored('superseded')
+        : putWhole(this.#parts, this.spec, kept, this.#part, this.#course.writer);
     }
     this.#course.finish('stored', 'stored');
     if (this.isFound) this.#settleFound();
@@ -364,6 +365,7 @@ export class Fill implements OriginListener, LeasedFill {
     const mayResume = isGet && this.#course.state === 'streaming' && this.#resumesLeft > 0 && !this.fate.isSuperseded;
     if (response !== undefined && mayResume && this.#part === undefined && isResumable(response, this.#course.inflow)) {
       this.#resumesLeft--;
+      this.#course.writer = 'here';
       this.#asking.send('rest', { response, bytes: response.body.receivedBytes });
       return;
     }

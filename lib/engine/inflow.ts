@@ -11,12 +11,19 @@ const TAG_LENGTH = 22;
 /** Why a body that was meant for the store is not any more. */
 export type Overflow = 'too-large' | 'no-room';
 
+interface Keeping {
+  readonly isHashed?: boolean;
+  readonly isPart?: boolean;
+  readonly isCopy?: boolean;
+}
+
 export class Inflow {
   readonly body: Body;
   readonly #store: Store;
   #isKept: boolean;
   #reservedBytes: number;
   #maySpill = false;
+  #isCopy = false;
   readonly #hash: Hash | undefined;
 
   private constructor(store: Store, body: Body, isKept: boolean, reservedBytes: number, isHashed = false) {
@@ -29,20 +36,23 @@ export class Inflow {
 
   /**
    * A body for the store; undefined where there is no room for it. What is large goes to disk as it arrives, where there is
-   * one. `isHashed`: makeTag() will be asked for. `isPart`: it is to be put together with others, in memory.
+   * one. `isHashed`: makeTag() will be asked for. `isPart`: it is to be put together with others, in memory. `isCopy`: it
+   * is written below by another process.
    */
   static keep(
     store: Store,
     expectedBytes: number | undefined,
     source: BodySource,
-    { isHashed = false, isPart = false }: { readonly isHashed?: boolean; readonly isPart?: boolean } = {},
+    { isHashed = false, isPart = false, isCopy = false }: Keeping = {},
   ): Inflow | undefined {
     const bytes = Math.max(1, expectedBytes ?? RESERVE_STEP_BYTES);
-    const sink = isPart || bytes <= SPILL_FROM_BYTES ? undefined : store.openSpill();
+    if (isCopy && bytes > store.maxCopyBytes) return undefined;
+    const sink = isPart || isCopy || bytes <= SPILL_FROM_BYTES ? undefined : store.openSpill();
     const reservedBytes = sink === undefined ? bytes : 0;
     if (sink === undefined && !store.reserve(bytes)) return undefined;
     const inflow = new Inflow(store, openBody('retain', expectedBytes, source), true, reservedBytes, isHashed);
-    inflow.#maySpill = !isPart;
+    inflow.#maySpill = !isPart && !isCopy;
+    inflow.#isCopy = isCopy;
     if (sink !== undefined) inflow.body.spill(sink, SPILL_WINDOW_BYTES);
     return inflow;
   }
@@ -71,7 +81,7 @@ export class Inflow {
     this.#hash?.update(chunk);
     const received = this.body.receivedBytes;
     if (!this.#isKept || received <= this.#reservedBytes) return undefined;
-    const isTooLarge = received > this.#store.maxObjectBytes;
+    const isTooLarge = received > (this.#isCopy ? this.#store.maxCopyBytes : this.#store.maxObjectBytes);
     if (!isTooLarge && (this.body.mode === 'spill' || this.#spills(received))) return undefined;
     const step = Math.max(RESERVE_STEP_BYTES, received >> 2);
     if (!isTooLarge && this.body.mode === 'retain' && this.#store.reserve(step)) {
@@ -79,7 +89,7 @@ export class Inflow {
       return undefined;
     }
     this.release();
-    return isTooLarge ? 'too-large' : 'no-room';
+    return isTooLarge && !this.#isCopy ? 'too-large' : 'no-room';
   }
 
   /** Hands the body on to the disk where it has become too large for memory. Returns whether it did. */

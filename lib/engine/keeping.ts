@@ -6,6 +6,7 @@ import { Body } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
 import { expiredResponse } from '../policy/expire.js';
 import { chooseVariant } from '../policy/vary.js';
+import type { RemovalReason, Writer } from '../store/contract.js';
 import { dropOutdated, isNewest, markUncacheable } from './bookkeeping.js';
 import type { Ending, FillResult, FillSpec } from './fill-contract.js';
 import type { EngineParts } from './parts.js';
@@ -24,7 +25,13 @@ export function notStored(reason: string): Ending {
  * Puts a complete answer into the store. A part never takes the place of a whole, nor an older answer of a newer.
  * Returns how that ended.
  */
-export function putWhole(parts: EngineParts, spec: FillSpec, response: StoredResponse, part: Part | undefined): Ending {
+export function putWhole(
+  parts: EngineParts,
+  spec: FillSpec,
+  response: StoredResponse,
+  part: Part | undefined,
+  writer: Writer,
+): Ending {
   const { store } = parts;
   const known = chooseVariant(store.known(spec.key), spec.request.fields);
   let record: StoredResponse | undefined = response;
@@ -39,11 +46,16 @@ export function putWhole(parts: EngineParts, spec: FillSpec, response: StoredRes
   // The same bytes once more: those that are held go on, so that nothing is held twice while clients read them.
   const isUnchanged = record.madeTag !== undefined && record.madeTag === known?.madeTag;
   if (isUnchanged) record = { ...record, body: known.body, fetchedAt: known.fetchedAt };
-  if (store.put(record, spec.basis))
+  if (store.put(record, spec.basis, writer))
     return { end: 'stored', reason: isUnchanged ? 'unchanged' : 'stored', savedBytes: 0 };
   // What was stored is older than what has just been seen, and must not be served once more for want of room.
-  if (spec.basis !== undefined) store.remove(spec.basis, 'replaced');
+  if (spec.basis !== undefined) store.remove(spec.basis, outdatedBy(writer));
   return notStored('no-room');
+}
+
+/** Why what is older leaves: below, who writes puts the newer one in its place. */
+export function outdatedBy(writer: Writer): RemovalReason {
+  return writer === 'here' ? 'replaced' : 'evicted';
 }
 
 /** RFC 9111 §3.4: parts that together are the whole are a complete response from now on. */
@@ -108,7 +120,8 @@ export function keepFound(
   { store }: EngineParts,
   response: StoredResponse,
   known: StoredResponse | undefined,
+  writer: Writer,
 ): StoredResponse {
-  if (known === undefined || !store.swap(known, response)) store.put(response, known);
+  if (known === undefined || !store.swap(known, response, writer)) store.put(response, known, writer);
   return response;
 }

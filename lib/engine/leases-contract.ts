@@ -5,6 +5,7 @@
 import type { OriginFailure } from '../base/errors.js';
 import type { Body } from '../object/body.js';
 import type { Selection, StoredResponse } from '../object/stored.js';
+import type { Writer } from '../store/contract.js';
 
 export interface LeaseOrder {
   readonly key: string;
@@ -81,6 +82,8 @@ export interface Found {
   readonly response: StoredResponse;
   /** Undefined: that of `response` is whole. */
   readonly body: FoundBody | undefined;
+  /** `elsewhere`: another process of this machine has it, and writes it to the tiers below: here it is for memory alone. */
+  readonly writer: Writer;
 }
 
 export interface FoundBody {

@@ -31,7 +31,7 @@ export interface LeasedFill {
   /** Asks the origin. */
   ask(): void;
   /** Follows a body that lies below. */
-  adopt(response: StoredResponse, bytes: FoundBytes, totalBytes: number | undefined): void;
+  adopt(found: Found, bytes: FoundBytes): void;
   /** It is over without having asked. */
   settleUnasked(result: FillResult): void;
 }
@@ -195,7 +195,7 @@ export class Leasing {
     }
     if (from.body === undefined) {
       this.#isOver = true;
-      this.#fill.settleUnasked({ kind: 'found', response: keepFound(this.#parts, response, known) });
+      this.#fill.settleUnasked({ kind: 'found', response: keepFound(this.#parts, response, known, from.writer) });
       return;
     }
     const bytes = await from.body.open();
@@ -205,7 +205,7 @@ export class Leasing {
       this.#goBlind();
     } else {
       this.#isOver = true;
-      this.#fill.adopt(response, bytes, from.body.bytes);
+      this.#fill.adopt({ ...from, response }, bytes);
     }
   }
 

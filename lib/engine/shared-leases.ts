@@ -99,7 +99,7 @@ export class SharedLeases implements Leases, Peers, SharedTierListener {
         return { kind: 'elsewhere', wait };
       }
       case 'found':
-        return answer;
+        return { kind: 'found', found: answer.found.map((one) => ({ ...one, writer: 'here' })) };
       default:
         return { kind: 'unavailable' };
     }

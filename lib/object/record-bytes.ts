@@ -10,6 +10,7 @@ const MAX_COUNT_BYTES = 8;
 /** Lengths of the run of texts, of the note, and how the texts are written. */
 const TAIL_BYTES = 9;
 const MAX_NOTE_BYTES = 0xffff;
+const NO_NOTE = Buffer.alloc(0);
 
 export class RecordWriter {
   #bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
@@ -108,6 +109,14 @@ export class RecordReader {
     if (numbersEnd < from || numbersEnd > noteAt) return undefined;
     const texts = bytes.toString(bytes[end + 6] === 1 ? 'utf16le' : 'latin1', numbersEnd, noteAt);
     return new RecordReader(bytes, from, numbersEnd, texts, Buffer.from(bytes.subarray(noteAt, end)));
+  }
+
+  /** The same for who reads no texts. */
+  static ofNumbers(bytes: Buffer, from: number): RecordReader | undefined {
+    const end = bytes.length - TAIL_BYTES;
+    if (end < from) return undefined;
+    const numbersEnd = bytes.readUInt32LE(end);
+    return numbersEnd < from || numbersEnd > end ? undefined : new RecordReader(bytes, from, numbersEnd, '', NO_NOTE);
   }
 
   /** Whether all that was read was there, and nothing else is. */

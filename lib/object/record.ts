@@ -87,6 +87,8 @@ const MAGIC = 0xc9;
 /** Magic, version, checksum of all that follows. */
 const PREFIX_BYTES = 6;
 const NO_NOTE = Buffer.alloc(0);
+/** As instantsOf() has them. */
+const LIFE_INSTANTS = 8;
 
 /** Members that may be absent: one bit each. */
 const HAS = { partial: 1, tags: 2, pushed: 4, madeTag: 8, expiredAt: 16, receivedAt: 32, chance: 64, despite: 128 };
@@ -103,6 +105,35 @@ export function recordChunks({ body, partial }: StoredResponse): readonly Buffer
 /** How many bytes that are. */
 export function recordBodyBytes({ body, partial }: StoredResponse): number {
   return partial?.heldBytes ?? body.receivedBytes;
+}
+
+/** Of two forms of one response the later truth is told by when it was asked for, then by an operator's word. */
+export interface Standing {
+  readonly askedAt: number;
+  /** 0: no operator made it stale. */
+  readonly expiredAt: number;
+}
+
+/** That of a record, without reading its texts; undefined where it cannot be read for certain. */
+export function standingIn(bytes: Buffer): Standing | undefined {
+  if (readingProblem(bytes) !== undefined) return undefined;
+  const from = RecordReader.ofNumbers(bytes, PREFIX_BYTES);
+  if (from === undefined) return undefined;
+  const bits = from.count();
+  for (let skipped = 0; skipped < 2; skipped++) from.count();
+  for (let skipped = 0; skipped < LIFE_INSTANTS; skipped++) from.number();
+  const fetchedAt = from.number();
+  from.number();
+  const optional = (bit: number): number | undefined => ((bits & bit) === 0 ? undefined : from.number());
+  const expiredAt = optional(HAS.expiredAt) ?? 0;
+  optional(HAS.receivedAt);
+  optional(HAS.chance);
+  return { askedAt: optional(HAS_REQUESTED_AT) ?? fetchedAt, expiredAt };
+}
+
+export function isLaterStanding(one: Standing, other: Standing): boolean {
+  if (one.askedAt !== other.askedAt) return one.askedAt > other.askedAt;
+  return one.expiredAt > other.expiredAt;
 }
 
 /** The record of a response whose body is complete. `note`: what the tier wants to find beside it; at most 64 KB. */
@@ -183,20 +214,25 @@ function instantsOf(life: Life): readonly number[] {
 
 /** Reads a record; where that cannot be done for certain, why. Keeps no reference to `bytes`. */
 export function decodeRecord(bytes: Buffer): RecordReading {
-  if (bytes.length <= PREFIX_BYTES) return { reason: 'short' };
-  if (bytes[0] !== MAGIC) return { reason: 'foreign' };
-  if (bytes[1] !== RECORD_VERSION) return { reason: 'version' };
-  if (crc32(bytes.subarray(PREFIX_BYTES)) !== bytes.readUInt32LE(2)) return { reason: 'checksum' };
+  const reason = readingProblem(bytes);
+  if (reason !== undefined) return { reason };
   const from = RecordReader.over(bytes, PREFIX_BYTES);
   const head = from === undefined ? undefined : readHead(from);
   return head === undefined || from?.isSound !== true ? { reason: 'malformed' } : { head };
+}
+
+function readingProblem(bytes: Buffer): UnreadableReason | undefined {
+  if (bytes.length <= PREFIX_BYTES) return 'short';
+  if (bytes[0] !== MAGIC) return 'foreign';
+  if (bytes[1] !== RECORD_VERSION) return 'version';
+  return crc32(bytes.subarray(PREFIX_BYTES)) === bytes.readUInt32LE(2) ? undefined : 'checksum';
 }
 
 function readHead(from: RecordReader): RecordHead | undefined {
   const bits = from.count();
   const status = from.count();
   const bodyBytes = from.count();
-  const instants = Array.from({ length: 8 }, () => from.number());
+  const instants = Array.from({ length: LIFE_INSTANTS }, () => from.number());
   const fetchedAt = from.number();
   const receivedWall = from.number();
   const optional = (bit: number): number | undefined => ((bits & bit) === 0 ? undefined : from.number());

@@ -15,6 +15,7 @@ export const DISK_SKIPS = [
   'part-too-large',
   'lost',
   'broken',
+  'outdated',
 ] as const;
 export type DiskSkip = (typeof DISK_SKIPS)[number];
 /** What was wrong with what could not be read. */

@@ -5,6 +5,9 @@ import type { StoredResponse } from '../object/stored.js';
 /** Why a stored response leaves the store. */
 export type RemovalReason = 'evicted' | 'expired' | 'replaced' | 'purged' | 'invalidated';
 
+/** Who writes to the tiers below that several processes have in common: this one, or another that has the same response. */
+export type Writer = 'here' | 'elsewhere';
+
 export interface Store {
   /**
    * All stored responses of a primary key, newest first, or undefined. Marks nothing as used.
@@ -30,14 +33,16 @@ export interface Store {
   /**
    * Puts a response in. `replaces` is taken out in the same step where it is still there. A response with the same
    * selection as another of its key replaces that one as well. Returns false where it does not fit the budget, or
-   * its body is not complete and held whole; nothing but what was evicted for it has changed then.
+   * its body is not complete and held whole; nothing but what was evicted for it has changed then. What is written
+   * `elsewhere` goes to memory alone.
    */
-  put(stored: StoredResponse, replaces?: StoredResponse): boolean;
+  put(stored: StoredResponse, replaces?: StoredResponse, writer?: Writer): boolean;
   /**
    * Puts `next` in the place of `current` (a freshened record around the same body), only where `current` is still
    * what is stored: a purge or an update that came between wins. Returns whether it did. Never fails for lack of room.
+   * What is written `elsewhere` is swapped in memory alone.
    */
-  swap(current: StoredResponse, next: StoredResponse): boolean;
+  swap(current: StoredResponse, next: StoredResponse, writer?: Writer): boolean;
   /** Whether exactly this record is what is stored now. */
   holds(stored: StoredResponse): boolean;
   remove(stored: StoredResponse, reason: RemovalReason): boolean;
@@ -80,8 +85,12 @@ export interface Store {
   release(bytes: number): void;
   /** Has `watch` told of what is asked for often, shortly before it expires. Undefined: of nothing any more. */
   watchDemand(watch: DemandWatch | undefined): void;
+  /** What lies below and is known to be out of date is passed over by recall(): another process is about to replace it. */
+  passOver(isOutdated: (below: StoredResponse) => boolean): void;
   /** The largest response that is stored at all, in bytes. */
   readonly maxObjectBytes: number;
+  /** The largest body of which a copy is kept that another process writes below. */
+  readonly maxCopyBytes: number;
   /** Another budget from now on; what is too much for it goes in steps, the least useful first. */
   resize(budgetBytes: number): void;
   readonly stats: StoreStats;

@@ -19,6 +19,8 @@ export interface DiskReport {
   readonly removed: Readonly<Partial<Record<DiskRemoval, number>>>;
   /** Record keys that were not written, because their body is not there any more. */
   readonly bodiless: readonly Uint8Array[];
+  /** Record keys that were not written, because what is there is a later form of the same. */
+  readonly outdated: readonly Uint8Array[];
   /** Record keys that were not written for want of room. */
   readonly refused: readonly Uint8Array[];
   /** There was no room for what is new: no chunk was written. */

@@ -74,7 +74,7 @@ export interface QueueParts {
   /** Writes a response, its body included where that is not there yet. */
   encode(item: PutItem, to: BatchWriter): void;
   /** It is not on disk, and nothing of it. */
-  unwritten(item: PutItem, reason: 'failed' | 'full' | 'bodiless'): void;
+  unwritten(item: PutItem, reason: 'failed' | 'full' | 'bodiless' | 'outdated'): void;
   /** Whether the disk may have something under a record key. */
   mayHold(recordKey: Buffer): boolean;
   reported(report: DiskReport): void;
@@ -283,13 +283,14 @@ export class DiskQueue {
     const items = this.#inFlight;
     this.#inFlight = [];
     this.#parts.reported(report);
-    const [bodiless, refused] = [placesOf(report.bodiless), placesOf(report.refused)];
+    const [bodiless, refused, outdated] = [report.bodiless, report.refused, report.outdated].map(placesOf);
     for (const item of items) {
       this.#settle(item);
       if (item.kind === 'put') {
         const place = item.recordKey.toString('latin1');
-        if (bodiless.has(place)) this.#parts.unwritten(item, 'bodiless');
-        else if (refused.has(place)) this.#parts.unwritten(item, 'full');
+        if (bodiless?.has(place) === true) this.#parts.unwritten(item, 'bodiless');
+        else if (refused?.has(place) === true) this.#parts.unwritten(item, 'full');
+        else if (outdated?.has(place) === true) this.#parts.unwritten(item, 'outdated');
       } else if (item.kind === 'plain') item.over?.(!report.isFull || item.order.kind !== 'chunk');
     }
     if (!this.isWritable) {

@@ -17,6 +17,7 @@ import {
   MAX_DISK_EVICTIONS_AT_ONCE,
 } from '../base/disk-limits.js';
 import { SECOND_MS } from '../base/units.js';
+import { isLaterStanding, standingIn } from '../object/record.js';
 import type { DiskRemoval } from '../observe/disk-meters.js';
 import { bodyOfChunk, type DiskOrder, ordersIn } from './disk-batch.js';
 import { DiskFailure, type DiskJob, type DiskReport } from './disk-contract.js';
@@ -46,8 +47,8 @@ export class DiskWriting {
   readonly #directory: string;
   readonly #sizeBytes: number;
   #removed: Partial<Record<DiskRemoval, number>> = {};
-  #bodiless: Uint8Array[] = [];
-  #refused: Uint8Array[] = [];
+  /** Record keys that were not written, by why. */
+  #left: Record<'bodiless' | 'outdated' | 'refused', Uint8Array[]> = { bodiless: [], outdated: [], refused: [] };
   /** Bodies of which chunks were written in this job and that no record has yet: how many chunks there are. */
   readonly #fresh = new Map<string, { readonly bodyId: Buffer; chunks: number }>();
   #now = 0;
@@ -77,23 +78,13 @@ export class DiskWriting {
     }
     const { usedBytes, fileBytes } = this.#file;
     const records = this.#table('records').count;
-    return {
-      records,
-      usedBytes,
-      fileBytes,
-      removed: this.#removed,
-      bodiless: this.#bodiless,
-      refused: this.#refused,
-      isFull,
-      hasMore,
-    };
+    return { records, usedBytes, fileBytes, removed: this.#removed, ...this.#left, isFull, hasMore };
   }
 
   #begin(now: number): void {
     this.#now = now;
     this.#removed = {};
-    this.#bodiless = [];
-    this.#refused = [];
+    this.#left = { bodiless: [], outdated: [], refused: [] };
     this.#fresh.clear();
   }
 
@@ -117,9 +108,10 @@ export class DiskWriting {
   #carryOut(batch: Uint8Array): boolean {
     const isFull = !this.#makeRoom(batch.byteLength);
     for (const order of ordersIn(batch)) {
-      if (!isFull || !this.#needsRoom(order)) this.#one(order);
+      if (order.kind === 'put' && this.#isOutdated(order)) this.#left.outdated.push(Buffer.from(order.key));
+      else if (!isFull || !this.#needsRoom(order)) this.#one(order);
       else if (order.kind === 'put') {
-        this.#refused.push(Buffer.from(order.key));
+        this.#left.refused.push(Buffer.from(order.key));
         // What it was to take the place of is older than what is known now.
         this.#remove(order.key, 'replaced');
       }
@@ -127,6 +119,16 @@ export class DiskWriting {
     // Until a record comes for it, a body is one whose response may never come.
     for (const { bodyId, chunks } of this.#fresh.values()) this.#doom(bodyId, chunks, DISK_ORPHAN_MS);
     return isFull;
+  }
+
+  /** Another process that has this file wrote what is later than this: its older form must not take that place. */
+  #isOutdated({ key, record }: Put): boolean {
+    const entry = this.#table('records').get(key);
+    const there = entry === undefined ? undefined : recordIn(entry);
+    const standing = there === undefined ? undefined : standingIn(there);
+    const own =
+      standing === undefined ? undefined : standingIn(Buffer.from(record.buffer, record.byteOffset, record.byteLength));
+    return standing !== undefined && own !== undefined && isLaterStanding(standing, own);
   }
 
   /** A header record around a body that is there already works on a full disk too. */
@@ -182,7 +184,7 @@ export class DiskWriting {
     const isSameBody = old !== undefined && old.chunks === chunks && old.bodyId.equals(bodyId);
     if (chunks > 0 && !isSameBody) {
       if (!this.#table('bodies').has(chunkKey(bodyId, chunks - 1))) {
-        this.#bodiless.push(Buffer.from(key));
+        this.#left.bodiless.push(Buffer.from(key));
         this.#remove(key, 'replaced');
         return;
       }

@@ -46,6 +46,8 @@ export interface DiskTierOptions {
 }
 
 const NO_BODY = Buffer.alloc(BODY_ID_BYTES);
+/** Instants that differ by less were one before they were moved between clocks. */
+const SAME_INSTANT_MS = 0.01;
 /** Share of the size that one body may take. */
 const MAX_BODY_SHARE = 0.5;
 const MAX_BODY_BYTES = 4 * 1024 ** 3;
@@ -56,6 +58,8 @@ export class DiskTier {
   readonly #queue: DiskQueue;
   readonly #counts = new DiskCounts();
   readonly reading: DiskReading;
+  /** Another process wrote a later form of it. */
+  onOutdated: (stored: StoredResponse) => void = () => {};
 
   constructor(options: DiskTierOptions) {
     const { file, clock, port } = options;
@@ -201,7 +205,18 @@ export class DiskTier {
   swap(current: StoredResponse, next: StoredResponse): void {
     const place = this.reading.places.get(current);
     if (place !== undefined && isSameLife(current, next)) this.reading.places.set(next, place);
-    else this.put(next);
+    else {
+      if (place === undefined) this.#findBody(next);
+      this.put(next);
+    }
+  }
+
+  /** What another process wrote has its body on disk already: only the record is to be written (RFC 9111 §4.3.4). */
+  #findBody(stored: StoredResponse): void {
+    const there = this.reading.at(recordKey(stored.key, stored.selection));
+    const ref = there === undefined ? undefined : this.reading.bodies.refOf(there);
+    if (there === undefined || ref === undefined || there.partial !== undefined) return;
+    if (isSameFetch(there, stored)) this.reading.bodies.note(stored, ref);
   }
 
   /** Whether exactly this record is what the disk has, or is to have. */
@@ -292,12 +307,13 @@ export class DiskTier {
     this.#counts.wrote(isWithBody ? 'response' : 'header');
   }
 
-  #unwritten(item: PutItem, reason: 'failed' | 'full' | 'bodiless'): void {
+  #unwritten(item: PutItem, reason: 'failed' | 'full' | 'bodiless' | 'outdated'): void {
     const { stored } = item;
     const hasBytes = recordChunks(stored) !== undefined;
     if (hasBytes) this.reading.bodies.forget(stored);
     this.reading.places.delete(stored);
     this.#counts.skip(reason);
+    if (reason === 'outdated') this.onOutdated(stored);
     if (hasBytes && reason === 'bodiless' && !item.isAgain && !item.isVoid) this.#again(item);
   }
 
@@ -306,6 +322,12 @@ export class DiskTier {
     const put = { stored, recordKey: key, bodyBytes: recordBodyBytes(stored), mayStay: false, isAgain: true };
     if (this.#queue.put(put)) this.reading.places.set(stored, { recordKey: key, check: undefined });
   }
+}
+
+/** One answer of the origin, whose body no 304 has changed; what differs by less is one instant on two scales. */
+function isSameFetch(one: StoredResponse, other: StoredResponse): boolean {
+  if (one.key !== other.key || other.partial !== undefined) return false;
+  return Math.abs(one.fetchedAt - other.fetchedAt) < SAME_INSTANT_MS && recordBodyBytes(one) === recordBodyBytes(other);
 }
 
 /** Variants of one key that are looked at: those beyond MAX_VARIANTS go. */

@@ -88,10 +88,16 @@ class MemoryStore implements Store {
     return this.#keyed.get(key);
   }
 
+  get maxCopyBytes(): number {
+    return this.maxObjectBytes;
+  }
+
   /** There is nothing below. */
   recall(): undefined {
     return undefined;
   }
+
+  passOver(): void {}
 
   known(key: string): readonly StoredResponse[] {
     return this.peek(key) ?? [];

@@ -5,9 +5,20 @@
  * A response whose body is on disk alone is never in memory: each use finds it anew, so that it is a miss, and no broken
  * answer, where its body is gone.
  */
+import { SPILL_FROM_BYTES } from '../base/disk-limits.js';
 import type { BodySink } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
-import type { BelowReach, DemandWatch, Place, RemovalReason, Store, StoreStats, Tier, Usage } from './contract.js';
+import type {
+  BelowReach,
+  DemandWatch,
+  Place,
+  RemovalReason,
+  Store,
+  StoreStats,
+  Tier,
+  Usage,
+  Writer,
+} from './contract.js';
 import type { DiskTier } from './disk.js';
 import { keysUnder, scanDisk } from './disk-scan.js';
 import { isSameSelection } from './variants.js';
@@ -19,10 +30,13 @@ export function createTieredStore(memory: Store, disk: DiskTier): Store {
 class TieredStore implements Store {
   readonly #memory: Store;
   readonly #disk: DiskTier;
+  #isOutdated: (below: StoredResponse) => boolean = () => false;
 
   constructor(memory: Store, disk: DiskTier) {
     this.#memory = memory;
     this.#disk = disk;
+    // It would live on here, though something later is known.
+    disk.onOutdated = (stored) => memory.remove(stored, 'evicted');
   }
 
   peek(key: string): readonly StoredResponse[] | undefined {
@@ -55,7 +69,7 @@ class TieredStore implements Store {
 
   /** What the disk has of a key that memory has not, or has in an older form. */
   #newer(key: string): StoredResponse[] {
-    const found = this.#disk.find(key);
+    const found = this.#disk.find(key).filter((one) => !this.#isOutdated(one));
     const held = found.length === 0 ? undefined : this.#memory.peek(key);
     if (held === undefined) return found;
     return found.filter((one) => {
@@ -107,8 +121,9 @@ class TieredStore implements Store {
     this.#memory.touch(stored, place);
   }
 
-  put(stored: StoredResponse, replaces?: StoredResponse): boolean {
+  put(stored: StoredResponse, replaces?: StoredResponse, writer: Writer = 'here'): boolean {
     if (!stored.body.isWhole) return false;
+    if (writer === 'elsewhere') return stored.body.below === undefined && this.#memory.put(stored, replaces);
     const isInMemory = stored.body.below === undefined && this.#memory.put(stored, replaces);
     const isOnDisk = this.#disk.put(stored);
     if (!isInMemory && !isOnDisk) return false;
@@ -126,7 +141,8 @@ class TieredStore implements Store {
     }
   }
 
-  swap(current: StoredResponse, next: StoredResponse): boolean {
+  swap(current: StoredResponse, next: StoredResponse, writer: Writer = 'here'): boolean {
+    if (writer === 'elsewhere') return this.#memory.swap(current, next);
     if (!this.#memory.swap(current, next) && !this.#disk.has(current)) return false;
     this.#disk.swap(current, next);
     return true;
@@ -139,7 +155,9 @@ class TieredStore implements Store {
   remove(stored: StoredResponse, reason: RemovalReason): boolean {
     const wasInMemory = this.#memory.remove(stored, reason);
     if (reason === 'evicted') return wasInMemory;
-    if (!wasInMemory && !this.#disk.has(stored)) return false;
+    const isOnDisk = (!wasInMemory || reason === 'expired') && this.#disk.has(stored);
+    // Another process may have written a later form of what has expired here.
+    if (!isOnDisk && (!wasInMemory || reason === 'expired')) return wasInMemory;
     this.#disk.remove(stored, reason);
     return true;
   }
@@ -201,8 +219,17 @@ class TieredStore implements Store {
     this.#memory.release(bytes);
   }
 
+  /** What is larger than that is not in memory, wherever it came from. */
+  get maxCopyBytes(): number {
+    return Math.min(this.#memory.maxCopyBytes, SPILL_FROM_BYTES);
+  }
+
   get maxObjectBytes(): number {
     return Math.max(this.#memory.maxObjectBytes, this.#disk.maxBodyBytes);
+  }
+
+  passOver(isOutdated: (below: StoredResponse) => boolean): void {
+    this.#isOutdated = isOutdated;
   }
 
   watchDemand(watch: DemandWatch | undefined): void {

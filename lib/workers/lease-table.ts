@@ -123,9 +123,13 @@ export class LeaseTable {
       case 'stored':
       case 'freshened': {
         const { key, names, askedAt } = outcome;
-        for (const name of new Set([held.name, ...names])) this.#holdings.set(name, { worker, askedAt });
+        const all = [...new Set([held.name, ...names])];
+        for (const name of all) this.#holdings.set(name, { worker, askedAt });
         const record = outcome.kind === 'freshened' ? outcome.record : undefined;
-        this.#parts.tellOthers(worker, { kind: 'renewed', key, names, askedAt, record, sequence });
+        // A new response takes the place of what was asked about, also where its Vary is another. A 304 may be about a
+        // variant that was not asked about, which goes on.
+        const renewed = record === undefined ? all : names;
+        this.#parts.tellOthers(worker, { kind: 'renewed', by: worker, key, names: renewed, askedAt, record, sequence });
         const path = this.#parts.pathOf(worker);
         const notice = record === undefined && path !== undefined ? ({ kind: 'at', path } as const) : undefined;
         this.#tellAll(held, notice ?? { kind: 'look' });
@@ -170,6 +174,8 @@ export class LeaseTable {
 
   /** A worker died: those who wait on it take its place, one of them by each lease. */
   gone(worker: number): void {
+    // First, so that who looks again knows that no more is to come from there.
+    this.#parts.tellOthers(worker, { kind: 'departed', worker });
     for (const held of [...this.#byLease.values()]) {
       const rest = held.waiting.filter((wait) => wait.worker !== worker);
       held.waiting.splice(0, held.waiting.length, ...rest);

@@ -9,7 +9,9 @@ import { LEASE_ANSWER_TIMEOUT_MS } from '../base/worker-limits.js';
 import type { Engine } from '../engine/engine.js';
 import type { Cancel, Found, Lease, LeaseAnswer, LeaseNotice, LeaseOrder, Leases } from '../engine/leases-contract.js';
 import type { StoredResponse } from '../object/stored.js';
+import type { Store } from '../store/contract.js';
 import { isSameSelection } from '../store/variants.js';
+import { Announced } from './announced.js';
 import { askedAt, isSameBody, leaseFailure, leaseName, responseOf, wireOutcome } from './lease-wire.js';
 import type { ToPrimary, ToWorker, WireNotice, WireOutcome } from './messages.js';
 import type { RelayAnswer } from './relay-client.js';
@@ -37,16 +39,19 @@ export class WorkerLeases implements Leases {
   beyond: Leases | undefined;
   readonly #parts: WorkerLeaseParts;
   readonly #taken = new Map<number, Taken>();
+  readonly #announced: Announced;
   #nextId = 1;
   #engine: Engine | undefined;
 
   constructor(parts: WorkerLeaseParts) {
     this.#parts = parts;
+    this.#announced = new Announced(parts.clock);
   }
 
   /** The engine that all of it is about. */
   open(engine: Engine): void {
     this.#engine = engine;
+    engine.parts.store.passOver((below) => this.#announced.isOutdated(below));
   }
 
   take(order: LeaseOrder): Promise<LeaseAnswer> {
@@ -198,9 +203,9 @@ export class WorkerLeases implements Leases {
     const { response, totalBytes, bytes } = answer;
     if (known !== undefined && isSameBody(known, response)) {
       bytes.abort();
-      return { response: { ...response, body: known.body }, body: undefined };
+      return { response: { ...response, body: known.body }, body: undefined, writer: 'elsewhere' };
     }
-    return { response, body: { bytes: totalBytes, open: async () => bytes } };
+    return { response, body: { bytes: totalBytes, open: async () => bytes }, writer: 'elsewhere' };
   }
 
   /** What the primary process says of leases. Returns whether it was that. */
@@ -218,6 +223,9 @@ export class WorkerLeases implements Leases {
       case 'renewed':
         this.#renewed(message);
         return true;
+      case 'departed':
+        this.#announced.gone(message.worker);
+        return true;
       case 'marked':
         this.#engine?.parts.markers.mark(message.markerKey, MARKER_TTL_MS);
         return true;
@@ -233,23 +241,29 @@ export class WorkerLeases implements Leases {
 
   /**
    * Another worker has something newer. The new record is taken where it is around the body that is here too; else what is
-   * here goes, and the next request takes the newer one from there.
+   * here goes, and the next request takes the newer one from there. That one writes it to the disk that both have.
    */
-  #renewed({ key, names, askedAt: when, record, sequence }: ToWorker & { kind: 'renewed' }): void {
+  #renewed({ by, key, names, askedAt: when, record, sequence }: ToWorker & { kind: 'renewed' }): void {
     const engine = this.#engine;
-    // What an operator did here since may not have been done there yet.
-    if (engine === undefined || sequence < this.#parts.sequence.begun) return;
+    if (engine === undefined) return;
     const { store } = engine.parts;
-    const current = store.peek(key)?.find((stored) => names.includes(leaseName(key, stored.selection)));
+    this.#announced.note(by, names, when);
     engine.parts.failures.succeeded(key);
-    if (current === undefined || askedAt(current) >= when) return;
-    const next = record === undefined ? undefined : responseOf(Buffer.from(record));
-    if (next !== undefined && current.partial === undefined) {
-      const isSame = isSameSelection(current.selection, next.selection) && isSameBody(current, next);
-      if (isSame && store.swap(current, { ...next, body: current.body })) return;
+    // What an operator did here since may not have been done there yet.
+    const isInStep = sequence >= this.#parts.sequence.begun;
+    const next = record === undefined || !isInStep ? undefined : responseOf(Buffer.from(record));
+    for (const current of store.peek(key) ?? []) {
+      if (!names.includes(leaseName(key, current.selection)) || askedAt(current) >= when) continue;
+      // From memory alone: on disk the newer one may be in its place already.
+      if (!this.#takenOver(store, current, next)) store.remove(current, 'evicted');
     }
-    // From memory alone: on disk the newer one may be in its place already.
-    store.remove(current, 'evicted');
+  }
+
+  /** Whether the new record is in the place of `current`. */
+  #takenOver(store: Store, current: StoredResponse, next: StoredResponse | undefined): boolean {
+    if (next === undefined || current.partial !== undefined) return false;
+    if (!isSameSelection(current.selection, next.selection) || !isSameBody(current, next)) return false;
+    return store.swap(current, { ...next, body: current.body }, 'elsewhere');
   }
 
   /** A response for another worker. */
@@ -265,7 +279,8 @@ export class WorkerLeases implements Leases {
       if (fate.wasSuperseded || fate.isCaught || fate.isExpired) return 'superseded';
       return response;
     }
-    const stored = engine.parts.store.peek(key)?.find((one) => one.partial === undefined && isMeant(one));
+    // What is too large for memory is known below before it is written there.
+    const stored = engine.parts.store.known(key).find((one) => one.partial === undefined && isMeant(one));
     return stored !== undefined && askedAt(stored) > known ? stored : 'none';
   }
 }

@@ -194,12 +194,16 @@ export type ToWorker =
   /** Another worker stored or freshened something. Without `record` the body is another one, too. */
   | {
       readonly kind: 'renewed';
+      /** Who has it, and writes it to disk. */
+      readonly by: number;
       readonly key: string;
       readonly names: readonly string[];
       readonly askedAt: number;
       readonly record: Uint8Array | undefined;
       readonly sequence: number;
     }
+  /** Another worker died. */
+  | { readonly kind: 'departed'; readonly worker: number }
   | { readonly kind: 'marked'; readonly markerKey: string }
   | { readonly kind: 'failing'; readonly key: string; readonly failure: WireFailure }
   | { readonly kind: 'invalidate'; readonly keys: readonly string[]; readonly sequence: number }
@@ -233,7 +237,8 @@ const TO_WORKER: Shapes<ToWorker> = {
   granted: { id: 'number', lease: 'number' },
   waiting: { id: 'number' },
   told: { id: 'number', notice: 'map' },
-  renewed: { key: 'text', names: 'list', askedAt: 'number', record: 'any', sequence: 'number' },
+  renewed: { by: 'number', key: 'text', names: 'list', askedAt: 'number', record: 'any', sequence: 'number' },
+  departed: { worker: 'number' },
   marked: { markerKey: 'text' },
   failing: { key: 'text', failure: 'map' },
   invalidate: { keys: 'list', sequence: 'number' },

@@ -234,7 +234,9 @@ t.test('issue 5: a purge or an expiry of a tag wins over a body below that was j
     const opened = new Promise<PlayedBody>((resolve) => {
       open = () => resolve(body);
     });
-    desk.below = [{ response: lyingBelow(made.response, 5, body).response, body: { bytes: 5, open: () => opened } }];
+    desk.below = [
+      { response: lyingBelow(made.response, 5, body).response, body: { bytes: 5, open: () => opened }, writer: 'here' },
+    ];
     const client = there.get('/a');
     await turns();
     await there.engine.operations[effect]({ kind: 'tag', tag: 'x' });

@@ -139,7 +139,7 @@ export class LeaseDesk implements Leases {
       ({ response: { key, selection } }) =>
         key !== response.key || JSON.stringify(selection) !== JSON.stringify({ names, values }),
     );
-    this.below.push({ response, body: undefined });
+    this.below.push({ response, body: undefined, writer: 'here' });
   }
 
   /** Every holder has died. */
@@ -168,5 +168,6 @@ export function lyingBelow(response: StoredResponse, bytes: number, body: Played
   return {
     response: { ...response, body: Body.empty },
     body: { bytes, open: async () => body },
+    writer: 'here',
   };
 }

@@ -18,11 +18,13 @@ import type { Leases } from '../../lib/engine/leases-contract.js';
 import type { OperatorMethods } from '../../lib/engine/operator-methods.js';
 import type { RefreshBudget } from '../../lib/engine/refresh-budget.js';
 import { OriginPace } from '../../lib/engine/refresh-pace.js';
+import type { Siblings } from '../../lib/engine/siblings-contract.js';
 import { Fields } from '../../lib/http/fields.js';
 import type { BodyReader } from '../../lib/object/body.js';
 import type { AnsweredEvent, AskedEvent, Events } from '../../lib/observe/events.js';
 import { SILENT } from '../../lib/observe/events.js';
 import type { OriginClient, OriginExchange, OriginListener, OriginRequest } from '../../lib/origin/contract.js';
+import type { Store } from '../../lib/store/contract.js';
 import { createFailures } from '../../lib/store/failures.js';
 import { createMarkers } from '../../lib/store/markers.js';
 import { createMemoryStore } from '../../lib/store/memory.js';
@@ -220,6 +222,9 @@ export interface WalkOptions {
   readonly leases?: Leases;
   /** One for several walks. */
   readonly clock?: FakeClock;
+  /** In place of one in memory. */
+  readonly store?: Store;
+  readonly siblings?: Siblings;
 }
 
 export interface Walk {
@@ -253,13 +258,14 @@ export function makeWalk(options: WalkOptions = {}): Walk {
   const engine = new Engine({
     clock,
     events,
-    store: createMemoryStore({ budgetBytes: options.budgetBytes ?? 16 * 1024 * 1024, clock, events }),
+    store: options.store ?? createMemoryStore({ budgetBytes: options.budgetBytes ?? 16 * 1024 * 1024, clock, events }),
     origin,
     pace: new OriginPace(),
     markers: createMarkers({ max: 100, clock }),
     failures: createFailures({ max: 100, clock, random: () => 0.5 }),
     random: () => 0.5,
     leases: options.leases,
+    siblings: options.siblings,
     live: {
       rules: onlyRule(rule),
       hygiene: { via: 'patina', forwardedFor: 'append' },

@@ -30,6 +30,7 @@ const DISK = {
     'part-too-large': 25,
     lost: 26,
     broken: 27,
+    outdated: 35,
   },
   unreadable: { short: 28, foreign: 29, version: 30, checksum: 31, malformed: 32, body: 33, 'hot-list': 34 },
 } as const;

@@ -99,8 +99,12 @@ t.test('issue 5: a worker that dies gives back all at once, and waits for nothin
   take(1, 'c');
   const at = said.length;
   table.gone(1);
-  t.match(said.slice(at), [{ kind: 'told', notice: { kind: 'look' }, to: 2 }]);
-  t.equal(said.length, at + 1);
+  t.match(said.slice(at), [
+    { kind: 'departed', worker: 1, to: 2 },
+    { kind: 'departed', worker: 1, to: 3 },
+    { kind: 'told', notice: { kind: 'look' }, to: 2 },
+  ]);
+  t.equal(said.length, at + 3);
   t.equal(table.count, 1);
   t.equal(table.waitingCount, 0);
   t.match(take(2, 'a'), { kind: 'granted' });

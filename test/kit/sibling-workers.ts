@@ -1,0 +1,193 @@
+/**
+ * Several workers in one process: each an engine with a memory of its own, all over one disk and one table of leases, with
+ * one fake clock. Their messages go from hand to hand as they would between processes, and can be held up.
+ *
+ *   const crew = startSiblings(t);
+ *   const [one, other] = crew.workers;
+ *   one.walk.get('/a'); await turns();
+ *   one.walk.origin.last.respond(200, {...}, 'hello'); await turns();
+ *   await crew.written();                                // all that waits is on disk
+ *   crew.kill(one);                                      // as kill -9 would
+ */
+import type { Test } from 'tap';
+import type { FoundBytes } from '../../lib/engine/leases-contract.js';
+import type { Siblings } from '../../lib/engine/siblings-contract.js';
+import { encodeRecord } from '../../lib/object/record.js';
+import type { StoredResponse } from '../../lib/object/stored.js';
+import { LeaseTable } from '../../lib/workers/lease-table.js';
+import { responseOf } from '../../lib/workers/lease-wire.js';
+import { WorkerLeases } from '../../lib/workers/leases.js';
+import type { ToPrimary, ToWorker } from '../../lib/workers/messages.js';
+import type { RelayAnswer } from '../../lib/workers/relay-client.js';
+import { Sequence } from '../../lib/workers/sequence.js';
+import { FakeClock } from './clock.js';
+import { type DiskBench, makeDirectory, openDisk } from './disk.js';
+import { makeWalk, type Walk, type WalkOptions } from './walk.js';
+
+export interface SiblingOptions extends WalkOptions {
+  readonly workers?: number;
+  readonly hasDisk?: boolean;
+  readonly siblingsOf?: (id: number) => Siblings;
+}
+
+export interface SiblingWorker {
+  readonly id: number;
+  readonly walk: Walk;
+  readonly leases: WorkerLeases;
+  readonly sequence: Sequence;
+  /** The disk, as this worker has it. */
+  readonly bench: DiskBench | undefined;
+  isAlive: boolean;
+  /** What it was told, in order. */
+  readonly heard: ToWorker[];
+}
+
+export class SiblingCrew {
+  readonly clock: FakeClock;
+  readonly table: LeaseTable;
+  readonly workers: SiblingWorker[] = [];
+  readonly directory: string | undefined;
+  /** Messages to workers wait until let() is called. */
+  isHeld = false;
+  #held: (() => void)[] = [];
+  readonly #t: Test;
+  readonly #options: SiblingOptions;
+
+  constructor(t: Test, options: SiblingOptions) {
+    this.#t = t;
+    this.#options = options;
+    this.clock = options.clock ?? new FakeClock();
+    this.directory = options.hasDisk === false ? undefined : makeDirectory(t);
+    this.table = new LeaseTable({
+      tell: (id, message) => this.#deliver(id, message),
+      tellOthers: (but, message) => {
+        for (const { id, isAlive } of this.workers) if (isAlive && id !== but) this.#deliver(id, message);
+      },
+      pathOf: (id) => (this.#alive(id) === undefined ? undefined : String(id)),
+    });
+    for (let count = options.workers ?? 2; count > 0; count--) this.start();
+  }
+
+  /** One more. */
+  start(): SiblingWorker {
+    const { clock, directory } = this;
+    const id = this.workers.length + 1;
+    const sequence = new Sequence(0);
+    const leases = new WorkerLeases({
+      clock,
+      sequence,
+      tell: (message) => this.#tell(id, message),
+      relay: async (path, ask) => this.#relay(path, ask),
+    });
+    const bench = directory === undefined ? undefined : openDisk(this.#t, { clock, directory });
+    const siblings = this.#options.siblingsOf?.(id);
+    const walk = makeWalk({
+      ...this.#options,
+      clock,
+      leases,
+      ...(bench === undefined ? {} : { store: bench.store }),
+      ...(siblings === undefined ? {} : { siblings }),
+    });
+    leases.open(walk.engine);
+    const worker = { id, walk, leases, sequence, bench, isAlive: true, heard: [] };
+    this.workers.push(worker);
+    return worker;
+  }
+
+  #alive(id: number): SiblingWorker | undefined {
+    return this.workers.find((worker) => worker.id === id && worker.isAlive);
+  }
+
+  #tell(id: number, message: ToPrimary): boolean {
+    if (this.#alive(id) === undefined) return false;
+    const told = structuredClone(message);
+    setImmediate(() => {
+      if (this.#alive(id) === undefined) return;
+      if (told.kind === 'take') this.table.take(id, told);
+      else if (told.kind === 'opened') this.table.opened(id, told.lease);
+      else if (told.kind === 'quit') this.table.quit(id, told.id);
+      else if (told.kind === 'release') this.table.release(id, told.lease, told.outcome, told.sequence);
+    });
+    return true;
+  }
+
+  #deliver(id: number, message: ToWorker): void {
+    const told = structuredClone(message);
+    const go = (): void => {
+      const worker = this.#alive(id);
+      worker?.heard.push(told);
+      worker?.leases.heard(told);
+    };
+    if (this.isHeld) this.#held.push(go);
+    else setImmediate(go);
+  }
+
+  /** Delivers what was held up. */
+  let(): void {
+    this.isHeld = false;
+    for (const go of this.#held.splice(0)) go();
+  }
+
+  #relay(path: string, ask: Parameters<WorkerLeases['give']>[0]): RelayAnswer {
+    const given = this.#alive(Number(path))?.leases.give(structuredClone(ask)) ?? 'broken';
+    if (typeof given === 'string') return given;
+    const response = responseOf(encodeRecord(given));
+    if (response === undefined) return 'broken';
+    return { response, totalBytes: given.body.totalBytes, bytes: relayed(given) };
+  }
+
+  /** All that waits in any of them is on disk. */
+  async written(): Promise<void> {
+    for (const { bench, isAlive } of this.workers) if (isAlive) await bench?.tier.settled();
+  }
+
+  /** Orders that the writers were sent to write records, by worker. */
+  writes(): { response: number; header: number }[] {
+    return this.workers.map(({ bench }) => ({ ...(bench?.tier.stats.writes ?? { response: 0, header: 0 }) }));
+  }
+
+  kill(worker: SiblingWorker): void {
+    worker.isAlive = false;
+    if (worker.bench !== undefined) worker.bench.fail = 'killed';
+    this.table.gone(worker.id);
+  }
+
+  /** Requests to the origin by all of them. */
+  get asked(): number {
+    return this.workers.reduce((sum, { walk }) => sum + walk.origin.count, 0);
+  }
+}
+
+/** The body of a response, as it comes. */
+function relayed(given: StoredResponse): FoundBytes {
+  const reader = given.body.open();
+  let isOver = false;
+  return {
+    fills() {},
+    read(to) {
+      const pump = (): void => {
+        while (!isOver) {
+          const read = reader.read();
+          if (read === 'later') return;
+          isOver = read === 'end' || read === 'failed';
+          if (read === 'end') to.end();
+          else if (read === 'failed') to.fail();
+          else to.data(Buffer.from(read));
+        }
+        reader.close();
+      };
+      reader.onReadable(pump);
+      queueMicrotask(pump);
+    },
+    pause() {},
+    resume() {},
+    abort() {
+      isOver = true;
+      reader.close();
+    },
+  };
+}
+
+export function startSiblings(t: Test, options: SiblingOptions = {}): SiblingCrew {
+  return new SiblingCrew(t, options);
+}

@@ -195,6 +195,10 @@ export const MAX_READY_HOSTS = 1_024;
 export const READY_PRUNE_MS = 1_000;
 /** A reply's body up to this size is kept behind its head, as one piece for one write. */
 export const READY_BODY_BYTES = 4 * 1024;
+/** Request targets that the fast lane keeps as text; a power of two. */
+export const KEPT_TARGETS = 4096;
+/** Longer ones are not kept. */
+export const KEPT_TARGET_BYTES = 128;
 /** Bytes of the one buffer that all plain connections to the origin are read into while answers are small. */
 export const ORIGIN_READ_BYTES = 64 * 1024;
 /** Bytes that one read of a large body takes at most, and that a connection to the origin reads ahead. */

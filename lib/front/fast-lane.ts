@@ -13,6 +13,7 @@ import { FieldMemo } from './field-memo.js';
 import { FOREIGN, HeadScan, INCOMPLETE } from './head-scan.js';
 import { sendReady } from './ready-hit.js';
 import { REFUSALS } from './refusal.js';
+import { Targets } from './targets.js';
 import { Turns } from './turns.js';
 
 /** What the lane needs of the front. */
@@ -23,6 +24,7 @@ export interface FastFront extends Lane {
 
 const NOTHING = Buffer.alloc(0);
 const scan = new HeadScan();
+const targets = new Targets();
 
 /** Reads one connection, until it hands it over. */
 export class FastReader {
@@ -163,7 +165,7 @@ export class FastReader {
     const memo = this.#memo as FieldMemo;
     const { host, fields, isLast } = memo;
     const method = scan.isRefresh ? 'REFRESH' : scan.isHead ? 'HEAD' : 'GET';
-    const target = bytes.toString('latin1', scan.targetFrom, scan.targetUntil);
+    const target = targets.text(bytes, scan.targetFrom, scan.targetUntil, scan.targetHash);
     const connection = this.#connection;
     if (memo.isPlain && !scan.isRefresh && this.#isReady(memo, target)) return;
     if (connection.isFull) {

@@ -7,9 +7,21 @@ import { Fields } from '../http/fields.js';
 import type { HeadScan } from './head-scan.js';
 import { hostKeyOf, LINE_OVERHEAD_BYTES } from './intake.js';
 
+let viewed: Buffer = Buffer.alloc(0);
+let view = new DataView(viewed.buffer, viewed.byteOffset, 0);
+
+/** These bytes as words. Made anew for others alone: nearly all bytes come in the one buffer that is read into. */
+function wordsOf(bytes: Buffer): DataView {
+  if (bytes !== viewed) {
+    viewed = bytes;
+    view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+  return view;
+}
+
 export class FieldMemo {
   /** The section with its empty line. */
-  readonly #bytes: Buffer;
+  readonly #words: DataView;
   readonly fields: Fields;
   /** The host that counts, in lower case. */
   readonly host: string;
@@ -25,8 +37,8 @@ export class FieldMemo {
   readonly userAgent: string | undefined;
   readonly referer: string | undefined;
 
-  private constructor(bytes: Buffer, fields: Fields, host: string, isLast: boolean, fieldsBytes: number) {
-    this.#bytes = bytes;
+  private constructor(words: DataView, fields: Fields, host: string, isLast: boolean, fieldsBytes: number) {
+    this.#words = words;
     this.fields = fields;
     this.host = host;
     this.isLast = isLast;
@@ -60,22 +72,25 @@ export class FieldMemo {
       }
     }
     if (host === undefined) return undefined;
-    const section = Buffer.from(bytes.subarray(from, until));
-    return new FieldMemo(section, new Fields(raw), host, connection === 'close', fieldsBytes);
+    const section = Uint8Array.prototype.slice.call(bytes, from, until);
+    return new FieldMemo(new DataView(section.buffer), new Fields(raw), host, connection === 'close', fieldsBytes);
   }
 
   get length(): number {
-    return this.#bytes.length;
+    return this.#words.byteLength;
   }
 
   /** Whether the section at `from` is this one. */
   isAt(bytes: Buffer, from: number, until: number): boolean {
-    const own = this.#bytes;
-    const { length } = own;
-    if (until - from < length) return false;
-    // From the end: sections that differ do so there more often than in Host.
-    for (let i = length - 1; i >= 0; i--) if (bytes[from + i] !== own[i]) return false;
-    return true;
+    const own = this.#words;
+    const { byteLength } = own;
+    if (until - from < byteLength) return false;
+    const words = wordsOf(bytes);
+    // From the end, four bytes at a time: sections that differ do so there more often than in Host.
+    let at = byteLength - 4;
+    for (; at >= 0; at -= 4) if (words.getInt32(from + at) !== own.getInt32(at)) return false;
+    // The shortest has more than four: what is left is looked at with bytes that were looked at already.
+    return words.getInt32(from) === own.getInt32(0);
   }
 }
 

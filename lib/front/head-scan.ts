@@ -65,6 +65,8 @@ export class HeadScan {
   isRefresh = false;
   targetFrom = 0;
   targetUntil = 0;
+  /** Of the target's bytes. */
+  targetHash = 0;
   /** First byte of the field section. */
   fieldsFrom = 0;
   /** From and until of each name and value, in turn. */
@@ -78,8 +80,14 @@ export class HeadScan {
     let at = matched(bytes, from, until, method);
     if (at <= 0) return at;
     this.targetFrom = at - 1;
-    while (at < until && ((CLASSES[bytes[at] as number] as number) & TARGET) !== 0) at++;
+    let hash = 0;
+    for (; at < until; at++) {
+      const byte = bytes[at] as number;
+      if (((CLASSES[byte] as number) & TARGET) === 0) break;
+      hash = (Math.imul(hash, 31) + byte) | 0;
+    }
     this.targetUntil = at;
+    this.targetHash = hash;
     at = matched(bytes, at, until, VERSION);
     this.fieldsFrom = at;
     return at;

@@ -25,7 +25,7 @@ import { type Effect, Fate } from './fate.js';
 import { type FillResult, type FillSpec, SUPERSEDED, type Waiter } from './fill-contract.js';
 import { Course } from './fill-course.js';
 import { Inflow } from './inflow.js';
-import { freshen, notStored, outdatedBy, putWhole, wantsTag } from './keeping.js';
+import { freshen, notStored, outdatedBy, putWhole, wantsTag, withBytes } from './keeping.js';
 import type { Found, FoundBytes } from './leases-contract.js';
 import { isLeasable, type LeasedFill, Leasing } from './leasing.js';
 import type { EngineParts } from './parts.js';
@@ -235,7 +235,8 @@ export class Fill implements OriginListener, LeasedFill {
   /** RFC 9111 §4.3.3, §4.3.4: a 304 freshens what it was asked about, unless a purge or an update came between. */
   #notModified(receipt: Receipt): void {
     const { spec } = this;
-    if (this.fate.isSuperseded && this.#course.audience.isEmpty) {
+    const isForNobody = this.#course.audience.isEmpty;
+    if (this.fate.isSuperseded && isForNobody) {
       this.#course.abandon('superseded');
       return;
     }
@@ -244,18 +245,18 @@ export class Fill implements OriginListener, LeasedFill {
       sent === undefined || this.fate.isSuperseded
         ? ({ kind: 'refetch', reason: 'unsolicited-304' } as const)
         : judgeNotModified(receipt.fields, sent, spec.candidates, spec.basis, spec.request.fields);
-    if (verdict.kind === 'refetch') {
-      this.#repeat(verdict.reason);
+    const target = verdict.kind === 'refetch' ? undefined : withBytes(this.#parts.store, verdict.target, isForNobody);
+    if (target === undefined) {
+      this.#repeat(verdict.kind === 'refetch' ? verdict.reason : 'body-lost');
       return;
     }
     this.#course.state = 'complete';
-    const savedBytes = verdict.target.body.totalBytes ?? 0;
-    this.#course.ending = { end: 'not-modified', reason: 'revalidated', savedBytes };
+    this.#course.ending = { end: 'not-modified', reason: 'revalidated', savedBytes: target.body.totalBytes ?? 0 };
     // Before anybody is told, or one who looks again would find and join what is over.
     this.#table.close(this);
     const { isExpired } = this.fate;
-    const { forLeader, forWaiters } = freshen(this.#parts, spec, verdict.target, receipt, isExpired);
-    if (forLeader.kind === 'alone' && !this.#parts.store.holds(verdict.target)) this.#table.supersedeOlder(this);
+    const { forLeader, forWaiters } = freshen(this.#parts, spec, target, receipt, isExpired);
+    if (forLeader.kind === 'alone' && !this.#parts.store.holds(target)) this.#table.supersedeOlder(this);
     this.#course.settle(forLeader, forWaiters);
     this.#course.finish('not-modified', 'revalidated');
   }

@@ -2,11 +2,13 @@
  * What goes into the store when an answer is complete: a new response, a part, or a freshened record around the body that
  * is there already. Implements RFC 9111 §3.3, §3.4, §4.3.4.
  */
+import { PROMOTE_BODY_BYTES } from '../base/disk-limits.js';
 import { Body } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
 import { expiredResponse } from '../policy/expire.js';
 import { chooseVariant } from '../policy/vary.js';
-import type { RemovalReason, Writer } from '../store/contract.js';
+import type { RemovalReason, Store, Writer } from '../store/contract.js';
+import { isSameSelection } from '../store/variants.js';
 import { dropOutdated, isNewest, markUncacheable } from './bookkeeping.js';
 import type { Ending, FillResult, FillSpec } from './fill-contract.js';
 import type { EngineParts } from './parts.js';
@@ -67,6 +69,20 @@ function wholeOf(record: StoredResponse): StoredResponse {
 }
 
 /**
+ * What a 304 is about, with bytes that its clients can count on: of a small body that was found on disk the chunks may go
+ * at any moment. Undefined where they have gone.
+ */
+export function withBytes(store: Store, target: StoredResponse, isForNobody: boolean): StoredResponse | undefined {
+  const { body, key, partial } = target;
+  // A larger one can be read for a while after it was given up.
+  const isLarge = body.receivedBytes > PROMOTE_BODY_BYTES;
+  if (isForNobody || isLarge || body.below === undefined || partial !== undefined) return target;
+  const isSame = ({ selection, fetchedAt }: StoredResponse): boolean =>
+    fetchedAt === target.fetchedAt && isSameSelection(selection, target.selection);
+  return store.peek(key)?.find(isSame) ?? store.recall(key, (found) => found.find(isSame));
+}
+
+/**
  * RFC 9111 §4.3.4: merges a 304 into `target`; the results for the one who asked and for those who wait. `isExpired`: it
  * was asked for before an operator made what is stored stale, and so it stays.
  */
@@ -109,7 +125,8 @@ function swapIn(parts: EngineParts, spec: FillSpec, target: StoredResponse, next
   // An operator or another rule changed its life meanwhile: the body is the one that the 304 is about.
   const isSame = current?.body === target.body && current.fields === target.fields;
   if (current !== undefined && isSame && store.swap(current, next)) return next;
-  if (current !== undefined && current.partial === undefined) return current;
+  const other = current === undefined || current.partial !== undefined ? undefined : withBytes(store, current, false);
+  if (other !== undefined) return other;
   // Evicted, not purged: the body is still at hand, so nothing has to be fetched again.
   store.put(next);
   return next;

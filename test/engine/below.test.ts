@@ -1,0 +1,64 @@
+// Goal: a 304 that picks what lies on disk alone is answered with bytes that are at hand. Method: walks over a memory and a disk tier; the disk loses what it had at the worst moment.
+import t, { type Test } from 'tap';
+import { FakeClock } from '../kit/clock.js';
+import { openDisk } from '../kit/disk.js';
+import { makeWalk } from '../kit/walk.js';
+
+const VARIED = { 'Cache-Control': 'max-age=10', ETag: '"1"', Vary: 'Accept-Language' };
+const KEY = 'http://example.test/a';
+
+/** A German variant that is on disk alone, and a client that wants the English one: its request asks about the other. */
+async function askedAbout(t: Test, isSlow = false) {
+  const clock = new FakeClock();
+  const bench = openDisk(t, { clock });
+  const walk = makeWalk({ clock, store: bench.store });
+  walk.get('/a', { 'Accept-Language': 'de' });
+  walk.origin.last.respond(200, VARIED, 'hello');
+  await bench.tier.settled();
+  for (const stored of bench.store.peek(KEY) ?? []) bench.store.remove(stored, 'evicted');
+  const client = walk.send({ target: '/a' }, { 'Accept-Language': 'en' }, isSlow);
+  t.equal(walk.origin.last.field('if-none-match'), '"1"');
+  return { bench, walk, client };
+}
+
+t.test(
+  'RFC 9111 §4.3.4: the body that a 304 picks on disk is whole for its client, whatever the disk does then',
+  async (t) => {
+    const { bench, walk, client } = await askedAbout(t, true);
+    walk.origin.last.respond(304, VARIED);
+    t.equal(client.status, 200);
+    await walk.engine.operations.purge({ kind: 'url', url: KEY });
+    await bench.tier.settled();
+    client.read();
+    t.equal(client.body, 'hello');
+    t.equal(client.ending, 'finished');
+  },
+);
+
+t.test(
+  'issue 5: where the disk has lost the body that a 304 picks, the origin is asked once more, without conditions',
+  async (t) => {
+    for (const isRecordThere of [true, false]) {
+      const { bench, walk, client } = await askedAbout(t);
+      bench.file.write(() => {
+        bench.file.tables.bodies.clear();
+        if (!isRecordThere) bench.file.tables.records.clear();
+      });
+      walk.origin.last.respond(304, VARIED);
+      t.equal(client.status, undefined, 'nothing is promised that cannot be kept');
+      t.equal(walk.origin.last.field('if-none-match'), undefined);
+      walk.origin.last.respond(200, VARIED, 'hello again');
+      t.equal(client.body, 'hello again');
+      t.equal(client.ending, 'finished');
+      t.equal(walk.origin.count, 3);
+    }
+  },
+);
+
+t.test('issue 5: a refresh that nobody waits for reads no body', async (t) => {
+  const { bench, walk, client } = await askedAbout(t);
+  client.leave();
+  walk.origin.last.respond(304, VARIED);
+  t.equal(bench.tier.stats.hits, 0);
+  t.equal(bench.store.known(KEY)[0]?.life.staleAt, walk.clock.now() + 10_000, 'its record is freshened all the same');
+});

@@ -113,11 +113,10 @@ export class Patience {
 
 /**
  * Bytes that the kernel has not taken. What Node counts as unsent moves only as a whole write is done, which for a
- * large write to a slow client takes minutes; the handle beneath knows how much of the write is left.
+ * large write to a slow client takes minutes, and not at all for what was written past the stream; the handle beneath knows
+ * how much is left.
  */
 function unsentBytes(socket: Socket): number {
-  const buffered = socket.writableLength;
-  if (buffered === 0) return 0;
   const handle = (socket as { _handle?: { writeQueueSize?: number } | null })._handle;
-  return handle?.writeQueueSize ?? buffered;
+  return handle?.writeQueueSize ?? socket.writableLength;
 }

@@ -7,6 +7,7 @@ import type { ReadyReply, Reply, ReplyNote } from '../engine/contract.js';
 import type { AnsweredEvent, Outcome } from '../observe/events.js';
 import type { ClientConnection, Running } from './connection.js';
 import { isWrittenAtOnce, plainHead, UnwritableField } from './reply.js';
+import { type Straight, writeStraight } from './straight.js';
 
 const NOTHING = Buffer.alloc(0);
 const NO_CHUNKS: readonly Buffer[] = [];
@@ -60,21 +61,34 @@ export function sendReady(
   startedAt: number,
   ready: ReadyReply,
 ): boolean {
-  const { lane, socket } = connection;
+  const { lane } = connection;
   const written = writtenOf(ready, isHead, lane.debugHeader);
   if (written === undefined) return false;
-  if (written.chunks.length === 0) socket.write(written.bytes);
-  else {
-    socket.cork();
-    socket.write(written.bytes);
-    for (const chunk of written.chunks) socket.write(chunk);
-    socket.uncork();
-  }
+  const went = send(connection, written);
   const { reply } = ready;
   const hit = new ReadyHit(connection, isHead, target, asker, startedAt, reply.status, reply.note, written.bodyBytes);
-  if (socket.writableLength === 0) lane.events.answered(hit);
-  else new Unsent(connection, hit).wait();
+  if (went === 'begun') new Unsent(connection, hit).wait();
+  else {
+    if (went === 'failed') hit.ending = 'aborted';
+    lane.events.answered(hit);
+  }
   return true;
+}
+
+function send(connection: ClientConnection, { bytes, chunks }: Written): Exclude<Straight, 'not'> {
+  const { socket } = connection;
+  if (chunks.length === 0) {
+    // Where one before it is unfinished the stream queues, which knows when that is too much.
+    const went = connection.isIdle ? writeStraight(socket, bytes) : 'not';
+    if (went !== 'not') return went;
+    socket.write(bytes);
+  } else {
+    socket.cork();
+    socket.write(bytes);
+    for (const chunk of chunks) socket.write(chunk);
+    socket.uncork();
+  }
+  return socket.writableLength === 0 ? 'taken' : 'begun';
 }
 
 /** What the field section of a request says for the log. */

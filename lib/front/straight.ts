@@ -1,0 +1,77 @@
+/**
+ * Writes one piece to the kernel without node's stream before it. The kernel takes all of a small reply at once, but for a client
+ * that does not read; to account for a write that is over when it returns is a fifth of what a hit costs in JavaScript
+ * (decisions/0022). What the kernel did not take is written on by the handle, and the stream queues behind it.
+ */
+import { Socket } from 'node:net';
+
+/** What Node's handle of a write in flight has, as far as it is used here. */
+interface WriteRequest {
+  oncomplete: (status: number) => void;
+  /** Must not be collected before the kernel has it. */
+  bytes: Buffer | undefined;
+}
+
+/** What is used of the handle of a TCP socket. */
+interface Handle {
+  /** 0, or the code of an error. The request is of use again where nothing is left to be written. */
+  writeBuffer(request: WriteRequest, bytes: Buffer): number;
+  /** Bytes that the kernel has not taken. */
+  readonly writeQueueSize: number;
+}
+
+type MakeRequest = new () => WriteRequest;
+
+/**
+ * Node's class of requests, which it shows to handles alone: so one that only looks is given a write. Undefined where a
+ * version of Node has this otherwise; then all is written by the stream (test/front/straight.test.ts fails there).
+ */
+function findRequestClass(): MakeRequest | undefined {
+  let found: unknown;
+  const look = (request: object): number => {
+    found = request.constructor;
+    return 0;
+  };
+  const handle = { readStart: () => 0, readStop: () => 0, getAsyncId: () => 0, close: () => {}, writeBuffer: look };
+  try {
+    new Socket({ handle, readable: false, writable: true } as ConstructorParameters<typeof Socket>[0]).write(
+      Buffer.alloc(1),
+    );
+  } catch {
+    // It wants more of a handle than this one has.
+    return undefined;
+  }
+  return typeof found === 'function' && found !== Object ? (found as MakeRequest) : undefined;
+}
+
+const Request = findRequestClass();
+/** The request of the next write. Only one that is left unfinished takes it away. */
+let spare = Request === undefined ? undefined : new Request();
+
+/** Whether this version of Node lets us. */
+export const canWriteStraight = Request !== undefined;
+
+/** `taken`: the kernel has it. `begun`: it has not all of it. `failed`: and the socket is destroyed. `not`: nothing happened. */
+export type Straight = 'taken' | 'begun' | 'failed' | 'not';
+
+/** Where nothing waits to be written; the caller knows that nothing which was begun here is unfinished. */
+export function writeStraight(socket: Socket, bytes: Buffer): Straight {
+  const handle = (socket as unknown as { readonly _handle: Handle | null })._handle;
+  if (spare === undefined || handle === null || !socket.writable) return 'not';
+  if (socket.writableLength > 0 || socket.writableCorked > 0) return 'not';
+  if (handle.writeBuffer(spare, bytes) !== 0) {
+    socket.destroy();
+    return 'failed';
+  }
+  if (handle.writeQueueSize === 0) return 'taken';
+  leaveUnfinished(socket, spare, bytes);
+  return 'begun';
+}
+
+function leaveUnfinished(socket: Socket, request: WriteRequest, bytes: Buffer): void {
+  request.bytes = bytes;
+  request.oncomplete = (status) => {
+    if (status < 0) socket.destroy();
+  };
+  spare = Request === undefined ? undefined : new Request();
+}

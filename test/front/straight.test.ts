@@ -1,0 +1,156 @@
+// Goal: bytes that go to the kernel past node's stream are all there, in order, and what the kernel did not take is accounted for. Method: a pair of real sockets, then a whole proxy with a client that reads nothing.
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import t, { type Test } from 'tap';
+import { CONNECTION_SWEEP_MS } from '../../lib/base/limits.js';
+import { canWriteStraight, writeStraight } from '../../lib/front/straight.js';
+import { turns } from '../kit/barrier.js';
+import { FakeClock } from '../kit/clock.js';
+import { metric, openProxy, request, settled } from '../kit/proxy-kit.js';
+import { pass } from './house.js';
+
+/** More than the kernel takes for a client that reads nothing. */
+const LARGE_BYTES = 24_000_000;
+
+async function pair(t: Test): Promise<{ ours: Socket; theirs: Socket }> {
+  const server = createServer({ allowHalfOpen: true, noDelay: true }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the server has no port');
+  const theirs = connect(address.port, '127.0.0.1');
+  const [ours] = (await once(server, 'connection')) as [Socket];
+  theirs.pause();
+  for (const socket of [ours, theirs]) socket.on('error', () => socket.destroy());
+  t.teardown(() => {
+    ours.destroy();
+    theirs.destroy();
+    server.close();
+  });
+  return { ours, theirs };
+}
+
+async function read(socket: Socket): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of socket) pieces.push(piece as Buffer);
+  return Buffer.concat(pieces);
+}
+
+t.test('decision 0022: this version of Node lets us write past its stream', async (t) => {
+  t.ok(canWriteStraight);
+});
+
+t.test('what is written straight and what the stream writes arrive in order', async (t) => {
+  const { ours, theirs } = await pair(t);
+  t.equal(writeStraight(ours, Buffer.from('a')), 'taken');
+  ours.write('b');
+  t.equal(writeStraight(ours, Buffer.from('c')), 'taken');
+  t.equal(writeStraight(ours, Buffer.from('d')), 'taken');
+  ours.end('e');
+  t.equal((await read(theirs)).toString(), 'abcde');
+});
+
+t.test('what the kernel does not take is written on, before what the stream is given meanwhile', async (t) => {
+  const { ours, theirs } = await pair(t);
+  const large = Buffer.alloc(LARGE_BYTES);
+  for (let at = 0; at < LARGE_BYTES; at += 4) large.writeInt32LE(at, at);
+  t.equal(writeStraight(ours, large), 'begun');
+  const { ours: other, theirs: others } = await pair(t);
+  t.equal(writeStraight(other, Buffer.from('other')), 'taken', 'another connection is not held up');
+  let isWritten = false;
+  ours.write('and more', () => {
+    isWritten = true;
+  });
+  await turns(50);
+  t.notOk(isWritten);
+  ours.end();
+  other.end();
+  const arrived = await read(theirs);
+  t.ok(arrived.equals(Buffer.concat([large, Buffer.from('and more')])));
+  t.ok(isWritten);
+  t.equal((await read(others)).toString(), 'other');
+});
+
+t.test(
+  'a connection that breaks with a part unwritten is destroyed, and so is one that is broken already',
+  async (t) => {
+    const { ours, theirs } = await pair(t);
+    t.equal(writeStraight(ours, Buffer.alloc(LARGE_BYTES)), 'begun');
+    theirs.resetAndDestroy();
+    await new Promise<void>((resolve) => ours.once('close', () => resolve()));
+    t.ok(ours.destroyed);
+    t.equal(writeStraight(ours, Buffer.from('x')), 'not', 'there is nothing to write to');
+
+    const { ours: broken, theirs: gone } = await pair(t);
+    gone.resetAndDestroy();
+    let went = writeStraight(broken, Buffer.from('x'));
+    // Whether a reset has arrived is for the kernel to say; nothing but a write looks, in this turn and the next ones.
+    broken.pause();
+    while (went === 'taken') {
+      await turns(1);
+      went = writeStraight(broken, Buffer.from('x'));
+    }
+    t.ok(went === 'failed' || went === 'not', went);
+    await turns(2);
+    t.ok(broken.destroyed);
+  },
+);
+
+t.test('nothing goes past what waits in the stream, or comes behind its end', async (t) => {
+  const { ours, theirs } = await pair(t);
+  ours.cork();
+  t.equal(writeStraight(ours, Buffer.from('x')), 'not', 'corked');
+  ours.write('a');
+  t.equal(writeStraight(ours, Buffer.from('x')), 'not', 'corked with bytes');
+  ours.uncork();
+  ours.end('b');
+  t.equal(writeStraight(ours, Buffer.from('x')), 'not', 'ended');
+  t.equal((await read(theirs)).toString(), 'ab');
+});
+
+const STORED = { fields: ['Cache-Control', 'max-age=600'], body: 'x'.repeat(2000) };
+const COUNT = 15_000;
+
+/** A proxy and a client that has asked for more than the kernel takes for it, and reads nothing. */
+async function openUnread(t: Test, conf: Readonly<Record<string, unknown>>, clock?: FakeClock) {
+  const house = await openProxy(t, { ...(clock === undefined ? {} : { clock }), conf: { fast_lane: 'on', ...conf } });
+  house.origin.respond(() => STORED);
+  await house.get('/a');
+  const client = await house.connect();
+  client.pause();
+  client.send(request('GET', '/a').repeat(COUNT));
+  let before = -1;
+  await settled(() => {
+    const isStill = house.answered.length === before;
+    before = house.answered.length;
+    return isStill && before > 1;
+  });
+  await turns(50);
+  const aborted = () => house.answered.filter(({ ending }) => ending === 'aborted');
+  return { house, client, aborted };
+}
+
+t.test('limits: a client that reads none of many small hits is cut off after reply_idle', async (t) => {
+  const clock = new FakeClock();
+  const { house, client, aborted } = await openUnread(t, { limits: { reply_idle: '10s', keep_alive: '1h' } }, clock);
+  await pass(clock, 8000);
+  t.strictSame([house.notices, aborted()], [[], []], 'not before its time');
+  await pass(clock, 12_000 + 2 * CONNECTION_SWEEP_MS);
+  await settled(() => house.notices.includes('reply-idle') && aborted().length > 0);
+  await turns(20);
+  t.ok(aborted().length < 20, `${aborted().length} had begun`);
+  client.close();
+});
+
+t.test('a client that leaves with small hits unread is told as such, once for each that it did not get', async (t) => {
+  const { house, client, aborted } = await openUnread(t, {});
+  const finished = house.answered.length;
+  t.ok(finished < COUNT / 2, `${finished} of ${COUNT}`);
+  client.reset();
+  await settled(() => aborted().length > 0);
+  await turns(20);
+  const told = house.answered.length;
+  t.ok(aborted().length < 20, `${aborted().length} had begun`);
+  await turns(20);
+  t.equal(house.answered.length, told);
+  t.equal(metric(await house.metrics(), 'patina_client_connections'), 0);
+});

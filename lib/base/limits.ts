@@ -131,6 +131,12 @@ export const MAX_PAST_GRACE_LOOKS = 8;
 export const SWEEP_EVERY_MS = 1_000;
 /** Stored responses that one step of the sweep looks at. */
 export const SWEEP_STEP_COUNT = 512;
+/** Share of the slabs of small stored responses that may be waste; beyond: responses are moved together. */
+export const PACK_WASTE_SHARE = 1 / 4;
+/** Bytes of waste in slabs that are never worth the moving. */
+export const PACK_WASTE_BYTES = 4 * 1024 * 1024;
+/** Stored responses that one step of this looks at. */
+export const PACK_STEP_COUNT = 256;
 /** Length of the keys of all hit-for-miss markers together, in bytes; beyond: the oldest goes. */
 export const MAX_MARKERS_BYTES = 1024 * 1024;
 /** Keys whose failures are counted for backoff; beyond: the oldest goes. */

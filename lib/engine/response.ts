@@ -131,6 +131,9 @@ export function madeResponse(
       chance: receipt.chance,
     }),
     tags: tagsOf(fields, rule.tagsFrom),
+    // Named although they are not known yet: a copy with one more member than this costs a further object.
+    madeTag: undefined,
+    expiredAt: undefined,
     rule: rule.name,
     madeBy: rule,
     receivedAt: receipt.responseAt,

@@ -3,18 +3,46 @@
  * Implements RFC 9110 §5.1-5.3. Immutable; every change makes a new one.
  */
 
+import type { Slab } from '../base/slab.js';
+
 /** Flat list of names and values, [name, value, name, value ...], the form that node:http takes and gives. */
 export type RawFields = readonly string[];
+
+/** Between the parts of a packed section: no name and no value holds it (RFC 9110 §5.5). */
+const BETWEEN = '\n';
+const BETWEEN_CODE = 10;
+/** Packed sections that are also there as lists: those read last. */
+const IN_USE_COUNT = 1024;
+
+/** Whether the parts are found again in their joined text, one byte for each character. */
+function isPackable(text: string, parts: number): boolean {
+  let count = 1;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code > 0xff) return false;
+    if (code === BETWEEN_CODE) count++;
+  }
+  return count === parts;
+}
 
 export class Fields {
   static readonly empty = new Fields([]);
 
-  /** Names and values in turn. Shared, never to be changed in place. */
-  readonly raw: RawFields;
+  /** Undefined while it is packed and nobody reads it. Not a `#` name, so that comparing two sections deeply compares this. */
+  private list: RawFields | undefined;
+  /** Where it is packed: see pack(). */
+  #slab: Slab | undefined;
+  #slabAt = 0;
+  #slabBytes = 0;
 
   /** Wraps without copying: the caller gives the list away. */
   constructor(raw: RawFields) {
-    this.raw = raw;
+    this.list = raw;
+  }
+
+  /** Names and values in turn. Shared, never to be changed in place. */
+  get raw(): RawFields {
+    return this.list ?? this.#unpacked();
   }
 
   /** From an object, for code and tests that write fields by hand. */
@@ -95,6 +123,57 @@ export class Fields {
     for (let i = 0; i < this.raw.length; i += 2) yield [this.raw[i] as string, this.raw[i + 1] as string];
   }
 
+  /** The slab that it is packed in, if it is. */
+  get slab(): Slab | undefined {
+    return this.#slab;
+  }
+
+  /** Bytes that pack() would take a place for: 0 where it is better left as it is. */
+  get packableBytes(): number {
+    if (this.#slab !== undefined) return this.#slabBytes;
+    const { raw } = this;
+    let sum = raw.length - 1;
+    for (const text of raw) sum += text.length;
+    return Math.max(0, sum);
+  }
+
+  /**
+   * Keeps the section as one text in a slab from now on, and as a list only while it is in use: for what is stored and
+   * seldom asked for. Returns whether it could: a text that holds what no field may hold stays as it is.
+   */
+  pack(slab: Slab): boolean {
+    const from = this.#slab;
+    let length = this.#slabBytes;
+    let at: number;
+    if (from === undefined) {
+      const text = this.raw.join(BETWEEN);
+      if (text === '' || !isPackable(text, this.raw.length)) return false;
+      length = text.length;
+      at = slab.take(length);
+      slab.bytes.write(text, at, 'latin1');
+    } else {
+      at = slab.take(length);
+      from.bytes.copy(slab.bytes, at, this.#slabAt, this.#slabAt + length);
+    }
+    this.#slab = slab;
+    this.#slabAt = at;
+    this.#slabBytes = length;
+    this.list = undefined;
+    return true;
+  }
+
+  #unpacked(): RawFields {
+    const slab = this.#slab;
+    if (slab === undefined) return [];
+    const raw = slab.bytes.toString('latin1', this.#slabAt, this.#slabAt + this.#slabBytes).split(BETWEEN);
+    const place = nextInUse++ % IN_USE_COUNT;
+    const before = inUse[place];
+    if (before !== undefined) before.list = undefined;
+    inUse[place] = this;
+    this.list = raw;
+    return raw;
+  }
+
   /** Number of lines. */
   get count(): number {
     return this.raw.length / 2;
@@ -107,3 +186,6 @@ export class Fields {
     return sum + this.raw.length * 2;
   }
 }
+
+const inUse: (Fields | undefined)[] = new Array(IN_USE_COUNT).fill(undefined);
+let nextInUse = 0;

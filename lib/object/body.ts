@@ -7,6 +7,7 @@
  * `spill` hands every byte on to a tier below and keeps only what is not there yet: whoever reads what memory holds no
  * more reads it from there, and the origin pauses while that tier is behind.
  */
+import { MAX_IN_SLAB_BYTES, type Slab } from '../base/slab.js';
 import {
   type BodyOptions,
   type BodySink,
@@ -25,12 +26,17 @@ export type { BodyBelow, BodyReader } from './reader.js';
 /** Dropped chunks that may stay in front of the kept ones, as empty places, before the list is cut. */
 const MAX_EMPTY_PLACES = 64;
 const NOTHING = Buffer.alloc(0);
+/** The list of a body that holds no chunk; never written to. */
+const NO_CHUNKS: Buffer[] = [];
 
 export class Body implements ReadableChunks {
   #state: BodyState = 'streaming';
   #mode: 'retain' | 'flow' | 'spill';
   #below: BodyBelow | undefined;
   #chunks: Buffer[] = [];
+  /** Where the bytes of a small body are that is stored, and their place in it: see pack(). */
+  #slab: Slab | undefined;
+  #slabAt = 0;
   #receivedBytes = 0;
   #droppedBytes = 0;
   #expectedBytes: number | undefined;
@@ -48,7 +54,9 @@ export class Body implements ReadableChunks {
   static of(chunks: readonly Buffer[]): Body {
     const body = new Body({ mode: 'retain', highWaterBytes: Number.POSITIVE_INFINITY });
     // A list made by filter() keeps places for more.
-    body.#chunks = chunks.filter((chunk) => chunk.length > 0).slice();
+    body.#chunks = chunks.some((chunk) => chunk.length > 0)
+      ? chunks.filter((chunk) => chunk.length > 0).slice()
+      : NO_CHUNKS;
     for (const chunk of chunks) body.#receivedBytes += chunk.length;
     body.#state = 'complete';
     body.#flight = undefined;
@@ -99,7 +107,43 @@ export class Body implements ReadableChunks {
 
   /** All chunks, where the body is complete and held whole for good: what one write can send. */
   get wholeChunks(): readonly Buffer[] | undefined {
-    return this.#state === 'complete' && this.#mode === 'retain' ? this.#chunks : undefined;
+    if (!this.isHeldWhole) return undefined;
+    return this.#slab === undefined ? this.#chunks : [this.#packed(this.#slab)];
+  }
+
+  /** Whether there are such chunks. */
+  get isHeldWhole(): boolean {
+    return this.#state === 'complete' && this.#mode === 'retain';
+  }
+
+  /** Buffers that hold it. */
+  get chunkCount(): number {
+    return this.#chunks.length;
+  }
+
+  /** The slab that its bytes are in, if they are in one. */
+  get slab(): Slab | undefined {
+    return this.#slab;
+  }
+
+  /** Bytes that pack() would move. */
+  get packableBytes(): number {
+    const isSmall = this.#receivedBytes <= MAX_IN_SLAB_BYTES && this.isHeldWhole;
+    return isSmall && (this.#slab !== undefined || this.#chunks.length === 1) ? this.#receivedBytes : 0;
+  }
+
+  /** Moves the bytes to a place in a slab. Who was given them before keeps what it has. */
+  pack(slab: Slab): void {
+    const chunk = this.#slab === undefined ? this.#chunks[0] : this.#packed(this.#slab);
+    if (chunk === undefined || this.packableBytes === 0) return;
+    this.#slabAt = slab.take(chunk.length);
+    slab.bytes.set(chunk, this.#slabAt);
+    this.#slab = slab;
+    this.#chunks = NO_CHUNKS;
+  }
+
+  #packed({ bytes }: Slab): Buffer {
+    return bytes.subarray(this.#slabAt, this.#slabAt + this.#receivedBytes);
   }
 
   get droppedBytes(): number {
@@ -121,6 +165,7 @@ export class Body implements ReadableChunks {
   }
 
   chunkAt(index: number): Buffer | undefined {
+    if (this.#slab !== undefined) return index === 0 ? this.#packed(this.#slab) : undefined;
     const flight = this.#flight;
     return this.#chunks[flight === undefined ? index : index - flight.droppedChunks + flight.emptyPlaces];
   }

@@ -7,6 +7,7 @@
 import { crc32 } from 'node:zlib';
 import { Fields } from '../http/fields.js';
 import { Body } from './body.js';
+import { compactLife } from './life.js';
 import { RecordReader, RecordWriter } from './record-bytes.js';
 import { Segments } from './segments.js';
 import { sliceChunks } from './slice.js';
@@ -286,7 +287,7 @@ function lifeOf(
     instants as [number, number, number, number, number, number, number, number];
   const staleForbiddenBy = forbiddance === 0 ? undefined : FORBIDDANCES[forbiddance - 1];
   if (ttlSource === undefined || (forbiddance !== 0 && staleForbiddenBy === undefined)) return undefined;
-  return {
+  return compactLife({
     bornAt,
     staleAt,
     graceUntil,
@@ -299,7 +300,7 @@ function lifeOf(
     validateByRule: (bits & VALIDATE_BY_RULE) !== 0,
     staleForbiddenBy,
     ttlSource,
-  };
+  });
 }
 
 function readParts(from: RecordReader): RecordParts {

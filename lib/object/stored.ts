@@ -3,6 +3,7 @@
  * Freshening makes a new record with the same body (RFC 9111 §4.3.4); nothing is ever changed in place,
  * so an identity check tells whether a late answer still concerns what is stored now.
  */
+import { MAX_IN_SLAB_BYTES } from '../base/slab.js';
 import type { Fields } from '../http/fields.js';
 import type { Body } from './body.js';
 import type { Segments } from './segments.js';
@@ -101,11 +102,11 @@ export interface StoredResponse {
   readonly receivedWall: number;
 }
 
-/** Fixed cost of one stored response beside its strings and bytes, as measured on Node 20: its objects, its body's buffer, its place in the store. */
-const RECORD_OVERHEAD_BYTES = 1280;
-/** What a field line costs beside its text: two strings' heads and two references. */
+/** Fixed cost of one stored response beside its strings and bytes, as measured on Node 20: its objects, its place in the store, waste in slabs. */
+const RECORD_OVERHEAD_BYTES = 1088;
+/** What a line of a field section that is too large for a slab costs beside its text: two strings' heads and two references. */
 const FIELD_LINE_OVERHEAD_BYTES = 56;
-/** What a chunk of the body costs beside its bytes. */
+/** What a chunk of a body that is too large for a slab costs beside its bytes. */
 const CHUNK_OVERHEAD_BYTES = 300;
 
 /** What a tag costs beside its text, in the record and in the index, as measured where no two responses share one. */
@@ -118,16 +119,16 @@ export function storedBytes(stored: StoredResponse): number {
   let tags = 0;
   for (const tag of stored.tags ?? []) tags += tag.length + TAG_OVERHEAD_BYTES;
   const { fields, body } = stored;
-  const partChunks = stored.partial?.chunkCount ?? 0;
-  const furtherChunks = Math.max(0, (body.wholeChunks?.length ?? 0) - 1) + partChunks;
+  const ownChunks = body.isHeldWhole && body.packableBytes === 0 ? body.chunkCount : 0;
+  const chunks = ownChunks + (stored.partial?.chunkCount ?? 0);
   return (
     RECORD_OVERHEAD_BYTES +
     stored.key.length +
     selection +
     tags +
     fields.bytes +
-    fields.count * FIELD_LINE_OVERHEAD_BYTES +
-    furtherChunks * CHUNK_OVERHEAD_BYTES +
+    (fields.packableBytes > MAX_IN_SLAB_BYTES ? fields.count * FIELD_LINE_OVERHEAD_BYTES : 0) +
+    chunks * CHUNK_OVERHEAD_BYTES +
     // What of it still waits to be written below is not charged: it is bounded there.
     (body.below === undefined ? body.heldBytes : 0) +
     (stored.partial?.heldBytes ?? 0)

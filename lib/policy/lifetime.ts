@@ -14,6 +14,7 @@ import { type CacheControl, directiveMs, parseCacheControl } from '../http/cache
 import { parseHttpDate } from '../http/dates.js';
 import type { Fields } from '../http/fields.js';
 import { parseTargetedCacheControl } from '../http/structured.js';
+import { compactLife } from '../object/life.js';
 import type { Life, StaleForbiddance, TtlSource } from '../object/stored.js';
 import { byHealth, isNamed, settingFor } from './settings.js';
 import { hasValidator } from './validate.js';
@@ -158,7 +159,7 @@ export function lifeOf(input: LifeInput): Life {
   const keepUntil = Math.max(staleAt + graceMs + keepMs, staleAt + offlineGraceMs, errorUntil, offlineUntil);
   // RFC 9111 §4.2.4: a cache that is disconnected may serve stale with nobody's leave, as long as nobody forbids it.
   const unreachableUntil = mayServeErrors && offlineMs === undefined ? keepUntil : offlineUntil;
-  return {
+  return compactLife({
     bornAt,
     staleAt,
     graceUntil: Math.min(staleAt + graceMs, ceilingAt),
@@ -171,7 +172,7 @@ export function lifeOf(input: LifeInput): Life {
     validateByRule: rule.validate === 'always',
     staleForbiddenBy,
     ttlSource: source,
-  };
+  });
 }
 
 /** When freshness ends, and who said so: never later than the ceiling, and shortened by chance where the rule says so. */

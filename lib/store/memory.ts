@@ -22,10 +22,11 @@ import { Eviction } from './eviction.js';
 import { createKeyedMap } from './keyed.js';
 import { Ledger } from './ledger.js';
 import { NO_SLOT } from './links.js';
+import { Packing } from './packing.js';
 import { hashOf, Slots } from './slots.js';
 import { Stepper } from './stepper.js';
 import { TagIndex } from './tag-index.js';
-import { isSameSelection, type Variants, withFirst, without } from './variants.js';
+import { isSameSelection, Variants } from './variants.js';
 import { Wheel } from './wheel.js';
 
 export interface MemoryStoreOptions {
@@ -45,15 +46,17 @@ class MemoryStore implements Store {
   readonly #events: Events;
   readonly #ledger: Ledger;
   readonly #maxObjectBytes: number | undefined;
-  readonly #keyed = createKeyedMap<Variants>((_, variants) => this.#lapsed(variants));
+  readonly #keyed = createKeyedMap<Variants>((variants) => this.#lapsed(variants));
   readonly #slots = new Slots<StoredResponse>();
   readonly #eviction = new Eviction(this.#slots);
+  readonly #packing = new Packing(this.#slots);
   readonly #tags = new TagIndex();
   readonly #wheel: Wheel;
   /** Once somebody wanted to know it. */
   #demand: Demand | undefined;
   readonly #pruning: Stepper;
   readonly #sweep: Stepper;
+  readonly #repacking: Stepper;
   /** The variants that peek() gave last: touch() of one of them needs no second lookup. */
   #peeked: Variants | undefined;
   #isClosed = false;
@@ -67,6 +70,7 @@ class MemoryStore implements Store {
     this.#wheel = new Wheel(this.#slots, SWEEP_EVERY_MS, clock.now());
     this.#pruning = new Stepper(clock, () => this.#pruneStep());
     this.#sweep = new Stepper(clock, () => this.#sweepStep());
+    this.#repacking = new Stepper(clock, () => (this.#packing.step() ? STORE_STEP_DELAY_MS : undefined));
   }
 
   get maxObjectBytes(): number {
@@ -105,21 +109,16 @@ class MemoryStore implements Store {
 
   touch(stored: StoredResponse, place?: Place): void {
     // Places are made by place() alone.
-    let variants = (place as Variants | undefined) ?? this.#peeked;
-    let at = variants === undefined ? -1 : variants.list.indexOf(stored);
-    if (at < 0) {
-      variants = this.#keyed.get(stored.key);
-      at = variants === undefined ? -1 : variants.list.indexOf(stored);
-    }
-    const slot = variants?.slots[at];
-    if (slot !== undefined) this.#slots.use(slot);
+    let slot = ((place as Variants | undefined) ?? this.#peeked)?.slotOf(stored) ?? NO_SLOT;
+    if (slot === NO_SLOT) slot = this.#slotOf(stored) ?? NO_SLOT;
+    if (slot !== NO_SLOT) this.#slots.use(slot);
   }
 
   put(stored: StoredResponse, replaces?: StoredResponse): boolean {
     assert(replaces === undefined || replaces.key === stored.key, 'a response replaces one of its own key alone');
     const bytes = storedBytes(stored);
     // Nothing half-received is stored, whoever asks for it.
-    if (stored.body.wholeChunks === undefined || bytes > this.maxObjectBytes || this.#isClosed) return false;
+    if (!stored.body.isHeldWhole || bytes > this.maxObjectBytes || this.#isClosed) return false;
     const now = this.#clock.now();
     if (!this.#sweep.isRunning) {
       // While nothing was stored the wheel stood still.
@@ -144,6 +143,7 @@ class MemoryStore implements Store {
     }
     for (const slot of replaced) this.#drop(slot, 'replaced');
     const slot = this.#slots.take(stored, bytes, hashOf(stored.key));
+    this.#packing.put(slot, stored);
     this.#ledger.add(bytes);
     // A replacement inherits the standing of the one before it: people ask for the key, not for the bytes.
     this.#slots.setUses(slot, uses);
@@ -166,14 +166,13 @@ class MemoryStore implements Store {
     const place = this.#eviction.withdraw(slot);
     const fits = this.#makeRoom(bytes - before, before, this.#ledger.budgetBytes);
     this.#slots.replace(slot, next, bytes);
+    this.#packing.put(slot, next);
     this.#tags.delete(current.tags, slot);
     this.#tags.add(next.tags, slot);
     this.#ledger.bytes += bytes - before;
     const variants = this.#keyed.get(next.key);
     assert(variants !== undefined, 'the key of a held response has variants');
-    const at = variants.slots.indexOf(slot);
-    variants.list = withFirst(without(variants.list, at), next);
-    variants.slots = withFirst(without(variants.slots, at), slot);
+    variants.renew(slot, next);
     this.#eviction.restore(slot, place);
     this.#schedule(slot, next, now);
     this.#demand?.schedule(slot, next, now);
@@ -267,13 +266,14 @@ class MemoryStore implements Store {
     this.#isClosed = true;
     this.#pruning.stop();
     this.#sweep.stop();
+    this.#repacking.stop();
     this.#demand?.stop();
     return Promise.resolve();
   }
 
   #slotOf(stored: StoredResponse): number | undefined {
-    const variants = this.#keyed.get(stored.key);
-    return variants?.slots[variants.list.indexOf(stored)];
+    const slot = this.#keyed.get(stored.key)?.slotOf(stored) ?? NO_SLOT;
+    return slot === NO_SLOT ? undefined : slot;
   }
 
   #replacedBy(stored: StoredResponse, replaces: StoredResponse | undefined): number[] {
@@ -292,11 +292,8 @@ class MemoryStore implements Store {
       const oldest = variants.slots[variants.slots.length - 1];
       if (oldest !== undefined) this.#drop(oldest, 'evicted');
     }
-    if (variants === undefined) variants = { list: [stored], slots: [slot] };
-    else {
-      variants.list = withFirst(variants.list, stored);
-      variants.slots = withFirst(variants.slots, slot);
-    }
+    if (variants === undefined) variants = new Variants(stored, slot);
+    else variants.add(stored, slot);
     this.#keyed.set(stored.key, variants, keptUntil(variants) - now);
     this.#tags.add(stored.tags, slot);
     this.#schedule(slot, stored, now);
@@ -317,11 +314,10 @@ class MemoryStore implements Store {
     assert(stored !== undefined, 'a slot that is dropped holds a response');
     const variants = this.#keyed.get(stored.key);
     assert(variants !== undefined, 'the key of a held response has variants');
-    const at = variants.slots.indexOf(slot);
-    variants.list = without(variants.list, at);
-    variants.slots = without(variants.slots, at);
-    if (variants.list.length === 0) {
+    if (variants.list.length > 1) variants.remove(slot);
+    else {
       this.#keyed.delete(stored.key);
+      variants.giveUp();
       if (this.#peeked === variants) this.#peeked = undefined;
     }
     const bytes = this.#slots.bytes(slot);
@@ -329,6 +325,7 @@ class MemoryStore implements Store {
     this.#wheel.cancel(slot);
     this.#demand?.drop(slot);
     this.#tags.delete(stored.tags, slot);
+    this.#packing.drop(slot);
     this.#slots.give(slot);
     this.#ledger.subtract(bytes);
     this.#events.removed(reason, bytes);
@@ -368,6 +365,7 @@ class MemoryStore implements Store {
   /** Gives back what is past keep, and tells eviction what is past grace. Runs only while something is stored. */
   #sweepStep(): number | undefined {
     const now = this.#clock.now();
+    if (this.#packing.wantsWork) this.#repacking.start(STORE_STEP_DELAY_MS);
     this.#wheel.turn(now);
     for (let count = 0; count < SWEEP_STEP_COUNT && this.#wheel.hasDue; count++) {
       const slot = this.#wheel.takeDue();

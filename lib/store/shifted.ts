@@ -1,4 +1,5 @@
 /** A stored response with its instants moved to another clock: of this machine before it was set back, or of the server that machines share. */
+import { lifeWith } from '../object/life.js';
 import type { StoredResponse } from '../object/stored.js';
 
 /** What has the instants of a stored response. */
@@ -12,8 +13,7 @@ export function shifted<S extends Timed>(stored: S, byMs: number): S {
   const [receivedAt, requestedAt, expiredAt] = [stored.receivedAt, stored.requestedAt, stored.expiredAt].map(moved);
   return {
     ...stored,
-    life: {
-      ...life,
+    life: lifeWith(life, {
       bornAt: life.bornAt + byMs,
       staleAt: life.staleAt + byMs,
       graceUntil: life.graceUntil + byMs,
@@ -22,7 +22,7 @@ export function shifted<S extends Timed>(stored: S, byMs: number): S {
       errorUntil: life.errorUntil + byMs,
       unreachableUntil: life.unreachableUntil + byMs,
       ceilingAt: life.ceilingAt + byMs,
-    },
+    }),
     ...(receivedAt === undefined ? {} : { receivedAt }),
     ...(requestedAt === undefined ? {} : { requestedAt }),
     ...(expiredAt === undefined ? {} : { expiredAt }),

@@ -3,19 +3,66 @@
  * Their lists are replaced and never changed in place, so that a caller may walk one while responses come and go.
  */
 import type { Selection, StoredResponse } from '../object/stored.js';
+import { NO_SLOT } from './links.js';
 
-export interface Variants {
+const NONE: readonly StoredResponse[] = [];
+
+export class Variants {
   list: readonly StoredResponse[];
-  /** The slot of each, in the same order. */
-  slots: readonly number[];
-}
+  /** The slot of each, in the same order; where there is one response, as nearly always, its number alone. */
+  #slots: number | readonly number[];
 
-export function withFirst<T>(list: readonly T[], item: T): readonly T[] {
-  return list.length === 0 ? [item] : [item, ...list];
-}
+  constructor(first: StoredResponse, slot: number) {
+    this.list = [first];
+    this.#slots = slot;
+  }
 
-export function without<T>(list: readonly T[], at: number): readonly T[] {
-  return list.length === 1 ? [] : list.toSpliced(at, 1);
+  /** Of all of them; there is one for as long as the key is held. */
+  get key(): string {
+    return this.list[0]?.key ?? '';
+  }
+
+  get slots(): readonly number[] {
+    return typeof this.#slots === 'number' ? [this.#slots] : this.#slots;
+  }
+
+  /** NO_SLOT for one that is not among them. */
+  slotOf(stored: StoredResponse): number {
+    const { list } = this;
+    if (typeof this.#slots === 'number') return list[0] === stored ? this.#slots : NO_SLOT;
+    return this.#slots[list.indexOf(stored)] ?? NO_SLOT;
+  }
+
+  add(stored: StoredResponse, slot: number): void {
+    this.list = [stored, ...this.list];
+    this.#slots = [slot, ...this.slots];
+  }
+
+  /** Puts another record in the place of one, as the newest. */
+  renew(slot: number, stored: StoredResponse): void {
+    if (typeof this.#slots === 'number') {
+      this.list = [stored];
+      return;
+    }
+    const at = this.#slots.indexOf(slot);
+    this.list = [stored, ...this.list.toSpliced(at, 1)];
+    this.#slots = [slot, ...this.#slots.toSpliced(at, 1)];
+  }
+
+  /** The only one has gone, and the key with it: this is used no more. */
+  giveUp(): void {
+    this.list = NONE;
+    this.#slots = NO_SLOT;
+  }
+
+  /** Takes one out that is not the only one. */
+  remove(slot: number): void {
+    const { slots } = this;
+    const at = slots.indexOf(slot);
+    this.list = this.list.toSpliced(at, 1);
+    const [first, ...rest] = slots.toSpliced(at, 1);
+    this.#slots = rest.length === 0 ? (first ?? NO_SLOT) : [first ?? NO_SLOT, ...rest];
+  }
 }
 
 /** Whether two responses are selected by the very same request fields: the later one takes the place of the other. */

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { Fields } from '../../lib/http/fields.js';
 import { Body } from '../../lib/object/body.js';
+import { compactLife } from '../../lib/object/life.js';
 import {
   decodeRecord,
   encodeRecord,
@@ -31,7 +32,7 @@ const chunks = fc.array(
   { maxLength: 4 },
 );
 
-const life: fc.Arbitrary<StoredResponse['life']> = plain({
+const life: fc.Arbitrary<StoredResponse['life']> = plain<StoredResponse['life']>({
   bornAt: instant,
   staleAt: instant,
   graceUntil: instant,
@@ -56,7 +57,7 @@ const life: fc.Arbitrary<StoredResponse['life']> = plain({
     'default' as const,
     'none' as const,
   ),
-});
+}).map(compactLife);
 
 const partial: fc.Arbitrary<Segments> = fc
   .tuple(fc.array(fc.tuple(fc.nat(50), fc.integer({ min: 1, max: 50 })), { minLength: 1, maxLength: 5 }), fc.boolean())

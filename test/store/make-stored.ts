@@ -1,6 +1,7 @@
 /** Stored responses made by hand for the tests of the store. */
 import { Fields } from '../../lib/http/fields.js';
 import { Body } from '../../lib/object/body.js';
+import { compactLife, lifeWith } from '../../lib/object/life.js';
 import type { StoredResponse } from '../../lib/object/stored.js';
 
 export interface StoredShape {
@@ -30,7 +31,7 @@ export function makeStored(shape: StoredShape): StoredResponse {
     reasonPhrase: 'OK',
     fields: shape.fields ?? Fields.of({ ETag: '"1"' }),
     body: shape.body ?? Body.of([Buffer.alloc(shape.bodyBytes ?? 100)]),
-    life: {
+    life: compactLife({
       bornAt: shape.bornAt,
       staleAt,
       graceUntil,
@@ -43,7 +44,7 @@ export function makeStored(shape: StoredShape): StoredResponse {
       validateByRule: false,
       staleForbiddenBy: undefined,
       ttlSource: 'max-age',
-    },
+    }),
     rule: 'defaults',
     fetchedAt: shape.bornAt,
     receivedWall: shape.bornAt,
@@ -57,14 +58,13 @@ export function freshened(stored: StoredResponse, bornAt: number, fields: Fields
   return {
     ...stored,
     fields,
-    life: {
-      ...life,
+    life: lifeWith(life, {
       bornAt,
       staleAt: life.staleAt + movedMs,
       graceUntil: life.graceUntil + movedMs,
       keepUntil: life.keepUntil + movedMs,
       errorUntil: life.errorUntil + movedMs,
       unreachableUntil: life.unreachableUntil + movedMs,
-    },
+    }),
   };
 }

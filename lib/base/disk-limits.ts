@@ -70,3 +70,15 @@ export const HOT_STEP_DELAY_MS = 10;
 export const HOT_READ_STEP_COUNT = 8;
 /** Share of memory beyond which nothing more is brought there after a start: the rest is for what is asked for now. */
 export const HOT_FILL_SHARE = 0.8;
+/** Longest time that another process has to try whether the file of the disk tier can be opened. */
+export const DISK_PROBE_TIMEOUT_MS = 10_000;
+/** Entries of each table that such a process reads. */
+export const MAX_DISK_PROBED = 10_000;
+/** Such processes that die before the file is set aside. */
+export const MAX_DISK_PROBES_DEAD = 2;
+/** Stored responses that may change while the disk tier cannot be had, and operations on many; beyond: what is on it is given up. */
+export const MAX_DISK_MISSED = 100_000;
+/** The same for operations on many. */
+export const MAX_DISK_MISSED_REACHES = 1_000;
+/** Stored responses that are brought in line at once, when the disk tier is there again. */
+export const DISK_MISSED_STEP_COUNT = 256;

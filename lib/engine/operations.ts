@@ -4,7 +4,15 @@ import { expiredResponse } from '../policy/expire.js';
 import { keyOfUrl } from '../policy/key.js';
 import type { Engine } from './engine.js';
 import { type Share, WHOLE } from './peers-contract.js';
-import { affectInFlight, eachStored, forgetNotes, reachOf, type StoredPlace, type Target } from './reach.js';
+import {
+  affectInFlight,
+  changeUnseen,
+  eachStored,
+  forgetNotes,
+  reachOf,
+  type StoredPlace,
+  type Target,
+} from './reach.js';
 import { type RefreshEnd, Refreshing } from './refreshing.js';
 import { beginUpdate, type PushedHead, type Pushing, type Refused } from './update.js';
 
@@ -61,6 +69,7 @@ export class Operations implements OperatorDoor {
     if (!isQuiet) this.#engine.parts.peers?.operated('purge', reach, false);
     const fills = affectInFlight(this.#engine, reach, 'purge');
     forgetNotes(this.#engine, reach);
+    changeUnseen(this.#engine, reach, () => undefined);
     let objects = 0;
     await eachStored(this.#engine, reach, (stored) => {
       if (this.#engine.parts.store.remove(stored, 'purged')) objects++;
@@ -79,6 +88,8 @@ export class Operations implements OperatorDoor {
     if (!isQuiet) this.#engine.parts.peers?.operated('expire', reach, false);
     const fills = affectInFlight(this.#engine, reach, 'expire');
     const { store, clock } = this.#engine.parts;
+    const expiredAt = clock.now();
+    changeUnseen(this.#engine, reach, (stored) => expiredResponse(stored, expiredAt));
     let objects = 0;
     await eachStored(this.#engine, reach, (stored) => {
       if (store.swap(stored, expiredResponse(stored, clock.now()))) objects++;

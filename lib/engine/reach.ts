@@ -2,7 +2,7 @@
 import { OPERATION_BELOW_STEP_COUNT, OPERATION_STEP_COUNT, STORE_STEP_DELAY_MS } from '../base/limits.js';
 import type { StoredResponse } from '../object/stored.js';
 import { keyOfUrl } from '../policy/key.js';
-import type { BelowReach, Store } from '../store/contract.js';
+import type { BelowReach, Store, UnseenChange } from '../store/contract.js';
 import { isSameSelection } from '../store/variants.js';
 import type { Engine } from './engine.js';
 import type { Effect } from './fate.js';
@@ -130,6 +130,13 @@ export async function eachStored(engine: Engine, reach: Reach, visit: (stored: S
     if (current !== undefined && carries(current.tags, reach.tag)) visit(current);
   }
   await eachBelow(engine, reach, visit);
+}
+
+/** Does `change` to what is within reach and out of sight now, once it is seen. */
+export function changeUnseen({ parts }: Engine, reach: Reach, change: UnseenChange): void {
+  if (reach.kind === 'keys') for (const key of reach.keys) parts.store.changeUnseen({ kind: 'key', key }, change);
+  else if (reach.kind === 'tag') parts.store.changeUnseen(reach, change);
+  else for (const prefix of reach.prefixes) parts.store.changeUnseen({ kind: 'prefix', prefix }, change);
 }
 
 /** The same for what is below memory alone. */

@@ -9,7 +9,7 @@ import { variantOf } from '../store/shared-record.js';
 import type { SharedFound, SharedTier } from '../store/shared-tier.js';
 import type { Engine } from './engine.js';
 import type { Effect } from './fate.js';
-import { affectInFlight, eachStored, forgetNotes, type Reach } from './reach.js';
+import { affectInFlight, changeUnseen, eachStored, forgetNotes, type Reach } from './reach.js';
 
 /** Each of these with what was asked for before it; one walk through the store for all that name no key. */
 export function applyShared(engine: Engine, clock: SharedClock, ops: readonly SharedOp[]): void {
@@ -18,15 +18,29 @@ export function applyShared(engine: Engine, clock: SharedClock, ops: readonly Sh
     const reach = reachHere(engine, told);
     affectInFlight(engine, reach, effect, until);
     if (told.kind !== 'all') forgetNotes(engine, reach);
+    changeUnseen(engine, reach, (stored) =>
+      askedAt(stored) <= until ? affected(engine, stored, effect, until) : stored,
+    );
     void eachStored(engine, reach, (stored) => {
       if (askedAt(stored) <= until) affectStored(engine, stored, effect, until);
     });
   }
 }
 
-function affectStored({ parts }: Engine, stored: StoredResponse, effect: Effect, until: number): void {
-  if (effect === 'purge') parts.store.remove(stored, 'purged');
-  else parts.store.swap(stored, expiredResponse(stored, Math.min(until, parts.clock.now())));
+function affectStored(engine: Engine, stored: StoredResponse, effect: Effect, until: number): void {
+  const next = affected(engine, stored, effect, until);
+  if (next === undefined) engine.parts.store.remove(stored, 'purged');
+  else engine.parts.store.swap(stored, next);
+}
+
+/** Undefined: it goes. */
+function affected(
+  { parts }: Engine,
+  stored: StoredResponse,
+  effect: Effect,
+  until: number,
+): StoredResponse | undefined {
+  return effect === 'purge' ? undefined : expiredResponse(stored, Math.min(until, parts.clock.now()));
 }
 
 /** Here the keys may have other aliases than there. */

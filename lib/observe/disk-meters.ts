@@ -37,6 +37,7 @@ export interface DiskReadings {
   readonly misses: number;
   readonly writes: Readonly<Record<'response' | 'header', number>>;
   readonly failures: number;
+  readonly openFailures: number;
   readonly hotPromoted: number;
   readonly hotSaves: number;
   readonly removed: Readonly<Record<DiskRemoval, number>>;
@@ -110,6 +111,11 @@ export function diskFamilies(reading: Reading): Family[] {
       (from) => from.hotSaves,
     ),
     count('patina_disk_write_failures_total', 'Writes to disk that failed.', (from) => from.failures),
+    count(
+      'patina_disk_open_failures_total',
+      'Tries to open the disk tier that failed: it is tried again, and there is none meanwhile.',
+      (from) => from.openFailures,
+    ),
     count(
       'patina_disk_uses_dropped_total',
       'Uses that were not noted on disk, for there were too many.',

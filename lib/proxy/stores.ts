@@ -6,14 +6,14 @@ import type { Config } from '../config/schema.js';
 import type { DiskReadings } from '../observe/disk-meters.js';
 import type { Events } from '../observe/events.js';
 import type { Store } from '../store/contract.js';
-import { DiskTier } from '../store/disk.js';
+import type { DiskTier } from '../store/disk.js';
 import { OFF_READINGS } from '../store/disk-counts.js';
-import { openDiskFile } from '../store/disk-file.js';
-import { diskPathProblem, markDamaged, noteOpening, prepareDiskPlace } from '../store/disk-place.js';
-import { openThreadPort } from '../store/disk-port.js';
+import { diskPathProblem } from '../store/disk-place.js';
 import { HotKeys } from '../store/hot-keys.js';
+import { LateStore } from '../store/late.js';
 import { createMemoryStore } from '../store/memory.js';
 import { createTieredStore } from '../store/tiered.js';
+import { type DiskPlan, DiskTries } from './disk-tries.js';
 
 export interface Stores {
   readonly store: Store;
@@ -29,21 +29,20 @@ export interface Stores {
 /** `savesHotKeys`: of those that share a disk one does. Throws a ConfigError where the path of the disk tier is somebody else's. */
 export function openStores({ cache }: Config, clock: Clock, events: Events, savesHotKeys: boolean): Stores {
   const memory = createMemoryStore({ budgetBytes: cache.memoryBytes, clock, events });
-  const disk =
-    cache.disk.path === undefined ? undefined : openDisk(cache.disk.path, cache.disk.sizeBytes, clock, events);
-  const store = disk === undefined ? memory : createTieredStore(memory, disk);
-  const hot = disk === undefined ? undefined : new HotKeys({ store, disk, clock, saves: savesHotKeys });
+  const { path, sizeBytes } = cache.disk;
+  const below = path === undefined ? undefined : new Below({ path, sizeBytes }, memory, clock, events, savesHotKeys);
+  const store = below?.store ?? memory;
   return {
     store,
-    start: () => hot?.start(),
-    diskReadings: () => disk?.stats ?? (cache.disk.path === undefined ? undefined : OFF_READINGS),
+    start: () => below?.start(),
+    diskReadings: () => below?.readings,
     noteChange(before, next) {
       const [old, now] = [before.cache.disk, next.cache.disk];
       if (old.path === now.path && old.sizeBytes === now.sizeBytes) return;
       events.notice('warn', 'disk-at-next-start', 'cache.disk has changed: that takes effect at the next start.');
     },
     close: () => {
-      hot?.close();
+      below?.close();
       const overdue = new Promise<void>((resolve) => {
         clock.after(DISK_CLOSE_TIMEOUT_MS, resolve);
       });
@@ -52,21 +51,63 @@ export function openStores({ cache }: Config, clock: Clock, events: Events, save
   };
 }
 
-function openDisk(path: string, sizeBytes: number, clock: Clock, events: Events): DiskTier | undefined {
-  const problem = diskPathProblem(path);
-  if (problem?.kind === 'foreign') throw new ConfigError([`cache.disk.path: ${problem.sentence}`]);
-  try {
-    const { directory, remarks } = prepareDiskPlace(path);
-    for (const { code, sentence } of remarks) events.notice('warn', code, sentence);
-    const opened = noteOpening(directory);
-    const file = openDiskFile(directory, sizeBytes);
-    const port = openThreadPort({ directory, sizeBytes });
-    const tier = new DiskTier({ file, port, sizeBytes, clock, events, onDamaged: () => markDamaged(directory) });
-    opened();
-    return tier;
-  } catch (error) {
-    const message = `The disk tier cannot be had (${String(error)}): responses are stored in memory alone.`;
-    events.notice('error', 'disk-unavailable', message);
-    return undefined;
+/** Memory, with the disk tier below it: from the start, or from when it can be had. */
+class Below {
+  readonly store: Store;
+  readonly #clock: Clock;
+  readonly #savesHotKeys: boolean;
+  readonly #tries: DiskTries;
+  #disk: DiskTier | undefined;
+  /** It can be had, and is not in line with memory yet. */
+  #coming: DiskTier | undefined;
+  #hot: HotKeys | undefined;
+  #isStarted = false;
+
+  constructor(plan: DiskPlan, memory: Store, clock: Clock, events: Events, savesHotKeys: boolean) {
+    const problem = diskPathProblem(plan.path);
+    if (problem?.kind === 'foreign') throw new ConfigError([`cache.disk.path: ${problem.sentence}`]);
+    this.#clock = clock;
+    this.#savesHotKeys = savesHotKeys;
+    this.#tries = new DiskTries(plan, clock, events);
+    const disk = this.#tries.first();
+    if (disk !== undefined) {
+      this.store = createTieredStore(memory, disk);
+      this.#has(disk);
+      return;
+    }
+    const late = new LateStore(memory, clock);
+    this.store = late;
+    this.#tries.goOn((found) => {
+      this.#coming = found;
+      void late.adopt(found).then(() => {
+        if (this.#coming === undefined) return;
+        this.#coming = undefined;
+        this.#has(found);
+        events.notice('info', 'disk-available', 'The disk tier is there: responses are stored in it from now on.');
+      });
+    });
+  }
+
+  #has(disk: DiskTier): void {
+    this.#disk = disk;
+    this.#hot = new HotKeys({ store: this.store, disk, clock: this.#clock, saves: this.#savesHotKeys });
+    if (this.#isStarted) this.#hot.start();
+  }
+
+  start(): void {
+    this.#isStarted = true;
+    this.#hot?.start();
+  }
+
+  get readings(): DiskReadings {
+    return this.#disk?.stats ?? { ...OFF_READINGS, openFailures: this.#tries.failures };
+  }
+
+  /** Before the store closes. */
+  close(): void {
+    this.#tries.stop();
+    this.#hot?.close();
+    void this.#coming?.close();
+    this.#coming = undefined;
   }
 }

@@ -66,6 +66,11 @@ export interface Store {
     count: number,
     visit: (stored: StoredResponse) => void,
   ): string | undefined;
+  /**
+   * Does `change` to what lies within reach below memory and cannot be looked at now, once it can, as far as it was asked
+   * for before now. What can be looked at is not its business.
+   */
+  changeUnseen(reach: UnseenReach, change: UnseenChange): void;
   /** Keys of what is stored below memory that begin so. */
   keysBelow(prefix: string): readonly string[];
   /** Where it is; undefined: it is not stored. */
@@ -113,6 +118,12 @@ export type Tier = 'memory' | 'disk';
 export type BelowReach =
   | { readonly kind: 'prefix'; readonly prefix: string }
   | { readonly kind: 'tag'; readonly tag: string };
+
+/** What a change is about; `key`: that key and all that begin with it and a space. */
+export type UnseenReach = BelowReach | { readonly kind: 'key'; readonly key: string };
+
+/** What a stored response becomes; undefined: it goes. */
+export type UnseenChange = (stored: StoredResponse) => StoredResponse | undefined;
 
 /** When a stored response is to be looked at, and over how long before that its uses count. */
 export interface DemandPlan {

@@ -14,6 +14,7 @@ export class DiskCounts {
   hits = 0;
   misses = 0;
   failures = 0;
+  openFailures = 0;
   hotPromoted = 0;
   hotSaves = 0;
   #records = 0;
@@ -58,6 +59,7 @@ export class DiskCounts {
       misses: this.misses,
       writes: { ...this.#writes },
       failures: this.failures,
+      openFailures: this.openFailures,
       hotPromoted: this.hotPromoted,
       hotSaves: this.hotSaves,
       removed: { ...this.#removed },

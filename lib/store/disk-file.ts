@@ -4,6 +4,8 @@
  *
  * Reads are for any thread, writes for the one that writes: a commit that fails throws there, and nothing has changed.
  */
+import { closeSync, openSync, statSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 
 export const TABLES = ['records', 'bodies', 'uses', 'expiries', 'tags', 'doomed', 'shares', 'meta'] as const;
@@ -48,6 +50,8 @@ export const DISK_PAGE_BYTES = 8192;
 const FILE_MODE = 0o600;
 /** A key that is behind all others. */
 export const BEHIND_ALL = Buffer.alloc(16, 0xff);
+/** What lmdb calls its file. */
+export const DISK_FILE_NAME = 'data.mdb';
 /** Address space, not memory: so that growing never maps the file anew. */
 const MAP_FACTOR = 2;
 const MIN_MAP_BYTES = 1024 ** 3;
@@ -71,11 +75,19 @@ export function openDiskFile(directory: string, sizeBytes: number): DiskFile {
     ...({ permissionsMode: FILE_MODE } as object),
   }) as RootDatabase<Buffer, Uint8Array>;
   const tables = Object.fromEntries(TABLES.map((name) => [name, tableOf(root, name)])) as Record<TableName, DiskTable>;
+  const path = join(directory, DISK_FILE_NAME);
+  const fileBytes = (): number => {
+    const { lastPageNumber } = root.getStats() as { lastPageNumber: number };
+    return (lastPageNumber + 1) * DISK_PAGE_BYTES;
+  };
   let syncing: Promise<void> | undefined;
+  let filledBytes = 0;
   return {
     tables,
     write(run) {
       root.transactionSync(run, ABORTABLE | COMMIT_AT_ONCE | NO_SYNC);
+      const bytes = fileBytes();
+      if (bytes > filledBytes && fillUp(path, bytes)) filledBytes = bytes;
     },
     sync() {
       if (syncing !== undefined) return;
@@ -93,8 +105,7 @@ export function openDiskFile(directory: string, sizeBytes: number): DiskFile {
       return TABLES.reduce((sum, name) => sum + tables[name].usedBytes, 0);
     },
     get fileBytes() {
-      const { lastPageNumber } = root.getStats() as { lastPageNumber: number };
-      return (lastPageNumber + 1) * DISK_PAGE_BYTES;
+      return fileBytes();
     },
     async close() {
       // It would go on with what is not there any more.
@@ -102,6 +113,24 @@ export function openDiskFile(directory: string, sizeBytes: number): DiskFile {
       await root.close();
     },
   };
+}
+
+/**
+ * A transaction that takes pages at the end of the file and gives them back at once never writes them: the file would be
+ * shorter than it says, as one is that was cut off. Appended, since another process may have written there meanwhile.
+ */
+function fillUp(path: string, bytes: number): boolean {
+  const missing = bytes - statSync(path).size;
+  if (missing <= 0) return true;
+  const handle = openSync(path, 'a');
+  try {
+    return writeSync(handle, Buffer.alloc(missing)) === missing;
+  } catch {
+    // What was written is: the next write tries this again.
+    return false;
+  } finally {
+    closeSync(handle);
+  }
 }
 
 /** What lmdb has, and does not tell its types. */

@@ -9,9 +9,10 @@ import {
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 /** Of how the files are laid out. Another version has a directory of its own beside this one. */
 export const DISK_FORMAT = 1;
@@ -24,11 +25,16 @@ const DAMAGED_MARK = 'damaged';
 const OPENING_MARK = /^opening-(\d+)$/;
 const MAX_DEAD_OPENINGS = 3;
 
+/** What an operator should know. */
+export interface Remark {
+  readonly code: string;
+  readonly sentence: string;
+}
+
 export interface DiskPlace {
   /** For the file of this format. */
   readonly directory: string;
-  /** What an operator should know. */
-  readonly remarks: readonly { readonly code: string; readonly sentence: string }[];
+  readonly remarks: readonly Remark[];
 }
 
 export interface PathProblem {
@@ -47,7 +53,9 @@ export function diskPathProblem(path: string): PathProblem | undefined {
     if (!existsSync(parent)) return undefined;
     return isWritable(parent) ? undefined : denied(`${path} cannot be made: ${parent} is not writable`);
   }
-  if (!statSync(path).isDirectory()) return foreign(`${path} is not a directory`);
+  // Nothing of it is ever written to, and it may go away.
+  if (!statSync(path).isDirectory()) return denied(`${path} is not a directory`);
+  if (!isReadable(path)) return denied(`${path} cannot be read`);
   const strange = readdirSync(path).find((name) => !OWN_NAME.test(name) && !HARMLESS_NAMES.has(name));
   if (strange !== undefined) {
     return foreign(`${path} holds something that is not of this program (${strange}): give it a directory of its own`);
@@ -56,8 +64,16 @@ export function diskPathProblem(path: string): PathProblem | undefined {
 }
 
 function isWritable(path: string): boolean {
+  return isGranted(path, constants.W_OK | constants.X_OK);
+}
+
+function isReadable(path: string): boolean {
+  return isGranted(path, constants.R_OK | constants.X_OK);
+}
+
+function isGranted(path: string, mode: number): boolean {
   try {
-    accessSync(path, constants.W_OK | constants.X_OK);
+    accessSync(path, mode);
     return true;
   } catch {
     // Why does not matter.
@@ -73,21 +89,30 @@ export function prepareDiskPlace(path: string): DiskPlace {
   chmodSync(path, DIRECTORY_MODE);
   const name = `v${DISK_FORMAT}`;
   const directory = join(path, name);
-  const remarks = readdirSync(path)
+  const remarks: Remark[] = readdirSync(path)
     .filter((other) => /^v\d+$/.test(other) && other !== name)
     .map((other) => {
       const sentence = `${join(path, other)} is of another version of this program, and is left alone: remove it if that is not coming back`;
       return { code: 'disk-other-format', sentence };
     });
-  if (isDamaged(directory)) {
-    rmSync(`${directory}.damaged`, { recursive: true, force: true });
-    renameSync(directory, `${directory}.damaged`);
-    const sentence = `What was stored in ${directory} cannot be read: it was set aside as ${name}.damaged, and the disk tier begins empty.`;
-    remarks.push({ code: 'disk-damaged', sentence });
-  }
+  if (isDamaged(directory)) remarks.push(setAside(directory, undefined));
+  makeOwn(directory);
+  return { directory, remarks };
+}
+
+function makeOwn(directory: string): void {
   mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
   chmodSync(directory, DIRECTORY_MODE);
-  return { directory, remarks };
+}
+
+/** Begins anew: what is there is renamed, and takes the place of what was set aside before. */
+export function setAside(directory: string, flaw: string | undefined): Remark {
+  rmSync(`${directory}.damaged`, { recursive: true, force: true });
+  renameSync(directory, `${directory}.damaged`);
+  makeOwn(directory);
+  const why = flaw === undefined ? '' : ` (${flaw})`;
+  const sentence = `What was stored in ${directory} cannot be read${why}: it was set aside as ${basename(directory)}.damaged, and the disk tier begins empty.`;
+  return { code: 'disk-damaged', sentence };
 }
 
 function isDamaged(directory: string): boolean {
@@ -117,12 +142,33 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Says that a process begins to open the file; the answer is called once it has. */
-export function noteOpening(directory: string): () => void {
-  writeFileSync(join(directory, `opening-${process.pid}`), '.', { flag: 'a', mode: 0o600 });
-  return () => {
-    for (const mark of deadMarks(directory)) rmSync(mark, { force: true });
+/** A process that opens the file. */
+export interface Opening {
+  /** It is open. */
+  done(): void;
+  /** It cannot be opened, and the process lives. */
+  failed(): void;
+}
+
+/** Says that a process begins to open the file. */
+export function noteOpening(directory: string): Opening {
+  const mark = join(directory, `opening-${process.pid}`);
+  writeFileSync(mark, '.', { flag: 'a', mode: 0o600 });
+  return {
+    done: () => {
+      for (const dead of deadMarks(directory)) rmSync(dead, { force: true });
+    },
+    failed: () => {
+      const before = (statSync(mark, { throwIfNoEntry: false })?.size ?? 0) - 1;
+      if (before > 0) truncateSync(mark, before);
+      else rmSync(mark, { force: true });
+    },
   };
+}
+
+/** Whether a process has died while it opened the file, and none has opened it since. */
+export function hasKilled(directory: string): boolean {
+  return deadOpenings(directory) > 0;
 }
 
 /** The next start sets aside what is there. */

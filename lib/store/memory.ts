@@ -219,6 +219,8 @@ class MemoryStore implements Store {
     return found;
   }
 
+  changeUnseen(): void {}
+
   scanBelow(): undefined {
     return undefined;
   }

@@ -177,6 +177,9 @@ class TieredStore implements Store {
     return this.#memory.tagged(tag);
   }
 
+  /** Nothing is out of sight. */
+  changeUnseen(): void {}
+
   scanBelow(
     reach: BelowReach,
     after: string | undefined,

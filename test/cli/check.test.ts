@@ -239,7 +239,7 @@ t.test('issue 5: a path that cannot be a disk tier, and a disk smaller than memo
     return complained;
   };
   t.match(await warned('taken', '1GB'), /holds something that is not of this program \(letters\.txt\).*\[disk-path\]/);
-  t.match(await warned('file', '1GB'), /is not a directory: it does not start \[disk-path\]/);
+  t.match(await warned('file', '1GB'), /is not a directory: it starts without a disk tier \[disk-path\]/);
   t.match(await warned('empty', '32MB'), /smaller than memory \(64MB\).*\[small-disk\]/);
   t.equal(await warned('empty', '1GB'), '');
   t.equal(await warned('none/yet', '1GB'), '');

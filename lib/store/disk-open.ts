@@ -1,0 +1,172 @@
+/**
+ * Opens the file of the disk tier, or says why it cannot be had. Where the way that lmdb takes on an error leads to the end of
+ * the process, the error is found before: by looking, or, where a process has died of it, by having another one try.
+ */
+import { spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Clock } from '../base/clock.js';
+import { DISK_PROBE_TIMEOUT_MS, DISK_RESERVE_BYTES, MAX_DISK_PROBES_DEAD } from '../base/disk-limits.js';
+import { DISK_FILE_NAME, type DiskFile, openDiskFile } from './disk-file.js';
+import { fileFlaw } from './disk-header.js';
+import { hasKilled, noteOpening, type Opening, prepareDiskPlace, type Remark, setAside } from './disk-place.js';
+
+/** What lmdb calls the file by which processes tell each other what they read. */
+const LOCK_FILE_NAME = 'lock.mdb';
+/** Larger than lmdb makes it: all of it is there from the beginning, since a hole in it cannot be filled on a full disk. */
+const LOCK_FILE_BYTES = 64 * 1024;
+/** What lmdb says of a file that it cannot make sense of. */
+const DAMAGE = /MDB_(?:CORRUPTED|INVALID|PAGE_NOTFOUND|VERSION_MISMATCH)/;
+const PROBE = fileURLToPath(new URL('./disk-probe.js', import.meta.url));
+
+export interface OpenedDisk {
+  readonly directory: string;
+  readonly file: DiskFile;
+  readonly remarks: readonly Remark[];
+}
+
+/** The tries of one process to open one disk tier. */
+export class DiskOpening {
+  readonly #path: string;
+  readonly #sizeBytes: number;
+  #remarks: Remark[] = [];
+  #deaths = 0;
+  #hasSetAside = false;
+
+  constructor(path: string, sizeBytes: number) {
+    this.#path = path;
+    this.#sizeBytes = sizeBytes;
+  }
+
+  /** `unsure`: only tryWithCare() may. Throws an Error with a sentence where it cannot be had. */
+  tryNow(): OpenedDisk | 'unsure' {
+    const directory = this.#prepare();
+    if (this.#deaths > 0 || hasKilled(directory)) return 'unsure';
+    const opening = begin(directory);
+    return opening === undefined ? 'unsure' : this.#open(directory, opening);
+  }
+
+  /** The same, by way of another process where that may be needed. */
+  async tryWithCare(clock: Clock): Promise<OpenedDisk> {
+    const now = this.tryNow();
+    if (now !== 'unsure') return now;
+    const directory = this.#prepare();
+    const problem = await probe(directory, this.#sizeBytes, clock);
+    if (problem === undefined) return this.#open(directory, begin(directory));
+    if (problem.isDeath) this.#deaths++;
+    const isDamaged = DAMAGE.test(problem.sentence) || this.#deaths >= MAX_DISK_PROBES_DEAD;
+    if (isDamaged && !this.#hasSetAside) this.#setAside(directory, problem.sentence);
+    throw new Error(problem.sentence);
+  }
+
+  /** All that can be seen to be in the way, seen. */
+  #prepare(): string {
+    const { directory, remarks } = prepareDiskPlace(this.#path);
+    this.#remarks.push(...remarks.filter(({ code }) => !this.#remarks.some((known) => known.code === code)));
+    const [file, lock] = [join(directory, DISK_FILE_NAME), join(directory, LOCK_FILE_NAME)];
+    const bytes = writableBytes(file);
+    const lockBytes = writableBytes(lock);
+    const holder = lockBytes === undefined ? undefined : lockHolder(lock);
+    if (holder !== undefined) throw new Error(`${lock} is locked by process ${holder}`);
+    const flaw = fileFlaw(file);
+    if (flaw !== undefined) this.#remarks.push(setAside(directory, flaw));
+    if (flaw !== undefined || (bytes ?? 0) === 0) mindSpace(directory);
+    if (flaw !== undefined || (lockBytes ?? 0) === 0)
+      writeFileSync(lock, Buffer.alloc(LOCK_FILE_BYTES), { mode: 0o600 });
+    return directory;
+  }
+
+  #open(directory: string, opening: Opening | undefined): OpenedDisk {
+    try {
+      const file = openDiskFile(directory, this.#sizeBytes);
+      opening?.done();
+      const remarks = this.#remarks;
+      this.#remarks = [];
+      return { directory, file, remarks };
+    } catch (error) {
+      opening?.failed();
+      if (!this.#hasSetAside && DAMAGE.test(String(error))) {
+        this.#setAside(directory, String(error));
+        return this.#open(this.#prepare(), begin(directory));
+      }
+      throw error;
+    }
+  }
+
+  /** Once: where a new file is no better, it is not the file. */
+  #setAside(directory: string, flaw: string): void {
+    this.#hasSetAside = true;
+    this.#remarks.push(setAside(directory, flaw));
+  }
+}
+
+/** Undefined where there is no room even for the note. */
+function begin(directory: string): Opening | undefined {
+  try {
+    return noteOpening(directory);
+  } catch (error) {
+    if (['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
+  }
+}
+
+/** The size of a file that can be written; undefined: there is none. Throws where it cannot be. */
+function writableBytes(path: string): number | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  closeSync(openSync(path, 'r+'));
+  return found.size;
+}
+
+function mindSpace(directory: string): void {
+  const { bavail, bsize } = statfsSync(directory);
+  if (bavail * bsize < DISK_RESERVE_BYTES) throw new Error(`no space is left for ${directory}`);
+}
+
+/** The process that holds the whole file for itself, which lmdb would wait for without end; as far as this system tells. */
+function lockHolder(path: string): string | undefined {
+  const { ino } = statSync(path);
+  let locks: string;
+  try {
+    locks = readFileSync('/proc/locks', 'latin1');
+  } catch {
+    // There is no such list on other systems.
+    return undefined;
+  }
+  // 1: POSIX  ADVISORY  WRITE 812 fe:00:2171840 0 0
+  const found = locks.split('\n').map((line) => /POSIX .* WRITE (-?\d+) \S+:(\d+) 0 /.exec(line));
+  return found.find((parts) => Number(parts?.[2]) === ino && parts?.[1] !== String(process.pid))?.[1];
+}
+
+interface ProbeProblem {
+  readonly sentence: string;
+  readonly isDeath: boolean;
+}
+
+function probe(directory: string, sizeBytes: number, clock: Clock): Promise<ProbeProblem | undefined> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [PROBE, directory, String(sizeBytes)], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    child.unref();
+    let said = '';
+    const overdue = clock.after(DISK_PROBE_TIMEOUT_MS, () => {
+      said = 'it takes too long to open';
+      child.kill('SIGKILL');
+    });
+    child.stdout.on('data', (bytes: Buffer) => {
+      said += bytes.toString();
+    });
+    const over = (problem: ProbeProblem | undefined): void => {
+      overdue.cancel();
+      resolve(problem);
+    };
+    child.once('error', (error) => over({ sentence: String(error), isDeath: false }));
+    child.once('close', (code, signal) => {
+      if (code === 0) over(undefined);
+      else if (said !== '') over({ sentence: said, isDeath: false });
+      else over({ sentence: `a process that opens it dies (${signal ?? code})`, isDeath: true });
+    });
+  });
+}

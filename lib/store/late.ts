@@ -1,0 +1,178 @@
+/**
+ * Memory alone for as long as the tier below it cannot be had, and both from then on. Used only where that tier was not there
+ * at the start, so that nobody else pays for the step between.
+ */
+import type { Clock } from '../base/clock.js';
+import type { BodySink } from '../object/body.js';
+import type { StoredResponse } from '../object/stored.js';
+import type {
+  BelowReach,
+  DemandWatch,
+  Place,
+  RemovalReason,
+  Store,
+  StoreStats,
+  Tier,
+  UnseenChange,
+  UnseenReach,
+  Usage,
+  Writer,
+} from './contract.js';
+import type { DiskTier } from './disk.js';
+import { MissedChanges } from './missed.js';
+import { createTieredStore } from './tiered.js';
+
+export class LateStore implements Store {
+  readonly #memory: Store;
+  readonly #clock: Clock;
+  #store: Store;
+  #isOutdated: (below: StoredResponse) => boolean = () => false;
+  #missed: MissedChanges | undefined = new MissedChanges();
+
+  constructor(memory: Store, clock: Clock) {
+    this.#memory = memory;
+    this.#store = memory;
+    this.#clock = clock;
+  }
+
+  /** Brings `disk` in line with what happened without it, and has it below memory from then on. */
+  async adopt(disk: DiskTier): Promise<void> {
+    await this.#missed?.settle(disk, this.#memory);
+    this.#missed = undefined;
+    this.#store = createTieredStore(this.#memory, disk);
+    this.#store.passOver(this.#isOutdated);
+  }
+
+  #note(stored: StoredResponse): void {
+    this.#missed?.notePlace(stored, this.#clock.now());
+  }
+
+  peek(key: string): readonly StoredResponse[] | undefined {
+    return this.#store.peek(key);
+  }
+
+  place(key: string): Place | undefined {
+    return this.#store.place(key);
+  }
+
+  recall(
+    key: string,
+    choose: (found: readonly StoredResponse[]) => StoredResponse | undefined,
+    adopt?: (found: StoredResponse) => StoredResponse | undefined,
+  ): StoredResponse | undefined {
+    return this.#store.recall(key, choose, adopt);
+  }
+
+  known(key: string): readonly StoredResponse[] {
+    return this.#store.known(key);
+  }
+
+  touch(stored: StoredResponse, place?: Place): void {
+    this.#store.touch(stored, place);
+  }
+
+  put(stored: StoredResponse, replaces?: StoredResponse, writer?: Writer): boolean {
+    this.#note(stored);
+    if (replaces !== undefined) this.#note(replaces);
+    return this.#store.put(stored, replaces, writer);
+  }
+
+  swap(current: StoredResponse, next: StoredResponse, writer?: Writer): boolean {
+    this.#note(next);
+    return this.#store.swap(current, next, writer);
+  }
+
+  holds(stored: StoredResponse): boolean {
+    return this.#store.holds(stored);
+  }
+
+  remove(stored: StoredResponse, reason: RemovalReason): boolean {
+    if (reason !== 'evicted') this.#note(stored);
+    return this.#store.remove(stored, reason);
+  }
+
+  removeKey(key: string, reason: RemovalReason): number {
+    this.changeUnseen({ kind: 'key', key }, gone);
+    return this.#store.removeKey(key, reason);
+  }
+
+  changeUnseen(reach: UnseenReach, change: UnseenChange): void {
+    this.#missed?.noteReach(reach, change, this.#clock.now());
+  }
+
+  scan(from: number, count: number, visit: (stored: StoredResponse, place: number) => void): number | undefined {
+    return this.#store.scan(from, count, visit);
+  }
+
+  tagged(tag: string): StoredResponse[] {
+    return this.#store.tagged(tag);
+  }
+
+  scanBelow(
+    reach: BelowReach,
+    after: string | undefined,
+    count: number,
+    visit: (stored: StoredResponse) => void,
+  ): string | undefined {
+    return this.#store.scanBelow(reach, after, count, visit);
+  }
+
+  keysBelow(prefix: string): readonly string[] {
+    return this.#store.keysBelow(prefix);
+  }
+
+  tierOf(stored: StoredResponse): Tier | undefined {
+    return this.#store.tierOf(stored);
+  }
+
+  settled(): Promise<void> {
+    return this.#store.settled();
+  }
+
+  openSpill(): BodySink | undefined {
+    return this.#store.openSpill();
+  }
+
+  usage(stored: StoredResponse): Usage | undefined {
+    return this.#store.usage(stored);
+  }
+
+  reserve(bytes: number): boolean {
+    return this.#store.reserve(bytes);
+  }
+
+  release(bytes: number): void {
+    this.#store.release(bytes);
+  }
+
+  watchDemand(watch: DemandWatch | undefined): void {
+    this.#store.watchDemand(watch);
+  }
+
+  get maxCopyBytes(): number {
+    return this.#store.maxCopyBytes;
+  }
+
+  passOver(isOutdated: (below: StoredResponse) => boolean): void {
+    this.#isOutdated = isOutdated;
+    this.#store.passOver(isOutdated);
+  }
+
+  get maxObjectBytes(): number {
+    return this.#store.maxObjectBytes;
+  }
+
+  resize(budgetBytes: number): void {
+    this.#store.resize(budgetBytes);
+  }
+
+  get stats(): StoreStats {
+    return this.#store.stats;
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+}
+
+const gone: UnseenChange = () => undefined;

@@ -147,15 +147,19 @@ class ComposedProxy implements Running, Part {
     try {
       const listen = await this.#front.start();
       this.#state = 'serving';
-      this.#stores.start();
-      this.#shared?.open(this.engine);
       this.#warn(this.#config);
-      this.#warming.configure(warmSettings(this.#config));
+      if (!this.#isPart) this.begin();
       return { listen, admin: admin === undefined ? undefined : formatAddress(admin) };
     } catch (error) {
       await this.close();
       throw error;
     }
+  }
+
+  begin(): void {
+    this.#stores.start();
+    this.#shared?.open(this.engine);
+    this.#warming.configure(warmSettings(this.#config));
   }
 
   /** What is dangerous in a configuration is said each time that one comes into force. */

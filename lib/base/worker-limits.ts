@@ -20,6 +20,8 @@ export const MAX_WORKER_CRASHES = 6;
 export const WORKER_CLOSE_TIMEOUT_MS = 3_000;
 /** Messages to one process that it has not taken yet; beyond: a worker that is told something is cut off, and one that asks does without. */
 export const MAX_UNSENT_MESSAGES = 10_000;
+/** Messages to a worker that has begun and does not serve yet; beyond: it ends, and another takes its place. */
+export const MAX_EARLY_MESSAGES = 10_000;
 /** Questions to one process that it has not answered yet; beyond: refused at once. */
 export const MAX_OPEN_QUESTIONS = 10_000;
 /** Time for a worker to answer what an operator wants of it; beyond: it is left out, or the operation says that it failed. */
@@ -34,6 +36,8 @@ export const MAX_WORKER_LEASES = 100_000;
 export const MAX_HOLDINGS = 100_000;
 /** Length of their names together, in bytes; beyond: as above. */
 export const MAX_HOLDINGS_BYTES = 16 * 1024 * 1024;
+/** Stored responses of one worker that an operation tells from those of others; beyond: they are counted as if all had the same. */
+export const MAX_COUNTED = 200_000;
 /** Time for a worker to write what it said it has stored; beyond: what lies on disk is served again, however old. */
 export const ANNOUNCED_MS = 10_000;
 /** Responses that a worker gives to others at once; beyond: refused, and they ask the origin. */

@@ -30,6 +30,10 @@ export interface Counts {
 export interface RefreshOrder {
   /** Ask for a URL that is not stored as well. */
   readonly fill: boolean;
+  /** Whether it is another one's to ask about a stored response. Undefined: nobody else does. */
+  readonly isOthers?: (place: StoredPlace) => boolean;
+  /** Hears of each that is asked about here. */
+  readonly reached?: (place: StoredPlace) => void;
 }
 
 /** A refresh that has begun. */
@@ -63,7 +67,7 @@ export class Operations implements OperatorDoor {
    * Takes out what is stored, and sees to it that nothing asked for before now is stored. What was stored before the call
    * is gone when it resolves; what comes in meanwhile may stay. Undefined where the target is none.
    */
-  async purge(target: Target, { isQuiet }: Share = WHOLE): Promise<Counts | undefined> {
+  async purge(target: Target, { isQuiet, reached }: Share = WHOLE): Promise<Counts | undefined> {
     const reach = reachOf(this.#engine, target);
     if (reach === undefined) return undefined;
     if (!isQuiet) this.#engine.parts.peers?.operated('purge', reach, false);
@@ -72,7 +76,9 @@ export class Operations implements OperatorDoor {
     changeUnseen(this.#engine, reach, () => undefined);
     let objects = 0;
     await eachStored(this.#engine, reach, (stored) => {
-      if (this.#engine.parts.store.remove(stored, 'purged')) objects++;
+      if (!this.#engine.parts.store.remove(stored, 'purged')) return;
+      objects++;
+      reached?.(stored);
     });
     await this.#engine.parts.store.settled();
     return { objects, fills };
@@ -82,7 +88,7 @@ export class Operations implements OperatorDoor {
    * Makes what is stored stale as of now; its grace and keep follow from here, and it may still stand in for a failing
    * origin. What was asked for before is stored, but stale. Undefined where the target is none.
    */
-  async expire(target: Target, { isQuiet }: Share = WHOLE): Promise<Counts | undefined> {
+  async expire(target: Target, { isQuiet, reached }: Share = WHOLE): Promise<Counts | undefined> {
     const reach = reachOf(this.#engine, target);
     if (reach === undefined) return undefined;
     if (!isQuiet) this.#engine.parts.peers?.operated('expire', reach, false);
@@ -92,7 +98,9 @@ export class Operations implements OperatorDoor {
     changeUnseen(this.#engine, reach, (stored) => expiredResponse(stored, expiredAt));
     let objects = 0;
     await eachStored(this.#engine, reach, (stored) => {
-      if (store.swap(stored, expiredResponse(stored, clock.now()))) objects++;
+      if (!store.swap(stored, expiredResponse(stored, clock.now()))) return;
+      objects++;
+      reached?.(stored);
     });
     await store.settled();
     return { objects, fills };
@@ -108,7 +116,11 @@ export class Operations implements OperatorDoor {
     if (this.#refreshCount >= MAX_REFRESH_OPERATIONS) return 'busy';
     this.#refreshCount++;
     const found: StoredPlace[] = [];
-    await eachStored(this.#engine, reach, ({ key, selection }) => found.push({ key, selection }));
+    await eachStored(this.#engine, reach, ({ key, selection }) => {
+      if (order.isOthers?.({ key, selection }) === true) return;
+      found.push({ key, selection });
+      order.reached?.({ key, selection });
+    });
     const ends: Partial<Record<RefreshEnd, number>> = {};
     const told = (end: RefreshEnd): void => {
       ends[end] = (ends[end] ?? 0) + 1;

@@ -14,6 +14,8 @@ export interface Peers {
 export interface Share {
   /** Another one of them tells the other machines. */
   readonly isQuiet: boolean;
+  /** Hears of each stored response that it reached: others may have the same. */
+  readonly reached?: (place: Pick<StoredResponse, 'key' | 'selection'>) => void;
 }
 
 export const WHOLE: Share = { isQuiet: false };

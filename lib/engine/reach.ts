@@ -61,7 +61,8 @@ export function affectInFlight(
     const isReached = coversKey(reach, fill.spec.key) ?? (reach.kind === 'tag' && isAbout(fill, reach.tag));
     if (isReached) {
       fill.supersede(effect);
-      count++;
+      // One that waits for somebody else's answer brings none of its own.
+      if (fill.requestedAt > 0) count++;
     } else if (reach.kind === 'tag' && fill.response === undefined) fill.fate.applyTo(reach.tag, effect);
   }
   for (const capture of engine.collapse.captures) {

@@ -77,6 +77,8 @@ export interface Part {
   /** A connection of a client. */
   take(socket: Socket): void;
   start(): Promise<unknown>;
+  /** It counts as one of them: from now on it may do something without having been asked to. */
+  begin(): void;
   /** Has what another configuration needs. Rejects with a ConfigError, with nothing changed. */
   prepare(next: Source): Promise<Preparation>;
   /** `GET /v1/objects`, of this part. */

@@ -104,7 +104,9 @@ export class EngineWarmer implements Warmer {
   }
 
   async expire(url: string): Promise<number> {
-    const counts = await this.#engine.operations.expire({ kind: 'url', url });
+    const target = { kind: 'url', url } as const;
+    const { siblings } = this.#engine.parts;
+    const counts = await (siblings?.expire(target) ?? this.#engine.operations.expire(target));
     return counts?.objects ?? 0;
   }
 }

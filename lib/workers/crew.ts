@@ -56,7 +56,10 @@ export class Crew {
   constructor(parts: CrewParts) {
     this.#parts = parts;
     this.#directory = makeDirectory();
-    this.operations = new WholeOperations(() => this.#reached());
+    this.operations = new WholeOperations(
+      () => this.#reached(),
+      () => this.#supervisor.members,
+    );
     this.leases = new LeaseTable({
       tell: (worker, message) => void this.memberOf(worker)?.channel.tell(message),
       tellOthers: (worker, message) => this.#tellOthers(worker, message),
@@ -113,7 +116,7 @@ export class Crew {
   }
 
   #tellOthers(worker: number, message: ToWorker): void {
-    for (const member of this.serving) if (member.id !== worker) member.channel.tell(message);
+    for (const member of this.#supervisor.members) if (member.id !== worker) member.channel.tell(message);
   }
 
   #beginning(id: number, place: number): Beginning {

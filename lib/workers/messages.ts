@@ -62,6 +62,12 @@ export interface Preparedness {
   readonly problems: readonly string[];
 }
 
+/** Stored responses that one worker reached, by their digests, and how many more. */
+export interface WireReached {
+  readonly digests: Uint8Array;
+  readonly further: number;
+}
+
 export interface RefreshBegun {
   readonly objects: number;
 }
@@ -77,12 +83,12 @@ export interface Questions {
   operate: {
     /** `isQuiet`: another worker tells other machines of it. */
     readonly asked: { operation: 'purge' | 'expire'; target: Target; sequence: number; isQuiet: boolean };
-    readonly answer: Counts | null;
+    readonly answer: (WireReached & { readonly fills: number }) | null;
   };
-  /** `run`: under which its ends are told. */
+  /** `run`: under which its ends are told. `others`: what is asked about elsewhere. */
   refresh: {
-    readonly asked: { target: Target; fill: boolean; run: number };
-    readonly answer: RefreshBegun | 'busy' | null;
+    readonly asked: { target: Target; fill: boolean; run: number; others: Uint8Array };
+    readonly answer: (RefreshBegun & WireReached) | 'busy' | null;
   };
   push: { readonly asked: { push: number; url: string; head: WireHead }; readonly answer: Refused | null };
   pushBytes: { readonly asked: { push: number; bytes: Uint8Array }; readonly answer: Refused | null };
@@ -202,6 +208,8 @@ export type ToWorker =
       readonly record: Uint8Array | undefined;
       readonly sequence: number;
     }
+  /** It counts as serving: what operators want is asked of it too from now on. */
+  | { readonly kind: 'serve' }
   /** Another worker died. */
   | { readonly kind: 'departed'; readonly worker: number }
   | { readonly kind: 'marked'; readonly markerKey: string }
@@ -238,6 +246,7 @@ const TO_WORKER: Shapes<ToWorker> = {
   waiting: { id: 'number' },
   told: { id: 'number', notice: 'map' },
   renewed: { by: 'number', key: 'text', names: 'list', askedAt: 'number', record: 'any', sequence: 'number' },
+  serve: {},
   departed: { worker: 'number' },
   marked: { markerKey: 'text' },
   failing: { key: 'text', failure: 'map' },

@@ -12,6 +12,7 @@ import type {
   Refused,
   Target,
 } from '../engine/operations.js';
+import { Counted } from './counted.js';
 import type { Answer, Asked, QuestionName, ToPrimary } from './messages.js';
 import type { Member } from './supervisor.js';
 
@@ -67,13 +68,15 @@ interface Answered<Q extends QuestionName> {
 
 export class WholeOperations implements OperationDoor {
   readonly #members: () => readonly Member[];
+  readonly #all: () => readonly Member[];
   readonly #runs = new Map<number, Run>();
   #sequence = 0;
   #nextId = 1;
 
-  /** `members`: those that serve, or are about to. */
-  constructor(members: () => readonly Member[]) {
+  /** `members`: those that serve; `all`: also those that are about to. */
+  constructor(members: () => readonly Member[], all: () => readonly Member[]) {
     this.#members = members;
+    this.#all = all;
   }
 
   /** Operations so far. */
@@ -92,8 +95,10 @@ export class WholeOperations implements OperationDoor {
   async #operate(operation: 'purge' | 'expire', target: Target): Promise<Counts | undefined> {
     const sequence = ++this.#sequence;
     const asked = { operation, target, sequence };
-    let teller = this.#members()[0];
-    const counts = await this.#askAll(
+    const members = this.#members();
+    let teller = members[0];
+    const counts = await askEach(
+      members,
       'operate',
       (member) => ({ ...asked, isQuiet: member !== teller }),
       WORKER_OPERATION_TIMEOUT_MS,
@@ -107,66 +112,72 @@ export class WholeOperations implements OperationDoor {
           : await askUnlessGone(teller, 'operate', { ...asked, isQuiet: false }, WORKER_OPERATION_TIMEOUT_MS);
       if (again !== undefined) counts.push(again);
     }
-    let whole: { objects: number; fills: number } | undefined;
+    // Those that have come to serve meanwhile may have taken up from disk what was not done there yet. Who comes after this
+    // finds it done.
+    const late = this.#members().filter((member) => !counts.some((one) => one.member === member));
+    counts.push(...(await askEach(late, 'operate', { ...asked, isQuiet: true }, WORKER_OPERATION_TIMEOUT_MS)));
+    const counted = new Counted();
+    let fills: number | undefined;
     for (const { answer } of counts) {
       if (answer === null) continue;
-      whole = { objects: (whole?.objects ?? 0) + answer.objects, fills: (whole?.fills ?? 0) + answer.fills };
+      counted.add(answer.digests, answer.further);
+      fills = (fills ?? 0) + answer.fills;
     }
-    return whole;
+    return fills === undefined ? undefined : { objects: counted.count, fills };
   }
 
   /** A request that went by one worker changed what is stored for these: it has done its share already. */
   invalidated(by: Member, urls: readonly string[]): void {
     const sequence = ++this.#sequence;
-    for (const member of this.#members()) {
+    // Who is about to serve would find on disk what is not yet taken away there.
+    for (const member of this.#all()) {
       member.channel.tell({ kind: 'invalidate', keys: member === by ? [] : urls, sequence });
     }
-  }
-
-  /**
-   * Of all that answer; one that dies meanwhile takes what it had along. One that lives and does not answer makes it fail,
-   * for it still has what was to go.
-   */
-  async #askAll<Q extends QuestionName>(
-    name: Q,
-    asked: Asked<Q> | ((member: Member) => Asked<Q>),
-    timeoutMs: number,
-  ): Promise<Answered<Q>[]> {
-    const each = (member: Member): Asked<Q> => (typeof asked === 'function' ? asked(member) : asked);
-    const answers = await Promise.all(
-      this.#members().map((member) => askUnlessGone(member, name, each(member), timeoutMs)),
-    );
-    return answers.flat();
   }
 
   async refresh(target: Target, { fill }: RefreshOrder): Promise<RefreshRun | 'busy' | undefined> {
     const id = this.#nextId++;
     const run = new Run();
     this.#runs.set(id, run);
-    const begun = await this.#askAll('refresh', { target, fill: false, run: id }, WORKER_OPERATION_TIMEOUT_MS);
-    let objects = 0;
+    // One after another, so that none asks about what another does: the others hear of what comes of it.
+    const counted = new Counted();
     const going: number[] = [];
-    for (const { member, answer } of begun) {
-      if (answer === null || answer === 'busy') continue;
-      objects += answer.objects;
-      going.push(member.id);
+    let objects = 0;
+    let isBusy = false;
+    for (const member of this.#members()) {
+      const asked = { target, fill: false, run: id, others: counted.digests };
+      for (const { answer } of await askUnlessGone(member, 'refresh', asked, WORKER_OPERATION_TIMEOUT_MS)) {
+        isBusy ||= answer === 'busy';
+        if (answer === null || answer === 'busy') continue;
+        objects += answer.objects;
+        counted.add(answer.digests, answer.further);
+        going.push(member.id);
+      }
     }
     this.#expect(id, run, going);
-    if (going.length === 0) return begun.some(({ answer }) => answer === 'busy') ? 'busy' : undefined;
+    if (going.length === 0) return isBusy ? 'busy' : undefined;
     // One asks for what nobody has.
     const [one] = this.#members();
     if (fill && objects === 0 && one !== undefined) return this.#fill(one, target);
-    return { objects, ends: run.told, over: run.over };
+    return { objects, ends: run.told, over: run.over.then(() => this.#heard()) };
   }
 
   async #fill(member: Member, target: Target): Promise<RefreshRun | 'busy' | undefined> {
     const id = this.#nextId++;
     const run = new Run();
     this.#runs.set(id, run);
-    const begun = await member.channel.ask('refresh', { target, fill: true, run: id }, WORKER_OPERATION_TIMEOUT_MS);
+    const asked = { target, fill: true, run: id, others: new Counted().digests };
+    const begun = await member.channel.ask('refresh', asked, WORKER_OPERATION_TIMEOUT_MS);
     const isGoing = begun !== null && begun !== 'busy';
     this.#expect(id, run, isGoing ? [member.id] : []);
-    return isGoing ? { objects: begun.objects, ends: run.told, over: run.over } : (begun ?? undefined);
+    const over = run.over.then(() => this.#heard());
+    return isGoing ? { objects: begun.objects, ends: run.told, over } : (begun ?? undefined);
+  }
+
+  /** Resolves once all have heard what they were told before: what came of a refresh holds in each. */
+  async #heard(): Promise<void> {
+    // Who does not answer is replaced, or about to be.
+    await askEach(this.#members(), 'holds', { places: [] }, WORKER_ANSWER_TIMEOUT_MS).catch(() => {});
   }
 
   #expect(id: number, run: Run, members: readonly number[]): void {
@@ -195,31 +206,50 @@ export class WholeOperations implements OperationDoor {
     const push = this.#nextId++;
     const { fields, selecting, ...more } = head;
     const wire = { ...more, fields: [...fields.raw], selecting: [...selecting.raw] };
+    const takers = [...this.#members()];
     const fail = (): void => {
-      for (const member of this.#members()) member.channel.tell({ kind: 'pushFail', push });
+      for (const member of takers) member.channel.tell({ kind: 'pushFail', push });
     };
     const orEnd = <T extends Refused | object>(refused: T | undefined): T | undefined => {
       if (refused !== undefined) fail();
       return refused;
     };
-    const begun = await this.#askAll('push', { push, url, head: wire }, WORKER_ANSWER_TIMEOUT_MS);
+    const begun = await askEach(takers, 'push', { push, url, head: wire }, WORKER_ANSWER_TIMEOUT_MS);
     const refused = orEnd(firstRefusal(begun.map(({ answer }) => answer)));
     if (refused !== undefined) return refused;
     return {
       write: async (bytes) => {
-        const taken = await this.#askAll('pushBytes', { push, bytes }, WORKER_ANSWER_TIMEOUT_MS);
+        const taken = await askEach(takers, 'pushBytes', { push, bytes }, WORKER_ANSWER_TIMEOUT_MS);
         return orEnd(firstRefusal(taken.map(({ answer }) => answer)));
       },
       end: async () => {
+        // Who has come to serve meanwhile does not get it, but must not go on with what it takes the place of.
+        const late = this.#members().filter((member) => !takers.includes(member));
+        const purge = { operation: 'purge', target: { kind: 'url', url }, sequence: ++this.#sequence } as const;
+        await askEach(late, 'operate', { ...purge, isQuiet: true }, WORKER_OPERATION_TIMEOUT_MS);
         const sequence = ++this.#sequence;
-        const [teller] = this.#members();
+        const teller = takers.find(({ channel }) => !channel.isGone);
         const each = (member: Member) => ({ push, sequence, isQuiet: member !== teller });
-        const made = await this.#askAll('pushEnd', each, WORKER_ANSWER_TIMEOUT_MS);
+        const made = await askEach(takers, 'pushEnd', each, WORKER_ANSWER_TIMEOUT_MS);
         return together(made.map(({ answer }) => answer));
       },
       fail,
     };
   }
+}
+
+/**
+ * Of all that answer; one that dies meanwhile takes what it had along. One that lives and does not answer makes it fail,
+ * for it still has what was to go.
+ */
+async function askEach<Q extends QuestionName>(
+  members: readonly Member[],
+  name: Q,
+  asked: Asked<Q> | ((member: Member) => Asked<Q>),
+  timeoutMs: number,
+): Promise<Answered<Q>[]> {
+  const each = (member: Member): Asked<Q> => (typeof asked === 'function' ? asked(member) : asked);
+  return (await Promise.all(members.map((member) => askUnlessGone(member, name, each(member), timeoutMs)))).flat();
 }
 
 async function askUnlessGone<Q extends QuestionName>(

@@ -149,6 +149,7 @@ export class Supervisor {
     member.startLimit?.cancel();
     member.state = 'serving';
     member.servingSince = this.#parts.clock.now();
+    member.channel.tell({ kind: 'serve' });
     if (this.serving.length < this.#places.length) return;
     this.#starting?.resolve();
     this.#starting = undefined;

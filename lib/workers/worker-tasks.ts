@@ -6,6 +6,7 @@ import { currentOf } from '../engine/reach.js';
 import { Fields } from '../http/fields.js';
 import type { Selection } from '../object/stored.js';
 import type { Part } from '../proxy.js';
+import { Counted, type CountedPlace, Reached } from './counted.js';
 import type { Answer, Asked, ToPrimary, WireHead, WirePlace } from './messages.js';
 import type { Sequence } from './sequence.js';
 
@@ -56,19 +57,28 @@ export class WorkerTasks {
 
   async #operate({ operation, target, sequence, isQuiet }: Asked<'operate'>): Promise<Answer<'operate'>> {
     const { part, sequence: own } = this.#parts;
+    const all = new Reached();
     own.begin(sequence);
     try {
-      return (await part.engine.operations[operation](target, { isQuiet })) ?? null;
+      const reached = (place: CountedPlace): void => all.add(place);
+      const counts = await part.engine.operations[operation](target, { isQuiet, reached });
+      return counts === undefined ? null : { fills: counts.fills, digests: all.digests, further: all.further };
     } finally {
       own.end(sequence);
     }
   }
 
-  async #refresh({ target, fill, run }: Asked<'refresh'>): Promise<Answer<'refresh'>> {
-    const begun = await this.#parts.part.engine.operations.refresh(target, { fill });
+  async #refresh({ target, fill, run, others }: Asked<'refresh'>): Promise<Answer<'refresh'>> {
+    const [all, elsewhere] = [new Reached(), new Counted()];
+    elsewhere.add(others, 0);
+    const begun = await this.#parts.part.engine.operations.refresh(target, {
+      fill,
+      isOthers: (place) => elsewhere.has(place),
+      reached: (place) => all.add(place),
+    });
     if (begun === undefined || begun === 'busy') return begun ?? null;
     void this.#tellEnds(run, begun);
-    return { objects: begun.objects };
+    return { objects: begun.objects, digests: all.digests, further: all.further };
   }
 
   /** Now and then while it goes on, and once it is over. */

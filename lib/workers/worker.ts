@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../base/clock.js';
-import { WORKER_BEAT_MS, WORKER_OPERATION_TIMEOUT_MS } from '../base/worker-limits.js';
+import { MAX_EARLY_MESSAGES, WORKER_BEAT_MS, WORKER_OPERATION_TIMEOUT_MS } from '../base/worker-limits.js';
 import type { Siblings } from '../engine/siblings-contract.js';
 import { unread } from '../front/read-into.js';
 import { createPart, type Part, type Preparation } from '../proxy.js';
@@ -36,7 +36,6 @@ export interface WorkerWorld {
 interface Serving {
   readonly part: Part;
   readonly relays: RelayServer;
-  readonly leases: WorkerLeases;
   readonly sequence: Sequence;
   readonly tasks: WorkerTasks;
   readonly beats: Timer;
@@ -47,6 +46,10 @@ export class Worker {
   readonly #world: WorkerWorld;
   readonly #channel: Channel<ToPrimary>;
   #serving: Serving | undefined;
+  /** It hears what others have stored before it serves: what it finds on disk may be older. */
+  #leases: WorkerLeases | undefined;
+  /** What it was told while it began. */
+  readonly #early: ToWorker[] = [];
   /** A configuration that is had, and not in force yet. */
   #prepared: Preparation | undefined;
 
@@ -70,9 +73,8 @@ export class Worker {
   heard(value: unknown, socket: Socket | undefined): void {
     const message = readToWorker(value);
     if (message === undefined || this.#channel.heard(message)) return;
-    const serving = this.#serving;
     if (message.kind === 'connection') this.#connected(message.connection, socket);
-    else if (serving?.leases.heard(message) !== true) this.#told(message);
+    else if (this.#leases?.heard(message) !== true) this.#told(message);
   }
 
   #connected(connection: number, socket: Socket | undefined): void {
@@ -86,7 +88,13 @@ export class Worker {
 
   #told(message: ToWorker): void {
     const serving = this.#serving;
-    if (serving === undefined) return;
+    if (serving === undefined) {
+      // It has nothing yet, but for the disk.
+      if (this.#leases !== undefined) this.#early.push(message);
+      if (this.#early.length > MAX_EARLY_MESSAGES) this.#world.end(1);
+      return;
+    }
+    if (message.kind === 'serve') serving.part.begin();
     if (message.kind === 'pushFail') serving.tasks.pushFail(message.push);
     if (message.kind !== 'invalidate') return;
     serving.sequence.begin(message.sequence);
@@ -134,6 +142,7 @@ export class Worker {
       relay: (path, ask) => relay(path, ask, clock),
       sequence,
     });
+    this.#leases = leases;
     const { config, written, file } = first;
     const common = { clock, version, written, file, adminToken, pseudonym, savesHotKeys: isFirst };
     const part = createPart(config, { ...common, leases, siblings: this.#siblings() });
@@ -145,7 +154,8 @@ export class Worker {
       this.#channel.tell({ kind: 'beat', connections: part.connections });
     });
     const tasks = new WorkerTasks({ part, clock, sequence, tell: (message) => this.#channel.tell(message) });
-    this.#serving = { part, relays, leases, sequence, tasks, beats, place };
+    this.#serving = { part, relays, sequence, tasks, beats, place };
+    for (const message of this.#early.splice(0)) this.#told(message);
     return [];
   }
 
@@ -157,6 +167,8 @@ export class Worker {
           (await ask.ask('operateAll', { operation: 'purge', target }, WORKER_OPERATION_TIMEOUT_MS)) ?? undefined,
         refresh: async (target) => (await ask.ask('refreshAll', { target }, WORKER_OPERATION_TIMEOUT_MS)) ?? undefined,
       },
+      expire: async (target) =>
+        (await ask.ask('operateAll', { operation: 'expire', target }, WORKER_OPERATION_TIMEOUT_MS)) ?? undefined,
       invalidated: (url) => void this.#channel.tell({ kind: 'invalidated', keys: [url] }),
     };
   }

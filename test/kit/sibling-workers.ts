@@ -14,12 +14,17 @@ import type { FoundBytes } from '../../lib/engine/leases-contract.js';
 import type { Siblings } from '../../lib/engine/siblings-contract.js';
 import { encodeRecord } from '../../lib/object/record.js';
 import type { StoredResponse } from '../../lib/object/stored.js';
+import type { Part } from '../../lib/proxy.js';
+import { Channel } from '../../lib/workers/channel.js';
 import { LeaseTable } from '../../lib/workers/lease-table.js';
 import { responseOf } from '../../lib/workers/lease-wire.js';
 import { WorkerLeases } from '../../lib/workers/leases.js';
 import type { ToPrimary, ToWorker } from '../../lib/workers/messages.js';
+import { WholeOperations } from '../../lib/workers/operations.js';
 import type { RelayAnswer } from '../../lib/workers/relay-client.js';
 import { Sequence } from '../../lib/workers/sequence.js';
+import type { Member } from '../../lib/workers/supervisor.js';
+import { WorkerTasks } from '../../lib/workers/worker-tasks.js';
 import { FakeClock } from './clock.js';
 import { type DiskBench, makeDirectory, openDisk } from './disk.js';
 import { makeWalk, type Walk, type WalkOptions } from './walk.js';
@@ -27,7 +32,6 @@ import { makeWalk, type Walk, type WalkOptions } from './walk.js';
 export interface SiblingOptions extends WalkOptions {
   readonly workers?: number;
   readonly hasDisk?: boolean;
-  readonly siblingsOf?: (id: number) => Siblings;
 }
 
 export interface SiblingWorker {
@@ -37,6 +41,8 @@ export interface SiblingWorker {
   readonly sequence: Sequence;
   /** The disk, as this worker has it. */
   readonly bench: DiskBench | undefined;
+  /** As the primary process sees it. */
+  readonly member: Member;
   isAlive: boolean;
   /** What it was told, in order. */
   readonly heard: ToWorker[];
@@ -45,6 +51,10 @@ export interface SiblingWorker {
 export class SiblingCrew {
   readonly clock: FakeClock;
   readonly table: LeaseTable;
+  readonly operations = new WholeOperations(
+    () => this.#members('serving'),
+    () => this.#members(),
+  );
   readonly workers: SiblingWorker[] = [];
   readonly directory: string | undefined;
   /** Messages to workers wait until let() is called. */
@@ -80,18 +90,84 @@ export class SiblingCrew {
       relay: async (path, ask) => this.#relay(path, ask),
     });
     const bench = directory === undefined ? undefined : openDisk(this.#t, { clock, directory });
-    const siblings = this.#options.siblingsOf?.(id);
     const walk = makeWalk({
       ...this.#options,
       clock,
       leases,
+      siblings: this.#siblings(id),
       ...(bench === undefined ? {} : { store: bench.store }),
-      ...(siblings === undefined ? {} : { siblings }),
     });
     leases.open(walk.engine);
-    const worker = { id, walk, leases, sequence, bench, isAlive: true, heard: [] };
+    const member = this.#member(id, walk, sequence);
+    const worker = { id, walk, leases, sequence, bench, member, isAlive: true, heard: [] };
     this.workers.push(worker);
     return worker;
+  }
+
+  #siblings(id: number): Siblings {
+    return {
+      operations: this.operations,
+      expire: (target) => this.operations.expire(target),
+      invalidated: (url) => {
+        const by = this.#alive(id)?.member;
+        if (by !== undefined) setImmediate(() => this.operations.invalidated(by, [url]));
+      },
+    };
+  }
+
+  #members(state?: Member['state']): Member[] {
+    const members = this.workers.filter(({ isAlive }) => isAlive).map(({ member }) => member);
+    return state === undefined ? members : members.filter((member) => member.state === state);
+  }
+
+  /** With a line on which questions are answered as the process of the worker would. */
+  #member(id: number, walk: Walk, sequence: Sequence): Member {
+    const { clock } = this;
+    const tasks = new WorkerTasks({
+      // Of a part nothing else is asked here.
+      part: { engine: walk.engine } as Part,
+      clock,
+      sequence,
+      tell: (message) => {
+        const by = this.#alive(id)?.member;
+        if (message.kind !== 'refreshed' || by === undefined) return;
+        setImmediate(() => this.operations.refreshed(by, message));
+      },
+    });
+    const channel: Channel<ToWorker> = new Channel<ToWorker>({
+      clock,
+      congested: () => {},
+      answering: async () => null,
+      send: (message, done) => {
+        done();
+        const told = structuredClone(message) as ToWorker;
+        setImmediate(() => {
+          if (this.#alive(id) === undefined) return;
+          if (told.kind === 'question') {
+            tasks.answer(told.name, told.asked).then(
+              (value) => channel.heard(structuredClone({ kind: 'answer', id: told.id, value })),
+              (error: unknown) => channel.heard({ kind: 'failed', id: told.id, problems: [String(error)] } as never),
+            );
+          } else if (told.kind === 'invalidate') {
+            sequence.begin(told.sequence);
+            for (const key of told.keys) walk.engine.purgeHere(key, 'invalidated', { isQuiet: true });
+            sequence.end(told.sequence);
+          } else if (told.kind === 'pushFail') tasks.pushFail(told.push);
+        });
+      },
+    });
+    return {
+      id,
+      pid: id,
+      child: { id, pid: id, output: undefined, send: () => {}, give: () => {}, kill: () => {} },
+      channel,
+      state: 'serving',
+      connections: 0,
+      startedAt: clock.now(),
+      servingSince: clock.now(),
+      missedBeats: 0,
+      startLimit: undefined,
+    };
   }
 
   #alive(id: number): SiblingWorker | undefined {
@@ -149,7 +225,9 @@ export class SiblingCrew {
   kill(worker: SiblingWorker): void {
     worker.isAlive = false;
     if (worker.bench !== undefined) worker.bench.fail = 'killed';
+    worker.member.channel.gone();
     this.table.gone(worker.id);
+    this.operations.gone(worker.member);
   }
 
   /** Requests to the origin by all of them. */

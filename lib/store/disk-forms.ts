@@ -1,5 +1,5 @@
 /** Forms of what goes to disk: how a record is told from another one, and how a body is cut. */
-import type { StoredResponse } from '../object/stored.js';
+import type { Life, StoredResponse } from '../object/stored.js';
 import { DISK_CHUNK_BYTES } from './disk-keys.js';
 
 /** By which a record is known again: its own checksum, which is of all that it says, and its length. */
@@ -18,11 +18,28 @@ export function cut(chunks: readonly Buffer[]): Buffer[] {
   return pieces;
 }
 
+/** A member that is not listed does not compile. */
+const LIFE: Readonly<Record<keyof Life, true>> = {
+  bornAt: true,
+  staleAt: true,
+  graceUntil: true,
+  offlineGraceUntil: true,
+  keepUntil: true,
+  errorUntil: true,
+  unreachableUntil: true,
+  ceilingAt: true,
+  alwaysValidate: true,
+  validateByRule: true,
+  staleForbiddenBy: true,
+  ttlSource: true,
+};
+const LIFE_MEMBERS = Object.keys(LIFE) as (keyof Life)[];
+
 /** A rule that holds now made the life anew, and made the same of it: nothing has to be written. */
 export function isSameLife(one: StoredResponse, other: StoredResponse): boolean {
   if (one.fields !== other.fields || one.body !== other.body || one.rule !== other.rule) return false;
   if (one.receivedAt !== other.receivedAt || one.expiredAt !== other.expiredAt) return false;
   if (one.tags !== other.tags && JSON.stringify(one.tags) !== JSON.stringify(other.tags)) return false;
   const [mine, theirs] = [one.life, other.life];
-  return (Object.keys(mine) as (keyof typeof mine)[]).every((member) => mine[member] === theirs[member]);
+  return mine === theirs || LIFE_MEMBERS.every((member) => mine[member] === theirs[member]);
 }

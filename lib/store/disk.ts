@@ -204,8 +204,10 @@ export class DiskTier {
   /** Puts a freshened record in the place of what is, or may be, on disk. */
   swap(current: StoredResponse, next: StoredResponse): void {
     const place = this.reading.places.get(current);
-    if (place !== undefined && isSameLife(current, next)) this.reading.places.set(next, place);
-    else {
+    // Of a copy that another process has written there is no place here.
+    if (isSameLife(current, next)) {
+      if (place !== undefined) this.reading.places.set(next, place);
+    } else {
       if (place === undefined) this.#findBody(next);
       this.put(next);
     }

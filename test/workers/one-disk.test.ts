@@ -66,6 +66,22 @@ t.test('issue 5: what a worker takes from another it does not write to the disk 
   for (const worker of crew.workers) t.equal(held(worker)?.body.totalBytes, 5, 'each has it in memory');
 });
 
+t.test(
+  'issue 5: what is found on disk is put under the rule that holds, and written only where that makes it another',
+  async (t) => {
+    const crew = startSiblings(t);
+    const [one, other] = two(crew);
+    one.walk.get('/a');
+    await turns();
+    one.walk.origin.last.respond(200, LIVING, 'hello');
+    await crew.written();
+    await turns();
+    t.equal(other.walk.get('/a').outcome, 'HIT');
+    await crew.written();
+    t.same(crew.writes()[1], { response: 0, header: 0 });
+  },
+);
+
 t.test('RFC 9111 §4.3.4: a 304 in one worker is written once, and holds in all', async (t) => {
   const crew = startSiblings(t, { workers: 3 });
   const [one] = await bothHave(crew);
@@ -81,6 +97,7 @@ t.test('RFC 9111 §4.3.4: a 304 in one worker is written once, and holds in all'
   await crew.written();
   t.equal(crew.asked, 2);
   for (const { walk } of crew.workers) t.equal(walk.get('/a').field('x-round'), '2');
+  await crew.written();
   t.same(crew.writes(), [
     { response: 1, header: 1 },
     { response: 0, header: 0 },
@@ -100,6 +117,12 @@ t.test('RFC 9111 §4.3.4: a 304 around a body that another worker wrote writes t
     { response: 0, header: 1 },
   ]);
   t.equal(one.walk.get('/a').field('x-round'), '2');
+  await crew.written();
+  t.same(
+    crew.writes().map(({ header }) => header),
+    [0, 1],
+    'nor is it written where it is used',
+  );
   t.equal(onDisk(one)?.fields.first('x-round'), '2');
   t.equal(one.bench?.file.tables.bodies.count, 1, 'there is one body');
 });

@@ -5,6 +5,10 @@ export class Remembered<V> {
   readonly #maxCount: number;
   readonly #maxKeyBytes: number;
   #keyBytes = 0;
+  /** Walks from the oldest on: what it has passed is gone. A new walk would pass thousands of empty places each time. */
+  #walk = this.#entries.entries();
+  /** Where the walk stands, unless that was deleted. */
+  #oldest: [key: string, value: V] | undefined;
 
   constructor(maxCount: number, maxKeyBytes: number) {
     this.#maxCount = maxCount;
@@ -33,8 +37,10 @@ export class Remembered<V> {
 
   delete(key: string): boolean {
     const wasThere = this.#entries.delete(key);
-    if (wasThere) this.#keyBytes -= key.length;
-    return wasThere;
+    if (!wasThere) return false;
+    this.#keyBytes -= key.length;
+    if (this.#oldest?.[0] === key) this.#oldest = undefined;
+    return true;
   }
 
   /** Deletes each key that `isMeant` is true for. */
@@ -43,6 +49,14 @@ export class Remembered<V> {
   }
 
   oldest(): [key: string, value: V] | undefined {
-    return this.#entries.entries().next().value;
+    if (this.#oldest !== undefined || this.#entries.size === 0) return this.#oldest;
+    let next = this.#walk.next();
+    if (next.done === true) {
+      // It came to the end when there was nothing, and sees nothing of what was entered since.
+      this.#walk = this.#entries.entries();
+      next = this.#walk.next();
+    }
+    this.#oldest = next.value;
+    return this.#oldest;
   }
 }

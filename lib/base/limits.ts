@@ -217,6 +217,9 @@ export const MAX_HELD_HEAD_BYTES = 16 * 1024;
 export const MAX_UNSENT_BEFORE_PAUSE_BYTES = 1024 * 1024;
 /** Field names whose form the reply writer remembers; beyond: it starts anew. */
 export const MAX_KNOWN_FIELD_NAMES = 1_000;
+/** Values of one field whose meaning is remembered, and the length of the longest; beyond: it starts anew, or is read each time. */
+export const MAX_KNOWN_VALUES = 1_000;
+export const MAX_KNOWN_VALUE_LENGTH = 200;
 /** Separate parts of one response that are kept; beyond: they start anew with the newest. */
 export const MAX_PARTS = 64;
 /** Time past its freshness for which a body that still arrives, and that nobody reads, is received for the store. */

@@ -5,7 +5,7 @@
 import { OriginError } from '../base/errors.js';
 import { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
-import type { OriginExchange, OriginListener } from '../origin/contract.js';
+import type { OriginExchange, OriginListener, OriginResponseHead } from '../origin/contract.js';
 import { requestToOrigin } from '../policy/hygiene.js';
 import { conditionalFields, type SentValidators, unconditionalFields } from '../policy/validate.js';
 import { NOT_ASKED } from './bookkeeping.js';
@@ -20,11 +20,51 @@ export interface Begun {
   readonly bytes: number;
 }
 
+/** One attempt: what it still has to say once there was another concerns nobody any more. */
+class Attempt implements OriginListener {
+  isCurrent = true;
+  readonly #asking: Asking;
+  readonly #listener: OriginListener;
+  readonly #parts: EngineParts;
+
+  constructor(asking: Asking, listener: OriginListener, parts: EngineParts) {
+    this.#asking = asking;
+    this.#listener = listener;
+    this.#parts = parts;
+  }
+
+  inform(status: number, fields: Fields): void {
+    if (this.isCurrent) this.#listener.inform(status, fields);
+  }
+
+  head(head: OriginResponseHead): void {
+    if (!this.isCurrent) return;
+    const { clock, pace } = this.#parts;
+    const now = clock.now();
+    pace.answered(now - this.#asking.requestAt, head.status, now);
+    this.#listener.head(head);
+  }
+
+  data(chunk: Buffer): void {
+    if (this.isCurrent) this.#listener.data(chunk);
+  }
+
+  end(trailers: Fields): void {
+    if (this.isCurrent) this.#listener.end(trailers);
+  }
+
+  fail(error: OriginError): void {
+    if (!this.isCurrent) return;
+    if (!NOT_ASKED.has(error.code)) this.#parts.pace.failed(this.#parts.clock.now());
+    this.#listener.fail(error);
+  }
+}
+
 export class Asking {
   readonly #parts: EngineParts;
   readonly #spec: FillSpec;
   readonly #listener: OriginListener;
-  #attempts = 0;
+  #attempt: Attempt | undefined;
   #exchange: OriginExchange | FoundBytes | undefined;
   /** The conditions that were sent about what is stored; undefined where none was. */
   sent: SentValidators | undefined;
@@ -41,62 +81,44 @@ export class Asking {
     this.#listener = listener;
   }
 
+  #begin(): Attempt {
+    this.#giveUp();
+    const attempt = new Attempt(this, this.#listener, this.#parts);
+    this.#attempt = attempt;
+    return attempt;
+  }
+
+  #giveUp(): void {
+    if (this.#attempt !== undefined) this.#attempt.isCurrent = false;
+  }
+
   send(asked: Conditions, begun?: Begun): void {
-    // RFC 9110 §13.1.2: to a POST a condition that does not hold is a failure, 412, and no 304.
-    const conditions = this.#spec.request.content === undefined ? asked : 'none';
-    const attempt = ++this.#attempts;
-    this.conditions = conditions;
-    const to = this.#listener;
-    // What an earlier attempt still has to say concerns nobody any more.
-    const isCurrent = (): boolean => attempt === this.#attempts;
-    const fields = this.#fields(conditions, begun);
-    const { clock, pace } = this.#parts;
-    this.requestAt = clock.now();
     const { method, request } = this.#spec;
     const { target, content } = request;
+    // RFC 9110 §13.1.2: to a POST a condition that does not hold is a failure, 412, and no 304.
+    const conditions = content === undefined ? asked : 'none';
+    const attempt = this.#begin();
+    this.conditions = conditions;
+    const fields = this.#fields(conditions, begun);
+    this.requestAt = this.#parts.clock.now();
     this.#exchange = this.#parts.origin.fetch(
       content === undefined ? { method, target, fields } : { method: 'POST', target, fields, content: content.bytes },
-      {
-        inform: (status, informed) => {
-          if (isCurrent()) to.inform(status, informed);
-        },
-        head: (head) => {
-          if (!isCurrent()) return;
-          const now = clock.now();
-          pace.answered(now - this.requestAt, head.status, now);
-          to.head(head);
-        },
-        data: (chunk) => {
-          if (isCurrent()) to.data(chunk);
-        },
-        end: (trailers) => {
-          if (isCurrent()) to.end(trailers);
-        },
-        fail: (error) => {
-          if (!isCurrent()) return;
-          if (!NOT_ASKED.has(error.code)) pace.failed(clock.now());
-          to.fail(error);
-        },
-      },
+      attempt,
     );
   }
 
   /** Hears a body that lies below, in place of an answer. */
   follow(bytes: FoundBytes): void {
-    const attempt = ++this.#attempts;
+    const attempt = this.#begin();
     const to = this.#listener;
-    const isCurrent = (): boolean => attempt === this.#attempts;
     this.#exchange = bytes;
     bytes.read({
-      data: (chunk) => {
-        if (isCurrent()) to.data(chunk);
-      },
-      end: () => {
-        if (isCurrent()) to.end(Fields.empty);
-      },
+      data: (chunk) => attempt.data(chunk),
+      end: () => attempt.end(Fields.empty),
       fail: () => {
         const sentence = 'The tier below does not give the rest of the body.';
-        if (isCurrent()) to.fail(new OriginError('origin-truncated', sentence));
+        // Not the attempt's word: it says nothing of how the origin fares.
+        if (attempt.isCurrent) to.fail(new OriginError('origin-truncated', sentence));
       },
     });
   }
@@ -139,7 +161,7 @@ export class Asking {
   }
 
   abort(): void {
-    this.#attempts++;
+    this.#giveUp();
     this.#exchange?.abort();
   }
 }

@@ -5,27 +5,29 @@ import type { FillResult, Waiter } from './fill-contract.js';
 
 export class Audience {
   #leader: Waiter | undefined;
-  readonly #waiters = new Set<Waiter>();
+  /** Most fills have none. */
+  #waiters: Set<Waiter> | undefined;
 
   constructor(leader: Waiter | undefined) {
     this.#leader = leader;
   }
 
   get waiterCount(): number {
-    return this.#waiters.size;
+    return this.#waiters?.size ?? 0;
   }
 
   get isEmpty(): boolean {
-    return this.#leader === undefined && this.#waiters.size === 0;
+    return this.#leader === undefined && this.waiterCount === 0;
   }
 
   join(waiter: Waiter): void {
+    this.#waiters ??= new Set();
     this.#waiters.add(waiter);
   }
 
   /** Returns whether it was the one who led. */
   leave(waiter: Waiter): boolean {
-    this.#waiters.delete(waiter);
+    this.#waiters?.delete(waiter);
     if (this.#leader !== waiter) return false;
     this.#leader = undefined;
     return true;
@@ -39,9 +41,9 @@ export class Audience {
   settle(fill: Fill, forLeader: FillResult, forWaiters: FillResult): void {
     const leader = this.#leader;
     this.#leader = undefined;
-    const waiters = [...this.#waiters];
-    this.#waiters.clear();
+    const waiters = this.#waiters;
+    this.#waiters = undefined;
     leader?.settled(fill, forLeader);
-    for (const waiter of waiters) waiter.settled(fill, forWaiters);
+    for (const waiter of waiters ?? []) waiter.settled(fill, forWaiters);
   }
 }

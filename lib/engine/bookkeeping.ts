@@ -116,5 +116,7 @@ export function noteEnd(
   const { key, askedFor, background, markerKey } = spec;
   // Who was told to come back for it must not be put off again and again.
   if (askedFor === 'fill' && background && told.end === 'uncacheable') parts.markers.mark(markerKey, MARKER_TTL_MS);
-  parts.events.asked({ ...told, ...facts, askedFor, key, background });
+  const { end, reason, savedBytes } = told;
+  const { status, durationMs, bodyBytes } = facts;
+  parts.events.asked({ end, reason, savedBytes, status, durationMs, bodyBytes, askedFor, key, background });
 }

@@ -9,28 +9,31 @@ import type { FillEnd } from './fill-contract.js';
 
 /** Fills under a key. */
 class Shelf {
-  readonly #byKey = new Map<string, Set<Fill>>();
+  /** Lists of few, mostly of one: cheaper to make than sets, and one is made for each miss. */
+  readonly #byKey = new Map<string, Fill[]>();
   #count = 0;
 
   get count(): number {
     return this.#count;
   }
 
-  of(key: string): ReadonlySet<Fill> | undefined {
+  of(key: string): readonly Fill[] | undefined {
     return this.#byKey.get(key);
   }
 
   add(key: string, fill: Fill): void {
     const fills = this.#byKey.get(key);
-    if (fills === undefined) this.#byKey.set(key, new Set([fill]));
-    else fills.add(fill);
+    if (fills === undefined) this.#byKey.set(key, [fill]);
+    else fills.push(fill);
     this.#count++;
   }
 
   delete(key: string, fill: Fill): void {
     const fills = this.#byKey.get(key);
-    if (fills?.delete(fill) !== true) return;
-    if (fills.size === 0) this.#byKey.delete(key);
+    const at = fills === undefined ? -1 : fills.indexOf(fill);
+    if (fills === undefined || at < 0) return;
+    if (fills.length === 1) this.#byKey.delete(key);
+    else fills.splice(at, 1);
     this.#count--;
   }
 

@@ -43,6 +43,11 @@ export interface ReplyNote {
   readonly collapsed: boolean;
 }
 
+/** Who has the trailers of a body (RFC 9110 §6.5) when all of it is here. */
+export interface TrailerSource {
+  readonly trailers: Fields;
+}
+
 /** The body of a reply: none, bytes that are all here, or a reader to follow. */
 export type Payload =
   | { readonly kind: 'none' }
@@ -52,8 +57,8 @@ export type Payload =
       readonly reader: BodyReader;
       /** Undefined: not known yet, so chunked to an HTTP/1.1 client, and closed at the end to an HTTP/1.0 one. */
       readonly length: number | undefined;
-      /** Called once the last byte was read, for trailers (RFC 9110 §6.5). */
-      readonly trailers?: (() => Fields) | undefined;
+      /** Asked once the last byte was read. */
+      readonly trailers?: TrailerSource | undefined;
     };
 
 export interface Reply {

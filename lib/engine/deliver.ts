@@ -18,7 +18,7 @@ import {
   selectRanges,
   unsatisfiedRange,
 } from '../policy/range.js';
-import type { ClientRequest, Payload, Reply } from './contract.js';
+import type { ClientRequest, Payload, Reply, TrailerSource } from './contract.js';
 
 /** How a reply came about, as far as the stored response alone does not tell. */
 export interface Delivery {
@@ -29,7 +29,7 @@ export interface Delivery {
   /** Whether Age is told even where it is 0: always on an answer from the store (RFC 9111 §5.1), not on one that just came. */
   readonly fromStore: boolean;
   /** Trailers that came with the body, asked for once it has been read. */
-  readonly trailers?: (() => Fields) | undefined;
+  readonly trailers?: TrailerSource | undefined;
 }
 
 const NO_PAYLOAD: Payload = { kind: 'none' };
@@ -141,7 +141,7 @@ function payloadOf(
   stored: StoredResponse,
   from: number,
   until: number | undefined,
-  trailers?: (() => Fields) | undefined,
+  trailers?: TrailerSource | undefined,
 ): Payload {
   const { body, partial } = stored;
   if (partial !== undefined) return bytesOf(heldRange(partial, from, until));

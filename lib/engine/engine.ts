@@ -278,7 +278,7 @@ export class Engine implements RequestHandler {
       request: order.request,
       rules: parts.live.rules,
       basis: order.basis,
-      candidates: [...parts.store.known(order.key)],
+      candidates: parts.store.known(order.key).slice(),
       conditions: order.conditions,
       askedFor: order.askedFor,
       background: order.leader === undefined,

@@ -12,7 +12,7 @@ import type { Inflow } from './inflow.js';
 import type { Leasing } from './leasing.js';
 import type { EngineParts } from './parts.js';
 
-export class Course {
+export class Course implements BodySource {
   state: 'opened' | 'streaming' | 'complete' | 'failed' = 'opened';
   inflow: Inflow | undefined;
   /** Who writes what comes in to the tiers below. */
@@ -56,12 +56,17 @@ export class Course {
     this.ending = undefined;
   }
 
-  source(): BodySource {
-    return {
-      pause: () => this.#asking.pause(),
-      resume: () => this.#asking.resume(),
-      abandoned: () => this.abandon('client-left'),
-    };
+  pause(): void {
+    this.#asking.pause();
+  }
+
+  resume(): void {
+    this.#asking.resume();
+  }
+
+  /** No reader is left, and nothing is stored. */
+  abandoned(): void {
+    this.abandon('client-left');
   }
 
   /** Tells the leader and the waiters, once. Gives the exchange up where nobody reads and nothing is stored. */

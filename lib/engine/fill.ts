@@ -7,7 +7,7 @@
  * sections 1 to 3.
  */
 import { OriginError } from '../base/errors.js';
-import { MARKER_TTL_MS, MAX_REPEATS_PER_FILL, MAX_RESUMES_PER_FILL } from '../base/limits.js';
+import { MARKER_TTL_MS, MAX_REPEATS_PER_FILL } from '../base/limits.js';
 import { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { AskedEnd } from '../observe/events.js';
@@ -24,6 +24,7 @@ import type { CollapseTable } from './collapse.js';
 import { type Effect, Fate } from './fate.js';
 import { type FillResult, type FillSpec, SUPERSEDED, type Waiter } from './fill-contract.js';
 import { Course } from './fill-course.js';
+import { Rest } from './fill-rest.js';
 import { Inflow } from './inflow.js';
 import { freshen, notStored, outdatedBy, putWhole, wantsTag, withBytes } from './keeping.js';
 import type { Found, FoundBytes } from './leases-contract.js';
@@ -32,7 +33,6 @@ import type { EngineParts } from './parts.js';
 import {
   bodyLength,
   isReduced,
-  isResumable,
   madeResponse,
   type Part,
   type Receipt,
@@ -40,7 +40,7 @@ import {
   retryAfterSec,
   ruleOf,
 } from './response.js';
-import { judgeAnswer, type Storing, wholeByRest } from './verdict.js';
+import { judgeAnswer, type Storing } from './verdict.js';
 
 export class Fill implements OriginListener, LeasedFill {
   /** What others may follow, once its head is here. */
@@ -55,9 +55,7 @@ export class Fill implements OriginListener, LeasedFill {
   readonly #asking: Asking;
   readonly #course: Course;
   #repeats = 0;
-  #resumesLeft = MAX_RESUMES_PER_FILL;
-  /** What a resumed body has to come to. */
-  #resumedTotalBytes: number | undefined;
+  readonly #rest = new Rest();
   /** Where the bytes of a 206 belong that is being stored as a part. */
   #part: Part | undefined;
   #trailers = Fields.empty;
@@ -128,7 +126,7 @@ export class Fill implements OriginListener, LeasedFill {
 
   adopt({ response, body, writer }: Found, bytes: FoundBytes): void {
     const { store, clock } = this.#parts;
-    const [totalBytes, source, isCopy] = [body?.bytes, this.#course.source(), writer === 'elsewhere'];
+    const [totalBytes, source, isCopy] = [body?.bytes, this.#course, writer === 'elsewhere'];
     const inflow = Inflow.keep(store, totalBytes, source, { isCopy }) ?? Inflow.pass(store, totalBytes, source);
     this.#course.writer = writer;
     this.#course.opened(inflow, 'abandoned', 'elsewhere');
@@ -208,13 +206,12 @@ export class Fill implements OriginListener, LeasedFill {
     const { store, failures, markers } = this.#parts;
     const isGet = spec.method === 'GET';
     const expectedBytes = bodyLength(spec.method, receipt);
-    const source = this.#course.source();
     const inflow = isGet
-      ? Inflow.keep(store, expectedBytes, source, {
+      ? Inflow.keep(store, expectedBytes, this.#course, {
           isHashed: wantsTag(spec, receipt),
           isPart: this.#part !== undefined,
         })
-      : Inflow.none(store, source);
+      : Inflow.none(store, this.#course);
     if (inflow === undefined) {
       this.#uncacheable(receipt, 'no-room');
       return;
@@ -226,10 +223,11 @@ export class Fill implements OriginListener, LeasedFill {
     if (isGet) failures.succeeded(spec.key);
     markers.unmark(spec.markerKey);
     const result = { kind: 'shared', response, revalidated: false, stored: inflow.isKept } as const;
-    const forLeader = isReduced(fields, receipt) ? madeResponse(spec, receipt, undefined, inflow.body) : response;
+    const forLeader = isReduced(fields, receipt)
+      ? { ...result, response: madeResponse(spec, receipt, undefined, inflow.body) }
+      : result;
     // Who came after the purge of a tag that this carries must not have it; who leads came before.
-    const forWaiters = this.fate.isCaught ? SUPERSEDED : result;
-    this.#course.settle({ ...result, response: forLeader }, forWaiters);
+    this.#course.settle(forLeader, this.fate.isCaught ? SUPERSEDED : result);
   }
 
   /** RFC 9111 §4.3.3, §4.3.4: a 304 freshens what it was asked about, unless a purge or an update came between. */
@@ -298,7 +296,7 @@ export class Fill implements OriginListener, LeasedFill {
   }
 
   #openPassing(receipt: Receipt, end: AskedEnd, reason: string): StoredResponse {
-    const inflow = Inflow.pass(this.#parts.store, bodyLength(this.spec.method, receipt), this.#course.source());
+    const inflow = Inflow.pass(this.#parts.store, bodyLength(this.spec.method, receipt), this.#course);
     this.#course.opened(inflow, end, reason);
     return madeResponse(this.spec, receipt, undefined, inflow.body);
   }
@@ -327,9 +325,8 @@ export class Fill implements OriginListener, LeasedFill {
     const inflow = this.#course.inflow;
     if (inflow === undefined) return;
     this.#trailers = trailers;
-    const hasRest = (this.#resumedTotalBytes ?? inflow.body.receivedBytes) === inflow.body.receivedBytes;
-    if (!hasRest || !inflow.complete()) {
-      this.#resumesLeft = 0;
+    if (!this.#rest.isWhole(inflow.body) || !inflow.complete()) {
+      this.#rest.giveUp();
       this.fail(new OriginError('origin-truncated', 'The answer of the origin is not as long as it said.'));
       return;
     }
@@ -337,7 +334,8 @@ export class Fill implements OriginListener, LeasedFill {
     const { response } = this;
     if (inflow.isKept && response !== undefined) {
       const { isSuperseded, isExpired } = this.fate;
-      const made = { ...response, madeTag: inflow.makeTag() ?? response.madeTag };
+      const madeTag = inflow.makeTag();
+      const made = madeTag === undefined ? response : { ...response, madeTag };
       const kept = isExpired ? expiredResponse(made, this.#parts.clock.now()) : made;
       this.#course.ending = isSuperseded
         ? notStored('superseded')
@@ -347,12 +345,11 @@ export class Fill implements OriginListener, LeasedFill {
     if (this.isFound) this.#settleFound();
   }
 
-  /** The answer to that: where it is the rest, no reader ever notices; where it is not, they see the break. */
+  /** The answer to a request for the rest: where it is none, readers see the break. */
   #resume(head: OriginResponseHead): void {
-    if (this.response !== undefined) this.#resumedTotalBytes = wholeByRest(this.response, head.status, head.fields);
-    if (this.#resumedTotalBytes !== undefined) return;
+    if (this.#rest.goesOn(this.response, head)) return;
     this.#asking.abort();
-    this.#resumesLeft = 0;
+    this.#rest.giveUp();
     this.fail(
       new OriginError('origin-truncated', 'The answer of the origin broke off, and it does not give the rest.'),
     );
@@ -360,12 +357,12 @@ export class Fill implements OriginListener, LeasedFill {
 
   fail(error: OriginError): void {
     const { response } = this;
-    if (this.#course.state === 'complete' || this.#course.state === 'failed') return;
+    const { state, inflow } = this.#course;
+    if (state === 'complete' || state === 'failed') return;
     // RFC 9110 §14.2: a range is for GET alone.
     const isGet = this.spec.request.content === undefined;
-    const mayResume = isGet && this.#course.state === 'streaming' && this.#resumesLeft > 0 && !this.fate.isSuperseded;
-    if (response !== undefined && mayResume && this.#part === undefined && isResumable(response, this.#course.inflow)) {
-      this.#resumesLeft--;
+    const mayResume = isGet && state === 'streaming' && !this.fate.isSuperseded && this.#part === undefined;
+    if (mayResume && this.#rest.begins(response, inflow)) {
       this.#course.writer = 'here';
       this.#asking.send('rest', { response, bytes: response.body.receivedBytes });
       return;
@@ -374,18 +371,17 @@ export class Fill implements OriginListener, LeasedFill {
       this.#askAfterAll();
       return;
     }
-    const wasOpened = this.#course.state === 'opened';
     this.#course.state = 'failed';
     this.#course.ending = { end: 'failed', reason: error.code, savedBytes: 0 };
     if (this.requestedAt > 0) noteUnreachable(this.#parts, this.spec, error);
     this.#course.leasing?.failed(error);
-    if (wasOpened) {
+    if (state === 'opened') {
       this.#table.close(this);
       const result: FillResult = { kind: 'failed', failure: 'unreachable', error };
       this.#course.settle(result, result);
     }
     // Readers see a body that breaks off, never a clean end; what was stored before stays stored.
-    this.#course.inflow?.fail();
+    inflow?.fail();
     this.#course.finish('failed', error.code);
   }
 

@@ -15,13 +15,14 @@ import { type FailureKind, judgeReuse, mayServeOnFailure, type ReuseVerdict } fr
 import { isBoundToRequest } from '../policy/storable.js';
 import { isSelectedBy } from '../policy/vary.js';
 import type { ClientRequest, ReplySink } from './contract.js';
-import { coversRanges, type Delivery, hasReachedRanges } from './deliver.js';
+import { coversRanges, hasReachedRanges } from './deliver.js';
 import type { Engine } from './engine.js';
 import type { Fill } from './fill.js';
 import type { Conditions, FillResult, Waiter } from './fill-contract.js';
 import { collapseKeyOf, type Need } from './need.js';
 import { refreshIfStale } from './refreshing.js';
 import type { SynthSpec } from './synth.js';
+import { ttlSecAt } from './told.js';
 
 export class Transaction implements Waiter {
   readonly request: ClientRequest;
@@ -215,16 +216,13 @@ export class Transaction implements Waiter {
         this.#answerShared(fill, result);
         return;
       case 'alone':
-        this.#deliver(result.response, {
-          outcome: result.revalidated ? 'REVALIDATED' : this.#fetchedOutcome(),
-          status: {
-            ...this.#fwd(),
-            fwdStatus: result.revalidated ? 304 : result.response.status,
-            detail: result.reason,
-          },
-          fromStore: false,
-          trailers: () => fill.trailers,
-        });
+        this.#deliver(
+          result.response,
+          result.revalidated ? 'REVALIDATED' : this.#fetchedOutcome(),
+          this.#fwd(result.revalidated ? 304 : result.response.status, result.reason),
+          false,
+          fill,
+        );
         return;
       case 'found':
         this.#answerFound(fill, result.response);
@@ -248,18 +246,22 @@ export class Transaction implements Waiter {
       return;
     }
     const now = this.#engine.parts.clock.now();
-    this.#deliver(response, {
-      outcome: result.revalidated ? 'REVALIDATED' : this.#fetchedOutcome(),
-      status: {
-        ...this.#fwd(),
-        fwdStatus: result.revalidated ? 304 : response.status,
-        ttlSec: Math.floor((response.life.staleAt - now) / 1000),
+    const { revalidated } = result;
+    this.#deliver(
+      response,
+      revalidated ? 'REVALIDATED' : this.#fetchedOutcome(),
+      {
+        kind: 'fwd',
+        fwd: this.#need.fwd,
+        fwdStatus: revalidated ? 304 : response.status,
+        ttlSec: ttlSecAt(response, now),
         stored: result.stored,
-        detail: result.revalidated ? 'revalidated' : this.#need.reason,
+        collapsed: this.#collapsed,
+        detail: revalidated ? 'revalidated' : this.#need.reason,
       },
-      fromStore: this.#collapsed || result.revalidated,
-      trailers: () => fill.trailers,
-    });
+      this.#collapsed || revalidated,
+      fill,
+    );
   }
 
   /** It was stored all along, or lies in a tier below: by its phase, like any other. */
@@ -283,15 +285,7 @@ export class Transaction implements Waiter {
   #deliverStored(stored: StoredResponse, verdict: ReuseVerdict & { kind: 'serve' }): void {
     const { clock, store } = this.#engine.parts;
     store.touch(stored);
-    this.#deliver(stored, {
-      outcome: verdict.phase === 'fresh' ? 'HIT' : 'STALE',
-      status: {
-        kind: 'hit',
-        ttlSec: Math.floor((stored.life.staleAt - clock.now()) / 1000),
-        detail: verdict.reason,
-      },
-      fromStore: true,
-    });
+    this.#deliverHit(stored, verdict.phase === 'fresh' ? 'HIT' : 'STALE', verdict.reason, clock.now());
   }
 
   #answerFailed(fill: Fill, result: FillResult & { kind: 'failed' }): void {
@@ -309,12 +303,7 @@ export class Transaction implements Waiter {
       return;
     }
     if (result.response !== undefined) {
-      this.#deliver(result.response, {
-        outcome: 'ERROR',
-        status: { ...this.#fwd(), fwdStatus: result.status, detail: reason },
-        fromStore: false,
-        trailers: () => fill.trailers,
-      });
+      this.#deliver(result.response, 'ERROR', this.#fwd(result.status, reason), false, fill);
       return;
     }
     this.#synth({
@@ -345,11 +334,7 @@ export class Transaction implements Waiter {
     const stale = this.#newestStale();
     if (stale === undefined || !mayServeOnFailure(stale.life, failure, this.#directives, now)) return false;
     store.touch(stale);
-    this.#deliver(stale, {
-      outcome: 'STALE',
-      status: { kind: 'hit', ttlSec: Math.floor((stale.life.staleAt - now) / 1000), detail: reason },
-      fromStore: true,
-    });
+    this.#deliverHit(stale, 'STALE', reason, now);
     return true;
   }
 
@@ -371,16 +356,25 @@ export class Transaction implements Waiter {
     return this.#need.stale === undefined ? 'MISS' : 'EXPIRED';
   }
 
-  #fwd(): CacheStatusEntry & { kind: 'fwd' } {
-    return { kind: 'fwd', fwd: this.#need.fwd, collapsed: this.#collapsed, detail: this.#need.reason };
+  /** What went to the origin and is not stored. */
+  #fwd(fwdStatus: number, detail: string): CacheStatusEntry {
+    return { kind: 'fwd', fwd: this.#need.fwd, fwdStatus, collapsed: this.#collapsed, detail };
   }
 
-  #deliver(stored: StoredResponse, delivery: Omit<Delivery, 'rule' | 'collapsed'>): void {
+  #deliverHit(stored: StoredResponse, outcome: Outcome, detail: string, now: number): void {
+    this.#deliver(stored, outcome, { kind: 'hit', ttlSec: ttlSecAt(stored, now), detail }, true);
+  }
+
+  /** `fill`: whose body it is, where that may still arrive. */
+  #deliver(stored: StoredResponse, outcome: Outcome, status: CacheStatusEntry, fromStore: boolean, fill?: Fill): void {
     this.#isDone = true;
     this.#engine.reply(this.request, this.#sink, stored, {
-      ...delivery,
+      outcome,
+      status,
       rule: stored.rule,
       collapsed: this.#collapsed,
+      fromStore,
+      trailers: fill,
     });
   }
 

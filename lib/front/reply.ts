@@ -5,7 +5,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import { FOLLOW_PIECE_BYTES, MAX_KNOWN_FIELD_NAMES, WRITE_AT_ONCE_BYTES, WRITE_PIECE_BYTES } from '../base/limits.js';
-import type { Payload, Reply } from '../engine/contract.js';
+import type { Payload, Reply, TrailerSource } from '../engine/contract.js';
 import type { Fields } from '../http/fields.js';
 import { isToken, splitList } from '../http/tokens.js';
 import type { BodyReader } from '../object/body.js';
@@ -240,7 +240,7 @@ export class BodyPump {
   readonly #res: ReplyOut;
   readonly #reader: BodyReader;
   readonly #length: number | undefined;
-  readonly #trailers: (() => Fields) | undefined;
+  readonly #trailers: TrailerSource | undefined;
   readonly #listener: PumpListener;
   readonly #pieceBytes: number;
   #isBlocked = false;
@@ -315,7 +315,7 @@ export class BodyPump {
 
   #end(): void {
     this.stop();
-    if (this.#trailers !== undefined && this.#res.chunkedEncoding) addTrailers(this.#res, this.#trailers());
+    if (this.#trailers !== undefined && this.#res.chunkedEncoding) addTrailers(this.#res, this.#trailers.trailers);
     this.#res.end((error) => (error == null ? this.#listener.pumped() : this.#listener.broke()));
   }
 

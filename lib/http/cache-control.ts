@@ -7,6 +7,7 @@
  * whatever argument was put to it; one that permits holds only as it is defined.
  */
 import { SECOND_MS } from '../base/units.js';
+import { Known } from './known.js';
 import { isToken, splitList, trimOws, unquote } from './tokens.js';
 
 /** Directives of one field section. Numbers are seconds; undefined or false where absent. */
@@ -81,9 +82,16 @@ export function directiveMs(seconds: number | undefined): number | undefined {
 /** An argument as it was written: absent; of no valid form (null); or its meaning, whether token or quoted string. */
 type Argument = string | undefined | null;
 
+const LINES = new Known((line) => readLines([line]));
+
 /** The directives of all lines of a Cache-Control field. Those that are unknown are ignored (RFC 9111 §5.2.3). */
 export function parseCacheControl(lines: readonly string[]): CacheControl {
-  if (lines.length === 0) return NO_CACHE_CONTROL;
+  const [line] = lines;
+  if (line === undefined) return NO_CACHE_CONTROL;
+  return (lines.length === 1 ? LINES.of(line) : undefined) ?? readLines(lines);
+}
+
+function readLines(lines: readonly string[]): CacheControl {
   const draft: Draft = { ...NO_CACHE_CONTROL };
   for (const line of lines) {
     for (const element of splitList(line)) {

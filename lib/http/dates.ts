@@ -2,6 +2,7 @@
  * HTTP-date in its three forms, and the one form that is sent.
  * Implements RFC 9110 §5.6.7; RFC 9111 §4.2 (how a cache reads dates).
  */
+import { Known } from './known.js';
 
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 const MONTH = `(${MONTHS.join('|')})`;
@@ -23,8 +24,8 @@ const RFC850_YEARS_AHEAD = 50;
  * of a two-digit year. The name of the weekday is not compared with the date: senders get it wrong, and nothing hangs on it.
  */
 export function parseHttpDate(text: string, nowWall: number): number | undefined {
-  const imf = IMF_FIXDATE.exec(text);
-  if (imf !== null) return instantOf(Number(imf[3]), imf[2], imf[1], imf[4], imf[5], imf[6]);
+  const fixed = text.length === IMF_LENGTH ? FIXDATES.of(text) : undefined;
+  if (fixed !== undefined) return fixed;
   const asctime = ASCTIME_DATE.exec(text);
   if (asctime !== null)
     return instantOf(Number(asctime[6]), asctime[1], asctime[2], asctime[3], asctime[4], asctime[5]);
@@ -35,6 +36,12 @@ export function parseHttpDate(text: string, nowWall: number): number | undefined
   }
   return undefined;
 }
+
+const IMF_LENGTH = 'Sun, 06 Nov 1994 08:49:37 GMT'.length;
+const FIXDATES = new Known((text) => {
+  const imf = IMF_FIXDATE.exec(text);
+  return imf === null ? undefined : instantOf(Number(imf[3]), imf[2], imf[1], imf[4], imf[5], imf[6]);
+});
 
 /** RFC 9110 §5.6.7: the latest year with these last two digits that is not more than 50 years ahead. */
 function latestWithTwoDigits(

@@ -2,8 +2,8 @@
  * A field section as it came off the wire: names in their own case, order and duplicates kept.
  * Implements RFC 9110 §5.1-5.3. Immutable; every change makes a new one.
  */
-
 import type { Slab } from '../base/slab.js';
+import type { NameSet } from './name-set.js';
 
 /** Flat list of names and values, [name, value, name, value ...], the form that node:http takes and gives. */
 export type RawFields = readonly string[];
@@ -24,6 +24,8 @@ function isPackable(text: string, parts: number): boolean {
   }
   return count === parts;
 }
+
+const NO_LINES: readonly string[] = [];
 
 export class Fields {
   static readonly empty = new Fields([]);
@@ -87,26 +89,53 @@ export class Fields {
   }
 
   /** Each line of `name` (lower case), in order. */
-  lines(name: string): string[] {
+  lines(name: string): readonly string[] {
+    let at = this.#find(name, 0);
+    if (at < 0) return NO_LINES;
     const out: string[] = [];
-    for (let at = this.#find(name, 0); at >= 0; at = this.#find(name, at + 2)) out.push(this.raw[at + 1] as string);
+    for (; at >= 0; at = this.#find(name, at + 2)) out.push(this.raw[at + 1] as string);
     return out;
   }
 
   /** Without the lines whose lower-case name is refused by `keep`. */
   filter(keep: (lowerName: string, value: string) => boolean): Fields {
-    const out: string[] = [];
-    for (let i = 0; i < this.raw.length; i += 2) {
-      const name = this.raw[i] as string;
-      const value = this.raw[i + 1] as string;
-      if (keep(name.toLowerCase(), value)) out.push(name, value);
+    const { raw } = this;
+    // Nothing is copied before there is something to leave out, which is rare.
+    let out: string[] | undefined;
+    for (let i = 0; i < raw.length; i += 2) {
+      const name = raw[i] as string;
+      const value = raw[i + 1] as string;
+      if (!keep(name.toLowerCase(), value)) out ??= raw.slice(0, i);
+      else if (out !== undefined) out.push(name, value);
     }
-    return out.length === this.raw.length ? this : new Fields(out);
+    return out === undefined ? this : new Fields(out);
   }
 
   /** Without every line of `name` (lower case). */
   without(name: string): Fields {
-    return this.has(name) ? this.filter((own) => own !== name) : this;
+    const at = this.#find(name, 0);
+    if (at < 0) return this;
+    const { raw } = this;
+    const out = raw.slice(0, at);
+    for (let from = at + 2; ; ) {
+      const next = this.#find(name, from);
+      const until = next < 0 ? raw.length : next;
+      for (let i = from; i < until; i++) out.push(raw[i] as string);
+      if (next < 0) return new Fields(out);
+      from = next + 2;
+    }
+  }
+
+  /** Without the lines of any of these names. */
+  withoutAny(names: NameSet): Fields {
+    const { raw } = this;
+    let out: string[] | undefined;
+    for (let i = 0; i < raw.length; i += 2) {
+      const name = raw[i] as string;
+      if (names.has(name)) out ??= raw.slice(0, i);
+      else if (out !== undefined) out.push(name, raw[i + 1] as string);
+    }
+    return out === undefined ? this : new Fields(out);
   }
 
   /** With one more line at the end. */
@@ -120,7 +149,8 @@ export class Fields {
   }
 
   *[Symbol.iterator](): IterableIterator<[name: string, value: string]> {
-    for (let i = 0; i < this.raw.length; i += 2) yield [this.raw[i] as string, this.raw[i + 1] as string];
+    const { raw } = this;
+    for (let i = 0; i < raw.length; i += 2) yield [raw[i] as string, raw[i + 1] as string];
   }
 
   /** The slab that it is packed in, if it is. */

@@ -4,6 +4,7 @@
  */
 import { type BareItem, parseDictionary, parseList, Token } from 'structured-headers';
 import { type CacheControl, parseCacheControl } from './cache-control.js';
+import { Known } from './known.js';
 import { quote } from './tokens.js';
 
 /** What the value of each directive of a targeted field must be (RFC 9213 §2.1, types by RFC 9111 §5.2.2). */
@@ -31,8 +32,12 @@ const DECIMAL_SECONDS = /(?:^|,)[ \t]*([a-z-]+)=-?[0-9]+\.[0-9]/g;
  * empty or no Dictionary: then it counts as not sent, and Cache-Control governs (RFC 9213 §2.1).
  */
 export function parseTargetedCacheControl(lines: readonly string[]): CacheControl | undefined {
-  if (lines.length === 0) return undefined;
-  const text = lines.join(', ');
+  return lines.length === 0 ? undefined : TARGETED.of(lines.join(', '));
+}
+
+const TARGETED = new Known(readTargeted);
+
+function readTargeted(text: string): CacheControl | undefined {
   const dictionary = orUndefined(() => parseDictionary(text));
   if (dictionary === undefined || dictionary.size === 0) return undefined;
   const decimals = new Set(Array.from(text.matchAll(DECIMAL_SECONDS), (match) => match[1]));

@@ -4,6 +4,7 @@
  * and RFC 9112 §3.2.2.
  */
 import { Fields } from '../http/fields.js';
+import { NameSet } from '../http/name-set.js';
 import { isToken, trimOws } from '../http/tokens.js';
 
 /** What is needed of the request record. */
@@ -36,7 +37,7 @@ export interface RequestSettings {
  * Fields that belong to one connection, whether or not Connection lists them. One table for requests and responses:
  * those that have no meaning in one direction do not occur there, or should not.
  */
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
+const HOP_BY_HOP = new NameSet([
   'connection',
   // RFC 9110 §7.6.1 names these as fields to take out even where Connection forgot them.
   'keep-alive',
@@ -84,9 +85,9 @@ const NOT_AN_OPTION: ReadonlySet<string> = new Set([
 
 const NO_OPTIONS: ReadonlySet<string> = new Set();
 
-/** Whether a field, named in lower case, goes no further than the connection that it came on. */
-export function isHopByHop(lowerName: string): boolean {
-  return HOP_BY_HOP.has(lowerName);
+/** Whether a field goes no further than the connection that it came on. */
+export function isHopByHop(name: string): boolean {
+  return HOP_BY_HOP.has(name);
 }
 
 /** The field names, in lower case, that Connection takes out of this message beside the hop-by-hop ones. */
@@ -109,6 +110,7 @@ export function connectionOptions(fields: Fields): ReadonlySet<string> {
  */
 export function endToEndFields(fields: Fields): Fields {
   const options = connectionOptions(fields);
+  if (options.size === 0) return fields.withoutAny(HOP_BY_HOP);
   return fields.filter((name) => !HOP_BY_HOP.has(name) && !options.has(name));
 }
 
@@ -119,35 +121,41 @@ export function receivedResponseFields(fields: Fields): Fields {
 
 /** The request fields as the origin gets them: the client's, cleaned, with Host first, and with Via and X-Forwarded-*. */
 export function requestToOrigin(request: ReceivedRequest, settings: RequestSettings): Fields {
-  const kept = endToEndFields(request.fields);
+  const { fields } = request;
+  const options = connectionOptions(fields);
   // RFC 9110 §10.1.1: an expectation is about content to come; of a request without content it says nothing.
   // One whose content is here already has met it.
   const isMet = request.content !== undefined || request.method === 'GET' || request.method === 'HEAD';
   const replaced = replacedForwarding(settings);
   const raw: string[] = ['Host', hostToOrigin(request, settings)];
-  for (const [name, value] of kept) {
-    const lower = name.toLowerCase();
-    if (lower === 'host' || lower === 'via' || replaced.has(lower)) continue;
-    if (lower === 'expect' && isMet) continue;
-    raw.push(name, value);
+  const from = fields.raw;
+  for (let i = 0; i < from.length; i += 2) {
+    const name = from[i] as string;
+    if (WRITTEN_ANEW.has(name) || HOP_BY_HOP.has(name) || replaced.has(name)) continue;
+    if (isMet && EXPECT.has(name)) continue;
+    if (options.size > 0 && options.has(name.toLowerCase())) continue;
+    raw.push(name, from[i + 1] as string);
   }
-  raw.push('Via', viaWith(kept, request.httpVersion, settings.via));
-  if (settings.forwardedFor !== 'off') addForwarding(raw, kept, request, settings.forwardedFor === 'append');
+  // What Connection may take out is none of the fields that the following look at.
+  raw.push('Via', viaWith(fields, request.httpVersion, settings.via));
+  if (settings.forwardedFor !== 'off') addForwarding(raw, fields, request, settings.forwardedFor === 'append');
   return new Fields(raw);
 }
 
-const APPENDED: ReadonlySet<string> = new Set(['x-forwarded-for']);
-const REPLACED: ReadonlySet<string> = new Set([
+const WRITTEN_ANEW = new NameSet(['host', 'via']);
+const EXPECT = new NameSet(['expect']);
+const APPENDED = new NameSet(['x-forwarded-for']);
+const REPLACED = new NameSet([
   'forwarded',
   'x-forwarded-for',
   'x-forwarded-host',
   'x-forwarded-proto',
   'x-forwarded-port',
 ]);
-const UNTOUCHED: ReadonlySet<string> = new Set();
+const UNTOUCHED = new NameSet([]);
 
 /** The forwarding fields of the client that do not go on as they came. */
-function replacedForwarding(settings: RequestSettings): ReadonlySet<string> {
+function replacedForwarding(settings: RequestSettings): NameSet {
   if (settings.forwardedFor === 'off') return UNTOUCHED;
   return settings.forwardedFor === 'append' ? APPENDED : REPLACED;
 }

@@ -33,10 +33,12 @@ export function mergeFields(stored: Fields, update: Fields, except: readonly str
   const taken = takenLines(stored, update, except);
   if (taken.size === 0) return stored;
   const raw: string[] = [];
-  for (const [name, value] of stored) {
+  const from = stored.raw;
+  for (let i = 0; i < from.length; i += 2) {
+    const name = from[i] as string;
     const lower = name.toLowerCase();
     const lines = taken.get(lower);
-    if (lines === undefined) raw.push(name, value);
+    if (lines === undefined) raw.push(name, from[i + 1] as string);
     else {
       // The first stored line gives the place; the others go, and a second visit finds nothing more to write.
       raw.push(...lines);
@@ -52,7 +54,10 @@ function takenLines(stored: Fields, update: Fields, except: readonly string[]): 
   const options = connectionOptions(update);
   const keepsTag = isStrongerTwin(update.first('etag'), stored.first('etag'));
   const taken = new Map<string, string[]>();
-  for (const [name, value] of update) {
+  const { raw } = update;
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i] as string;
+    const value = raw[i + 1] as string;
     const lower = name.toLowerCase();
     if (isHopByHop(lower) || options.has(lower) || NEVER_TAKEN.has(lower) || except.includes(lower)) continue;
     if (lower === 'etag' && keepsTag) continue;

@@ -5,6 +5,7 @@
 import type { Rule } from '../config/rule.js';
 import { formatHttpDate, parseHttpDate } from '../http/dates.js';
 import type { Fields } from '../http/fields.js';
+import { NameSet } from '../http/name-set.js';
 import { SAFETY_OVERRIDES, type SafetyOverride } from '../object/stored.js';
 import { explicitTtl, type Governing, governing, isHeuristicallyCacheable, lifeOf, mayMakeFresh } from './lifetime.js';
 import { requestDirectives } from './request-directives.js';
@@ -69,7 +70,7 @@ const UNDERSTOOD_STATUSES: ReadonlySet<number> = new Set([
 const REQUEST_BOUND_STATUSES: ReadonlySet<number> = new Set([407, 412, 416, 417, 428, 429, 431, 511]);
 
 /** RFC 9111 §3.1: these belong to one client's way through proxies. Age is computed anew for every reply. */
-const NEVER_STORED_FIELDS: ReadonlySet<string> = new Set([
+const NEVER_STORED_FIELDS = new NameSet([
   'age',
   'proxy-authenticate',
   'proxy-authentication-info',
@@ -203,10 +204,10 @@ function leak(input: StorableInput, by: Governing): UncacheableReason | undefine
  */
 function fieldsToStore(input: StorableInput, by: Governing): Fields {
   const { fields, rule, receivedWall } = input;
-  const isStripped = rule.setCookie === 'strip';
-  const kept = fields.filter(
-    (name) => !NEVER_STORED_FIELDS.has(name) && !isExcluded(name, by) && !(isStripped && name === 'set-cookie'),
-  );
+  const { noCacheFields, privateFields } = by.control;
+  let kept = fields.withoutAny(NEVER_STORED_FIELDS);
+  if (noCacheFields !== undefined || privateFields !== undefined) kept = kept.filter((name) => !isExcluded(name, by));
+  if (rule.setCookie === 'strip') kept = kept.without('set-cookie');
   const date = kept.first('date');
   if (date !== undefined && parseHttpDate(date, receivedWall) !== undefined) return kept;
   // RFC 9110 §6.6.1: a recipient with a clock supplies a Date that is missing, and may replace one that is invalid.

@@ -6,6 +6,7 @@ import { MAX_SENT_ENTITY_TAG_BYTES, MAX_SENT_ENTITY_TAGS } from '../base/limits.
 import { parseHttpDate } from '../http/dates.js';
 import { entityTagOf, isStrong, strongMatch, weakMatch } from '../http/entity-tags.js';
 import type { Fields } from '../http/fields.js';
+import { NameSet } from '../http/name-set.js';
 import { trimOws } from '../http/tokens.js';
 import type { StoredResponse } from '../object/stored.js';
 import { isStrongDate } from './precondition.js';
@@ -40,7 +41,7 @@ export type NotModifiedVerdict =
 const NOTHING_SENT: SentValidators = { none: true, entityTags: [], lastModified: undefined };
 
 /** The client's own conditions and ranges: about its own copy, not about ours. */
-const CLIENTS_OWN: ReadonlySet<string> = new Set([
+const CLIENTS_OWN = new NameSet([
   'if-match',
   'if-modified-since',
   'if-none-match',
@@ -69,7 +70,7 @@ function isPart(stored: StoredResponse): boolean {
 
 /** The request fields without the client's own conditions and ranges: asks for the whole, whatever the client has. */
 export function unconditionalFields(requestFields: Fields): Fields {
-  return requestFields.filter((name) => !CLIENTS_OWN.has(name));
+  return requestFields.withoutAny(CLIENTS_OWN);
 }
 
 /**

@@ -167,7 +167,7 @@ t.test('decision 0016: a request with any other field that the engine asks for d
       asked.add(name);
       return super.first(name);
     }
-    override lines(name: string): string[] {
+    override lines(name: string): readonly string[] {
       asked.add(name);
       return super.lines(name);
     }

@@ -148,7 +148,12 @@ function pumped(socket: Socket, { payload }: Reply, sendsTrailers: boolean) {
   };
   if (payload.kind !== 'reader') throw new Error('there is nothing to pump');
   const out = new DirectOut(socket, own, 'HEAD\r\n\r\n', payload.length === undefined);
-  new BodyPump(out, { ...payload, trailers: () => new Fields(['X-Sum', '7']) }, sendsTrailers, listener).start();
+  new BodyPump(
+    out,
+    { ...payload, trailers: { trailers: new Fields(['X-Sum', '7']) } },
+    sendsTrailers,
+    listener,
+  ).start();
   return { out, listener, turn };
 }
 

@@ -44,10 +44,18 @@ export const DISK_DOOM_MS = 60_000;
 export const DISK_ORPHAN_MS = 600_000;
 /** A use is noted on disk where the last one was noted longer ago than this. */
 export const DISK_USE_STALE_MS = 600_000;
+/** How long a use waits to be noted where nothing else is written. */
+export const DISK_USE_FLUSH_MS = 1_000;
 /** Uses that wait to be noted on disk; beyond: they go unnoted. */
 export const MAX_DISK_PENDING_USES = 1_000;
+/** A body up to this size stands with its record, and is found with it; what is above goes into pages of its own. */
+export const DISK_INLINE_BODY_BYTES = 3 * 1024;
 /** A body up to this size is read from disk at once and promoted to memory; a larger one is read piece by piece. */
 export const PROMOTE_BODY_BYTES = 256 * 1024;
+/** Hashes of keys that were found on disk once of late, four bytes each; a power of two. */
+export const DOORKEEPER_PLACES = 8 * 1024;
+/** Share of memory up to which what is found on disk is promoted at its first use; beyond: at the second. */
+export const PROMOTE_AT_ONCE_SHARE = 0.8;
 /** A part of a body up to this size is kept on disk; a larger one in memory alone. */
 export const MAX_DISK_PART_BYTES = 1024 * 1024;
 /** Chunks of a body that are fetched ahead of its reader. */

@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 /** The `patina` command: arguments in, exit code out. */
-import { readFileSync, type Stats, unwatchFile, watchFile } from 'node:fs';
+import { type Stats, unwatchFile, watchFile } from 'node:fs';
 import { systemClock } from '../base/clock.js';
 import { CONFIG_WATCH_MS } from '../base/limits.js';
+import { VERSION } from '../base/version.js';
 import { TOKEN_VARIABLE } from '../config/token.js';
 import { createProxy } from '../proxy.js';
 import { makeFork } from '../workers/fork.js';
@@ -16,11 +17,6 @@ import { run, type World } from './run.js';
 const EXIT_GRACE_MS = 1000;
 
 const clock = systemClock();
-
-function ownVersion(): string {
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
 
 /** Whether a proxy runs, which has more to do than to speak. */
 let isServing = false;
@@ -58,7 +54,7 @@ const terminal = process.stderr.isTTY
 const world: World & Shell = {
   env: process.env,
   clock,
-  version: ownVersion(),
+  version: VERSION,
   createProxy: ({ config, written, file }, read) => {
     const adminToken = process.env[TOKEN_VARIABLE];
     if (config.workers > 1) {

@@ -3,6 +3,7 @@
  * `defaults`. A group stands behind its inner rules, which inherit from it.
  */
 import type { Fields } from '../http/fields.js';
+import { oneMaker } from '../object/made-by.js';
 import {
   Asked,
   bothConditions,
@@ -63,7 +64,10 @@ interface Node {
  */
 export function makeRules(settings: Pick<ConfigSettings, 'defaults' | 'rules'>, before?: Rules): Rules {
   const known = new Map(before?.all.map((rule) => [formOf(rule), rule]));
-  const same = (rule: Rule): Rule => known.get(formOf(rule)) ?? rule;
+  const same = (rule: Rule): Rule => {
+    const form = formOf(rule);
+    return known.get(form) ?? oneMaker(rule, form);
+  };
   const fallback = same({ name: 'defaults', ...settings.defaults });
   const candidates = settings.rules
     .flatMap((own) => flatten(own, settings.defaults, undefined))

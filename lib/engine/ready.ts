@@ -54,15 +54,21 @@ class Answer implements ReadyReply {
 }
 
 /** A target whose requests are answered from one stored response. */
-interface Entry {
+class Entry {
   readonly place: Place;
   /** What was stored under the key. The store puts another list in its place where that changes. */
   readonly list: readonly StoredResponse[];
   readonly stored: StoredResponse;
-  readonly get: Answer;
-  readonly head: Answer;
-  readonly conditional: Answer;
-  wasUsed: boolean;
+  readonly get = new Answer();
+  readonly head = new Answer();
+  readonly conditional = new Answer();
+  wasUsed = true;
+
+  constructor(place: Place, list: readonly StoredResponse[], stored: StoredResponse) {
+    this.place = place;
+    this.list = list;
+    this.stored = stored;
+  }
 }
 
 /** A target that was asked for once of late. */
@@ -104,16 +110,20 @@ export class ReadyReplies {
     if (host !== this.#lastHost || this.#lastEntries === undefined) this.#enter(host);
     const entries = this.#lastEntries;
     let entry = entries?.get(target);
-    if (entries === undefined || entry === undefined) return this.#note(host, target);
-    if (entry === ONCE || entry.place.list !== entry.list) {
-      const made = this.#make(host, target);
-      entries.set(target, made ?? ONCE);
-      if (made === undefined) return undefined;
-      entry = made;
+    if (entry === undefined) this.#note(host, target);
+    if (entry === undefined || entry === ONCE || entry.place.list !== entry.list) {
+      const found = this.#look(plainRequest(isHead, host, target, condition), entry !== undefined, now);
+      if (!(found instanceof Entry)) {
+        if (entry !== undefined) entries?.set(target, ONCE);
+        return found;
+      }
+      entries?.set(target, found);
+      entry = found;
     }
     const answer = isHead ? entry.head : condition === undefined ? entry.get : entry.conditional;
     if (now >= answer.until || answer.condition !== condition) {
-      if (!this.#renew(answer, entry.stored, isHead, host, target, condition, now)) return undefined;
+      if (!this.#renew(answer, entry.stored, plainRequest(isHead, host, target, condition), now)) return undefined;
+      answer.condition = condition;
     }
     entry.wasUsed = true;
     this.#source.used(entry.stored, entry.place);
@@ -137,7 +147,7 @@ export class ReadyReplies {
    * The first time: nothing is made for what is asked for once. Where there is no place, what has one keeps it as long
    * as it is asked for: to start anew each time would cost more than it saves.
    */
-  #note(host: string, target: string): undefined {
+  #note(host: string, target: string): void {
     if (this.#count >= MAX_READY_REPLIES) return;
     let entries = this.#hosts.get(host);
     if (entries === undefined) {
@@ -150,52 +160,62 @@ export class ReadyReplies {
     this.#pruning ??= this.#source.parts.clock.every(READY_PRUNE_MS, () => this.#prune());
   }
 
-  /** The one stored response that answers every plain request for a target, if there is one. */
-  #make(host: string, target: string): Entry | undefined {
-    const { store, live } = this.#source.parts;
-    const request = plainRequest(false, host, target, undefined);
-    const rule = live.rules.ruleFor(request);
-    if (!readsTargetAlone(rule) || target.startsWith(STATUS_PREFIX)) return undefined;
+  /** What is to be kept ready, where memory has it and that is wanted; what is below memory, as a reply of its own. */
+  #look(request: ClientRequest, isKept: boolean, now: number): Entry | ReadyReply | undefined {
+    const { store } = this.#source.parts;
+    if (!isKept && store.below === undefined) return undefined;
+    const key = this.#plainKey(request);
+    if (key === undefined) return undefined;
+    const place = store.place(key);
+    if (place === undefined) return this.#below(key, request, now);
+    return isKept ? this.#make(place, request) : undefined;
+  }
+
+  /** The key of a request of which rules read nothing but its host and target; undefined where they read more. */
+  #plainKey(request: ClientRequest): string | undefined {
+    const rule = this.#source.parts.live.rules.ruleFor(request);
+    if (!readsTargetAlone(rule) || request.target.startsWith(STATUS_PREFIX)) return undefined;
     if (reasonToPass(request, rule) !== undefined) return undefined;
     const key = requestKey(request, rule);
-    const place = key.length > MAX_KEY_LENGTH ? undefined : store.place(key);
-    const list = place?.list;
-    const stored = list?.[0];
-    if (
-      place === undefined ||
-      list === undefined ||
-      stored === undefined ||
-      list.length > 1 ||
-      stored.selection.names.length > 0
-    ) {
-      return undefined;
-    }
+    return key.length > MAX_KEY_LENGTH ? undefined : key;
+  }
+
+  /**
+   * The reply from what is below memory alone, made for this request and kept by nobody: where that is as plain as what
+   * is kept ready, it costs little more than to read it.
+   */
+  #below(key: string, request: ClientRequest, now: number): ReadyReply | undefined {
+    const { below } = this.#source.parts.store;
+    const stored = below?.glance(key);
+    if (stored === undefined || !this.#isUnderItsRule(stored, request)) return undefined;
+    const answer = new Answer();
+    if (!this.#renew(answer, stored, request, now)) return undefined;
+    below?.glanced(stored);
+    return answer;
+  }
+
+  #isUnderItsRule({ madeBy, status, fields }: StoredResponse, request: ClientRequest): boolean {
+    return madeBy === undefined || madeBy === this.#source.parts.live.rules.ruleForResponse(request, status, fields);
+  }
+
+  /** The one stored response that answers every plain request for a target, if there is one. */
+  #make(place: Place, request: ClientRequest): Entry | undefined {
+    const { list } = place;
+    const [stored] = list;
+    if (stored === undefined || list.length > 1 || stored.selection.names.length > 0) return undefined;
     if (stored.partial !== undefined || stored.body.wholeChunks === undefined) return undefined;
     // What is written piece by piece has no use for it.
     if (stored.body.receivedBytes > WRITE_AT_ONCE_BYTES) return undefined;
-    const own = live.rules.ruleForResponse(request, stored.status, stored.fields);
-    if (stored.madeBy !== undefined && stored.madeBy !== own) return undefined;
-    const [get, head, conditional] = [new Answer(), new Answer(), new Answer()];
-    return { place, list, stored, get, head, conditional, wasUsed: true };
+    return this.#isUnderItsRule(stored, request) ? new Entry(place, list, stored) : undefined;
   }
 
   /** Makes the reply for this second. False where the response is not fresh any more. */
-  #renew(
-    answer: Answer,
-    stored: StoredResponse,
-    isHead: boolean,
-    host: string,
-    target: string,
-    condition: string | undefined,
-    now: number,
-  ): boolean {
+  #renew(answer: Answer, stored: StoredResponse, request: ClientRequest, now: number): boolean {
     const { parts, via } = this.#source;
     const verdict = judgeReuse(stored.life, NO_DIRECTIVES, now, !parts.origin.healthy);
     if (verdict.kind !== 'serve' || verdict.phase !== 'fresh') return false;
-    const request = plainRequest(isHead, host, target, condition);
     const delivery = hitDelivery(stored, 'fresh', verdict.reason, now);
     answer.reply = toldReply(parts.live, request, stored, delivery, now, via);
-    answer.condition = condition;
     answer.written = undefined;
     answer.until = Math.min(nextSecond(stored.life.bornAt, now), lastSecond(stored.life.staleAt, now));
     return true;

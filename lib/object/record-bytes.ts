@@ -10,10 +10,13 @@ const MAX_COUNT_BYTES = 8;
 /** Lengths of the run of texts, of the note, and how the texts are written. */
 const TAIL_BYTES = 9;
 const MAX_NOTE_BYTES = 0xffff;
-const NO_NOTE = Buffer.alloc(0);
+
+/** What is being written: one record at a time, so that only the finished one takes memory of its own. */
+let scratch: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
+const MAX_SCRATCH_BYTES = 64 * 1024;
 
 export class RecordWriter {
-  #bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  #bytes: Buffer = scratch;
   #at: number;
   #texts = '';
 
@@ -56,8 +59,9 @@ export class RecordWriter {
     const isWide = hasWide(this.#texts);
     const textBytes = this.#texts.length * (isWide ? 2 : 1);
     const end = this.#at + textBytes + note.length;
-    const whole = Buffer.allocUnsafeSlow(end + TAIL_BYTES);
+    const whole = Buffer.allocUnsafe(end + TAIL_BYTES);
     this.#bytes.copy(whole, 0, 0, this.#at);
+    if (this.#bytes.length <= MAX_SCRATCH_BYTES) scratch = this.#bytes;
     whole.write(this.#texts, this.#at, isWide ? 'utf16le' : 'latin1');
     whole.set(note, this.#at + textBytes);
     whole.writeUInt32LE(this.#at, end);
@@ -87,17 +91,17 @@ export class RecordReader {
   readonly #bytes: Buffer;
   readonly #numbersEnd: number;
   readonly #texts: string;
-  readonly #note: Buffer;
+  readonly #noteAt: number;
   #at: number;
   #textAt = 0;
   #isSound = true;
 
-  private constructor(bytes: Buffer, from: number, numbersEnd: number, texts: string, note: Buffer) {
+  private constructor(bytes: Buffer, from: number, numbersEnd: number, texts: string, noteAt: number) {
     this.#bytes = bytes;
     this.#at = from;
     this.#numbersEnd = numbersEnd;
     this.#texts = texts;
-    this.#note = note;
+    this.#noteAt = noteAt;
   }
 
   /** Undefined where the bytes are not laid out as they should be. */
@@ -107,8 +111,11 @@ export class RecordReader {
     const numbersEnd = bytes.readUInt32LE(end);
     const noteAt = end - bytes.readUInt16LE(end + 4);
     if (numbersEnd < from || numbersEnd > noteAt) return undefined;
-    const texts = bytes.toString(bytes[end + 6] === 1 ? 'utf16le' : 'latin1', numbersEnd, noteAt);
-    return new RecordReader(bytes, from, numbersEnd, texts, Buffer.from(bytes.subarray(noteAt, end)));
+    const texts =
+      bytes[end + 6] === 1
+        ? bytes.toString('utf16le', numbersEnd, noteAt)
+        : bytes.toString('latin1', numbersEnd, noteAt);
+    return new RecordReader(bytes, from, numbersEnd, texts, noteAt);
   }
 
   /** The same for who reads no texts. */
@@ -116,7 +123,7 @@ export class RecordReader {
     const end = bytes.length - TAIL_BYTES;
     if (end < from) return undefined;
     const numbersEnd = bytes.readUInt32LE(end);
-    return numbersEnd < from || numbersEnd > end ? undefined : new RecordReader(bytes, from, numbersEnd, '', NO_NOTE);
+    return numbersEnd < from || numbersEnd > end ? undefined : new RecordReader(bytes, from, numbersEnd, '', end);
   }
 
   /** Whether all that was read was there, and nothing else is. */
@@ -125,10 +132,18 @@ export class RecordReader {
   }
 
   count(): number {
+    const bytes = this.#bytes;
+    if (this.#at < this.#numbersEnd) {
+      const only = bytes[this.#at] as number;
+      if (only < 0x80) {
+        this.#at++;
+        return only;
+      }
+    }
     let value = 0;
     let scale = 1;
-    for (let bytes = 0; bytes < MAX_COUNT_BYTES && this.#at < this.#numbersEnd; bytes++) {
-      const byte = this.#bytes[this.#at++] as number;
+    for (let read = 0; read < MAX_COUNT_BYTES && this.#at < this.#numbersEnd; read++) {
+      const byte = bytes[this.#at++] as number;
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) return value;
       scale *= 0x80;
@@ -138,24 +153,31 @@ export class RecordReader {
   }
 
   number(): number {
-    if (this.#at + NUMBER_BYTES > this.#numbersEnd) {
+    const at = this.#at;
+    if (at + NUMBER_BYTES > this.#numbersEnd) {
       this.#isSound = false;
       return 0;
     }
-    const value = this.#bytes.readDoubleLE(this.#at);
-    this.#at += NUMBER_BYTES;
-    return value;
+    this.#at = at + NUMBER_BYTES;
+    return this.#bytes.readDoubleLE(at);
   }
 
   text(): string {
-    const end = this.#textAt + this.count();
+    const from = this.#textAt;
+    const end = from + this.count();
     if (end > this.#texts.length) {
       this.#isSound = false;
       return '';
     }
-    const value = this.#texts.slice(this.#textAt, end);
     this.#textAt = end;
-    return value;
+    return this.#texts.slice(from, end);
+  }
+
+  /** The text where it is this one; undefined where it is another. */
+  textLike(expected: string): string | undefined {
+    const from = this.#textAt;
+    this.#textAt = from + this.count();
+    return this.#textAt - from === expected.length && this.#texts.startsWith(expected, from) ? expected : undefined;
   }
 
   /** The length of a list whose members take a byte each at least. */
@@ -167,10 +189,15 @@ export class RecordReader {
   }
 
   texts(): string[] {
-    return Array.from({ length: this.length() }, () => this.text());
+    const length = this.length();
+    if (length === 0) return [];
+    const texts = new Array<string>(length);
+    for (let at = 0; at < length; at++) texts[at] = this.text();
+    return texts;
   }
 
+  /** A copy. */
   note(): Buffer {
-    return this.#note;
+    return Buffer.from(this.#bytes.subarray(this.#noteAt, this.#bytes.length - TAIL_BYTES));
   }
 }

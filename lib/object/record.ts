@@ -6,21 +6,26 @@
  */
 import { crc32 } from 'node:zlib';
 import { Fields } from '../http/fields.js';
-import { Body } from './body.js';
 import { compactLife } from './life.js';
+import { markOf } from './made-by.js';
 import { RecordReader, RecordWriter } from './record-bytes.js';
-import { Segments } from './segments.js';
-import { sliceChunks } from './slice.js';
-import { type Life, SAFETY_OVERRIDES, type StaleForbiddance, type StoredResponse, type TtlSource } from './stored.js';
+import {
+  type Life,
+  SAFETY_OVERRIDES,
+  type Selection,
+  type StaleForbiddance,
+  type StoredResponse,
+  type TtlSource,
+} from './stored.js';
 
 /** Of what is written now. A reader that meets another one leaves it alone: there is no guessing. */
-export const RECORD_VERSION = 1;
+export const RECORD_VERSION = 2;
 
 /**
- * What becomes of each member of a stored response: `record`: it is written; `body`: it is kept apart; `anew`: it means
- * something to one process alone. A member that is not listed does not compile.
+ * What becomes of each member of a stored response: `record`: it is written; `body`: it is kept apart; `mark`: it means
+ * something to one process alone, and what other processes know it by is written. A member that is not listed does not compile.
  */
-export const RECORD_MEMBERS: Readonly<Record<keyof StoredResponse, 'record' | 'body' | 'anew'>> = {
+export const RECORD_MEMBERS: Readonly<Record<keyof StoredResponse, 'record' | 'body' | 'mark'>> = {
   key: 'record',
   selection: 'record',
   status: 'record',
@@ -34,7 +39,7 @@ export const RECORD_MEMBERS: Readonly<Record<keyof StoredResponse, 'record' | 'b
   madeTag: 'record',
   expiredAt: 'record',
   rule: 'record',
-  madeBy: 'anew',
+  madeBy: 'mark',
   receivedAt: 'record',
   chance: 'record',
   despite: 'record',
@@ -42,9 +47,6 @@ export const RECORD_MEMBERS: Readonly<Record<keyof StoredResponse, 'record' | 'b
   fetchedAt: 'record',
   receivedWall: 'record',
 };
-
-/** In place of the rule that gave the lifetimes: whoever looks the response up puts it under the rule that holds then. */
-export const FROM_RECORD: object = Object.freeze({ rule: 'of a record' });
 
 /** Where the bytes of a partial response belong. In the tiers below they stand one behind the other. */
 export interface RecordParts {
@@ -58,6 +60,8 @@ export interface RecordHead extends Omit<StoredResponse, 'body' | 'partial' | 'm
   /** Bytes that are kept for it: of the body, or of its parts. */
   readonly bodyBytes: number;
   readonly parts: RecordParts | undefined;
+  /** Of the rule that gave the lifetimes (made-by.ts); 0: none. */
+  readonly mark: number;
   /** What the tier wrote beside it, such as where the body is. */
   readonly note: Buffer;
 }
@@ -124,7 +128,8 @@ export function standingIn(bytes: Buffer): Standing | undefined {
   for (let skipped = 0; skipped < 2; skipped++) from.count();
   for (let skipped = 0; skipped < LIFE_INSTANTS; skipped++) from.number();
   const fetchedAt = from.number();
-  from.number();
+  // When it was received by the wall clock, and the mark.
+  for (let skipped = 0; skipped < 2; skipped++) from.number();
   const optional = (bit: number): number | undefined => ((bits & bit) === 0 ? undefined : from.number());
   const expiredAt = optional(HAS.expiredAt) ?? 0;
   optional(HAS.receivedAt);
@@ -168,6 +173,7 @@ function writeHead(to: RecordWriter, stored: StoredResponse): void {
   for (const instant of instantsOf(life)) to.number(instant);
   to.number(stored.fetchedAt);
   to.number(stored.receivedWall);
+  to.number(markOf(stored.madeBy));
   if (expiredAt !== undefined) to.number(expiredAt);
   if (receivedAt !== undefined) to.number(receivedAt);
   if (chance !== undefined) to.number(chance);
@@ -219,7 +225,8 @@ export function decodeRecord(bytes: Buffer): RecordReading {
   if (reason !== undefined) return { reason };
   const from = RecordReader.over(bytes, PREFIX_BYTES);
   const head = from === undefined ? undefined : readHead(from);
-  return head === undefined || from?.isSound !== true ? { reason: 'malformed' } : { head };
+  if (head === undefined || from?.isSound !== true) return { reason: 'malformed' };
+  return { head: Object.assign(head, { note: from.note() }) };
 }
 
 function readingProblem(bytes: Buffer): UnreadableReason | undefined {
@@ -229,73 +236,122 @@ function readingProblem(bytes: Buffer): UnreadableReason | undefined {
   return crc32(bytes.subarray(PREFIX_BYTES)) === bytes.readUInt32LE(2) ? undefined : 'checksum';
 }
 
-function readHead(from: RecordReader): RecordHead | undefined {
+/**
+ * Reads a record of whose bytes another checksum has told that they are what was written, without its note; undefined where
+ * it is not of this version, or is not about this key.
+ */
+export function readTrusted(bytes: Buffer, key: string): Omit<RecordHead, 'note'> | undefined {
+  if (bytes.length <= PREFIX_BYTES || bytes[0] !== MAGIC || bytes[1] !== RECORD_VERSION) return undefined;
+  const from = RecordReader.over(bytes, PREFIX_BYTES);
+  const head = from === undefined ? undefined : readHead(from, key);
+  return from?.isSound === true ? head : undefined;
+}
+
+/** `about`: the key that it must have. */
+function readHead(from: RecordReader, about?: string): Mutable<Omit<RecordHead, 'note'>> | undefined {
   const bits = from.count();
   const status = from.count();
   const bodyBytes = from.count();
-  const instants = Array.from({ length: LIFE_INSTANTS }, () => from.number());
+  const instants = readInstants(from);
   const fetchedAt = from.number();
   const receivedWall = from.number();
-  const optional = (bit: number): number | undefined => ((bits & bit) === 0 ? undefined : from.number());
-  const expiredAt = optional(HAS.expiredAt);
-  const receivedAt = optional(HAS.receivedAt);
-  const chance = optional(HAS.chance);
-  const requestedAt = optional(HAS_REQUESTED_AT);
+  const mark = from.number();
+  const expiredAt = (bits & HAS.expiredAt) === 0 ? undefined : from.number();
+  const receivedAt = (bits & HAS.receivedAt) === 0 ? undefined : from.number();
+  const chance = (bits & HAS.chance) === 0 ? undefined : from.number();
+  const requestedAt = (bits & HAS_REQUESTED_AT) === 0 ? undefined : from.number();
   const life = lifeOf(instants, bits, TTL_SOURCES[from.count()], from.count());
-  const key = from.text();
+  const key = about === undefined ? from.text() : from.textLike(about);
+  if (key === undefined) return undefined;
   const reasonPhrase = from.text();
   const rule = from.text();
   const madeTag = (bits & HAS.madeTag) === 0 ? undefined : from.text();
-  const names = from.texts();
-  const values = names.map(() => (from.count() === 0 ? undefined : from.text()));
+  const selection = readSelection(from);
   const fields = new Fields(from.texts());
   const tags = (bits & HAS.tags) === 0 ? undefined : from.texts();
   const despiteBits = (bits & HAS.despite) === 0 ? undefined : from.count();
   const parts = (bits & HAS.partial) === 0 ? undefined : readParts(from);
   if (life === undefined || fields.raw.length % 2 !== 0) return undefined;
-  return {
+  const head: Mutable<Omit<RecordHead, 'note'>> = {
     key,
-    selection: { names, values },
+    selection,
     status,
     reasonPhrase,
     fields,
     life,
-    ...(tags === undefined ? {} : { tags }),
-    ...((bits & HAS.pushed) === 0 ? {} : { pushed: (bits & PUSHED) !== 0 }),
-    ...(madeTag === undefined ? {} : { madeTag }),
-    ...(expiredAt === undefined ? {} : { expiredAt }),
     rule,
-    ...(receivedAt === undefined ? {} : { receivedAt }),
-    ...(chance === undefined ? {} : { chance }),
-    ...(despiteBits === undefined ? {} : { despite: SAFETY_OVERRIDES.filter((_, at) => despiteBits & (1 << at)) }),
-    ...(requestedAt === undefined ? {} : { requestedAt }),
     fetchedAt,
     receivedWall,
     bodyBytes,
     parts,
-    note: from.note(),
+    mark,
+  };
+  // Where a member is absent it stays so.
+  if (receivedAt !== undefined) head.receivedAt = receivedAt;
+  if (requestedAt !== undefined) head.requestedAt = requestedAt;
+  if (chance !== undefined) head.chance = chance;
+  if (tags !== undefined) head.tags = tags;
+  if ((bits & HAS.pushed) !== 0) head.pushed = (bits & PUSHED) !== 0;
+  if (madeTag !== undefined) head.madeTag = madeTag;
+  if (expiredAt !== undefined) head.expiredAt = expiredAt;
+  if (despiteBits !== undefined) head.despite = SAFETY_OVERRIDES.filter((_, at) => despiteBits & (1 << at));
+  return head;
+}
+
+export type Mutable<T> = { -readonly [Member in keyof T]: T[Member] };
+
+/** The selection of nearly every response: read often, never changed. */
+const NO_SELECTION: Selection = { names: [], values: [] };
+
+function readSelection(from: RecordReader): Selection {
+  const names = from.texts();
+  if (names.length === 0) return NO_SELECTION;
+  return { names, values: names.map(() => (from.count() === 0 ? undefined : from.text())) };
+}
+
+/** In the order of instantsOf(). */
+type Instants = Pick<
+  Life,
+  | 'bornAt'
+  | 'staleAt'
+  | 'graceUntil'
+  | 'offlineGraceUntil'
+  | 'keepUntil'
+  | 'errorUntil'
+  | 'unreachableUntil'
+  | 'ceilingAt'
+>;
+
+function readInstants(from: RecordReader): Instants {
+  return {
+    bornAt: from.number(),
+    staleAt: from.number(),
+    graceUntil: from.number(),
+    offlineGraceUntil: from.number(),
+    keepUntil: from.number(),
+    errorUntil: from.number(),
+    unreachableUntil: from.number(),
+    ceilingAt: from.number(),
   };
 }
 
 function lifeOf(
-  instants: readonly number[],
+  instants: Instants,
   bits: number,
   ttlSource: TtlSource | undefined,
   forbiddance: number,
 ): Life | undefined {
-  const [bornAt, staleAt, graceUntil, offlineGraceUntil, keepUntil, errorUntil, unreachableUntil, ceilingAt] =
-    instants as [number, number, number, number, number, number, number, number];
   const staleForbiddenBy = forbiddance === 0 ? undefined : FORBIDDANCES[forbiddance - 1];
   if (ttlSource === undefined || (forbiddance !== 0 && staleForbiddenBy === undefined)) return undefined;
   return compactLife({
-    bornAt,
-    staleAt,
-    graceUntil,
-    offlineGraceUntil,
-    keepUntil,
-    errorUntil,
-    unreachableUntil,
-    ceilingAt,
+    bornAt: instants.bornAt,
+    staleAt: instants.staleAt,
+    graceUntil: instants.graceUntil,
+    offlineGraceUntil: instants.offlineGraceUntil,
+    keepUntil: instants.keepUntil,
+    errorUntil: instants.errorUntil,
+    unreachableUntil: instants.unreachableUntil,
+    ceilingAt: instants.ceilingAt,
     alwaysValidate: (bits & ALWAYS_VALIDATE) !== 0,
     validateByRule: (bits & VALIDATE_BY_RULE) !== 0,
     staleForbiddenBy,
@@ -307,30 +363,4 @@ function readParts(from: RecordReader): RecordParts {
   const total = from.count();
   const runs = Array.from({ length: from.length() }, () => [from.count(), from.count()] as const);
   return { totalBytes: total === 0 ? undefined : total - 1, runs };
-}
-
-/**
- * The stored response of a record around its body. Of a partial response `body` holds the bytes of all parts, one behind
- * the other, and whole; undefined where they do not fit.
- */
-export function storedOf(head: RecordHead, body: Body): StoredResponse | undefined {
-  const { bodyBytes, parts, note: _, ...members } = head;
-  if (body.receivedBytes !== bodyBytes) return undefined;
-  if (parts === undefined) return { ...members, body, madeBy: FROM_RECORD };
-  const partial = segmentsOf(parts, body);
-  return partial === undefined ? undefined : { ...members, body: Body.empty, partial, madeBy: FROM_RECORD };
-}
-
-function segmentsOf({ totalBytes, runs }: RecordParts, body: Body): Segments | undefined {
-  const chunks = body.wholeChunks;
-  let at = 0;
-  let segments: Segments | undefined;
-  for (const [from, until] of runs) {
-    const end = at + until - from;
-    if (chunks === undefined || until <= from || end > body.receivedBytes) return undefined;
-    const run = { from, until, chunks: sliceChunks(chunks, at, end) };
-    segments = segments === undefined ? Segments.of(run, totalBytes) : segments.with(run);
-    at = end;
-  }
-  return at === body.receivedBytes ? segments : undefined;
 }

@@ -26,6 +26,8 @@ export interface Store {
     choose: (found: readonly StoredResponse[]) => StoredResponse | undefined,
     adopt?: (found: StoredResponse) => StoredResponse | undefined,
   ): StoredResponse | undefined;
+  /** Undefined where there is nothing below memory. */
+  readonly below: Below | undefined;
   /** All stored responses of a key in all tiers, newest first; nothing is promoted for it. */
   known(key: string): readonly StoredResponse[];
   /** Notes a use for the eviction policy. `place`: where it is held, if that is known. */
@@ -110,6 +112,17 @@ export interface Place {
    * key is given up, after which this place is never used again.
    */
   readonly list: readonly StoredResponse[];
+}
+
+/** What is below memory, for one reply at a time. */
+export interface Below {
+  /**
+   * What stands there under a key that memory does not have, where one look tells that it is the only one there, whole
+   * and small; undefined where it takes more. Nobody is to keep it: its bytes are good until the next look.
+   */
+  glance(key: string): StoredResponse | undefined;
+  /** What glance() gave last has answered a request: it may be in memory from now on. */
+  glanced(stored: StoredResponse): void;
 }
 
 export type Tier = 'memory' | 'disk';

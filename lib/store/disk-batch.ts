@@ -11,9 +11,13 @@ export type DiskOrder =
       readonly record: Uint8Array;
       readonly expiryMinute: number;
       readonly bodyId: Uint8Array;
-      /** Of the body, in all. */
+      readonly isVaried: boolean;
+      readonly hasBody: boolean;
+      /** Of the body, in all, where it is kept apart. */
       readonly chunks: number;
       readonly tagHashes: Uint8Array;
+      /** A small body; empty where it is written already, or kept apart. */
+      readonly inline: Uint8Array;
     }
   /** A chunk of a body, checksum and all. Its record follows, or it is given up after a while. */
   | { readonly kind: 'chunk'; readonly key: Uint8Array; readonly value: Uint8Array }
@@ -31,6 +35,8 @@ export type DiskOrder =
   | { readonly kind: 'mark' };
 
 const KINDS = ['put', 'chunk', 'remove', 'use', 'drop-body', 'hot', 'clear', 'mark'] as const;
+const VARIED = 1;
+const HAS_BODY = 2;
 const NOTHING = new Uint8Array(0);
 
 /** Gathers orders until it is sent. */
@@ -54,11 +60,13 @@ export class BatchWriter {
     switch (order.kind) {
       case 'put':
         this.#number(order.expiryMinute);
+        this.#number((order.isVaried ? VARIED : 0) | (order.hasBody ? HAS_BODY : 0));
         this.#number(order.chunks);
         this.#run(order.key);
         this.#run(order.bodyId);
         this.#run(order.tagHashes);
         this.#run(order.record);
+        this.#run(order.inline);
         return;
       case 'chunk':
         this.#run(order.key);
@@ -129,8 +137,11 @@ export function* ordersIn(batch: Uint8Array): IterableIterator<DiskOrder> {
     switch (kind) {
       case 'put': {
         const expiryMinute = number();
+        const flags = number();
+        const [isVaried, hasBody] = [(flags & VARIED) !== 0, (flags & HAS_BODY) !== 0];
         const chunks = number();
-        yield { kind, expiryMinute, chunks, key: run(), bodyId: run(), tagHashes: run(), record: run() };
+        const [key, bodyId, tagHashes, record, inline] = [run(), run(), run(), run(), run()];
+        yield { kind, expiryMinute, isVaried, hasBody, chunks, key, bodyId, tagHashes, record, inline };
         break;
       }
       case 'chunk':

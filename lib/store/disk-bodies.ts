@@ -11,6 +11,8 @@ import { BODY_ID_BYTES, chunkCount, chunkKey, DISK_CHUNK_BYTES, openChunk } from
 export interface BodyRef {
   readonly id: Buffer;
   readonly bytes: number;
+  /** It stands with its record, and has no chunks. */
+  readonly isInline: boolean;
 }
 
 /** What stands for the bytes of a response: a 304 makes another record around the same one. */

@@ -8,12 +8,14 @@ import { closeSync, openSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 
-export const TABLES = ['records', 'bodies', 'uses', 'expiries', 'tags', 'doomed', 'shares', 'meta'] as const;
+export const TABLES = ['records', 'varied', 'bodies', 'uses', 'expiries', 'tags', 'doomed', 'shares', 'meta'] as const;
 export type TableName = (typeof TABLES)[number];
 
 export interface DiskTable {
   /** A copy. */
   get(key: Uint8Array): Buffer | undefined;
+  /** The same without a copy, good until anything else is read. */
+  view(key: Uint8Array): Buffer | undefined;
   has(key: Uint8Array): boolean;
   /** Shows the entries from `from` up to but not including `until`, in order, until `visit` says false. */
   range(from: Uint8Array, until: Uint8Array, visit: (key: Buffer, value: Buffer) => boolean): void;
@@ -150,6 +152,11 @@ function tableOf(root: RootDatabase<Buffer, Uint8Array>, name: TableName): DiskT
   const stats = (): TableStats => db.getStats() as TableStats;
   return {
     get: (key) => db.getBinary(key),
+    view(key) {
+      // What it gives is longer than it says, and is used again.
+      const bytes = db.getBinaryFast(key);
+      return bytes === undefined ? undefined : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    },
     has: (key) => db.doesExist(key),
     range(from, until, visit) {
       for (const { key, value } of db.getRange({ start: from, end: until })) if (!visit(key as Buffer, value)) return;

@@ -1,4 +1,7 @@
 /** Forms of what goes to disk: how a record is told from another one, and how a body is cut. */
+
+import { DISK_INLINE_BODY_BYTES } from '../base/disk-limits.js';
+import { markOf } from '../object/made-by.js';
 import type { Life, StoredResponse } from '../object/stored.js';
 import { DISK_CHUNK_BYTES } from './disk-keys.js';
 
@@ -6,6 +9,11 @@ import { DISK_CHUNK_BYTES } from './disk-keys.js';
 export function checkOf(record: Uint8Array): string {
   const bytes = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
   return `${bytes.readUInt32LE(2)} ${bytes.length}`;
+}
+
+/** Whether a body that is in memory is to stand with its record. */
+export function isInline(bodyBytes: number): boolean {
+  return bodyBytes <= DISK_INLINE_BODY_BYTES;
 }
 
 /** Bytes in pieces of the size of a chunk. */
@@ -35,9 +43,10 @@ const LIFE: Readonly<Record<keyof Life, true>> = {
 };
 const LIFE_MEMBERS = Object.keys(LIFE) as (keyof Life)[];
 
-/** A rule that holds now made the life anew, and made the same of it: nothing has to be written. */
+/** The same rule made the life anew, and made the same of it: nothing has to be written. */
 export function isSameLife(one: StoredResponse, other: StoredResponse): boolean {
   if (one.fields !== other.fields || one.body !== other.body || one.rule !== other.rule) return false;
+  if (markOf(one.madeBy) !== markOf(other.madeBy)) return false;
   if (one.receivedAt !== other.receivedAt || one.expiredAt !== other.expiredAt) return false;
   if (one.tags !== other.tags && JSON.stringify(one.tags) !== JSON.stringify(other.tags)) return false;
   const [mine, theirs] = [one.life, other.life];

@@ -1,7 +1,8 @@
 /**
  * How the tables of the disk tier are keyed, and what stands in them.
  *
- * records   record key -> prefix, header record
+ * records   record key -> entry (disk-entry.ts): header record, small bodies with it
+ * varied    key -> what is behind it in the record keys of the responses that a request field selects
  * bodies    body id, number of the chunk -> checksum, bytes
  * uses      epoch of the last use, record key: what is evicted first stands first
  * expiries  minute of the end of keep, record key: what is gone first stands first
@@ -19,9 +20,9 @@ import { DISK_PAGE_BYTES } from './disk-file.js';
 const STEM_BYTES = 256;
 const CUT_STEM_BYTES = 224;
 const DIGEST_BYTES = 16;
-const SELECTION_BYTES = 8;
+/** What is behind the stem in the record key of a response that request fields select. */
+export const SELECTION_BYTES = 8;
 const NUL = Buffer.of(0);
-const ONE = Buffer.of(1);
 
 export const BODY_ID_BYTES = 12;
 const CHUNK_HEAD_BYTES = 4;
@@ -31,17 +32,12 @@ const PAGE_HEAD_BYTES = 16;
 /** Bytes of a body in one chunk; the last one may be shorter. */
 export const DISK_CHUNK_BYTES = CHUNK_PAGES * DISK_PAGE_BYTES - PAGE_HEAD_BYTES - CHUNK_HEAD_BYTES;
 
-function stemOf(key: string): Buffer {
+/** What the record keys of a key begin with. */
+export function stemOf(key: string): Buffer {
   const bytes = Buffer.from(key, 'utf8');
   if (bytes.length <= STEM_BYTES) return bytes;
   const digest = createHash('sha256').update(bytes).digest().subarray(0, DIGEST_BYTES);
   return Buffer.concat([bytes.subarray(0, CUT_STEM_BYTES), digest]);
-}
-
-/** The bounds of all records of a key: from the first up to but not including the second. */
-export function recordRange(key: string): readonly [from: Buffer, until: Buffer] {
-  const stem = stemOf(key);
-  return [Buffer.concat([stem, NUL]), Buffer.concat([stem, ONE])];
 }
 
 /** The bounds of all records whose key may begin with `prefix`; where it is long, of others too. */
@@ -58,6 +54,34 @@ export function recordKey(key: string, selection: Selection): Buffer {
     JSON.stringify([selection.names, selection.values.map((one) => one ?? null)]),
   );
   return Buffer.concat([stem, NUL, hash.digest().subarray(0, SELECTION_BYTES)]);
+}
+
+/** The key of `varied` that a record key belongs to, and its own part of it. */
+export function splitVaried(variedKey: Uint8Array): readonly [stem: Uint8Array, selection: Uint8Array] {
+  const at = variedKey.length - SELECTION_BYTES;
+  return [variedKey.subarray(0, at - NUL.length), variedKey.subarray(at)];
+}
+
+/** The record keys that a value of `varied` means. */
+export function variedKeys(stem: Uint8Array, selections: Uint8Array): Buffer[] {
+  const keys: Buffer[] = [];
+  for (let at = 0; at + SELECTION_BYTES <= selections.length; at += SELECTION_BYTES)
+    keys.push(Buffer.concat([stem, NUL, selections.subarray(at, at + SELECTION_BYTES)]));
+  return keys;
+}
+
+const scratch = Buffer.alloc(STEM_BYTES + 1);
+
+/**
+ * The record key of a response that no request field selects, where it is the key as it is; undefined where it is not.
+ * Good until the next call: for one lookup.
+ */
+export function plainRecordKey(key: string): Uint8Array | undefined {
+  // A character takes three bytes at most.
+  if (key.length * 3 > STEM_BYTES && Buffer.byteLength(key) > STEM_BYTES) return undefined;
+  const bytes = scratch.write(key, 0);
+  scratch[bytes] = 0;
+  return scratch.subarray(0, bytes + 1);
 }
 
 export function chunkKey(bodyId: Uint8Array, index: number): Buffer {
@@ -93,63 +117,10 @@ export function withNumber(number: number, rest: Uint8Array): Buffer {
   return key;
 }
 
-const TAG_HASH_BYTES = 8;
+export const TAG_HASH_BYTES = 8;
 
 export function tagHash(tag: string): Buffer {
   return createHash('sha256').update(tag).digest().subarray(0, TAG_HASH_BYTES);
-}
-
-/** What the writer needs of an entry of `records` without reading its record. */
-export interface EntryPrefix {
-  readonly epoch: number;
-  readonly expiryMinute: number;
-  readonly bodyId: Buffer;
-  readonly chunks: number;
-  readonly tagHashes: Buffer;
-}
-
-/** Checksum of the rest, epoch, minute, chunks, length of the tag hashes, body id. */
-const PREFIX_BYTES = 4 + 4 + 4 + 4 + 4 + BODY_ID_BYTES;
-
-export function writeEntry(prefix: EntryPrefix, record: Uint8Array): Buffer {
-  const { epoch, expiryMinute, bodyId, chunks, tagHashes } = prefix;
-  const head = PREFIX_BYTES + tagHashes.length;
-  const entry = Buffer.allocUnsafe(head + record.length);
-  entry.writeUInt32LE(epoch, 4);
-  entry.writeUInt32LE(expiryMinute, 8);
-  entry.writeUInt32LE(chunks, 12);
-  entry.writeUInt32LE(tagHashes.length, 16);
-  entry.set(bodyId, 20);
-  entry.set(tagHashes, PREFIX_BYTES);
-  entry.writeUInt32LE(crc32(entry.subarray(4, head)));
-  entry.set(record, head);
-  return entry;
-}
-
-/** Undefined where it is damaged. */
-export function readPrefix(entry: Buffer): EntryPrefix | undefined {
-  if (entry.length < PREFIX_BYTES) return undefined;
-  const head = PREFIX_BYTES + entry.readUInt32LE(16);
-  if (head > entry.length || crc32(entry.subarray(4, head)) !== entry.readUInt32LE(0)) return undefined;
-  return {
-    epoch: entry.readUInt32LE(4),
-    expiryMinute: entry.readUInt32LE(8),
-    chunks: entry.readUInt32LE(12),
-    bodyId: entry.subarray(20, PREFIX_BYTES),
-    tagHashes: entry.subarray(PREFIX_BYTES, head),
-  };
-}
-
-/** The record behind the prefix; undefined where there is no room for one. */
-export function recordIn(entry: Buffer): Buffer | undefined {
-  if (entry.length < PREFIX_BYTES) return undefined;
-  const head = PREFIX_BYTES + entry.readUInt32LE(16);
-  return head > entry.length ? undefined : entry.subarray(head);
-}
-
-/** Each hash of a tag. */
-export function* hashesIn(tagHashes: Buffer): IterableIterator<Buffer> {
-  for (let at = 0; at < tagHashes.length; at += TAG_HASH_BYTES) yield tagHashes.subarray(at, at + TAG_HASH_BYTES);
 }
 
 const MINUTE_MS = 60_000;

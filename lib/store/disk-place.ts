@@ -15,7 +15,7 @@ import {
 import { basename, join } from 'node:path';
 
 /** Of how the files are laid out. Another version has a directory of its own beside this one. */
-export const DISK_FORMAT = 1;
+export const DISK_FORMAT = 2;
 const DIRECTORY_MODE = 0o700;
 const OWN_NAME = /^v\d+(?:\.damaged)?$/;
 const HARMLESS_NAMES: ReadonlySet<string> = new Set(['lost+found', '.gitignore', '.gitkeep']);

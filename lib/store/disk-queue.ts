@@ -13,6 +13,7 @@ import {
   DISK_SYNC_EVERY_MS,
   DISK_TIDY_EVERY_MS,
   DISK_TIDY_STEP_MS,
+  DISK_USE_FLUSH_MS,
   MAX_DISK_PENDING_BYTES,
   MAX_DISK_PENDING_ORDERS,
   MAX_DISK_PENDING_USES,
@@ -25,6 +26,9 @@ import type { DiskFailure, DiskPort, DiskReport } from './disk-contract.js';
 /** Bytes that an order takes beside what it carries. */
 const ORDER_BYTES = 200;
 const FIRST_BATCH_BYTES = 64 * 1024;
+
+/** In place of the key of a record that cannot be read. */
+export const UNREAD = '\0unread';
 
 /** A response that waits to be written. */
 export interface PutItem {
@@ -91,6 +95,7 @@ export class DiskQueue {
   #timer: Timer | undefined;
   #tidyTimer: Timer | undefined;
   #retryTimer: Timer | undefined;
+  #useTimer: Timer | undefined;
   #retryMs = DISK_RETRY_FIRST_MS;
   #syncedAt = 0;
   #isClosed = false;
@@ -113,6 +118,11 @@ export class DiskQueue {
   /** What waits under a key, by record key as latin1. */
   pendingOf(key: string): ReadonlyMap<string, PutItem | GoneItem> | undefined {
     return this.#byKey.get(key);
+  }
+
+  /** Whether nothing about a key waits, nor anything that is not told by its key. */
+  isQuiet(key: string): boolean {
+    return !this.isBlind && (this.#byKey.size === 0 || !(this.#byKey.has(key) || this.#byKey.has(UNREAD)));
   }
 
   /** All that waits. */
@@ -173,6 +183,11 @@ export class DiskQueue {
     if (!this.isWritable) return;
     if (this.#uses.size >= MAX_DISK_PENDING_USES) this.droppedUses++;
     else this.#uses.set(recordKey.toString('latin1'), recordKey);
+    // With whatever else is written, or alone after a while.
+    this.#useTimer ??= this.#parts.clock.after(DISK_USE_FLUSH_MS, () => {
+      this.#useTimer = undefined;
+      if (this.#uses.size > 0) this.#flush();
+    });
   }
 
   /** Resolves when what waits now is written, or cannot be. */
@@ -190,6 +205,7 @@ export class DiskQueue {
   async close(): Promise<void> {
     this.#retryTimer?.cancel();
     this.#tidyTimer?.cancel();
+    this.#useTimer?.cancel();
     await this.settled();
     this.#isClosed = true;
     this.#timer?.cancel();

@@ -4,26 +4,33 @@
  */
 import assert from 'node:assert/strict';
 import type { Clock } from '../base/clock.js';
-import { decodeRecord, storedOf } from '../object/record.js';
+import { DISK_INLINE_BODY_BYTES } from '../base/disk-limits.js';
+import { MAX_VARIANTS } from '../base/limits.js';
+import { Body } from '../object/body.js';
+import { decodeRecord, type RecordHead, readTrusted } from '../object/record.js';
+import { storedAround, storedOf } from '../object/record-stored.js';
 import type { StoredResponse } from '../object/stored.js';
 import { type BodyRef, DiskBodies } from './disk-bodies.js';
 import type { DiskCounts } from './disk-counts.js';
+import { Entry } from './disk-entry.js';
 import type { DiskFile } from './disk-file.js';
 import { checkOf } from './disk-forms.js';
-import { readPrefix, recordIn } from './disk-keys.js';
-import type { DiskQueue } from './disk-queue.js';
+import { plainRecordKey, recordKey, stemOf, variedKeys } from './disk-keys.js';
+import { type DiskQueue, UNREAD } from './disk-queue.js';
 import { NOW_KEY } from './disk-writing.js';
 import { shifted } from './shifted.js';
+
+/** The bytes of what glance() found. */
+const glance = Buffer.alloc(DISK_INLINE_BODY_BYTES);
 
 /** Where a record is, and by which of its forms a response was read or written. */
 export interface Place {
   readonly recordKey: Buffer;
   /** Of the record, as checkOf() has it; undefined: it waits to be written. */
   check: string | undefined;
+  /** The second of its last use, as the file says; undefined: it is used now. */
+  readonly usedSec: number | undefined;
 }
-
-/** In place of the key of a record that cannot be read. */
-const UNREAD = '\0unread';
 
 export class DiskReading {
   readonly bodies: DiskBodies;
@@ -32,6 +39,8 @@ export class DiskReading {
   readonly skewMs: number;
   /** The file could not be read. */
   isBroken = false;
+  /** Of what glance() found: the second of its last use, and what tells its entry from others, near enough. */
+  readonly glanced = { sec: 0, check: 0 };
   readonly #file: DiskFile;
   readonly #counts: DiskCounts;
   readonly #onBroken: (error: unknown) => void;
@@ -70,6 +79,45 @@ export class DiskReading {
   tagged(from: Uint8Array, until: Uint8Array, count: number): { keys: Buffer[]; next: Buffer | undefined } {
     const keys = this.#entries('tags', from, until, count).map(([key]) => key);
     return { keys, next: keys.length < count ? undefined : keys.at(-1) };
+  }
+
+  /** What is in the file under a key, without what waits to be replaced or taken away. */
+  of(key: string): StoredResponse[] {
+    const found: StoredResponse[] = [];
+    const stem = stemOf(key);
+    const selections = this.read(() => this.#file.tables.varied.get(stem));
+    const keys = selections === undefined ? [] : variedKeys(stem, selections).slice(0, MAX_FOUND);
+    for (const one of [recordKey(key, { names: [], values: [] }), ...keys]) {
+      const stored = this.at(one);
+      if (stored?.key === key) found.push(stored);
+    }
+    return found;
+  }
+
+  /**
+   * The one response of a key, where it is whole and small, nothing selects it, and nothing about it waits to be written;
+   * undefined where that takes more than one look. It has no place, and its bytes are good until the next one.
+   */
+  glance(key: string): StoredResponse | undefined {
+    const place = this.#queue.isQuiet(key) ? plainRecordKey(key) : undefined;
+    if (place === undefined) return undefined;
+    return this.read(() => {
+      const bytes = this.#file.tables.records.view(place);
+      const entry = bytes === undefined ? undefined : Entry.over(bytes);
+      return entry === undefined || entry.isAccompanied ? undefined : this.#glanced(key, entry);
+    });
+  }
+
+  #glanced(key: string, entry: Entry): StoredResponse | undefined {
+    const head = readTrusted(entry.record, key);
+    if (head === undefined || head.parts !== undefined) return undefined;
+    const { body } = entry;
+    if (body.length !== head.bodyBytes) return undefined;
+    this.glanced.sec = entry.epoch;
+    this.glanced.check = entry.check;
+    body.copy(glance);
+    const stored = storedAround(head, body.length === 0 ? Body.empty : Body.of([glance.subarray(0, body.length)]));
+    return this.skewMs === 0 ? stored : shifted(stored, -this.skewMs);
   }
 
   /** What is in the file under a record key, unless something waits to take its place. */
@@ -116,30 +164,38 @@ export class DiskReading {
   }
 
   /** The response of an entry; undefined, and gone, where it cannot be read. */
-  #responseIn(key: Buffer, entry: Buffer): StoredResponse | undefined {
-    const record = recordIn(entry);
-    const prefix = readPrefix(entry);
-    const { head, reason } =
-      record === undefined ? { head: undefined, reason: 'short' as const } : decodeRecord(record);
-    if (record === undefined || head === undefined || prefix === undefined || !head.note.equals(prefix.bodyId)) {
+  #responseIn(key: Buffer, bytes: Buffer): StoredResponse | undefined {
+    const entry = Entry.over(bytes);
+    const record = entry?.record;
+    const { head, reason } = record === undefined ? DAMAGED : decodeRecord(record);
+    if (entry === undefined || record === undefined || head === undefined || !head.note.equals(entry.bodyId)) {
       this.#counts.unreadable(reason ?? 'malformed');
       this.#queue.remove(UNREAD, key, 'damaged');
       return undefined;
     }
-    const ref: BodyRef = { id: head.note, bytes: head.bodyBytes };
-    const isRead = head.parts !== undefined || head.bodyBytes === 0;
-    const body = isRead
-      ? this.read(() => this.bodies.load(ref))
-      : this.bodies.below(ref, () => this.lost(head.key, key));
+    const ref: BodyRef = { id: head.note, bytes: head.bodyBytes, isInline: entry.body.length > 0 };
+    const body = this.#bodyOf(head, ref, entry.body, key);
     const stored = body === undefined ? undefined : storedOf(head, body);
     if (stored === undefined) {
       this.lost(head.key, key);
       return undefined;
     }
     const own = this.skewMs === 0 ? stored : shifted(stored, -this.skewMs);
-    this.places.set(own, { recordKey: key, check: checkOf(record) });
+    this.places.set(own, { recordKey: key, check: checkOf(record), usedSec: entry.epoch });
     if (head.bodyBytes > 0) this.bodies.note(own, ref);
     return own;
+  }
+
+  /** What is small is read with its record, and parts must be to be told from each other; all else when it is wanted. */
+  #bodyOf({ key, parts, bodyBytes }: RecordHead, ref: BodyRef, inline: Buffer, place: Buffer): Body | undefined {
+    if (bodyBytes === 0) return Body.empty;
+    if (ref.isInline) {
+      const own = Buffer.allocUnsafeSlow(inline.length);
+      inline.copy(own);
+      return Body.of([own]);
+    }
+    if (parts !== undefined) return this.read(() => this.bodies.load(ref));
+    return this.bodies.below(ref, () => this.lost(key, place));
   }
 
   lost(key: string, recordKey: Buffer): void {
@@ -147,3 +203,7 @@ export class DiskReading {
     this.#queue.remove(key, recordKey, 'damaged');
   }
 }
+
+const DAMAGED = { head: undefined, reason: 'checksum' } as const;
+/** Variants of one key that are looked at: those beyond MAX_VARIANTS go. */
+const MAX_FOUND = MAX_VARIANTS * 2;

@@ -43,7 +43,7 @@ export class DiskSpill implements BodySink {
     if (this.#filledBytes > 0) this.#flush();
     if (this.#isOver) return;
     // From here on a record can be written for it.
-    this.#bodies.noteBelow(this.below, { id: this.#id, bytes: this.#takenBytes });
+    this.#bodies.noteBelow(this.below, { id: this.#id, bytes: this.#takenBytes, isInline: false });
   }
 
   abort(): void {

@@ -4,14 +4,10 @@
  */
 import { statfsSync } from 'node:fs';
 import {
-  DISK_CHUNKS_AT_ONCE,
-  DISK_DOOM_MS,
   DISK_EVICT_FROM_SHARE,
   DISK_EVICT_TO_SHARE,
   DISK_EVICT_TO_SHARE_OVERGROWN,
-  DISK_ORPHAN_MS,
   DISK_RESERVE_BYTES,
-  DISK_STEP_CHUNKS,
   DISK_STEP_COUNT,
   DISK_USE_STALE_MS,
   MAX_DISK_EVICTIONS_AT_ONCE,
@@ -19,22 +15,16 @@ import {
 import { SECOND_MS } from '../base/units.js';
 import { isLaterStanding, standingIn } from '../object/record.js';
 import type { DiskRemoval } from '../observe/disk-meters.js';
-import { bodyOfChunk, type DiskOrder, ordersIn } from './disk-batch.js';
+import { type DiskOrder, ordersIn } from './disk-batch.js';
+import { DiskChunks } from './disk-chunks.js';
 import { DiskFailure, type DiskJob, type DiskReport } from './disk-contract.js';
+import { accompanied, Entry, type EntryPrefix, hashesIn, readPrefix, withEpoch, writeEntry } from './disk-entry.js';
 import { BEHIND_ALL, type DiskFile, type DiskTable, TABLES, type TableName } from './disk-file.js';
-import {
-  chunkKey,
-  type EntryPrefix,
-  hashesIn,
-  minuteAfter,
-  readPrefix,
-  recordIn,
-  withNumber,
-  writeEntry,
-} from './disk-keys.js';
+import { minuteAfter, splitVaried, variedKeys, withNumber } from './disk-keys.js';
 
 const PRESENT = Buffer.of(1);
 const FIRST = Buffer.of(0);
+const NOTHING = Buffer.alloc(0);
 /** In `meta`: the latest instant that was ever written by. */
 export const NOW_KEY = Buffer.from('now');
 /** In `meta`: the record keys to begin with after a restart. */
@@ -49,14 +39,14 @@ export class DiskWriting {
   #removed: Partial<Record<DiskRemoval, number>> = {};
   /** Record keys that were not written, by why. */
   #left: Record<'bodiless' | 'outdated' | 'refused', Uint8Array[]> = { bodiless: [], outdated: [], refused: [] };
-  /** Bodies of which chunks were written in this job and that no record has yet: how many chunks there are. */
-  readonly #fresh = new Map<string, { readonly bodyId: Buffer; chunks: number }>();
+  readonly #chunks: DiskChunks;
   #now = 0;
 
   constructor(file: DiskFile, directory: string, sizeBytes: number) {
     this.#file = file;
     this.#directory = directory;
     this.#sizeBytes = sizeBytes;
+    this.#chunks = new DiskChunks(file);
   }
 
   /** Throws a DiskFailure where nothing was changed. */
@@ -85,7 +75,7 @@ export class DiskWriting {
     this.#now = now;
     this.#removed = {};
     this.#left = { bodiless: [], outdated: [], refused: [] };
-    this.#fresh.clear();
+    this.#chunks.begin(now);
   }
 
   #table(name: TableName): DiskTable {
@@ -116,15 +106,14 @@ export class DiskWriting {
         this.#remove(order.key, 'replaced');
       }
     }
-    // Until a record comes for it, a body is one whose response may never come.
-    for (const { bodyId, chunks } of this.#fresh.values()) this.#doom(bodyId, chunks, DISK_ORPHAN_MS);
+    this.#chunks.end();
     return isFull;
   }
 
   /** Another process that has this file wrote what is later than this: its older form must not take that place. */
   #isOutdated({ key, record }: Put): boolean {
     const entry = this.#table('records').get(key);
-    const there = entry === undefined ? undefined : recordIn(entry);
+    const there = entry === undefined ? undefined : Entry.over(entry)?.record;
     const standing = there === undefined ? undefined : standingIn(there);
     const own =
       standing === undefined ? undefined : standingIn(Buffer.from(record.buffer, record.byteOffset, record.byteLength));
@@ -135,7 +124,7 @@ export class DiskWriting {
   #needsRoom(order: DiskOrder): boolean {
     if (order.kind !== 'put') return order.kind === 'chunk';
     const entry = this.#table('records').get(order.key);
-    return entry === undefined || readPrefix(entry)?.bodyId.equals(order.bodyId) !== true;
+    return readPrefix(entry)?.bodyId.equals(order.bodyId) !== true;
   }
 
   #one(order: DiskOrder): void {
@@ -144,7 +133,7 @@ export class DiskWriting {
         this.#put(order);
         return;
       case 'chunk':
-        this.#chunk(order.key, order.value);
+        this.#chunks.put(order.key, order.value);
         return;
       case 'remove':
         this.#remove(order.key, order.reason);
@@ -153,9 +142,7 @@ export class DiskWriting {
         this.#use(order.key);
         return;
       case 'drop-body':
-        this.#fresh.delete(idOf(order.bodyId));
-        this.#table('doomed').remove(order.bodyId);
-        this.#deleteChunks(order.bodyId, 0, order.chunks);
+        this.#chunks.drop(order.bodyId, order.chunks);
         return;
       case 'hot':
         this.#table('meta').put(HOT_KEY, order.list);
@@ -168,84 +155,55 @@ export class DiskWriting {
     }
   }
 
-  #chunk(key: Uint8Array, value: Uint8Array): void {
-    this.#table('bodies').put(key, value);
-    const bodyId = Buffer.from(bodyOfChunk(key));
-    const chunks = Buffer.from(key).readUInt32BE(bodyId.length) + 1;
-    const known = this.#fresh.get(idOf(bodyId));
-    if (known === undefined) this.#fresh.set(idOf(bodyId), { bodyId, chunks });
-    else known.chunks = Math.max(known.chunks, chunks);
-  }
-
   #put(order: Put): void {
-    const { key, bodyId, chunks } = order;
-    const entry = this.#table('records').get(key);
-    const old = entry === undefined ? undefined : readPrefix(entry);
+    const { key, bodyId, chunks, isVaried } = order;
+    const bytes = this.#table('records').get(key);
+    const entry = bytes === undefined ? undefined : Entry.over(bytes);
+    const old = entry?.prefix;
     const isSameBody = old !== undefined && old.chunks === chunks && old.bodyId.equals(bodyId);
-    if (chunks > 0 && !isSameBody) {
-      if (!this.#table('bodies').has(chunkKey(bodyId, chunks - 1))) {
-        this.#left.bodiless.push(Buffer.from(key));
-        this.#remove(key, 'replaced');
-        return;
-      }
-      this.#adopt(bodyId);
+    // A record that comes without its body is put around the one that is there.
+    const inline = order.inline.length === 0 && isSameBody && entry !== undefined ? entry.body : order.inline;
+    const isApartThere = isSameBody || (chunks > 0 && this.#chunks.has(bodyId, chunks));
+    if (chunks > 0 ? !isApartThere : order.hasBody && inline.length === 0) {
+      this.#left.bodiless.push(Buffer.from(key));
+      this.#remove(key, 'replaced');
+      return;
     }
+    if (chunks > 0 && !isSameBody) this.#chunks.adopt(bodyId);
     const prefix = {
-      ...order,
       epoch: this.#epoch,
+      expiryMinute: order.expiryMinute,
+      chunks,
+      isVaried,
+      isAccompanied: !isVaried && this.#table('varied').has(key.subarray(0, key.length - 1)),
       bodyId: Buffer.from(bodyId),
       tagHashes: Buffer.from(order.tagHashes),
     };
     this.#link(key, prefix, old);
-    this.#table('records').put(key, writeEntry(prefix, order.record));
-    if (old !== undefined && !isSameBody) this.#release(old);
-    if (old !== undefined && !isSameBody) this.#count('replaced');
+    this.#table('records').put(key, writeEntry(prefix, order.record, inline));
+    if (isVaried && old === undefined) this.#enterVaried(key);
+    if (old === undefined || isSameBody) return;
+    this.#chunks.release(old);
+    this.#count('replaced');
   }
 
-  /** A record has it from now on. */
-  #adopt(bodyId: Uint8Array): void {
-    const doomed = this.#table('doomed');
-    const isFresh = this.#fresh.delete(idOf(bodyId));
-    if (doomed.has(bodyId)) doomed.remove(bodyId);
-    else if (!isFresh) this.#share(bodyId, this.#holders(bodyId) + 1);
+  /** Whoever looks for its key finds it from now on. */
+  #enterVaried(key: Uint8Array): void {
+    const [stem, selection] = splitVaried(key);
+    const others = this.#table('varied').get(stem) ?? NOTHING;
+    const isThere = variedKeys(stem, others).some((one) => one.equals(key));
+    if (!isThere) this.#table('varied').put(stem, Buffer.concat([others, selection]));
+    const plainKey = Buffer.concat([stem, FIRST]);
+    const plain = this.#table('records').get(plainKey);
+    if (plain === undefined || Entry.over(plain)?.isAccompanied !== false) return;
+    this.#table('records').put(plainKey, accompanied(plain));
   }
 
-  /** How many records have a body. */
-  #holders(bodyId: Uint8Array): number {
-    return this.#table('shares').get(bodyId)?.readUInt32LE(0) ?? 1;
-  }
-
-  #share(bodyId: Uint8Array, holders: number): void {
-    const shares = this.#table('shares');
-    if (holders <= 1) {
-      if (shares.has(bodyId)) shares.remove(bodyId);
-      return;
-    }
-    const value = Buffer.allocUnsafe(4);
-    value.writeUInt32LE(holders);
-    shares.put(bodyId, value);
-  }
-
-  /** A record that had a body is gone. */
-  #release({ bodyId, chunks }: EntryPrefix): void {
-    if (chunks === 0) return;
-    const holders = this.#holders(bodyId);
-    if (holders > 1) this.#share(bodyId, holders - 1);
-    else if (chunks <= DISK_CHUNKS_AT_ONCE) this.#deleteChunks(bodyId, 0, chunks);
-    else this.#doom(bodyId, chunks, DISK_DOOM_MS);
-  }
-
-  /** Its chunks go in a while. */
-  #doom(bodyId: Uint8Array, chunks: number, afterMs: number): void {
-    const value = Buffer.allocUnsafe(12);
-    value.writeDoubleLE(this.#now + afterMs);
-    value.writeUInt32LE(chunks, 8);
-    this.#table('doomed').put(bodyId, value);
-  }
-
-  #deleteChunks(bodyId: Uint8Array, from: number, until: number): void {
-    const bodies = this.#table('bodies');
-    for (let index = from; index < until; index++) bodies.remove(chunkKey(bodyId, index));
+  #leaveVaried(key: Uint8Array): void {
+    const [stem] = splitVaried(key);
+    const others = variedKeys(stem, this.#table('varied').get(stem) ?? NOTHING).filter((one) => !one.equals(key));
+    if (others.length === 0) this.#table('varied').remove(stem);
+    else this.#table('varied').put(stem, Buffer.concat(others.map((one) => splitVaried(one)[1])));
   }
 
   get #epoch(): number {
@@ -279,7 +237,8 @@ export class DiskWriting {
     this.#table('uses').remove(withNumber(prefix.epoch, key));
     this.#table('expiries').remove(withNumber(prefix.expiryMinute, key));
     for (const hash of hashesIn(prefix.tagHashes)) this.#table('tags').remove(Buffer.concat([hash, key]));
-    this.#release(prefix);
+    if (prefix.isVaried) this.#leaveVaried(key);
+    this.#chunks.release(prefix);
   }
 
   #count(reason: DiskRemoval): void {
@@ -288,13 +247,11 @@ export class DiskWriting {
 
   #use(key: Uint8Array): void {
     const entry = this.#table('records').get(key);
-    const old = entry === undefined ? undefined : readPrefix(entry);
-    const record = entry === undefined ? undefined : recordIn(entry);
-    if (old === undefined || record === undefined) return;
+    const old = readPrefix(entry);
+    if (old === undefined || entry === undefined) return;
     if (this.#epoch - old.epoch < DISK_USE_STALE_MS / SECOND_MS) return;
-    const next = { ...old, epoch: this.#epoch };
-    this.#link(key, next, old);
-    this.#table('records').put(key, writeEntry(next, record));
+    this.#link(key, { ...old, epoch: this.#epoch }, old);
+    this.#table('records').put(key, withEpoch(entry, this.#epoch));
   }
 
   /** Bytes from which on, and down to which, is evicted. */
@@ -308,7 +265,7 @@ export class DiskWriting {
   #makeRoom(bytes: number): boolean {
     const most = this.#sizeBytes * DISK_EVICT_FROM_SHARE;
     for (let evicted = 0; this.#file.usedBytes + bytes > most; ) {
-      if (this.#dropDoomed(true)) continue;
+      if (this.#chunks.dropDoomed(true)) continue;
       const count = this.#evict(DISK_STEP_COUNT);
       evicted += count;
       if (count === 0 || evicted >= MAX_DISK_EVICTIONS_AT_ONCE) return false;
@@ -321,7 +278,7 @@ export class DiskWriting {
     const expired = this.#expire();
     const [from, to] = this.#bounds();
     const isShort = this.#file.usedBytes > from;
-    const dropped = this.#dropDoomed(isShort);
+    const dropped = this.#chunks.dropDoomed(isShort);
     let evicted = 0;
     if (isShort && !dropped && this.#file.usedBytes > to) evicted = this.#evict(DISK_STEP_COUNT);
     return expired === DISK_STEP_COUNT || dropped || evicted > 0;
@@ -335,7 +292,7 @@ export class DiskWriting {
       const [minute, key] = [place.readUInt32BE(0), place.subarray(4)];
       expiries.remove(place);
       const entry = this.#table('records').get(key);
-      if (entry !== undefined && readPrefix(entry)?.expiryMinute === minute) this.#remove(key, 'expired');
+      if (readPrefix(entry)?.expiryMinute === minute) this.#remove(key, 'expired');
     }
     return places.length;
   }
@@ -348,37 +305,10 @@ export class DiskWriting {
       const [epoch, key] = [place.readUInt32BE(0), place.subarray(4)];
       uses.remove(place);
       const entry = this.#table('records').get(key);
-      if (entry !== undefined && readPrefix(entry)?.epoch === epoch) this.#remove(key, 'evicted');
+      if (readPrefix(entry)?.epoch === epoch) this.#remove(key, 'evicted');
     }
     return places.length;
   }
-
-  /** Takes away chunks whose time has come, or where there is need the next ones. Returns whether it found any. */
-  #dropDoomed(isUrgent: boolean): boolean {
-    const doomed = this.#table('doomed');
-    let left = DISK_STEP_CHUNKS;
-    const found: [bodyId: Buffer, chunks: number, at: number][] = [];
-    doomed.range(FIRST, BEHIND_ALL, (bodyId, value) => {
-      const at = value.readDoubleLE(0);
-      // One that is just being written is no less wanted than what is stored.
-      if (at <= this.#now || (isUrgent && at <= this.#now + DISK_DOOM_MS))
-        found.push([bodyId, value.readUInt32LE(8), at]);
-      return found.length < DISK_STEP_COUNT;
-    });
-    for (const [bodyId, chunks] of found) {
-      const from = Math.max(0, chunks - left);
-      this.#deleteChunks(bodyId, from, chunks);
-      left -= chunks - from;
-      if (from === 0) doomed.remove(bodyId);
-      else this.#doom(bodyId, from, 0);
-      if (left === 0) break;
-    }
-    return found.length > 0;
-  }
-}
-
-function idOf(bodyId: Uint8Array): string {
-  return Buffer.from(bodyId.buffer, bodyId.byteOffset, bodyId.byteLength).toString('latin1');
 }
 
 /** The first keys of a table, below `until`. */

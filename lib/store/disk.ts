@@ -5,8 +5,9 @@
  * Whatever cannot be read for certain is a miss: counted, and taken away. Nothing here ever throws at a request.
  */
 import type { Clock } from '../base/clock.js';
-import { MAX_DISK_PART_BYTES, PROMOTE_BODY_BYTES } from '../base/disk-limits.js';
+import { DISK_USE_STALE_MS, MAX_DISK_PART_BYTES, PROMOTE_BODY_BYTES } from '../base/disk-limits.js';
 import { MAX_VARIANTS } from '../base/limits.js';
+import { SECOND_MS } from '../base/units.js';
 import type { BodySink } from '../object/body.js';
 import { encodeRecord, recordBodyBytes, recordChunks } from '../object/record.js';
 import type { StoredResponse } from '../object/stored.js';
@@ -15,17 +16,16 @@ import type { Events } from '../observe/events.js';
 import type { BatchWriter } from './disk-batch.js';
 import type { DiskPort } from './disk-contract.js';
 import { DiskCounts } from './disk-counts.js';
+import { Entry } from './disk-entry.js';
 import type { DiskFile } from './disk-file.js';
-import { checkOf, cut, isSameLife } from './disk-forms.js';
+import { checkOf, cut, isInline, isSameLife } from './disk-forms.js';
 import {
   BODY_ID_BYTES,
   chunkCount,
   chunkKey,
   DISK_CHUNK_BYTES,
   minuteAfter,
-  recordIn,
   recordKey,
-  recordRange,
   sealChunk,
   tagHash,
 } from './disk-keys.js';
@@ -45,6 +45,7 @@ export interface DiskTierOptions {
   readonly onDamaged: () => void;
 }
 
+const NOTHING = Buffer.alloc(0);
 const NO_BODY = Buffer.alloc(BODY_ID_BYTES);
 /** Instants that differ by less were one before they were moved between clocks. */
 const SAME_INSTANT_MS = 0.01;
@@ -116,13 +117,30 @@ export class DiskTier {
 
   /** All responses of a key, newest first, their larger bodies unread. */
   find(key: string): StoredResponse[] {
-    const [from, until] = recordRange(key);
-    const found = this.reading.walk(from, until, MAX_FOUND).found.filter((stored) => stored.key === key);
+    const found = this.reading.of(key);
     for (const item of this.#queue.pendingOf(key)?.values() ?? []) if (item.kind === 'put') found.push(item.stored);
     if (found.length > 1) found.sort((a, b) => (b.receivedAt ?? b.fetchedAt) - (a.receivedAt ?? a.fetchedAt));
     // Memory lets the oldest go too, and its reasons are the same.
     for (const surplus of found.splice(MAX_VARIANTS)) this.remove(surplus, 'evicted');
     return found;
+  }
+
+  /** As Store.glance(). Its bytes are good until the next one. */
+  glance(key: string): StoredResponse | undefined {
+    return this.reading.glance(key);
+  }
+
+  /** What glance() found last is used. Returns what tells that from other entries, near enough. */
+  useGlanced({ key, selection }: StoredResponse): number {
+    if (this.#isUseNews(this.reading.glanced.sec)) this.#queue.use(recordKey(key, selection));
+    return this.reading.glanced.check;
+  }
+
+  /** The order of eviction is coarse: the writer takes no note of a use soon after another one. */
+  #isUseNews(usedSec: number | undefined): boolean {
+    if (usedSec === undefined) return false;
+    const sec = Math.floor((this.#options.clock.now() + this.reading.skewMs) / SECOND_MS);
+    return sec - usedSec >= DISK_USE_STALE_MS / SECOND_MS;
   }
 
   /** What waits to be written. */
@@ -190,7 +208,7 @@ export class DiskTier {
       this.#counts.skip(this.#queue.isWritable ? 'pending' : 'read-only');
       return false;
     }
-    this.reading.places.set(stored, { recordKey: key, check: undefined });
+    this.reading.places.set(stored, { recordKey: key, check: undefined, usedSec: undefined });
     return true;
   }
 
@@ -228,7 +246,7 @@ export class DiskTier {
     const waiting = this.#queue.pendingOf(stored.key)?.get(place.recordKey.toString('latin1'));
     if (waiting !== undefined) return waiting.kind === 'put' && this.reading.places.get(waiting.stored) === place;
     const entry = this.reading.read(() => this.#file.tables.records.get(place.recordKey));
-    const record = entry === undefined ? undefined : recordIn(entry);
+    const record = entry === undefined ? undefined : Entry.over(entry)?.record;
     return record !== undefined && checkOf(record) === place.check;
   }
 
@@ -239,7 +257,7 @@ export class DiskTier {
   /** What `stored` is on disk is used. */
   use(stored: StoredResponse): void {
     const place = this.reading.places.get(stored);
-    if (place !== undefined) this.#queue.use(place.recordKey);
+    if (place !== undefined && this.#isUseNews(place.usedSec)) this.#queue.use(place.recordKey);
   }
 
   /** A place for a body that is to be stored while it arrives; undefined where there is none now. */
@@ -283,14 +301,17 @@ export class DiskTier {
     const bytes = recordBodyBytes(stored);
     let ref = this.reading.bodies.refOf(stored);
     const chunks = recordChunks(stored);
+    let inline: Uint8Array = NOTHING;
     const isWithBody = bytes > 0 && ref === undefined && chunks !== undefined;
     if (isWithBody) {
-      ref = { id: this.reading.bodies.newId(), bytes };
+      ref = { id: this.reading.bodies.newId(), bytes, isInline: isInline(bytes) };
       this.reading.bodies.note(stored, ref);
-      for (const [index, chunk] of cut(chunks).entries()) {
-        const at = chunkKey(ref.id, index);
-        to.add({ kind: 'chunk', key: at, value: sealChunk(at, chunk) });
-      }
+      if (ref.isInline) inline = cut(chunks)[0] ?? NOTHING;
+      else
+        for (const [index, chunk] of cut(chunks).entries()) {
+          const at = chunkKey(ref.id, index);
+          to.add({ kind: 'chunk', key: at, value: sealChunk(at, chunk) });
+        }
     }
     const bodyId = bytes === 0 ? NO_BODY : (ref?.id ?? NO_BODY);
     const own = this.reading.skewMs === 0 ? stored : shifted(stored, this.reading.skewMs);
@@ -303,8 +324,11 @@ export class DiskTier {
       record,
       expiryMinute: minuteAfter(own.life.keepUntil),
       bodyId,
-      chunks: chunkCount(bytes),
-      tagHashes: Buffer.concat((stored.tags ?? []).map(tagHash)),
+      isVaried: stored.selection.names.length > 0,
+      hasBody: bytes > 0,
+      chunks: ref?.isInline === true ? 0 : chunkCount(bytes),
+      tagHashes: stored.tags === undefined ? NOTHING : Buffer.concat(stored.tags.map(tagHash)),
+      inline,
     });
     this.#counts.wrote(isWithBody ? 'response' : 'header');
   }
@@ -322,7 +346,7 @@ export class DiskTier {
   /** Its body was evicted meanwhile, and is written anew. */
   #again({ stored, recordKey: key }: PutItem): void {
     const put = { stored, recordKey: key, bodyBytes: recordBodyBytes(stored), mayStay: false, isAgain: true };
-    if (this.#queue.put(put)) this.reading.places.set(stored, { recordKey: key, check: undefined });
+    if (this.#queue.put(put)) this.reading.places.set(stored, { recordKey: key, check: undefined, usedSec: undefined });
   }
 }
 
@@ -331,6 +355,3 @@ function isSameFetch(one: StoredResponse, other: StoredResponse): boolean {
   if (one.key !== other.key || other.partial !== undefined) return false;
   return Math.abs(one.fetchedAt - other.fetchedAt) < SAME_INSTANT_MS && recordBodyBytes(one) === recordBodyBytes(other);
 }
-
-/** Variants of one key that are looked at: those beyond MAX_VARIANTS go. */
-const MAX_FOUND = MAX_VARIANTS * 2;

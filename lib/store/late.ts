@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.js';
 import type { BodySink } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
 import type {
+  Below,
   BelowReach,
   DemandWatch,
   Place,
@@ -45,6 +46,10 @@ export class LateStore implements Store {
 
   #note(stored: StoredResponse): void {
     this.#missed?.notePlace(stored, this.#clock.now());
+  }
+
+  get below(): Below | undefined {
+    return this.#store.below;
   }
 
   peek(key: string): readonly StoredResponse[] | undefined {

@@ -92,6 +92,8 @@ class MemoryStore implements Store {
     return this.#keyed.get(key);
   }
 
+  readonly below = undefined;
+
   get maxCopyBytes(): number {
     return this.maxObjectBytes;
   }

@@ -3,7 +3,8 @@
  * record of object/record with a note of where the body is. Whatever does not fit to the last bit is no record.
  */
 import { Body } from '../object/body.js';
-import { decodeRecord, encodeRecord, FROM_RECORD } from '../object/record.js';
+import { decodeRecord, encodeRecord } from '../object/record.js';
+import { storedAround } from '../object/record-stored.js';
 import type { Selection, StoredResponse } from '../object/stored.js';
 import { askedAt } from './shared-clock.js';
 import { INSTANT_DIGITS } from './shared-scripts.js';
@@ -64,10 +65,9 @@ export function decodeShared(bytes: Buffer, name: string, offsetMs: number): Sha
   if (!ID.test(id) || Number(size) !== head.bodyBytes || !Number.isFinite(Number(until))) return undefined;
   const digits = instantDigits(head.life.keepUntil) + instantDigits(askedAt(head));
   if (bytes.toString('latin1', 0, 2 * INSTANT_DIGITS) !== digits) return undefined;
-  const { bodyBytes, parts: _, note: __, ...members } = byOtherClock(head, -offsetMs);
   return {
-    response: { ...members, body: Body.empty, madeBy: FROM_RECORD },
-    place: { id, bytes: bodyBytes, until: Number(until) },
+    response: storedAround(byOtherClock(head, -offsetMs), Body.empty),
+    place: { id, bytes: head.bodyBytes, until: Number(until) },
     askedAt: askedAt(head),
   };
 }

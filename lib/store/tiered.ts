@@ -5,10 +5,11 @@
  * A response whose body is on disk alone is never in memory: each use finds it anew, so that it is a miss, and no broken
  * answer, where its body is gone.
  */
-import { SPILL_FROM_BYTES } from '../base/disk-limits.js';
+import { PROMOTE_AT_ONCE_SHARE, SPILL_FROM_BYTES } from '../base/disk-limits.js';
 import type { BodySink } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
 import type {
+  Below,
   BelowReach,
   DemandWatch,
   Place,
@@ -21,16 +22,19 @@ import type {
 } from './contract.js';
 import type { DiskTier } from './disk.js';
 import { keysUnder, scanDisk } from './disk-scan.js';
+import { Doorkeeper } from './doorkeeper.js';
 import { isSameSelection } from './variants.js';
 
 export function createTieredStore(memory: Store, disk: DiskTier): Store {
   return new TieredStore(memory, disk);
 }
 
-class TieredStore implements Store {
+class TieredStore implements Store, Below {
   readonly #memory: Store;
   readonly #disk: DiskTier;
   #isOutdated: (below: StoredResponse) => boolean = () => false;
+  readonly #doorkeeper = new Doorkeeper();
+  readonly below: Below = this;
 
   constructor(memory: Store, disk: DiskTier) {
     this.#memory = memory;
@@ -65,6 +69,25 @@ class TieredStore implements Store {
     }
     this.#disk.counts.misses++;
     return undefined;
+  }
+
+  glance(key: string): StoredResponse | undefined {
+    const found = this.#disk.glance(key);
+    return found === undefined || this.#isOutdated(found) ? undefined : found;
+  }
+
+  /**
+   * What is used once is not worth what it would push out of a full memory: it is as near on disk. While there is room, and at the
+   * second use within a while, it is promoted.
+   */
+  glanced(stored: StoredResponse): void {
+    this.#disk.counts.hits++;
+    const check = this.#disk.useGlanced(stored);
+    const { bytes, reservedBytes, budgetBytes } = this.#memory.stats;
+    const isRoomy = bytes + reservedBytes < budgetBytes * PROMOTE_AT_ONCE_SHARE;
+    if (!isRoomy && !this.#doorkeeper.knows(check)) return;
+    const own = this.#disk.find(stored.key).find(({ selection }) => isSameSelection(selection, stored.selection));
+    if (own?.body.wholeChunks !== undefined) this.#memory.put(own);
   }
 
   /** What the disk has of a key that memory has not, or has in an older form. */

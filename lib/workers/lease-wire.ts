@@ -2,7 +2,8 @@
 import { isOriginFailure } from '../base/errors.js';
 import type { LeaseFailure, LeaseOutcome } from '../engine/leases-contract.js';
 import { Body } from '../object/body.js';
-import { decodeRecord, encodeRecord, FROM_RECORD } from '../object/record.js';
+import { decodeRecord, encodeRecord } from '../object/record.js';
+import { storedAround } from '../object/record-stored.js';
 import type { Selection, StoredResponse } from '../object/stored.js';
 import type { WireFailure, WireOutcome } from './messages.js';
 
@@ -20,8 +21,7 @@ export function askedAt(response: StoredResponse | undefined): number {
 export function responseOf(record: Buffer): StoredResponse | undefined {
   const { head } = decodeRecord(record);
   if (head === undefined || head.parts !== undefined) return undefined;
-  const { bodyBytes: _, parts: __, note: ___, ...members } = head;
-  return { ...members, body: Body.empty, madeBy: FROM_RECORD };
+  return storedAround(head, Body.empty);
 }
 
 export function wireOutcome(key: string, outcome: LeaseOutcome): WireOutcome {

@@ -8,13 +8,12 @@ import { compactLife } from '../../lib/object/life.js';
 import {
   decodeRecord,
   encodeRecord,
-  FROM_RECORD,
   RECORD_MEMBERS,
   RECORD_VERSION,
   recordBodyBytes,
   recordChunks,
-  storedOf,
 } from '../../lib/object/record.js';
+import { FROM_RECORD, storedOf } from '../../lib/object/record-stored.js';
 import { Segments } from '../../lib/object/segments.js';
 import { SAFETY_OVERRIDES, type StoredResponse } from '../../lib/object/stored.js';
 import { makeStored } from '../store/make-stored.js';

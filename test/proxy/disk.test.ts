@@ -53,7 +53,7 @@ t.test('issue 5: after a restart a response is served from disk with its age, ph
   const stale = await second.get('/a', 'Accept-Language: en');
   t.equal(stale.field('cdn-cache'), 'UPDATING', 'in grace');
   t.equal(statSync(path).mode & 0o777, 0o700);
-  t.equal(statSync(join(path, 'v1', 'data.mdb')).mode & 0o777, 0o600);
+  t.equal(statSync(join(path, 'v2', 'data.mdb')).mode & 0o777, 0o600);
 });
 
 /** A proxy of little memory on a disk, with a token. */
@@ -184,8 +184,8 @@ t.test(
       /cache\.disk\.path: .*letters\.txt/,
     );
     const other = makeDirectory(t);
-    mkdirSync(join(other, 'v1'));
-    mkdirSync(join(other, 'v1', 'data.mdb'));
+    mkdirSync(join(other, 'v2'));
+    mkdirSync(join(other, 'v2', 'data.mdb'));
     const house = await openProxy(t, { conf: { cache: { disk: { path: other } } } });
     house.origin.respond(() => ({ body: 'served' }));
     t.equal((await house.get('/')).status, 200);
@@ -198,15 +198,15 @@ t.test(
 t.test('issue 5: another format beside ours is left alone, and a damaged file is set aside', async (t) => {
   const path = makeDirectory(t);
   mkdirSync(join(path, 'v0'));
-  mkdirSync(join(path, 'v1'));
-  writeFileSync(join(path, 'v1', 'damaged'), '');
+  mkdirSync(join(path, 'v2'));
+  writeFileSync(join(path, 'v2', 'damaged'), '');
   const house = await openProxy(t, { conf: { cache: { disk: { path } } } });
   t.same(
     house.notices.filter((code) => code.startsWith('disk')),
     ['disk-other-format', 'disk-damaged'],
   );
   t.ok(statSync(join(path, 'v0')).isDirectory());
-  t.ok(statSync(join(path, 'v1.damaged')).isDirectory());
+  t.ok(statSync(join(path, 'v2.damaged')).isDirectory());
   t.equal(metric(await house.metrics(), 'patina_disk_state', 'state="writable"'), 1);
 });
 

@@ -162,14 +162,14 @@ for (const [damage, harm] of Object.entries(DAMAGES)) {
     const first = await filled(t, path);
     mkdirSync(join(path, 'v0'));
     for (const again of [false, true]) {
-      harm(join(path, 'v1', 'data.mdb'));
+      harm(join(path, 'v2', 'data.mdb'));
       const house = await openProxy(t, { ...onDisk(path), url: first.origin.url });
       t.same(ofDisk(house), ['disk-other-format', 'disk-damaged'], again ? 'once more' : 'it is said');
       t.same(await stateOf(house), [1, 0]);
       t.equal((await house.get('/1', CACHED)).status, 504);
       await house.get('/1');
       await house.proxy.close();
-      t.same(readdirSync(path).sort(), ['v0', 'v1', 'v1.damaged'], 'one such file is kept, and all else left alone');
+      t.same(readdirSync(path).sort(), ['v0', 'v2', 'v2.damaged'], 'one such file is kept, and all else left alone');
     }
     const last = await openProxy(t, { ...onDisk(path), url: first.origin.url });
     t.equal((await last.get('/1', CACHED)).field('cdn-cache'), 'HIT');
@@ -194,7 +194,7 @@ t.test('issue 5: a file over which a process has died is tried by another one fi
   const path = makeDirectory(t);
   const first = await filled(t, path);
   const gone = spawnSync(process.execPath, ['-e', '']);
-  const mark = join(path, 'v1', `opening-${gone.pid}`);
+  const mark = join(path, 'v2', `opening-${gone.pid}`);
   writeFileSync(mark, '.');
   const house = await openProxy(t, { ...onDisk(path), url: first.origin.url });
   await settled(() => house.notices.includes('disk-available'));
@@ -209,7 +209,7 @@ t.test('issue 5: a file that kills whoever opens it is set aside, and kills nobo
   const gone = spawnSync(process.execPath, ['-e', '']);
   // A page in the middle of a table, which is not looked at before it is needed.
   const MARK = Buffer.alloc(64, 0xa7);
-  const file = openDiskFile(join(path, 'v1'), 64e6);
+  const file = openDiskFile(join(path, 'v2'), 64e6);
   file.write(() => {
     for (let at = 0; at < 2_000; at++) {
       const key = Buffer.from(`key ${String(at).padStart(6, '0')}`);
@@ -217,10 +217,10 @@ t.test('issue 5: a file that kills whoever opens it is set aside, and kills nobo
     }
   });
   await file.close();
-  const bytes = readFileSync(join(path, 'v1', 'data.mdb'));
+  const bytes = readFileSync(join(path, 'v2', 'data.mdb'));
   const page = Math.floor(bytes.indexOf(MARK) / DISK_PAGE_BYTES);
-  overwrite(join(path, 'v1', 'data.mdb'), Buffer.alloc(DISK_PAGE_BYTES), page * DISK_PAGE_BYTES);
-  writeFileSync(join(path, 'v1', `opening-${gone.pid}`), '.');
+  overwrite(join(path, 'v2', 'data.mdb'), Buffer.alloc(DISK_PAGE_BYTES), page * DISK_PAGE_BYTES);
+  writeFileSync(join(path, 'v2', `opening-${gone.pid}`), '.');
   const clock = new FakeClock(Date.now());
   const house = await openProxy(t, { ...onDisk(path), clock, url: first.origin.url });
   const tried = async (count: number): Promise<void> => {
@@ -235,7 +235,7 @@ t.test('issue 5: a file that kills whoever opens it is set aside, and kills nobo
   clock.advance(2 * DISK_RETRY_FIRST_MS);
   await settled(() => house.notices.includes('disk-available'));
   t.same(ofDisk(house), ['disk-unavailable', 'disk-damaged', 'disk-available']);
-  t.same(readdirSync(path).sort(), ['v1', 'v1.damaged']);
+  t.same(readdirSync(path).sort(), ['v2', 'v2.damaged']);
   await house.proxy.close();
   const next = await openProxy(t, { ...onDisk(path), url: first.origin.url });
   t.equal((await next.get('/1', CACHED)).field('cdn-cache'), 'HIT', 'what came meanwhile is in the new one');
@@ -253,14 +253,14 @@ t.test('issue 5: what may not be read or written is said, and is no end', async 
       process.seteuid?.(0);
     }
   };
-  const [file, lock] = [join(path, 'v1', 'data.mdb'), join(path, 'v1', 'lock.mdb')];
+  const [file, lock] = [join(path, 'v2', 'data.mdb'), join(path, 'v2', 'lock.mdb')];
   const tries: readonly [path: string, mode: number, said: RegExp][] = [
     [path, 0o000, /EACCES|cannot be read/],
-    [join(path, 'v1'), 0o000, /EACCES|cannot/],
+    [join(path, 'v2'), 0o000, /EACCES|cannot/],
     [file, 0o000, /EACCES/],
     [lock, 0o000, /EACCES/],
   ];
-  if (process.getuid?.() === 0) for (const one of [path, join(path, 'v1'), file, lock]) chownSync(one, 65_534, 65_534);
+  if (process.getuid?.() === 0) for (const one of [path, join(path, 'v2'), file, lock]) chownSync(one, 65_534, 65_534);
   for (const [target, mode, said] of tries) {
     const before = statSync(target).mode;
     chmodSync(target, mode);
@@ -282,7 +282,7 @@ t.test(
   async (t) => {
     const path = makeDirectory(t);
     const first = await filled(t, path);
-    const holder = spawn('perl', ['-e', HOLD, join(path, 'v1', 'lock.mdb')], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const holder = spawn('perl', ['-e', HOLD, join(path, 'v2', 'lock.mdb')], { stdio: ['pipe', 'pipe', 'inherit'] });
     t.teardown(() => holder.kill());
     await new Promise((resolve) => holder.stdout.once('data', resolve));
     const clock = new FakeClock(Date.now());

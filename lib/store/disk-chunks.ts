@@ -1,0 +1,132 @@
+/**
+ * The bodies that are kept apart, as the writer sees them: which chunks belong to a record, which wait for one, and which
+ * are to go. A body may have several records; one that has none any more, or never got one, stands in `doomed` until it is taken away.
+ */
+import {
+  DISK_CHUNKS_AT_ONCE,
+  DISK_DOOM_MS,
+  DISK_ORPHAN_MS,
+  DISK_STEP_CHUNKS,
+  DISK_STEP_COUNT,
+} from '../base/disk-limits.js';
+import { bodyOfChunk } from './disk-batch.js';
+import type { EntryPrefix } from './disk-entry.js';
+import { BEHIND_ALL, type DiskFile, type DiskTable } from './disk-file.js';
+import { chunkKey } from './disk-keys.js';
+
+const FIRST = Buffer.of(0);
+
+export class DiskChunks {
+  readonly #bodies: DiskTable;
+  readonly #doomed: DiskTable;
+  readonly #shares: DiskTable;
+  /** Bodies of which chunks were written in this job and that no record has yet: how many chunks there are. */
+  readonly #fresh = new Map<string, { readonly bodyId: Buffer; chunks: number }>();
+  #now = 0;
+
+  constructor({ tables }: DiskFile) {
+    this.#bodies = tables.bodies;
+    this.#doomed = tables.doomed;
+    this.#shares = tables.shares;
+  }
+
+  begin(now: number): void {
+    this.#now = now;
+    this.#fresh.clear();
+  }
+
+  /** Until a record comes for it, a body is one whose response may never come. */
+  end(): void {
+    for (const { bodyId, chunks } of this.#fresh.values()) this.#doom(bodyId, chunks, DISK_ORPHAN_MS);
+  }
+
+  /** Whether a body is there to its end. */
+  has(bodyId: Uint8Array, chunks: number): boolean {
+    return this.#bodies.has(chunkKey(bodyId, chunks - 1));
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.#bodies.put(key, value);
+    const bodyId = Buffer.from(bodyOfChunk(key));
+    const chunks = Buffer.from(key).readUInt32BE(bodyId.length) + 1;
+    const known = this.#fresh.get(idOf(bodyId));
+    if (known === undefined) this.#fresh.set(idOf(bodyId), { bodyId, chunks });
+    else known.chunks = Math.max(known.chunks, chunks);
+  }
+
+  /** A record has it from now on. */
+  adopt(bodyId: Uint8Array): void {
+    const isFresh = this.#fresh.delete(idOf(bodyId));
+    if (this.#doomed.has(bodyId)) this.#doomed.remove(bodyId);
+    else if (!isFresh) this.#share(bodyId, this.#holders(bodyId) + 1);
+  }
+
+  /** How many records have a body. */
+  #holders(bodyId: Uint8Array): number {
+    return this.#shares.get(bodyId)?.readUInt32LE(0) ?? 1;
+  }
+
+  #share(bodyId: Uint8Array, holders: number): void {
+    if (holders <= 1) {
+      if (this.#shares.has(bodyId)) this.#shares.remove(bodyId);
+      return;
+    }
+    const value = Buffer.allocUnsafe(4);
+    value.writeUInt32LE(holders);
+    this.#shares.put(bodyId, value);
+  }
+
+  /** A record that had a body is gone. */
+  release({ bodyId, chunks }: Pick<EntryPrefix, 'bodyId' | 'chunks'>): void {
+    if (chunks === 0) return;
+    const holders = this.#holders(bodyId);
+    if (holders > 1) this.#share(bodyId, holders - 1);
+    else if (chunks <= DISK_CHUNKS_AT_ONCE) this.#deleteChunks(bodyId, 0, chunks);
+    else this.#doom(bodyId, chunks, DISK_DOOM_MS);
+  }
+
+  /** Its chunks go in a while. */
+  #doom(bodyId: Uint8Array, chunks: number, afterMs: number): void {
+    const value = Buffer.allocUnsafe(12);
+    value.writeDoubleLE(this.#now + afterMs);
+    value.writeUInt32LE(chunks, 8);
+    this.#doomed.put(bodyId, value);
+  }
+
+  #deleteChunks(bodyId: Uint8Array, from: number, until: number): void {
+    for (let index = from; index < until; index++) this.#bodies.remove(chunkKey(bodyId, index));
+  }
+
+  /** A body that gets no record goes. */
+  drop(bodyId: Uint8Array, chunks: number): void {
+    this.#fresh.delete(idOf(bodyId));
+    this.#doomed.remove(bodyId);
+    this.#deleteChunks(bodyId, 0, chunks);
+  }
+
+  /** Takes away chunks whose time has come, or where there is need the next ones. Returns whether it found any. */
+  dropDoomed(isUrgent: boolean): boolean {
+    let left = DISK_STEP_CHUNKS;
+    const found: [bodyId: Buffer, chunks: number, at: number][] = [];
+    this.#doomed.range(FIRST, BEHIND_ALL, (bodyId, value) => {
+      const at = value.readDoubleLE(0);
+      // One that is just being written is no less wanted than what is stored.
+      if (at <= this.#now || (isUrgent && at <= this.#now + DISK_DOOM_MS))
+        found.push([bodyId, value.readUInt32LE(8), at]);
+      return found.length < DISK_STEP_COUNT;
+    });
+    for (const [bodyId, chunks] of found) {
+      const from = Math.max(0, chunks - left);
+      this.#deleteChunks(bodyId, from, chunks);
+      left -= chunks - from;
+      if (from === 0) this.#doomed.remove(bodyId);
+      else this.#doom(bodyId, from, 0);
+      if (left === 0) break;
+    }
+    return found.length > 0;
+  }
+}
+
+function idOf(bodyId: Uint8Array): string {
+  return Buffer.from(bodyId.buffer, bodyId.byteOffset, bodyId.byteLength).toString('latin1');
+}

@@ -1,0 +1,141 @@
+/**
+ * An entry of the table of records: what the writer keeps its indexes by, then the header record, then the body where
+ * that is small. One checksum is of all of it, so that a hit reads and checks an entry in one go.
+ */
+import { crc32 } from 'node:zlib';
+import { BODY_ID_BYTES, TAG_HASH_BYTES } from './disk-keys.js';
+
+/** What stands in front of the record. */
+export interface EntryPrefix {
+  /** Second of the last use. */
+  readonly epoch: number;
+  readonly expiryMinute: number;
+  readonly bodyId: Buffer;
+  /** Of the body, where it is kept apart. */
+  readonly chunks: number;
+  readonly tagHashes: Buffer;
+  /** Request fields select it. */
+  readonly isVaried: boolean;
+  /** Nothing selects it, and there are, or were, others of its key that something does. */
+  readonly isAccompanied: boolean;
+}
+
+/** Checksum of the rest, epoch, minute, chunks, flags with the length of the tag hashes, body id, length of the body behind the record. */
+const AT = { epoch: 4, expiryMinute: 8, chunks: 12, flags: 16, bodyId: 20, bodyBytes: 20 + BODY_ID_BYTES };
+const PREFIX_BYTES = AT.bodyBytes + 4;
+const VARIED = 0x80000000;
+const ACCOMPANIED = 0x40000000;
+const TAG_BYTES = 0x3fffffff;
+const NOTHING = Buffer.alloc(0);
+
+/** `body`: where it stands behind the record. */
+export function writeEntry(prefix: EntryPrefix, record: Uint8Array, body: Uint8Array = NOTHING): Buffer {
+  const { epoch, expiryMinute, bodyId, chunks, tagHashes, isVaried, isAccompanied } = prefix;
+  const head = PREFIX_BYTES + tagHashes.length;
+  const entry = Buffer.allocUnsafe(head + record.length + body.length);
+  entry.writeUInt32LE(epoch, AT.epoch);
+  entry.writeUInt32LE(expiryMinute, AT.expiryMinute);
+  entry.writeUInt32LE(chunks, AT.chunks);
+  const flags = (isVaried ? VARIED : 0) | (isAccompanied ? ACCOMPANIED : 0) | tagHashes.length;
+  entry.writeUInt32LE(flags >>> 0, AT.flags);
+  entry.set(bodyId, AT.bodyId);
+  entry.writeUInt32LE(body.length, AT.bodyBytes);
+  entry.set(tagHashes, PREFIX_BYTES);
+  entry.set(record, head);
+  entry.set(body, head + record.length);
+  return sealed(entry);
+}
+
+function sealed(entry: Buffer): Buffer {
+  entry.writeUInt32LE(checkIn(entry));
+  return entry;
+}
+
+function checkIn(entry: Buffer): number {
+  return crc32(entry.subarray(4));
+}
+
+/** The same entry, last used at another time. */
+export function withEpoch(entry: Buffer, epoch: number): Buffer {
+  const next = Buffer.from(entry);
+  next.writeUInt32LE(epoch, AT.epoch);
+  return sealed(next);
+}
+
+/** The same entry, of a key that has others. */
+export function accompanied(entry: Buffer): Buffer {
+  const next = Buffer.from(entry);
+  next.writeUInt32LE((next.readUInt32LE(AT.flags) | ACCOMPANIED) >>> 0, AT.flags);
+  return sealed(next);
+}
+
+/** An entry that is not damaged. */
+export class Entry {
+  readonly #bytes: Buffer;
+  readonly #recordAt: number;
+  readonly #bodyAt: number;
+
+  private constructor(bytes: Buffer, recordAt: number, bodyAt: number) {
+    this.#bytes = bytes;
+    this.#recordAt = recordAt;
+    this.#bodyAt = bodyAt;
+  }
+
+  /** Undefined where it is damaged. Keeps to `bytes`. */
+  static over(bytes: Buffer): Entry | undefined {
+    if (bytes.length < PREFIX_BYTES || checkIn(bytes) !== bytes.readUInt32LE(0)) return undefined;
+    const recordAt = PREFIX_BYTES + (bytes.readUInt32LE(AT.flags) & TAG_BYTES);
+    const bodyAt = bytes.length - bytes.readUInt32LE(AT.bodyBytes);
+    return recordAt > bodyAt ? undefined : new Entry(bytes, recordAt, bodyAt);
+  }
+
+  /** Its checksum: what tells it from others, near enough. */
+  get check(): number {
+    return this.#bytes.readUInt32LE(0);
+  }
+
+  get epoch(): number {
+    return this.#bytes.readUInt32LE(AT.epoch);
+  }
+
+  get isAccompanied(): boolean {
+    return (this.#bytes.readUInt32LE(AT.flags) & ACCOMPANIED) !== 0;
+  }
+
+  get bodyId(): Buffer {
+    return this.#bytes.subarray(AT.bodyId, AT.bodyId + BODY_ID_BYTES);
+  }
+
+  get record(): Buffer {
+    return this.#bytes.subarray(this.#recordAt, this.#bodyAt);
+  }
+
+  /** The body behind the record; empty where there is none. */
+  get body(): Buffer {
+    return this.#bytes.subarray(this.#bodyAt);
+  }
+
+  get prefix(): EntryPrefix {
+    const bytes = this.#bytes;
+    const flags = bytes.readUInt32LE(AT.flags);
+    return {
+      epoch: this.epoch,
+      expiryMinute: bytes.readUInt32LE(AT.expiryMinute),
+      chunks: bytes.readUInt32LE(AT.chunks),
+      bodyId: this.bodyId,
+      tagHashes: bytes.subarray(PREFIX_BYTES, this.#recordAt),
+      isVaried: (flags & VARIED) !== 0,
+      isAccompanied: (flags & ACCOMPANIED) !== 0,
+    };
+  }
+}
+
+/** Undefined where the entry is damaged. */
+export function readPrefix(entry: Buffer | undefined): EntryPrefix | undefined {
+  return entry === undefined ? undefined : Entry.over(entry)?.prefix;
+}
+
+/** Each hash of a tag. */
+export function* hashesIn(tagHashes: Buffer): IterableIterator<Buffer> {
+  for (let at = 0; at < tagHashes.length; at += TAG_HASH_BYTES) yield tagHashes.subarray(at, at + TAG_HASH_BYTES);
+}

@@ -1,0 +1,163 @@
+// Goal: decision 0022, a small response is found on disk in one look, and never wrongly. Method: a tier on a directory of its own, looked at both ways.
+import t, { type Test } from 'tap';
+import { DISK_INLINE_BODY_BYTES } from '../../lib/base/disk-limits.js';
+import { Fields } from '../../lib/http/fields.js';
+import { Body } from '../../lib/object/body.js';
+import { oneMaker } from '../../lib/object/made-by.js';
+import { FROM_RECORD } from '../../lib/object/record-stored.js';
+import { Segments } from '../../lib/object/segments.js';
+import type { StoredResponse } from '../../lib/object/stored.js';
+import { recordKey } from '../../lib/store/disk-keys.js';
+import { FakeClock } from '../kit/clock.js';
+import { type DiskBench, type DiskOptions, openDisk } from '../kit/disk.js';
+import { freshened, makeStored, type StoredShape } from './make-stored.js';
+
+const KB = 1024;
+const KEY = 'http://a.test/';
+
+interface Walk {
+  readonly clock: FakeClock;
+  readonly bench: DiskBench;
+  make(shape?: Partial<StoredShape>): StoredResponse;
+}
+
+function setUp(t: Test, options: Partial<DiskOptions> = {}): Walk {
+  const clock = new FakeClock();
+  return {
+    clock,
+    bench: openDisk(t, { clock, ...options }),
+    make: (shape) => makeStored({ bornAt: clock.now(), ...shape }),
+  };
+}
+
+/** What a lookup finds below, as the engine asks for it. */
+function recalled(bench: DiskBench, key = KEY): StoredResponse | undefined {
+  return bench.store.recall(key, ([one]) => one);
+}
+
+/** Changes a byte of an entry in the file behind the tier's back. */
+function damage(bench: DiskBench, key: Buffer, at: number): void {
+  const { records } = bench.file.tables;
+  bench.file.write(() => {
+    const value = records.get(key);
+    if (value === undefined) throw new Error('there is nothing to damage');
+    value[at] = (value[at] as number) ^ 0xff;
+    records.put(key, value);
+  });
+  bench.file.refresh();
+}
+
+t.test(
+  'decision 0022: a damaged byte anywhere in the entry of a small response makes it a miss, for either way to look',
+  async (t) => {
+    const { bench, make } = setUp(t);
+    bench.store.put(make({ bodyBytes: 30 }));
+    const again = await bench.reopened();
+    const place = recordKey(KEY, { names: [], values: [] });
+    const whole = again.file.tables.records.get(place) ?? Buffer.alloc(0);
+    t.ok(whole.length > 100);
+    for (let at = 0; at < whole.length; at++) {
+      damage(again, place, at);
+      if (again.store.below?.glance(KEY) !== undefined) t.fail(`it is given with byte ${at} damaged`);
+      damage(again, place, at);
+    }
+    t.ok(again.store.below?.glance(KEY));
+    damage(again, place, whole.length - 1);
+    t.equal(recalled(again), undefined);
+    t.equal(again.tier.stats.unreadable.checksum, 1);
+  },
+);
+
+t.test(
+  'decision 0022: one look gives what is whole, small, alone under its key, and written; anything else takes more',
+  async (t) => {
+    const { clock, bench, make } = setUp(t, { memoryBytes: 64 * KB });
+    const evict = (key: string): unknown => bench.memory.removeKey(key, 'evicted');
+    bench.store.put(make({ bodyBytes: 100 }));
+    evict(KEY);
+    t.equal(bench.store.below?.glance(KEY), undefined, 'it waits to be written');
+    await bench.tier.settled();
+    const found = bench.store.below?.glance(KEY);
+    t.equal(found?.body.receivedBytes, 100);
+    t.equal(bench.store.peek(KEY), undefined, 'nothing is promoted by a look');
+    t.equal(bench.store.below?.glance(`${KEY}other`), undefined);
+    bench.store.put(make({ key: `${KEY}large`, bodyBytes: DISK_INLINE_BODY_BYTES + 1 }));
+    bench.store.put(make({ key: `${KEY}varied`, language: 'de', bodyBytes: 1 }));
+    const run = { from: 0, until: 1, chunks: [Buffer.alloc(1)] };
+    bench.store.put({ ...make({ key: `${KEY}part` }), body: Body.empty, partial: Segments.of(run, 3) });
+    bench.store.put(make({ key: `${KEY}first`, bodyBytes: 1 }));
+    await bench.tier.settled();
+    bench.store.put(make({ key: `${KEY}second`, language: 'de', bodyBytes: 1 }));
+    bench.store.put(make({ key: `${KEY}first`, language: 'de', bodyBytes: 1 }));
+    await bench.tier.settled();
+    bench.store.put(make({ key: `${KEY}second`, bodyBytes: 1 }));
+    await bench.tier.settled();
+    for (const name of ['large', 'varied', 'part', 'first', 'second']) {
+      evict(`${KEY}${name}`);
+      t.equal(bench.store.below?.glance(`${KEY}${name}`), undefined, name);
+      t.ok(recalled(bench, `${KEY}${name}`), `${name} is there`);
+    }
+    clock.advance(10);
+    bench.store.removeKey(KEY, 'purged');
+    t.equal(bench.store.below?.glance(KEY), undefined, 'a purge holds at once');
+    await bench.tier.settled();
+    t.equal(bench.store.below?.glance(KEY), undefined);
+  },
+);
+
+t.test(
+  'decision 0022: what one look gave is promoted while memory has room, and then at its second use within a while',
+  async (t) => {
+    const { bench, make } = setUp(t, { memoryBytes: 64 * KB });
+    const keys = Array.from({ length: 60 }, (_, at) => `${KEY}${at}`);
+    for (const key of keys) bench.store.put(make({ key, bodyBytes: 2 * KB }));
+    await bench.tier.settled();
+    const use = (key: string): boolean => {
+      const found = bench.store.below?.glance(key);
+      if (found !== undefined) bench.store.below?.glanced(found);
+      return bench.store.peek(key) !== undefined;
+    };
+    const below = keys.filter((key) => bench.store.peek(key) === undefined);
+    t.ok(below.length > 20);
+    t.notOk(below.some(use), 'memory is full of what was used as often');
+    const { hits } = bench.tier.stats;
+    t.equal(hits, below.length);
+    const [again = ''] = below;
+    t.ok(use(again));
+    for (const key of keys) bench.memory.removeKey(key, 'evicted');
+    t.ok(use(keys[59] ?? ''), 'memory is empty');
+  },
+);
+
+t.test(
+  'decision 0022: a header record that comes without its small body is put around the one that is there',
+  async (t) => {
+    const { clock, bench, make } = setUp(t);
+    const content = Buffer.from(Array.from({ length: 1500 }, (_, at) => at * 7));
+    const body = Body.of([content]);
+    const stored = make({ body });
+    bench.store.put(stored);
+    await bench.tier.settled();
+    clock.advance(1000);
+    const fields = Fields.of({ ETag: '"1"', 'X-New': 'a value that makes the record longer' });
+    bench.store.swap(stored, freshened(stored, clock.now(), fields));
+    await bench.tier.settled();
+    t.equal(bench.tier.stats.writes.header, 1);
+    const again = await bench.reopened();
+    const found = again.store.below?.glance(KEY);
+    t.equal(found?.fields.get('x-new'), 'a value that makes the record longer');
+    t.ok(Buffer.concat(found?.body.wholeChunks ?? []).equals(content));
+  },
+);
+
+t.test('decision 0022: what a rule made is known to be of it after a restart, where it says the same', async (t) => {
+  const { bench, make } = setUp(t);
+  const rule = oneMaker({ name: 'one' }, 'ttl of the one');
+  t.equal(oneMaker({ name: 'one' }, 'ttl of the one'), rule);
+  t.not(oneMaker({ name: 'two' }, 'ttl of the other'), rule);
+  bench.store.put({ ...make(), madeBy: rule });
+  bench.store.put({ ...make({ key: `${KEY}unknown` }), madeBy: { name: 'never told of' } });
+  const again = await bench.reopened();
+  t.equal(recalled(again)?.madeBy, rule);
+  t.equal(recalled(again, `${KEY}unknown`)?.madeBy, FROM_RECORD);
+});

@@ -90,3 +90,7 @@ export const MAX_DISK_MISSED = 100_000;
 export const MAX_DISK_MISSED_REACHES = 1_000;
 /** Stored responses that are brought in line at once, when the disk tier is there again. */
 export const DISK_MISSED_STEP_COUNT = 256;
+/** By how much the thread that writes to disk stands back for others. */
+export const DISK_THREAD_NICE = 10;
+/** The heap of the thread that writes to disk: what it works on are buffers outside of it. */
+export const DISK_THREAD_HEAP = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 } as const;

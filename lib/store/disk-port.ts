@@ -1,5 +1,6 @@
 /** The way to the thread that writes for the disk tier. A thread that died is started anew with the next job. */
 import { Worker } from 'node:worker_threads';
+import { DISK_THREAD_HEAP } from '../base/disk-limits.js';
 import { DiskFailure, type DiskJob, type DiskPort, type DiskReport } from './disk-contract.js';
 import type { FromThread, ThreadOrder, ToThread } from './disk-thread.js';
 
@@ -34,7 +35,10 @@ class ThreadPort implements DiskPort {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./disk-thread.js', import.meta.url), { workerData: this.#order });
+    const worker = new Worker(new URL('./disk-thread.js', import.meta.url), {
+      workerData: this.#order,
+      resourceLimits: DISK_THREAD_HEAP,
+    });
     worker.unref();
     const over = (message: string): void => {
       if (this.#worker === worker) this.#worker = undefined;

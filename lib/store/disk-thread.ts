@@ -1,5 +1,10 @@
-/** The thread that writes for the disk tier: one job after another, so that no request ever waits for a disk. */
+/**
+ * The thread that writes for the disk tier: one job after another, so that no request ever waits for a disk. Where there
+ * is one core for all, it gives way to the thread that answers.
+ */
+import { getPriority, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
+import { DISK_THREAD_NICE } from '../base/disk-limits.js';
 import type { DiskJob, DiskReport } from './disk-contract.js';
 import { DiskFailure } from './disk-contract.js';
 import { openDiskFile } from './disk-file.js';
@@ -20,6 +25,8 @@ export type FromThread =
 const { directory, sizeBytes } = workerData as ThreadOrder;
 const port = parentPort;
 if (port !== null) {
+  // On Linux alone 0 means this thread and not the whole process.
+  if (process.platform === 'linux' && getPriority(0) < DISK_THREAD_NICE) setPriority(0, DISK_THREAD_NICE);
   const file = openDiskFile(directory, sizeBytes);
   const writing = new DiskWriting(file, directory, sizeBytes);
   port.on('message', (job: ToThread) => {

@@ -195,7 +195,9 @@ export class Body implements ReadableChunks {
     if (this.#state !== 'streaming' || flight === undefined || chunk.length === 0) return;
     this.#receivedBytes += chunk.length;
     if (this.#mode === 'retain') {
-      flight.tail = appendChunk(this.#chunks, flight.tail, chunk);
+      // A small one that comes whole is copied once, into its slab: it is stored in this very turn, or not at all.
+      if (chunk.length === this.#expectedBytes && chunk.length <= MAX_IN_SLAB_BYTES) this.#chunks.push(chunk);
+      else flight.tail = appendChunk(this.#chunks, flight.tail, chunk);
       this.#wakeAll(flight);
       return;
     }

@@ -129,7 +129,14 @@ function grown<A extends Float64Array | Uint32Array | Uint8Array>(to: A, from: A
 
 /** A 32-bit hash of a key (FNV-1a). Never told from equality: two keys of one hash share no more than eviction's memory. */
 export function hashOf(key: string): number {
+  // What is stored is looked up several times in a row.
+  if (key === lastKey) return lastHash;
   let hash = 0x811c9dc5;
   for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
+  lastKey = key;
+  lastHash = hash >>> 0;
+  return lastHash;
 }
+
+let lastKey = '';
+let lastHash = 0x811c9dc5;

@@ -10,6 +10,7 @@ import type { ClientRequest, ReplySink } from './contract.js';
 import type { Engine } from './engine.js';
 import type { Fill } from './fill.js';
 import type { FillEnd } from './fill-contract.js';
+import { markerKeyOf } from './fill-order.js';
 import { acceptedReply, seeOtherReply } from './synth.js';
 
 /** Below this path every resource is one of ours (RFC 8615 §3). */
@@ -83,7 +84,7 @@ export class AcceptedWork {
  */
 export function acceptCold(engine: Engine, request: ClientRequest, sink: ReplySink, key: string): boolean {
   const { parts, collapse, accepted } = engine;
-  if (parts.markers.isMarked(engine.markerKey(key, request)) || parts.failures.pending(key) !== undefined) return false;
+  if (parts.markers.isMarked(markerKeyOf(key, request)) || parts.failures.pending(key) !== undefined) return false;
   const running = collapse.find(key, request.fields);
   // Its bytes are arriving: whoever comes now follows them.
   if (running?.state === 'streaming' || (running === undefined && collapse.isFull)) return false;

@@ -7,7 +7,6 @@ import { MAX_ALIASES, MAX_ALIASES_BYTES, MAX_KEY_LENGTH, MAX_KEYED_CONTENT_BYTES
 import type { Rule } from '../config/rule.js';
 import type { ExplainedRequest, Explanation } from '../explain/explain.js';
 import type { StoredResponse } from '../object/stored.js';
-import type { AskedFor } from '../observe/events.js';
 import { isLoop } from '../policy/hygiene.js';
 import { keyOfUrl, keysAt, requestKey, targetKey } from '../policy/key.js';
 import { reasonToPass } from '../policy/pass.js';
@@ -23,7 +22,8 @@ import type { BodyTap, ClientRequest, FindReady, ReplySink, RequestHandler } fro
 import { coversRanges, type Delivery } from './deliver.js';
 import { explainWithTier, withExplanation } from './explaining.js';
 import { Fill } from './fill.js';
-import type { Conditions, FillEnd, FillSpec, Waiter } from './fill-contract.js';
+import type { FillEnd } from './fill-contract.js';
+import { type FillOrder, markerKeysOf, specOf } from './fill-order.js';
 import { type Need, partialNeed } from './need.js';
 import { Operations } from './operations.js';
 import { isOperatorMethod, operate } from './operator-methods.js';
@@ -40,21 +40,6 @@ import type { Receipt } from './response.js';
 import { type SynthSpec, synthReply } from './synth.js';
 import { hitDelivery, toldReply, ttlSecAt } from './told.js';
 import { Transaction } from './transaction.js';
-
-/** What is put behind a key to remember it as uncacheable: nobody's, with credentials, with cookies, with both. */
-const MARKER_SUFFIXES = ['', ' a', ' c', ' ac'] as const;
-
-export interface FillOrder {
-  readonly key: string;
-  /** Under which others may join; undefined: nobody may. */
-  readonly collapseKey: string | undefined;
-  readonly request: ClientRequest;
-  readonly method: 'GET' | 'HEAD';
-  readonly basis: StoredResponse | undefined;
-  readonly conditions: Conditions;
-  readonly askedFor: AskedFor;
-  readonly leader: Waiter | undefined;
-}
 
 export class Engine implements RequestHandler {
   readonly parts: EngineParts;
@@ -272,30 +257,7 @@ export class Engine implements RequestHandler {
     const { parts } = this;
     if (order.leader !== undefined) this.refreshes.overtaken(order.key);
     this.#noteAlias(order.key, order.request);
-    const spec: FillSpec = {
-      key: order.key,
-      method: order.method,
-      request: order.request,
-      rules: parts.live.rules,
-      basis: order.basis,
-      candidates: parts.store.known(order.key).slice(),
-      conditions: order.conditions,
-      askedFor: order.askedFor,
-      background: order.leader === undefined,
-      collapseKey: order.collapseKey,
-      markerKey: this.markerKey(order.key, order.request),
-    };
-    return new Fill(parts, this.collapse, spec, order.leader);
-  }
-
-  /**
-   * Under which a key is remembered as uncacheable. Answers to a request with credentials or cookies are often
-   * uncacheable where the anonymous one is not, so these are remembered apart.
-   */
-  markerKey(key: string, request: ClientRequest): string {
-    const isAuthorized = request.fields.has('authorization');
-    const hasCookie = request.fields.has('cookie');
-    return `${key}${MARKER_SUFFIXES[(isAuthorized ? 1 : 0) + (hasCookie ? 2 : 0)]}`;
+    return new Fill(parts, this.collapse, specOf(parts, order), order.leader);
   }
 
   reply(request: ClientRequest, sink: ReplySink, stored: StoredResponse, delivery: Delivery): void {
@@ -359,7 +321,7 @@ export class Engine implements RequestHandler {
 
   /** Forgets that answers for a key could not be shared, or that the origin failed on it. */
   forget(key: string): void {
-    for (const suffix of MARKER_SUFFIXES) this.parts.markers.unmark(`${key}${suffix}`);
+    for (const marked of markerKeysOf(key)) this.parts.markers.unmark(marked);
     this.parts.failures.succeeded(key);
     this.refreshes.forget(key);
   }

@@ -13,6 +13,7 @@ import type { ClientRequest } from './contract.js';
 import type { Engine } from './engine.js';
 import type { Fill } from './fill.js';
 import type { FillEnd } from './fill-contract.js';
+import { markerKeyOf } from './fill-order.js';
 import { requestOfKey, requestOfUrl } from './own-request.js';
 import { currentOf, type StoredPlace } from './reach.js';
 import type { Begun, Enqueued, QueueStats, RefreshEnd, RefreshJob } from './refresh-contract.js';
@@ -214,7 +215,7 @@ export class Refreshes {
     const asked = anybodysRequest(request, key, live.rules);
     if (asked === undefined || engine.select(key, asked) !== undefined) return 'needless';
     // It has turned out that its answers cannot be shared: then nobody is better off for one more.
-    if (markers.isMarked(engine.markerKey(key, asked)) || engine.collapse.find(key, asked.fields) !== undefined) {
+    if (markers.isMarked(markerKeyOf(key, asked)) || engine.collapse.find(key, asked.fields) !== undefined) {
       return 'needless';
     }
     const held = this.#heldUntil(key);

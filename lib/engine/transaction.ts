@@ -19,6 +19,7 @@ import { coversRanges, hasReachedRanges } from './deliver.js';
 import type { Engine } from './engine.js';
 import type { Fill } from './fill.js';
 import type { Conditions, FillResult, Waiter } from './fill-contract.js';
+import { markerKeyOf } from './fill-order.js';
 import { collapseKeyOf, type Need } from './need.js';
 import { refreshIfStale } from './refreshing.js';
 import type { SynthSpec } from './synth.js';
@@ -88,7 +89,7 @@ export class Transaction implements Waiter {
     const kind: FailureKind = origin.healthy && origin.reachable ? failure.kind : 'unreachable';
     if (this.#serveStale(kind, 'stale-origin-backoff')) return true;
     // Credentials, or a page that is everyone's own, may fare better than the requests that failed.
-    const isAnybodys = this.#engine.markerKey(this.#key, this.request) === this.#key && !this.#isMarked();
+    const isAnybodys = markerKeyOf(this.#key, this.request) === this.#key && !this.#isMarked();
     if (!failure.isPersistent || !isAnybodys || this.#directives.noStore) return false;
     this.#synth({
       status: failure.kind === 'unreachable' ? 504 : 503,
@@ -101,7 +102,7 @@ export class Transaction implements Waiter {
 
   /** Remembered as uncacheable, for requests like this one. */
   #isMarked(): boolean {
-    return this.#engine.parts.markers.isMarked(this.#engine.markerKey(this.#key, this.request));
+    return this.#engine.parts.markers.isMarked(markerKeyOf(this.#key, this.request));
   }
 
   #joinable(): Fill | undefined {

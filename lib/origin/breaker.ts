@@ -188,17 +188,12 @@ class Guard implements GuardedOrigin {
   }
 
   #send(request: OriginRequest, listener: OriginListener, permit: Permit): OriginExchange {
-    const watch = new Watch(listener, this.#breaker, permit, () => this.#scheduleProbe(BREAKER_IDLE_PROBE_MS));
-    const exchange = this.#client.fetch(request, watch);
-    return {
-      pause: () => exchange.pause(),
-      resume: () => exchange.resume(),
-      abort: () => {
-        watch.aborted();
-        exchange.abort();
-      },
-    };
+    const watch = new Watch(listener, this.#breaker, permit, this.#released);
+    watch.exchange = this.#client.fetch(request, watch);
+    return watch;
   }
+
+  readonly #released = (): void => this.#scheduleProbe(BREAKER_IDLE_PROBE_MS);
 
   #changed(state: BreakerState, reason: string): void {
     this.#probeTimer?.cancel();
@@ -229,7 +224,9 @@ class Guard implements GuardedOrigin {
 }
 
 /** Tells the breaker, once, what an exchange showed of the origin. */
-class Watch implements OriginListener {
+class Watch implements OriginListener, OriginExchange {
+  /** What is watched; nothing is told from within fetch(), so it is there before anything is. */
+  exchange: OriginExchange | undefined;
   readonly #listener: OriginListener;
   readonly #breaker: Breaker;
   readonly #permit: Permit;
@@ -257,8 +254,17 @@ class Watch implements OriginListener {
     } else this.#breaker.reached(this.#permit);
   }
 
-  aborted(): void {
+  pause(): void {
+    this.exchange?.pause();
+  }
+
+  resume(): void {
+    this.exchange?.resume();
+  }
+
+  abort(): void {
     this.#tell('origin-aborted');
+    this.exchange?.abort();
   }
 
   inform(status: number, fields: Fields): void {

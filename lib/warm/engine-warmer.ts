@@ -4,6 +4,7 @@
  */
 import { WARM_ROOM_SHARE } from '../base/limits.js';
 import type { Engine } from '../engine/engine.js';
+import { markerKeyOf } from '../engine/fill-order.js';
 import { requestOfUrl } from '../engine/own-request.js';
 import type { StoredPlace } from '../engine/reach.js';
 import type { RefreshEnd } from '../engine/refreshes.js';
@@ -62,7 +63,7 @@ export class EngineWarmer implements Warmer {
     if (request === undefined) return false;
     const rule = live.rules.ruleFor(request.received ?? request);
     if (reasonToPass(request, rule) !== undefined || rule.push !== 'off') return false;
-    return !markers.isMarked(this.#engine.markerKey(requestKey(request, rule), request));
+    return !markers.isMarked(markerKeyOf(requestKey(request, rule), request));
   }
 
   /** What memory evicts is on disk, where there is one. */

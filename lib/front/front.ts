@@ -27,7 +27,7 @@ import { type FastFront, FastReader } from './fast-lane.js';
 import { type FullFront, FullLane } from './full-lane.js';
 import { Intake } from './intake.js';
 import type { Tunnel } from './pass-lane.js';
-import { readInto } from './read-into.js';
+import { acceptHandles, type Handle, handleOf, readInto } from './read-into.js';
 import { REFUSALS, type RefusalStyle } from './refusal.js';
 
 export type { Front, FrontLimits, FrontOptions } from './contract.js';
@@ -107,6 +107,7 @@ class ClientFront implements Front, FastFront, FullFront {
       });
     });
     server.on('error', (error) => this.events.notice('error', 'accept-failed', error.message));
+    acceptHandles(server, (handle) => this.#acceptedHandle(handle));
     const bound = server.address() as AddressInfo;
     return written(bound.address, bound.port);
   }
@@ -174,14 +175,36 @@ class ClientFront implements Front, FastFront, FullFront {
   }
 
   #accepted(accepted: Socket): void {
-    // What is told below that it is one too many is bounded as well.
-    if (this.#connections.size >= this.limits.connections + MAX_REFUSED_CONNECTIONS) {
-      accepted.destroy();
-      this.#noticeOverfull();
-      return;
+    if (this.#isBeyondAll()) accepted.destroy();
+    else if (this.#hasFastLane) this.#read(handleOf(accepted));
+    else this.#admit(accepted, undefined);
+  }
+
+  /** The same before there is a socket. False where the server is to make one. */
+  #acceptedHandle(handle: Handle): boolean {
+    if (!this.#hasFastLane) return false;
+    if (this.#isBeyondAll()) handle.close();
+    else {
+      handle.setNoDelay(true);
+      this.#read(handle);
     }
-    const reader = this.#hasFastLane ? new FastReader(this) : undefined;
-    const socket = reader === undefined ? accepted : readInto(accepted, (bytes, length) => reader.take(bytes, length));
+    return true;
+  }
+
+  #read(handle: Handle | null): void {
+    const reader = new FastReader(this);
+    const socket = readInto(handle, (bytes, length) => reader.take(bytes, length));
+    this.#admit(socket, reader);
+  }
+
+  /** What is told below that it is one too many is bounded as well. */
+  #isBeyondAll(): boolean {
+    const isBeyond = this.#connections.size >= this.limits.connections + MAX_REFUSED_CONNECTIONS;
+    if (isBeyond) this.#noticeOverfull();
+    return isBeyond;
+  }
+
+  #admit(socket: Socket, reader: FastReader | undefined): void {
     const connection = new ClientConnection(this, socket);
     this.#connections.set(socket, connection);
     socket.on('close', () => this.#closed(connection));

@@ -1,0 +1,58 @@
+// Goal: a server's connections become sockets once, by whoever wants them. Method: a server of node:net on the loopback, and what it gives.
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import t from 'tap';
+import { acceptHandles, handleOf, readInto } from '../../lib/front/read-into.js';
+import { until } from './house.js';
+
+t.test(
+  'decision 0015: a server gives its connections as handles, and makes sockets of those that are not taken',
+  async (t) => {
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.teardown(() => server.close());
+    const { port } = server.address() as AddressInfo;
+    const read: string[] = [];
+    let isWanted = true;
+    const take = (handle: Parameters<typeof readInto>[0], name: string) => {
+      const socket = readInto(handle, (bytes, length) => {
+        read.push(`${name}: ${bytes.toString('latin1', 0, length)}`);
+        socket.write(name);
+        return true;
+      });
+      socket.on('end', () => socket.end());
+    };
+    const isAsked = acceptHandles(server, (handle) => {
+      if (isWanted) take(handle, 'handle');
+      return isWanted;
+    });
+    t.ok(isAsked, 'this version of Node asks');
+    server.on('connection', (accepted) => take(handleOf(accepted), 'socket'));
+    for (const [i, name] of ['handle', 'socket', 'handle'].entries()) {
+      isWanted = name === 'handle';
+      const client = connect(port, '127.0.0.1');
+      client.write(`${i}`);
+      const [answer] = (await once(client, 'data')) as [Buffer];
+      t.equal(answer.toString(), name);
+      const closed = once(client, 'close');
+      client.end();
+      await closed;
+    }
+    await until(() => read.length === 3);
+    t.strictSame(read, ['handle: 0', 'socket: 1', 'handle: 2']);
+  },
+);
+
+t.test('an accept that fails is told by the server as ever', async (t) => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  acceptHandles(server, () => {
+    throw new Error('there is nothing to take');
+  });
+  const failed = once(server, 'error');
+  const { _handle: handle } = server as unknown as { _handle: { onconnection(status: number): void } };
+  // EMFILE: the process has no file descriptor left.
+  handle.onconnection(-24);
+  t.match(await failed.then(([error]) => error), { syscall: 'accept', code: 'EMFILE' });
+});

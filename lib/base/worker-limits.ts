@@ -30,6 +30,8 @@ export const WORKER_ANSWER_TIMEOUT_MS = 10_000;
 export const WORKER_OPERATION_TIMEOUT_MS = 60_000;
 /** Time for the primary process to answer who asks the origin; beyond: the worker asks it on its own. */
 export const LEASE_ANSWER_TIMEOUT_MS = 1_000;
+/** Longest time that a refresh waits for another worker which asks the origin; beyond: it is given up. */
+export const MAX_LEASE_WAIT_MS = 600_000;
 /** Leases that the workers have together; beyond: who wants one goes alone. */
 export const MAX_WORKER_LEASES = 100_000;
 /** Responses of which the primary process remembers which worker has them; beyond: the oldest is forgotten. */

@@ -27,8 +27,11 @@ export interface Leases {
 export type LeaseAnswer =
   /** Ours: ask the origin, then release it. */
   | { readonly kind: 'held'; readonly lease: Lease }
-  /** Somebody else asks. */
-  | { readonly kind: 'elsewhere'; wait(told: (notice: LeaseNotice) => void): Cancel }
+  /**
+   * Somebody else asks. `isNear`: by the same way to the same origin, so that to ask as well would only double it; where it
+   * cannot go on, its lease is free at once.
+   */
+  | { readonly kind: 'elsewhere'; readonly isNear: boolean; wait(told: (notice: LeaseNotice) => void): Cancel }
   /** Somebody else asked already. All variants of the key that lie below and are newer than what is known. */
   | { readonly kind: 'found'; readonly found: readonly Found[] }
   /** Nobody can tell: go on alone. */

@@ -4,6 +4,7 @@
  */
 import { OriginError } from '../base/errors.js';
 import { MARKER_TTL_MS, MAX_LEASE_ROUNDS } from '../base/limits.js';
+import { MAX_LEASE_WAIT_MS } from '../base/worker-limits.js';
 import type { StoredResponse } from '../object/stored.js';
 import { chooseVariant, SELECTS_ALL, selectionOf } from '../policy/vary.js';
 import { countsForAll } from './bookkeeping.js';
@@ -55,6 +56,8 @@ export class Leasing {
   #cancelWait: (() => void) | undefined;
   #rounds = 0;
   #isBlind = false;
+  /** Who is waited for is another worker. */
+  #isNear = false;
   #isOver = false;
 
   constructor(parts: EngineParts, leases: Leases, fill: LeasedFill) {
@@ -83,7 +86,8 @@ export class Leasing {
       this.#fill.settleUnasked({ kind: 'found', response: known });
       return;
     }
-    if (++this.#rounds > MAX_LEASE_ROUNDS || this.#parts.clock.now() >= this.#waitUntil) {
+    const isLate = !this.#isPatient && this.#parts.clock.now() >= this.#waitUntil;
+    if (++this.#rounds > MAX_LEASE_ROUNDS || isLate) {
       this.#ask();
       return;
     }
@@ -112,28 +116,47 @@ export class Leasing {
         this.#lease = answer.lease;
         this.#ask();
         return;
-      case 'elsewhere': {
-        const timer = this.#parts.clock.after(Math.max(0, this.#waitUntil - this.#parts.clock.now()), () => {
-          this.#stopWaiting();
-          this.#ask();
-        });
-        const cancel = answer.wait((notice) => {
-          timer.cancel();
-          this.#cancelWait = undefined;
-          this.#noticed(notice, known);
-        });
-        this.#cancelWait = () => {
-          timer.cancel();
-          cancel();
-        };
+      case 'elsewhere':
+        this.#wait(answer, known);
         return;
-      }
       case 'found':
         void this.#take(answer.found, known);
         return;
       case 'unavailable':
         this.#ask();
     }
+  }
+
+  /** Whether there is time: no client waits for it. */
+  get #isPatient(): boolean {
+    return this.#isNear && this.#fill.spec.background;
+  }
+
+  #wait({ isNear, wait }: LeaseAnswer & { kind: 'elsewhere' }, known: StoredResponse | undefined): void {
+    const { clock } = this.#parts;
+    this.#isNear = isNear;
+    const timer = clock.after(this.#isPatient ? MAX_LEASE_WAIT_MS : Math.max(0, this.#waitUntil - clock.now()), () => {
+      this.#stopWaiting();
+      if (isNear) this.#waitedTooLong();
+      else this.#ask();
+    });
+    const cancel = wait((notice) => {
+      timer.cancel();
+      this.#cancelWait = undefined;
+      this.#noticed(notice, known);
+    });
+    this.#cancelWait = () => {
+      timer.cancel();
+      cancel();
+    };
+  }
+
+  /** The origin hangs, and somebody else is waiting for it: those who wait here get an error, and whoever comes waits anew. */
+  #waitedTooLong(): void {
+    this.#isOver = true;
+    const sentence = 'The origin did not answer in the time that a request may wait.';
+    const error = new OriginError('origin-headers-timeout', sentence);
+    this.#fill.settleUnasked({ kind: 'failed', failure: 'unreachable', error });
   }
 
   #noticed(notice: LeaseNotice, known: StoredResponse | undefined): void {
@@ -164,7 +187,10 @@ export class Leasing {
   #failed(notice: LeaseFailure): FillResult {
     const { retryAfterMs } = notice;
     const { spec } = this.#fill;
-    if (countsForAll(spec)) this.#parts.failures.note(spec.key, retryAfterMs, notice.failure);
+    // Workers are told of it apart; and undefined says nothing of the key, but of who asked.
+    if (!this.#isNear && countsForAll(spec) && retryAfterMs !== undefined) {
+      this.#parts.failures.note(spec.key, retryAfterMs, notice.failure);
+    }
     const retryAfterSec = retryAfterMs === undefined ? undefined : retryAfterMs / 1000;
     if (notice.failure === 'error-status') {
       return { kind: 'failed', failure: 'error-status', status: notice.status, response: undefined, retryAfterSec };

@@ -96,7 +96,7 @@ export class SharedLeases implements Leases, Peers, SharedTierListener {
           if (early !== undefined) queueMicrotask(() => hear(early ?? { kind: 'look' }));
           return cancel;
         };
-        return { kind: 'elsewhere', wait };
+        return { kind: 'elsewhere', isNear: false, wait };
       }
       case 'found':
         return { kind: 'found', found: answer.found.map((one) => ({ ...one, writer: 'here' })) };

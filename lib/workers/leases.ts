@@ -118,7 +118,7 @@ export class WorkerLeases implements Leases {
         own.release({ kind: 'left' });
         return answer;
       case 'elsewhere':
-        return { kind: 'elsewhere', wait: (told) => waitBeyond(own, answer.wait, told) };
+        return { ...answer, wait: (told) => waitBeyond(own, answer.wait, told) };
       default:
         return { kind: 'held', lease: own };
     }
@@ -162,7 +162,7 @@ export class WorkerLeases implements Leases {
         if (this.#taken.delete(id)) this.#parts.tell({ kind: 'quit', id });
       };
     };
-    return { kind: 'elsewhere', wait };
+    return { kind: 'elsewhere', isNear: true, wait };
   }
 
   /** A word in place of a lease. */

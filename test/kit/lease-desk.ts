@@ -102,6 +102,7 @@ export class LeaseDesk implements Leases {
   #elsewhere(held: Held): LeaseAnswer {
     return {
       kind: 'elsewhere',
+      isNear: false,
       wait: (told) => {
         const timer = this.#clock.after(held.until - this.#clock.now(), () => tell({ kind: 'look' }));
         const tell = (notice: LeaseNotice): void => {

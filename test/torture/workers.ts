@@ -21,15 +21,27 @@ const KILL_MS = [150, 1_500] as const;
 /** How often is asked whether all that was stored is on disk, and how it stands with the workers. */
 const POLL_MS = 50;
 /** Longest time for a worker to be replaced, a refresh to end, all leases to be free. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 30_000;
 const LOOKS = 120;
 const REFRESH_CHECKS = 4;
-const COLUMNS = ['answered', 'broken', 'wrong', 'older', 'due', 'lost', 'refreshed', 'stuck', 'unfreed'] as const;
+const COLUMNS = [
+  'answered',
+  'broken',
+  'wrong',
+  'older',
+  'due',
+  'later',
+  'lost',
+  'refreshed',
+  'stuck',
+  'unfreed',
+] as const;
 
 type Column = (typeof COLUMNS)[number];
 type Row = Record<Column | 'replacedMs', number>;
 
 interface WorkerFacts {
+  readonly id: number;
   readonly pid: number;
   readonly state: string;
 }
@@ -162,7 +174,9 @@ class WorkersTorture {
     const nothing = JSON.stringify({ url: 'http://none.example/' });
     while (goesOn()) {
       const [before, deaths] = [[...this.#stored], this.#deaths];
-      const answer = await ask(this.#adminPort, '/v1/purge', agent, OPERATOR, nothing);
+      const first = await ask(this.#adminPort, '/v1/purge', agent, OPERATOR, nothing);
+      // By a second one all have heard what was told while they answered the first.
+      const answer = first && (await ask(this.#adminPort, '/v1/purge', agent, OPERATOR, nothing));
       // What a worker had in hand that died meanwhile may be lost with it.
       if (answer?.status === 200 && deaths === this.#deaths) {
         for (const [key, version] of before) this.#onDisk.set(key, Math.max(version, this.#onDisk.get(key) ?? 0));
@@ -172,7 +186,9 @@ class WorkersTorture {
   }
 
   async #kill(agent: Agent, row: Row): Promise<void> {
-    const workers = (await this.#facts(agent)).filter(({ state }) => state === 'serving');
+    // Not the youngest: places whose workers die young are filled ever later.
+    const workers = (await this.#facts(agent)).filter(({ state }) => state === 'serving').sort((a, b) => a.id - b.id);
+    if (workers.length > 1) workers.pop();
     const victim = workers[Math.floor(this.#chance() * workers.length)];
     if (victim === undefined) throw new Error('no worker serves');
     this.#deaths++;
@@ -219,13 +235,30 @@ class WorkersTorture {
     for (let look = 0; look < LOOKS && due.length > 0; look++) {
       const [key = ''] = due.splice(Math.floor(this.#chance() * due.length), 1);
       row.due++;
-      const answer = await ask(this.#port, key, agent, { 'Cache-Control': 'only-if-cached' });
+      let answer = await ask(this.#port, key, agent, { 'Cache-Control': 'only-if-cached' });
+      if (answer?.status === 504) {
+        // Another worker may have a newer one that it has not written yet: then the older one on disk is nobody's answer.
+        row.later++;
+        await this.#until(async () => {
+          answer = await ask(this.#port, key, agent, { 'Cache-Control': 'only-if-cached' });
+          return answer?.status === 200;
+        });
+      }
       if (answer === undefined || answer.status === 504) {
         row.lost++;
         this.#onDisk.delete(key);
-        this.complaints.push(`${key}: lost (${answer?.status ?? 'cut off'})`);
+        this.complaints.push(`${key}: lost (${answer?.status ?? 'cut off'}); ${await this.#whereIs(key, agent)}`);
       } else this.#judge(key, answer, this.#onDisk.get(key) ?? 0, row);
     }
+  }
+
+  /** What an operator is told of a key that is lost. */
+  async #whereIs(key: string, agent: Agent): Promise<string> {
+    const url = encodeURIComponent(`http://torture.example${key}`);
+    const answer = await ask(this.#adminPort, `/v1/objects?url=${url}`, agent, OPERATOR);
+    const metrics = await ask(this.#adminPort, '/metrics', agent, OPERATOR);
+    const lines = metrics?.body.toString().match(/^patina_disk_(?:skipped|write_failures|state|pending).* [1-9]\d*$/gm);
+    return `${answer?.body.toString().slice(0, 300)}; ${lines?.join(', ')}`;
   }
 
   /** Whether a few of them become fresh again. */

@@ -4,8 +4,6 @@ import { type Config, hasOrigin, withOrigin } from '../config/schema.js';
 import type { Source } from '../proxy.js';
 import type { BoundAddress, WireSource } from './messages.js';
 
-const MIN_MEMORY_BYTES = 1024 * 1024;
-
 /** What tells one worker from the others. */
 export interface Place {
   readonly count: number;
@@ -32,8 +30,9 @@ export function shareOf(config: Config, { count, isFirst }: Place, { host, port 
   };
 }
 
+/** Together they never have more than the whole. */
 export function memoryShare(bytes: number, count: number): number {
-  return Math.max(MIN_MEMORY_BYTES, Math.floor(bytes / count));
+  return Math.floor(bytes / count);
 }
 
 /** The configuration of a worker from what the primary process read. Throws a ConfigError. */

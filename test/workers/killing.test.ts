@@ -20,7 +20,7 @@ function isSound(body: Buffer, path: string): boolean {
 }
 
 t.test('issue 5: kill -9 of one worker of several at random moments under load', async (t) => {
-  const crew = await startCrew(t, { workers: 3, conf: 'defaults: {ttl: 200ms, grace: 1h}' });
+  const crew = await startCrew(t, { workers: 3, conf: 'cache: {memory: 64MB}\ndefaults: {ttl: 200ms, grace: 1h}' });
   let round = 0;
   crew.origin.respond(({ target }) => ({ fields: ['Cache-Control', 'max-age=1'], body: bodyOf(target, round++) }));
   let isOver = false;
@@ -44,6 +44,7 @@ t.test('issue 5: kill -9 of one worker of several at random moments under load',
     client.close();
   };
   const visitors = Array.from({ length: 12 }, (_, at) => visit(at));
+  let counted = 0;
   for (let kill = 0; kill < KILLS; kill++) {
     const before = answered;
     await until(async () => answered > before + 100);
@@ -51,6 +52,9 @@ t.test('issue 5: kill -9 of one worker of several at random moments under load',
     const victim = serving[kill % Math.max(1, serving.length)];
     if (victim !== undefined) process.kill(victim.pid, 'SIGKILL');
     await until(async () => (await crew.metric('patina_worker_deaths_total')) > kill);
+    const now = await crew.metric('patina_requests_total');
+    if (now < counted) t.fail(`${now} requests after ${counted}: what the dead have counted is lost`);
+    counted = now;
   }
   const before = answered;
   await until(async () => answered > before + 100);
@@ -62,4 +66,6 @@ t.test('issue 5: kill -9 of one worker of several at random moments under load',
   await until(async () => (await crew.metric('patina_worker_leases')) === 0);
   t.equal(await crew.metric('patina_worker_lease_waits'), 0, 'nobody waits for the dead');
   t.equal(await crew.metric('patina_worker_deaths_total'), KILLS);
+  t.ok((await crew.metric('patina_budget_bytes')) <= 64 * 1024 * 1024, 'the memory of the dead is not counted');
+  t.equal(await crew.metric('patina_fills'), 0);
 });

@@ -14,7 +14,7 @@ import { LastReadings, mergeReadings } from '../../lib/workers/metrics.js';
 import { passLines } from '../../lib/workers/output.js';
 import { FRAME, FrameReader, frame, headPayload, readAsk, readHeadPayload } from '../../lib/workers/relay-frames.js';
 import { Sequence } from '../../lib/workers/sequence.js';
-import { shareOf } from '../../lib/workers/share.js';
+import { memoryShare, shareOf } from '../../lib/workers/share.js';
 import { Supervisor } from '../../lib/workers/supervisor.js';
 import { turns } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
@@ -248,6 +248,13 @@ t.test('issue 5: each worker has its share of memory and connections, and the fi
   t.same(share.listen, address);
   t.equal(share.warm.sitemaps.length, 0);
   t.equal(shareOf(config, { count: 3, isFirst: true }, address).warm.sitemaps.length, 1);
+  for (const [bytes, count] of [
+    [1024 * 1024, 256],
+    [5_000_001, 7],
+  ] as const) {
+    t.ok(memoryShare(bytes, count) * count <= bytes, 'all shares together are no more than there is');
+    t.ok(memoryShare(bytes, count) * count > bytes - count);
+  }
 });
 
 /** A crew of fake processes, each with its listener. */

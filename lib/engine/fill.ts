@@ -26,7 +26,7 @@ import { type FillResult, type FillSpec, SUPERSEDED, type Waiter } from './fill-
 import { Course } from './fill-course.js';
 import { Rest } from './fill-rest.js';
 import { Inflow } from './inflow.js';
-import { freshen, notStored, outdatedBy, putWhole, wantsTag, withBytes } from './keeping.js';
+import { freshen, keepWhole, outdatedBy, wantsTag, withBytes } from './keeping.js';
 import type { Found, FoundBytes } from './leases-contract.js';
 import { isLeasable, type LeasedFill, Leasing } from './leasing.js';
 import type { EngineParts } from './parts.js';
@@ -337,9 +337,8 @@ export class Fill implements OriginListener, LeasedFill {
       const madeTag = inflow.makeTag();
       const made = madeTag === undefined ? response : { ...response, madeTag };
       const kept = isExpired ? expiredResponse(made, this.#parts.clock.now()) : made;
-      this.#course.ending = isSuperseded
-        ? notStored('superseded')
-        : putWhole(this.#parts, this.spec, kept, this.#part, this.#course.writer);
+      const { writer } = this.#course;
+      this.#course.ending = keepWhole(this.#parts, this.spec, kept, this.#part, writer, isSuperseded);
     }
     this.#course.finish('stored', 'stored');
     if (this.isFound) this.#settleFound();

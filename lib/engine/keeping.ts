@@ -19,6 +19,20 @@ export function wantsTag(spec: FillSpec, receipt: Receipt): boolean {
   return ruleOf(spec, receipt).etag === 'make' && receipt.status === 200 && !receipt.fields.has('etag');
 }
 
+/** putWhole(), unless a purge or an update came while it arrived. What is not stored gives its room below memory back. */
+export function keepWhole(
+  parts: EngineParts,
+  spec: FillSpec,
+  response: StoredResponse,
+  part: Part | undefined,
+  writer: Writer,
+  isSuperseded: boolean,
+): Ending {
+  const ending = isSuperseded ? notStored('superseded') : putWhole(parts, spec, response, part, writer);
+  if (ending.end !== 'stored' || ending.reason === 'unchanged') parts.store.giveUp(response);
+  return ending;
+}
+
 export function notStored(reason: string): Ending {
   return { end: 'uncacheable', reason, savedBytes: 0 };
 }
@@ -27,7 +41,7 @@ export function notStored(reason: string): Ending {
  * Puts a complete answer into the store. A part never takes the place of a whole, nor an older answer of a newer.
  * Returns how that ended.
  */
-export function putWhole(
+function putWhole(
   parts: EngineParts,
   spec: FillSpec,
   response: StoredResponse,

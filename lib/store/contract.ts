@@ -81,6 +81,8 @@ export interface Store {
   settled(): Promise<void>;
   /** A place below memory for a body too large for it, to be stored while it arrives; undefined where there is none. */
   openSpill(): BodySink | undefined;
+  /** A response with a body from there is not put in after all. Who reads it can read on for a while. */
+  giveUp(stored: StoredResponse): void;
   /** How often it was used since it was first stored, and what it is charged for; undefined where it is not stored. */
   usage(stored: StoredResponse): Usage | undefined;
   /**

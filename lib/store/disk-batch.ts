@@ -27,6 +27,8 @@ export type DiskOrder =
   | { readonly kind: 'use'; readonly key: Uint8Array }
   /** Chunks of a body that gets no record. */
   | { readonly kind: 'drop-body'; readonly bodyId: Uint8Array; readonly chunks: number }
+  /** A body that is written gets no record, unless it has one already. */
+  | { readonly kind: 'orphan'; readonly bodyId: Uint8Array }
   /** The record keys to begin with after a restart. */
   | { readonly kind: 'hot'; readonly list: Uint8Array }
   /** Everything. */
@@ -34,7 +36,7 @@ export type DiskOrder =
   /** Nothing: that it was done tells that all before it was. */
   | { readonly kind: 'mark' };
 
-const KINDS = ['put', 'chunk', 'remove', 'use', 'drop-body', 'hot', 'clear', 'mark'] as const;
+const KINDS = ['put', 'chunk', 'remove', 'use', 'drop-body', 'hot', 'clear', 'mark', 'orphan'] as const;
 const VARIED = 1;
 const HAS_BODY = 2;
 const NOTHING = new Uint8Array(0);
@@ -81,6 +83,9 @@ export class BatchWriter {
         return;
       case 'drop-body':
         this.#number(order.chunks);
+        this.#run(order.bodyId);
+        return;
+      case 'orphan':
         this.#run(order.bodyId);
         return;
       case 'hot':
@@ -160,6 +165,9 @@ export function* ordersIn(batch: Uint8Array): IterableIterator<DiskOrder> {
         yield { kind, chunks, bodyId: run() };
         break;
       }
+      case 'orphan':
+        yield { kind, bodyId: run() };
+        break;
       case 'hot':
         yield { kind, list: run() };
         break;

@@ -93,6 +93,14 @@ export class DiskChunks {
     this.#doomed.put(bodyId, value);
   }
 
+  /** No record comes for a body: like one that lost its record, it stays for a while, for those who read it now. */
+  disown(bodyId: Uint8Array): void {
+    const chunks = this.#fresh.get(idOf(bodyId))?.chunks ?? this.#doomed.get(bodyId)?.readUInt32LE(8);
+    if (chunks === undefined) return;
+    this.#fresh.delete(idOf(bodyId));
+    this.#doom(bodyId, chunks, DISK_DOOM_MS);
+  }
+
   #deleteChunks(bodyId: Uint8Array, from: number, until: number): void {
     for (let index = from; index < until; index++) this.#bodies.remove(chunkKey(bodyId, index));
   }

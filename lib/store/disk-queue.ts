@@ -77,6 +77,8 @@ export interface QueueParts {
   readonly now: () => number;
   /** Writes a response, its body included where that is not there yet. */
   encode(item: PutItem, to: BatchWriter): void;
+  /** Something later took its place before it was written. */
+  overtaken(item: PutItem, to: BatchWriter): void;
   /** It is not on disk, and nothing of it. */
   unwritten(item: PutItem, reason: 'failed' | 'full' | 'bodiless' | 'outdated'): void;
   /** Whether the disk may have something under a record key. */
@@ -261,8 +263,10 @@ export class DiskQueue {
     while (count < this.#items.length && to.byteLength < DISK_BATCH_BYTES) {
       const item = this.#items[count++];
       if (item === undefined) break;
-      if (item.isVoid) this.#settle(item);
-      else {
+      if (item.isVoid) {
+        this.#settle(item);
+        if (item.kind === 'put') this.#parts.overtaken(item, to);
+      } else {
         this.#write(item, to);
         this.#inFlight.push(item);
       }

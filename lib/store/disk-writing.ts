@@ -98,12 +98,15 @@ export class DiskWriting {
   #carryOut(batch: Uint8Array): boolean {
     const isFull = !this.#makeRoom(batch.byteLength);
     for (const order of ordersIn(batch)) {
-      if (order.kind === 'put' && this.#isOutdated(order)) this.#left.outdated.push(Buffer.from(order.key));
-      else if (!isFull || !this.#needsRoom(order)) this.#one(order);
+      if (order.kind === 'put' && this.#isOutdated(order)) {
+        this.#left.outdated.push(Buffer.from(order.key));
+        this.#chunks.disown(order.bodyId);
+      } else if (!isFull || !this.#needsRoom(order)) this.#one(order);
       else if (order.kind === 'put') {
         this.#left.refused.push(Buffer.from(order.key));
         // What it was to take the place of is older than what is known now.
         this.#remove(order.key, 'replaced');
+        this.#chunks.disown(order.bodyId);
       }
     }
     this.#chunks.end();
@@ -143,6 +146,9 @@ export class DiskWriting {
         return;
       case 'drop-body':
         this.#chunks.drop(order.bodyId, order.chunks);
+        return;
+      case 'orphan':
+        this.#chunks.disown(order.bodyId);
         return;
       case 'hot':
         this.#table('meta').put(HOT_KEY, order.list);

@@ -14,6 +14,7 @@ import type { StoredResponse } from '../object/stored.js';
 import type { DiskReadings, DiskRemoval } from '../observe/disk-meters.js';
 import type { Events } from '../observe/events.js';
 import type { BatchWriter } from './disk-batch.js';
+import type { BodyRef } from './disk-bodies.js';
 import type { DiskPort } from './disk-contract.js';
 import { DiskCounts } from './disk-counts.js';
 import { Entry } from './disk-entry.js';
@@ -29,7 +30,7 @@ import {
   sealChunk,
   tagHash,
 } from './disk-keys.js';
-import { DiskQueue, type PutItem } from './disk-queue.js';
+import { DiskQueue, type GoneItem, type PutItem } from './disk-queue.js';
 import { DiskReading } from './disk-reading.js';
 import { DiskSpill } from './disk-spill.js';
 import { HOT_KEY } from './disk-writing.js';
@@ -77,6 +78,10 @@ export class DiskTier {
       clock,
       now: () => clock.now() + this.reading.skewMs,
       encode: (item, to) => this.#encode(item, to),
+      overtaken: ({ stored }, to) => {
+        const ref = this.#spilled(stored);
+        if (ref !== undefined) to.add({ kind: 'orphan', bodyId: ref.id });
+      },
       unwritten: (item, reason) => this.#unwritten(item, reason),
       mayHold: (key) => this.reading.read(() => file.tables.records.has(key)) === true,
       reported: (report) => {
@@ -118,7 +123,7 @@ export class DiskTier {
   /** All responses of a key, newest first, their larger bodies unread. */
   find(key: string): StoredResponse[] {
     const found = this.reading.of(key);
-    for (const item of this.#queue.pendingOf(key)?.values() ?? []) if (item.kind === 'put') found.push(item.stored);
+    for (const item of this.#queue.pendingOf(key)?.values() ?? []) if (isUsable(item)) found.push(item.stored);
     if (found.length > 1) found.sort((a, b) => (b.receivedAt ?? b.fetchedAt) - (a.receivedAt ?? a.fetchedAt));
     // Memory lets the oldest go too, and its reasons are the same.
     for (const surplus of found.splice(MAX_VARIANTS)) this.remove(surplus, 'evicted');
@@ -146,7 +151,7 @@ export class DiskTier {
   /** What waits to be written. */
   waiting(isMeant: (stored: StoredResponse) => boolean): StoredResponse[] {
     const found: StoredResponse[] = [];
-    for (const item of this.#queue.pending()) if (item.kind === 'put' && isMeant(item.stored)) found.push(item.stored);
+    for (const item of this.#queue.pending()) if (isUsable(item) && isMeant(item.stored)) found.push(item.stored);
     return found;
   }
 
@@ -266,6 +271,17 @@ export class DiskTier {
     return new DiskSpill(this.#queue, this.reading.bodies);
   }
 
+  /** A response that was to be stored is not: its body, which may be on disk already, is given up in a while. */
+  giveUp(stored: StoredResponse): void {
+    const ref = this.#spilled(stored);
+    if (ref !== undefined) this.#queue.order({ kind: 'orphan', bodyId: ref.id }, 0);
+  }
+
+  /** The body of a response that went to disk before the record of it. */
+  #spilled(stored: StoredResponse): BodyRef | undefined {
+    return stored.body.below === undefined ? undefined : this.reading.bodies.refOf(stored);
+  }
+
   /** What the last list of what is asked for most says, unread. */
   hotList(): Buffer | undefined {
     return this.reading.read(() => this.#file.tables.meta.get(HOT_KEY));
@@ -354,4 +370,9 @@ export class DiskTier {
 function isSameFetch(one: StoredResponse, other: StoredResponse): boolean {
   if (one.key !== other.key || other.partial !== undefined) return false;
   return Math.abs(one.fetchedAt - other.fetchedAt) < SAME_INSTANT_MS && recordBodyBytes(one) === recordBodyBytes(other);
+}
+
+/** Whether what waits is a response whose bytes can be had: the disk may have had no room for one that is on its way. */
+function isUsable(item: PutItem | GoneItem): item is PutItem {
+  return item.kind === 'put' && item.stored.body.isWhole;
 }

@@ -134,6 +134,10 @@ export class LateStore implements Store {
     return this.#store.settled();
   }
 
+  giveUp(stored: StoredResponse): void {
+    this.#store.giveUp(stored);
+  }
+
   openSpill(): BodySink | undefined {
     return this.#store.openSpill();
   }

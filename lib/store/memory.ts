@@ -239,9 +239,9 @@ class MemoryStore implements Store {
     return Promise.resolve();
   }
 
-  openSpill(): undefined {
-    return undefined;
-  }
+  openSpill(): undefined {}
+
+  giveUp(): void {}
 
   usage(stored: StoredResponse): Usage | undefined {
     const slot = this.#slotOf(stored);

@@ -231,6 +231,10 @@ class TieredStore implements Store, Below {
     return this.#disk.openSpill();
   }
 
+  giveUp(stored: StoredResponse): void {
+    this.#disk.giveUp(stored);
+  }
+
   usage(stored: StoredResponse): Usage | undefined {
     const usage = this.#memory.usage(stored);
     if (usage !== undefined || !this.#disk.has(stored)) return usage;

@@ -5,6 +5,8 @@ import { openDisk } from '../kit/disk.js';
 import { makeWalk } from '../kit/walk.js';
 
 const VARIED = { 'Cache-Control': 'max-age=10', ETag: '"1"', Vary: 'Accept-Language' };
+/** Too large to lie beside its record. */
+const HELLO = 'hello'.repeat(20_000);
 const KEY = 'http://example.test/a';
 
 /** A German variant that is on disk alone, and a client that wants the English one: its request asks about the other. */
@@ -13,7 +15,7 @@ async function askedAbout(t: Test, isSlow = false) {
   const bench = openDisk(t, { clock });
   const walk = makeWalk({ clock, store: bench.store });
   walk.get('/a', { 'Accept-Language': 'de' });
-  walk.origin.last.respond(200, VARIED, 'hello');
+  walk.origin.last.respond(200, VARIED, HELLO);
   await bench.tier.settled();
   for (const stored of bench.store.peek(KEY) ?? []) bench.store.remove(stored, 'evicted');
   const client = walk.send({ target: '/a' }, { 'Accept-Language': 'en' }, isSlow);
@@ -30,7 +32,7 @@ t.test(
     await walk.engine.operations.purge({ kind: 'url', url: KEY });
     await bench.tier.settled();
     client.read();
-    t.equal(client.body, 'hello');
+    t.equal(client.body, HELLO);
     t.equal(client.ending, 'finished');
   },
 );

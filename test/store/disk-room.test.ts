@@ -1,0 +1,139 @@
+// Goal: issue 5, a disk tier that is full serves nothing that it has not, and is not full of what nobody wants. Method: bodies that arrive on a small disk, written by hand.
+import t, { type Test } from 'tap';
+import { DISK_DOOM_MS, DISK_TIDY_EVERY_MS } from '../../lib/base/disk-limits.js';
+import { Body } from '../../lib/object/body.js';
+import type { StoredResponse } from '../../lib/object/stored.js';
+import { FakeClock } from '../kit/clock.js';
+import { type DiskBench, openDisk } from '../kit/disk.js';
+import { makeStored } from './make-stored.js';
+
+const MB = 1024 * 1024;
+const KEY = 'http://a.test/';
+
+function open(t: Test): DiskBench {
+  return openDisk(t, { clock: new FakeClock(), sizeBytes: 16 * MB });
+}
+
+function stored(body: Body): StoredResponse {
+  return makeStored({ key: KEY, body, bornAt: Date.UTC(2026, 0, 1) });
+}
+
+/** A body that went to disk as it arrived, all of it. */
+function spilled(bench: DiskBench, bytes: number): Body {
+  const sink = bench.store.openSpill();
+  if (sink === undefined) throw new Error('there is no place for it');
+  const body = new Body({ mode: 'retain', highWaterBytes: MB });
+  body.spill(sink, 16 * MB);
+  for (let at = 0; at < bytes; at += MB) body.write(Buffer.alloc(Math.min(MB, bytes - at), at / MB));
+  body.complete(0);
+  return body;
+}
+
+/** What a lookup finds below, and how many bytes of it can be read. */
+function readable(bench: DiskBench): number | undefined {
+  const reader = bench.store.recall(KEY, ([newest]) => newest)?.body.open();
+  if (reader === undefined) return undefined;
+  let bytes = 0;
+  for (let read = reader.read(); typeof read !== 'string'; read = reader.read()) bytes += read.length;
+  return bytes;
+}
+
+t.test('issue 5: a body that found no room in its middle is no response, and leaves no gap to be served', async (t) => {
+  const bench = open(t);
+  const [other, sink] = [bench.store.openSpill(), bench.store.openSpill()];
+  if (other === undefined || sink === undefined) throw new Error('there is no place for it');
+  const body = new Body({ mode: 'retain', highWaterBytes: MB });
+  body.spill(sink, 16 * MB);
+  body.write(Buffer.alloc(MB));
+  // Nothing of it can be evicted: it may still become a response.
+  for (let at = 0; at < 11; at++) other.write(Buffer.alloc(MB, at));
+  await bench.tier.settled();
+  t.notOk(bench.reports.some(({ isFull }) => isFull));
+  body.write(Buffer.alloc(2 * MB, 1));
+  other.abort();
+  body.write(Buffer.alloc(2 * MB, 2));
+  body.complete(0);
+  bench.store.put(stored(body));
+  const lengths: number[] = [];
+  const look = (): void => {
+    const bytes = readable(bench);
+    if (bytes !== undefined) lengths.push(bytes);
+  };
+  look();
+  void bench.tier.settled();
+  while (bench.tier.stats.pendingBytes > 0) {
+    await Promise.resolve();
+    look();
+  }
+  t.ok(bench.reports.some(({ isFull }) => isFull));
+  t.notOk(bench.reports.at(-1)?.isFull, 'there is room again for its end');
+  t.same([...new Set(lengths)], [5 * MB], 'whole as long as it is here, then not at all');
+  const again = await bench.reopened();
+  t.equal(readable(again), undefined);
+  t.equal(again.tier.stats.unreadable.body, 0, 'and there is no record without its bytes');
+});
+
+/** Ways in which a body that is on disk gets no record, or loses it before it was written. */
+const UNWANTED: readonly (readonly [string, (bench: DiskBench, body: Body) => void | Promise<void>])[] = [
+  ['its response is not stored after all', (bench, body) => bench.store.giveUp(stored(body))],
+  [
+    'it is purged before its record is written',
+    (bench, body) => {
+      bench.store.put(stored(body));
+      bench.store.removeKey(KEY, 'purged');
+    },
+  ],
+  [
+    'a later one of another process is there',
+    async (bench, body) => {
+      bench.store.put({ ...stored(Body.of([Buffer.alloc(1)])), requestedAt: Date.UTC(2027, 0, 1) });
+      await bench.tier.settled();
+      bench.store.put(stored(body));
+    },
+  ],
+];
+
+for (const [title, leave] of UNWANTED) {
+  t.test(`issue 5: a large body gives its room back where ${title}`, async (t) => {
+    const bench = open(t);
+    for (let n = 0; n < 6; n++) {
+      await leave(bench, spilled(bench, 5 * MB));
+      await bench.tier.settled();
+    }
+    t.notOk(
+      bench.reports.some(({ isFull }) => isFull),
+      'there was room for each',
+    );
+    t.ok(bench.store.put(stored(spilled(bench, 5 * MB))));
+    await bench.tier.settled();
+  });
+}
+
+t.test('issue 5: what is not stored after all can be read on for a while, by those who have begun', async (t) => {
+  const clock = new FakeClock();
+  const bench = openDisk(t, { clock });
+  const body = spilled(bench, 5 * MB);
+  const reader = body.open();
+  await bench.tier.settled();
+  bench.store.giveUp(stored(body));
+  await bench.tier.settled();
+  let bytes = 0;
+  for (let read = reader.read(); typeof read !== 'string'; read = reader.read()) bytes += read.length;
+  t.equal(bytes, 5 * MB);
+  clock.advance(DISK_DOOM_MS + DISK_TIDY_EVERY_MS);
+  await bench.tier.settled();
+  clock.advance(DISK_TIDY_EVERY_MS);
+  await bench.tier.settled();
+  t.equal(bench.file.tables.bodies.count, 0);
+});
+
+t.test('issue 5: to give up a body that a record has changes nothing', async (t) => {
+  const bench = open(t);
+  const kept = stored(spilled(bench, 5 * MB));
+  bench.store.put(kept);
+  await bench.tier.settled();
+  bench.store.giveUp(kept);
+  await bench.tier.settled();
+  t.equal(bench.file.tables.doomed.count, 0);
+  t.equal(readable(bench), 5 * MB);
+});

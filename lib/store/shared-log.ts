@@ -120,18 +120,20 @@ export class SharedLog {
   /** Reads on to the end of the log. Rejects where that cannot be done. */
   async catchUp(): Promise<void> {
     let readCount = 0;
-    const isFirst = this.#lastId === undefined;
+    // Of a log that was empty it cannot be told either whether its beginning is there.
+    const isFirst = this.#lastId === undefined || this.#lastId === NOTHING_READ;
     for (;;) {
       const page = await this.#page();
       this.#noteDataset(page);
       this.#noteGap(page);
       const ops = page.entries.map(([, text]) => readOp(text)).filter((op) => op !== undefined);
-      this.#lastId = page.entries.at(-1)?.[0] ?? this.#lastId ?? '0-0';
+      this.#lastId = page.entries.at(-1)?.[0] ?? this.#lastId ?? NOTHING_READ;
       this.#take(ops);
       readCount += page.entries.length;
+      if (page.entries.length === SHARED_LOG_PAGE) continue;
       // A full log has lost its beginning.
       if (isFirst && readCount >= MAX_SHARED_LOG && page.firstId !== undefined) this.#doubt(timeOf(page.firstId));
-      if (page.entries.length < SHARED_LOG_PAGE) return;
+      return;
     }
   }
 
@@ -157,7 +159,7 @@ export class SharedLog {
   /** What is older than the log, and was not read before, is not known. */
   #noteGap({ firstId }: OpsPage): void {
     if (this.#lastId === undefined || firstId === undefined || !isBefore(this.#lastId, firstId)) return;
-    if (this.#lastId !== '0-0') this.#doubt(timeOf(firstId));
+    if (this.#lastId !== NOTHING_READ) this.#doubt(timeOf(firstId));
   }
 
   #doubt(at: number): void {
@@ -167,6 +169,9 @@ export class SharedLog {
     this.#options.apply([op]);
   }
 }
+
+/** Before every entry of a log. */
+const NOTHING_READ = '0-0';
 
 function partsOf(id: string): readonly [number, number] {
   const [ms = '0', count = '0'] = id.split('-');

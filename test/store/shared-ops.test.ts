@@ -1,6 +1,6 @@
 // Goal: what machines tell each other of operations is never believed too little, and never grows without end. Method: the memory of operations and the log alone, before a table that a test plays.
 import t from 'tap';
-import { MAX_SHARED_LOG, MAX_SHARED_PENDING_OPS } from '../../lib/base/shared-limits.js';
+import { MAX_SHARED_LOG, MAX_SHARED_PENDING_OPS, SHARED_LOG_PAGE } from '../../lib/base/shared-limits.js';
 import { SharedClock } from '../../lib/store/shared-clock.js';
 import type { OpsPage, SharedTable } from '../../lib/store/shared-contract.js';
 import { SharedGuard } from '../../lib/store/shared-guard.js';
@@ -140,6 +140,21 @@ t.test(
     );
   },
 );
+
+t.test('issue 5: a log that was empty and is full when it is read next has lost its beginning', async (t) => {
+  const many = Array.from({ length: MAX_SHARED_LOG }, (_, n) => entry(`${n + 9}-0`, n + 9));
+  const pages: Partial<OpsPage>[] = [{}];
+  for (let at = 0; at < many.length; at += SHARED_LOG_PAGE) {
+    pages.push({ firstId: '9-0', entries: many.slice(at, at + SHARED_LOG_PAGE) });
+  }
+  const made = makeLog([...pages, { firstId: '9-0' }]);
+  await made.log.catchUp();
+  await made.log.catchUp();
+  t.equal(made.log.gaps, 1);
+  t.ok(made.applied.some(({ reach, at }) => reach.kind === 'all' && at === 9));
+  await made.log.catchUp();
+  t.equal(made.log.gaps, 1, 'once');
+});
 
 t.test('issue 5: another data set is a gap, and what was written to the one before is written again', async (t) => {
   const made = makeLog([{}, { dataset: 'two' }]);

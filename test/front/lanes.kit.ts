@@ -3,7 +3,7 @@ import type { Test } from 'tap';
 import type { AnsweredEvent } from '../../lib/observe/events.js';
 import { turns } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
-import { metric, type OpenProxy, openProxy } from '../kit/proxy-kit.js';
+import { metric, type OpenOptions, type OpenProxy, openProxy } from '../kit/proxy-kit.js';
 import { connectRaw } from '../kit/raw-client.js';
 import type { Answer, RecordedRequest } from '../kit/scripted-origin.js';
 
@@ -33,10 +33,20 @@ export function answerOf(request: RecordedRequest): Answer {
   return { fields: STORED, body: `${method} ${target}` };
 }
 
-export async function openTwins(t: Test, conf: Readonly<Record<string, unknown>> = {}): Promise<Twins> {
+export async function openTwins(
+  t: Test,
+  conf: Readonly<Record<string, unknown>> = {},
+  { token, next }: Pick<OpenOptions, 'token' | 'next'> = {},
+): Promise<Twins> {
   const open = async (lane: 'on' | 'off') => {
     const clock = new FakeClock();
-    const house = await openProxy(t, { clock, conf: { name: 'twin', ...conf, fast_lane: lane } });
+    const confOf = (its: Readonly<Record<string, unknown>>) => ({ name: 'twin', ...its, fast_lane: lane });
+    const house = await openProxy(t, {
+      clock,
+      conf: confOf(conf),
+      ...(token === undefined ? {} : { token }),
+      ...(next === undefined ? {} : { next: () => confOf(next()) }),
+    });
     house.origin.respond(answerOf);
     return { ...house, clock };
   };
@@ -45,9 +55,12 @@ export async function openTwins(t: Test, conf: Readonly<Record<string, unknown>>
 
 /** Resolves once neither of the two has anything under way at the origin. */
 export async function rested({ fast, full }: Twins): Promise<void> {
-  for (const house of [fast, full]) {
-    while (metric(await house.metrics(), 'patina_fills_in_flight') > 0) await turns(1);
-  }
+  for (const house of [fast, full]) await restedOne(house);
+}
+
+/** The same for one of them. */
+export async function restedOne(house: OpenProxy): Promise<void> {
+  while (metric(await house.metrics(), 'patina_fills_in_flight') > 0) await turns(1);
 }
 
 /** All that came on one connection until it ended, and how it ended. */
@@ -57,15 +70,20 @@ export interface Heard {
   readonly events: readonly Partial<AnsweredEvent>[];
 }
 
-/** Sends pieces, the event loop turning between them, then ends the client's side, and hears the rest. */
-export async function hear(house: OpenProxy, pieces: readonly Buffer[]): Promise<Heard> {
+/** What is done between two pieces. */
+type Pause = (house: OpenProxy) => Promise<void>;
+
+const someTurns: Pause = () => turns(2);
+
+/** Sends pieces with pauses between them, then ends the client's side, and hears the rest. */
+export async function hear(house: OpenProxy, pieces: readonly Buffer[], pause = someTurns): Promise<Heard> {
   const before = house.answered.length;
   const client = await connectRaw(house.port);
   const heard: Buffer[] = [];
   client.socket.on('data', (chunk: Buffer) => heard.push(chunk));
   for (const piece of pieces) {
     client.send(piece);
-    if (pieces.length > 1) await turns(2);
+    if (pieces.length > 1) await pause(house);
   }
   client.finish();
   const ending = await client.ended;
@@ -85,9 +103,15 @@ export async function hear(house: OpenProxy, pieces: readonly Buffer[]): Promise
 }
 
 /** Whether both lanes do the same about these bytes. */
-export async function compare(t: Test, { fast, full }: Twins, name: string, pieces: readonly Buffer[]): Promise<Heard> {
-  const one = await hear(fast, pieces);
-  const other = await hear(full, pieces);
+export async function compare(
+  t: Test,
+  { fast, full }: Twins,
+  name: string,
+  pieces: readonly Buffer[],
+  pause = someTurns,
+): Promise<Heard> {
+  const one = await hear(fast, pieces, pause);
+  const other = await hear(full, pieces, pause);
   if (one.text !== other.text || one.ending !== other.ending) t.strictSame(one, other, name);
   else if (JSON.stringify(one.events) !== JSON.stringify(other.events)) t.strictSame(one.events, other.events, name);
   return one;

@@ -50,15 +50,25 @@ const COMPRESSIONS: ReadonlySet<string> = new Set(['gzip', 'x-gzip', 'deflate', 
  * connection (RFC 9112 §6.3, rule 4), and the field goes no further.
  */
 export function framingFault(fields: Fields): string | undefined {
-  const coding = fields.get('transfer-encoding')?.toLowerCase();
-  if (coding === undefined) return undefined;
-  if (fields.has('content-length')) return 'Transfer-Encoding beside Content-Length';
+  const coding = fields.get('transfer-encoding');
+  return coding === undefined ? undefined : codingFault(coding, fields.has('content-length'));
+}
+
+/** The same for a head whose Transfer-Encoding was found already. */
+export function codingFault(transferEncoding: string, hasLength: boolean): string | undefined {
+  const coding = transferEncoding.toLowerCase();
+  if (hasLength) return 'Transfer-Encoding beside Content-Length';
   if (coding === 'chunked') return undefined;
   const isUnknown = isToken(coding) && !coding.includes('chunk') && !COMPRESSIONS.has(coding);
   return isUnknown ? undefined : `Transfer-Encoding: ${coding.slice(0, 40)}`;
 }
 
 /** A reason phrase that can be written again; it means nothing (RFC 9112 §4), so one that cannot is dropped. */
+export function writableReason(phrase: string): string {
+  return CONTROL.test(phrase) ? '' : phrase;
+}
+
+/** The same of a phrase that node's parser has read. */
 export function readReason(phrase: string | undefined): string {
   if (phrase === undefined || CONTROL.test(phrase)) return '';
   // The parser decoded it as UTF-8; heads are written as latin1, so this gives the bytes back.

@@ -3,7 +3,7 @@
  * reused connection died before the first byte of an answer. Implements RFC 9112 §9.3.1, §9.4.
  */
 import type { LookupFunction } from 'node:net';
-import type { Clock, Timer } from '../base/clock.js';
+import type { Clock } from '../base/clock.js';
 import { OriginError } from '../base/errors.js';
 import {
   MAX_ORIGIN_QUEUE,
@@ -13,9 +13,9 @@ import {
 } from '../base/limits.js';
 import type { Fields } from '../http/fields.js';
 import type { Events } from '../observe/events.js';
-import type { Attempt, AttemptListener } from './attempt.js';
-import { OriginConnection } from './connection.js';
+import { type ExchangeListener, OriginConnection } from './connection.js';
 import type { OriginClient, OriginExchange, OriginListener, OriginRequest, OriginResponseHead } from './contract.js';
+import { Deadlines } from './deadlines.js';
 import { Dialler, type TlsSettings } from './dial.js';
 
 export interface OriginClientOptions {
@@ -38,6 +38,7 @@ export interface OriginClientOptions {
 class PooledClient implements OriginClient {
   readonly #options: OriginClientOptions;
   readonly #dialler: Dialler;
+  readonly #deadlines: Deadlines;
   readonly #maxQueue: number;
   readonly #connections = new Set<OriginConnection>();
   /** Connections without a request; the one used last is at the end. */
@@ -51,6 +52,7 @@ class PooledClient implements OriginClient {
   constructor(options: OriginClientOptions) {
     this.#options = options;
     this.#dialler = new Dialler(options);
+    this.#deadlines = new Deadlines(options.clock, (now) => this.#expire(now));
     this.#maxQueue = options.maxQueue ?? MAX_ORIGIN_QUEUE;
   }
 
@@ -69,7 +71,7 @@ class PooledClient implements OriginClient {
   }
 
   fetch(request: OriginRequest, listener: OriginListener): OriginExchange {
-    const exchange = new Exchange(request, listener, this.#options, this);
+    const exchange = new Exchange(request, listener, this);
     if (this.#isClosing) exchange.refuse(new OriginError('origin-aborted', 'the origin client is closing'));
     else {
       const connection = this.#takeOpen() ?? this.#takeClosed();
@@ -78,7 +80,9 @@ class PooledClient implements OriginClient {
         exchange.refuse(new OriginError('origin-queue-full', `${this.#maxQueue} requests wait for the origin already`));
       } else {
         this.#queue.add(exchange);
-        exchange.waitFor(MAX_ORIGIN_QUEUE_WAIT_MS);
+        const now = this.#options.clock.now();
+        exchange.waitsUntil = now + MAX_ORIGIN_QUEUE_WAIT_MS;
+        this.#deadlines.note(exchange.waitsUntil, now);
       }
     }
     return exchange;
@@ -97,9 +101,25 @@ class PooledClient implements OriginClient {
     if (this.#settling > this.#queue.size) return undefined;
     const closed = this.#idle.pop();
     if (closed !== undefined || this.#connections.size >= this.#options.connections) return closed;
-    const connection = new OriginConnection({ ...this.#options, dialler: this.#dialler });
+    const connection = new OriginConnection({ ...this.#options, dialler: this.#dialler, deadlines: this.#deadlines });
     this.#connections.add(connection);
     return connection;
+  }
+
+  /** Ends what has taken too long. Returns the soonest deadline of the rest. */
+  #expire(now: number): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const connection of this.#connections) {
+      if (connection.deadlineAt <= now) connection.expire();
+      if (connection.deadlineAt < next) next = connection.deadlineAt;
+    }
+    // Who came first has waited longest.
+    for (const exchange of this.#queue) {
+      if (exchange.waitsUntil > now) return Math.min(next, exchange.waitsUntil);
+      this.#queue.delete(exchange);
+      exchange.waitedTooLong();
+    }
+    return next;
   }
 
   /** Not at once: bytes behind the end of an answer must be seen, and close the connection, before it is used again. */
@@ -138,29 +158,28 @@ class PooledClient implements OriginClient {
       this.#queue.delete(exchange);
       exchange.refuse(new OriginError('origin-aborted', 'the origin client is closing'));
     }
+    this.#deadlines.stop();
     await Promise.all([...this.#connections].map((connection) => connection.close()));
   }
 }
 
-/** One fetch: its wait, its attempt, and the second attempt where one is due. */
-class Exchange implements OriginExchange, AttemptListener {
+/** One fetch: its wait, its first exchange, and the second where one is due. */
+class Exchange implements OriginExchange, ExchangeListener {
   readonly #request: OriginRequest;
   readonly #listener: OriginListener;
-  readonly #clock: Clock;
   readonly #pool: PooledClient;
-  #attempt: Attempt | undefined;
   #connection: OriginConnection | undefined;
-  #waiting: Timer | undefined;
+  /** In the queue: when it has waited too long. */
+  waitsUntil = 0;
   #retryCount = 0;
-  /** The attempt failed in a way that is to be repeated as soon as its connection is free. */
+  /** It failed in a way that is to be repeated as soon as its connection is free. */
   #isDue = false;
   #isPaused = false;
   #isOver = false;
 
-  constructor(request: OriginRequest, listener: OriginListener, options: OriginClientOptions, pool: PooledClient) {
+  constructor(request: OriginRequest, listener: OriginListener, pool: PooledClient) {
     this.#request = request;
     this.#listener = listener;
-    this.#clock = options.clock;
     this.#pool = pool;
   }
 
@@ -168,52 +187,47 @@ class Exchange implements OriginExchange, AttemptListener {
     queueMicrotask(() => this.#fail(error));
   }
 
-  waitFor(ms: number): void {
-    this.#waiting = this.#clock.after(ms, () => {
-      this.#pool.leaveQueue(this);
-      this.#fail(new OriginError('origin-queue-full', `no connection to the origin became free within ${ms} ms`));
-    });
+  waitedTooLong(): void {
+    const ms = MAX_ORIGIN_QUEUE_WAIT_MS;
+    this.#fail(new OriginError('origin-queue-full', `no connection to the origin became free within ${ms} ms`));
   }
 
   sendOn(connection: OriginConnection): void {
-    this.#waiting?.cancel();
     this.#connection = connection;
-    this.#attempt = connection.send(this.#request, this);
-    if (this.#isPaused) this.#attempt.pause();
+    connection.send(this.#request, this);
+    if (this.#isPaused) connection.pause(this);
   }
 
   pause(): void {
     this.#isPaused = true;
-    this.#attempt?.pause();
+    this.#connection?.pause(this);
   }
 
   resume(): void {
     this.#isPaused = false;
-    this.#attempt?.resume();
+    this.#connection?.resume(this);
   }
 
   abort(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#waiting?.cancel();
     this.#pool.leaveQueue(this);
-    this.#attempt?.abort();
+    this.#connection?.abort(this);
   }
 
   inform(status: number, fields: Fields): void {
-    if (!this.#isOver) this.#listener.inform(status, fields);
+    this.#listener.inform(status, fields);
   }
 
   head(head: OriginResponseHead): void {
-    if (!this.#isOver) this.#listener.head(head);
+    this.#listener.head(head);
   }
 
   data(chunk: Buffer): void {
-    if (!this.#isOver) this.#listener.data(chunk);
+    this.#listener.data(chunk);
   }
 
   ended(trailers: Fields): void {
-    if (this.#isOver) return;
     this.#isOver = true;
     this.#listener.end(trailers);
   }
@@ -239,7 +253,7 @@ class Exchange implements OriginExchange, AttemptListener {
       return;
     }
     this.#isDue = false;
-    // The connection has just lost its socket, so the repeat goes over a fresh one. Not from within undici's own event.
+    // The connection has just lost its socket, so the repeat goes over a fresh one.
     setImmediate(() => {
       if (this.#isOver) this.#pool.release(connection);
       else this.sendOn(connection);

@@ -1,162 +1,334 @@
 /**
- * One connection to the origin, opened again whenever it is needed and gone: an undici Client with no pipelining.
- * Implements RFC 9112 §8, §9.3 on the client side. undici is imported here alone.
+ * One connection to the origin, opened again whenever it is needed and gone, with one exchange at a time.
+ * Implements RFC 9112 §8, §9.3 on the client side. Timeouts are ours, on the Clock, for they must not run while the
+ * reader has paused, and must say which kind they were.
  */
 import type { Socket } from 'node:net';
-import { Client } from 'undici';
 import type { Clock } from '../base/clock.js';
-import { MAX_RESPONSE_FIELDS_BYTES, ORIGIN_CONNECTION_TTL_MS, ORIGIN_KEEP_ALIVE_MS } from '../base/limits.js';
+import { OriginError } from '../base/errors.js';
+import { ORIGIN_CONNECTION_TTL_MS, ORIGIN_KEEP_ALIVE_MARGIN_MS, ORIGIN_KEEP_ALIVE_MS } from '../base/limits.js';
 import type { Fields } from '../http/fields.js';
-import { Attempt, type AttemptListener } from './attempt.js';
-import type { OriginRequest } from './contract.js';
+import { type AnswerHandler, AnswerReader } from './answer-reader.js';
+import type { OriginRequest, OriginResponseHead } from './contract.js';
+import type { Deadlines } from './deadlines.js';
 import { type Dialler, wasCut } from './dial.js';
-import { HeadSift } from './head-sift.js';
+import { closedEarly, connectFailure, exchangeFailure, malformed } from './failure.js';
+import { Intake, type Taker } from './intake.js';
+import { writeRequestHead } from './request-head.js';
+
+/** Hears one exchange. After `ended` or `failed` only `free` follows; it always comes, and comes last. */
+export interface ExchangeListener {
+  inform(status: number, fields: Fields): void;
+  head(head: OriginResponseHead): void;
+  data(chunk: Buffer): void;
+  ended(trailers: Fields): void;
+  failed(error: OriginError, isRepeatable: boolean): void;
+  /** The connection can take the next request. */
+  free(): void;
+}
 
 export interface ConnectionOptions {
   readonly url: URL;
   readonly clock: Clock;
   readonly dialler: Dialler;
+  readonly deadlines: Deadlines;
   readonly headersTimeoutMs: number;
   readonly idleTimeoutMs: number;
 }
 
-/** What the socket's own errors are called, so that undici cannot take a reset for the clean end of a body. */
-const CUT_CODE = 'UND_ERR_SOCKET';
+const NEVER = Number.POSITIVE_INFINITY;
 
-/** Fields that the connection writes itself, or that undici refuses to send; none is end to end but Content-Length of a body that is not there. */
-const OWN_FIELDS: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'content-length',
-  'upgrade',
-  'expect',
-]);
-
-/**
- * undici takes another server name for another connection; ours is chosen at the dial, and is the same for every Host.
- */
-const ONE_SERVER_NAME = 'origin';
-
-function wireFields(fields: Fields): string[] {
-  const out: string[] = [];
-  const raw = fields.raw;
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i] as string;
-    if (!OWN_FIELDS.has(name.toLowerCase())) out.push(name, raw[i + 1] as string);
-  }
-  return out;
+/** A request that waits for the connection to be there. */
+interface Unsent {
+  readonly head: string;
+  readonly request: OriginRequest;
 }
 
-export class OriginConnection {
+export class OriginConnection implements AnswerHandler, Taker {
   readonly #options: ConnectionOptions;
-  readonly #client: Client;
+  readonly #reader = new AnswerReader(this);
+  #intake = new Intake(this);
   #socket: Socket | undefined;
+  #isOpen = false;
   #openedAt = 0;
   /** Requests sent on the present socket. */
   #sentCount = 0;
-  /** What ended the present socket otherwise than by a clean FIN. */
-  #cutBy: Error | undefined;
-  #sift = new HeadSift();
+  /** The running exchange. */
+  #listener: ExchangeListener | undefined;
+  #unsent: Unsent | undefined;
+  #isReused = false;
+  /** The request said that the connection closes after its answer. */
+  #isLast = false;
+  /** The reader of the answer is at work, further up the stack. */
+  #isReading = false;
+  /** What was read and must wait until the listener resumes. */
+  #held: Buffer | undefined;
+  /** How the socket ended while that waited. */
+  #heldEnd: 'clean' | Error | undefined;
+  /** When what the connection waits for has taken too long. */
+  deadlineAt = NEVER;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.#client = new Client(options.url.origin, {
-      connect: (_target, ready) => this.#connect(ready),
-      pipelining: 1,
-      maxHeaderSize: MAX_RESPONSE_FIELDS_BYTES,
-      keepAliveTimeout: ORIGIN_KEEP_ALIVE_MS,
-      keepAliveMaxTimeout: ORIGIN_KEEP_ALIVE_MS,
-      keepAliveTimeoutThreshold: 1000,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
   }
 
   get isOpen(): boolean {
-    return this.#socket !== undefined;
+    return this.#isOpen;
   }
 
-  #connect(ready: (...result: [null, Socket] | [Error, null]) => void): void {
-    const socket = this.#options.dialler.dial((failure) => {
-      if (failure !== undefined) {
-        ready(failure, null);
-        return;
-      }
-      this.#socket = socket;
-      this.#openedAt = this.#options.clock.now();
-      this.#sentCount = 0;
-      this.#cutBy = undefined;
-      this.#siftReads(socket);
-      ready(null, socket);
-    });
-    // These run before undici's own listeners, which are added later. A reset within a body that ends with the
-    // connection would count as its end (RFC 9112 §8 says it is incomplete), and while paused would be a crash.
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      if (this.#socket === socket) this.#cutBy = error;
-      if (error.code === 'ECONNRESET') error.code = CUT_CODE;
-    });
-    socket.on('end', () => {
-      if (this.#socket === socket && wasCut(socket)) this.#cutBy ??= new Error('reset behind its last bytes');
-    });
-    socket.on('close', () => {
-      if (this.#socket !== socket) return;
-      if (!socket.readableEnded && this.#cutBy === undefined) {
-        // Told as an error, or undici would take this too for the end.
-        socket.emit('error', Object.assign(new Error('closed without an end'), { code: CUT_CODE }));
-      }
-      this.#socket = undefined;
-    });
-  }
-
-  /** undici takes its bytes with read(), which is the one place between the socket and its parser. */
-  #siftReads(socket: Socket): void {
-    const sift = new HeadSift();
-    this.#sift = sift;
-    const read = socket.read.bind(socket);
-    socket.read = (size?: number): Buffer | null => {
-      const chunk: Buffer | null = read(size);
-      return chunk === null ? null : sift.pass(chunk);
-    };
+  get expectedBytes(): number {
+    return this.#reader.expectedBytes;
   }
 
   /** Sends one request; the one before must have told `free`. */
-  send(request: OriginRequest, listener: AttemptListener): Attempt {
-    const { clock, headersTimeoutMs, idleTimeoutMs } = this.#options;
-    const attempt = new Attempt(request.method, listener, { clock, headersTimeoutMs, idleTimeoutMs }, this);
-    const isOld = this.isOpen && clock.now() - this.#openedAt > ORIGIN_CONNECTION_TTL_MS;
-    this.#client.dispatch(
-      {
-        path: request.target,
-        method: request.method,
-        headers: wireFields(request.fields),
-        ...(request.content === undefined ? undefined : { body: request.content }),
-        ...(isOld ? { reset: true } : undefined),
-        ...({ servername: ONE_SERVER_NAME } as object),
-      },
-      attempt,
-    );
-    attempt.dispatched();
-    return attempt;
+  send(request: OriginRequest, listener: ExchangeListener): void {
+    const { clock, url } = this.#options;
+    this.#listener = listener;
+    this.#reader.begin(request.method);
+    // An old connection takes one last request, so that the name is looked up anew.
+    this.#isLast = this.#isOpen && clock.now() - this.#openedAt > ORIGIN_CONNECTION_TTL_MS;
+    const head = writeRequestHead(request, url.host, this.#isLast);
+    if (head === undefined) this.#refuseRequest(listener);
+    else if (this.#isOpen) this.#write(head, request);
+    else {
+      this.#unsent = { head, request };
+      this.deadlineAt = NEVER;
+      if (this.#socket === undefined) this.#dial();
+    }
   }
 
-  /** A request is written to the present socket. Says whether the socket had carried one before. */
-  noteSent(): boolean {
-    this.#sift.expect();
-    return this.#sentCount++ > 0;
+  #refuseRequest(listener: ExchangeListener): void {
+    this.#listener = undefined;
+    queueMicrotask(() => {
+      listener.failed(new OriginError('origin-aborted', 'the request cannot be written to the origin'), false);
+      listener.free();
+    });
   }
 
-  get cutBy(): Error | undefined {
-    return this.#cutBy;
+  #dial(): void {
+    const intake = new Intake(this);
+    this.#intake = intake;
+    let socket: Socket;
+    try {
+      socket = this.#options.dialler.dial((failure) => this.#dialled(socket, failure), intake);
+    } catch (error) {
+      // Before the first byte, from certificates that cannot be read.
+      queueMicrotask(() => this.#fail(connectFailure(error, 'securing')));
+      return;
+    }
+    this.#socket = socket;
+    socket.on('error', (error) => this.#closed(socket, error));
+    socket.on('end', () => this.#closed(socket, wasCut(socket) ? reset() : 'clean'));
+    socket.on('close', () => this.#closed(socket, reset()));
   }
 
-  /** The HTTP version that the present answer begins with. */
-  get answerVersion(): string {
-    return this.#sift.version;
+  #dialled(socket: Socket, failure: OriginError | undefined): void {
+    if (socket !== this.#socket) return;
+    if (failure !== undefined) {
+      this.#fail(failure);
+      return;
+    }
+    if (this.#options.dialler.isSecure) {
+      socket.on('data', (chunk: Buffer) => {
+        if (socket === this.#socket && !this.take(chunk, chunk.length)) socket.pause();
+      });
+    }
+    this.#isOpen = true;
+    this.#openedAt = this.#options.clock.now();
+    this.#sentCount = 0;
+    const unsent = this.#unsent;
+    this.#unsent = undefined;
+    if (unsent !== undefined) this.#write(unsent.head, unsent.request);
+    else this.#rest();
   }
 
+  #write(head: string, request: OriginRequest): void {
+    const socket = this.#socket as Socket;
+    this.#isReused = this.#sentCount++ > 0;
+    this.#limit(this.#options.headersTimeoutMs);
+    if (request.content === undefined || request.content.length === 0) {
+      socket.write(head, 'latin1');
+      return;
+    }
+    socket.cork();
+    socket.write(head, 'latin1');
+    socket.write(request.content);
+    socket.uncork();
+  }
+
+  /** What is waited for now may take this long from now on. */
+  #limit(ms: number): void {
+    const now = this.#options.clock.now();
+    this.deadlineAt = now + ms;
+    this.#options.deadlines.note(this.deadlineAt, now);
+  }
+
+  /** The deadline has passed. */
+  expire(): void {
+    this.deadlineAt = NEVER;
+    const { headersTimeoutMs, idleTimeoutMs } = this.#options;
+    if (this.#listener === undefined) this.#drop();
+    else if (this.#reader.progress === 'head')
+      this.#fail(new OriginError('origin-idle-timeout', `the origin sent nothing for ${idleTimeoutMs} ms`));
+    else
+      this.#fail(new OriginError('origin-headers-timeout', `the origin did not answer within ${headersTimeoutMs} ms`));
+  }
+
+  /** No request runs: the connection waits for the next one. */
+  #rest(): void {
+    const hint = this.#reader.keepAliveMs;
+    // The origin counts from earlier than we do, and must not close just as a request is on its way (RFC 9112 §9.3).
+    const ms = hint === undefined ? ORIGIN_KEEP_ALIVE_MS : hint - ORIGIN_KEEP_ALIVE_MARGIN_MS;
+    if (ms > 0) this.#limit(Math.min(ms, ORIGIN_KEEP_ALIVE_MS));
+    else this.#drop();
+  }
+
+  take(bytes: Buffer, length: number): boolean {
+    const socket = this.#socket;
+    // Bytes that nobody asked for can be no answer to whom asks next (RFC 9112 §9.3).
+    if (this.#listener === undefined) this.#drop();
+    else if (this.#held !== undefined) this.#held = Buffer.concat([this.#held, bytes.subarray(0, length)]);
+    else this.#read(bytes, length);
+    return socket === this.#socket && !this.#reader.isPaused;
+  }
+
+  #read(bytes: Buffer, length: number): void {
+    const socket = this.#socket;
+    this.#isReading = true;
+    const at = this.#reader.read(bytes, 0, length);
+    this.#isReading = false;
+    if (at === length || socket !== this.#socket) return;
+    if (this.#listener === undefined) this.#drop();
+    else this.#held = this.#intake.keep(bytes, at, length);
+  }
+
+  interim(status: number, fields: Fields): void {
+    this.#limit(this.#options.headersTimeoutMs);
+    // RFC 9110 §15.2.1: a 100 speaks to who waits with its content, and nobody does.
+    if (status !== 100) this.#listener?.inform(status, fields);
+  }
+
+  head(head: OriginResponseHead): void {
+    if (this.#reader.isPaused) this.deadlineAt = NEVER;
+    else this.#limit(this.#options.idleTimeoutMs);
+    this.#listener?.head(head);
+  }
+
+  data(bytes: Buffer, from: number, until: number): void {
+    this.deadlineAt = this.#options.clock.now() + this.#options.idleTimeoutMs;
+    this.#listener?.data(this.#intake.keep(bytes, from, until));
+  }
+
+  complete(trailers: Fields): void {
+    const listener = this.#listener;
+    const socket = this.#socket;
+    if (listener === undefined) return;
+    this.#listener = undefined;
+    const wasPaused = this.#reader.isPaused;
+    this.#reader.isPaused = false;
+    // An answer may come before the whole request was taken: the rest of that must not precede another one.
+    const isKept = this.#reader.keepsAlive && !this.#isLast && socket?.writableLength === 0;
+    if (isKept) this.#rest();
+    else this.#drop();
+    // Nobody reads it, but its end must be seen.
+    if (wasPaused && !this.#isReading) this.#socket?.resume();
+    listener.ended(trailers);
+    listener.free();
+  }
+
+  refuse(why: string): void {
+    this.#fail(malformed(why));
+  }
+
+  /** The socket has told of its end. Where that ended a body, it must have been a clean one (RFC 9112 §8). */
+  #closed(socket: Socket, how: 'clean' | Error): void {
+    if (socket !== this.#socket) return;
+    // How far a dial came is told by the dialler.
+    if (!this.#isOpen) return;
+    if (this.#held !== undefined) {
+      this.#heldEnd ??= how;
+      return;
+    }
+    this.#isOpen = false;
+    if (this.#listener === undefined) this.#drop();
+    else if (how !== 'clean') this.#fail(exchangeFailure(how, this.#reader.progress));
+    else if (!this.#reader.ended()) this.#fail(closedEarly(this.#reader.progress));
+  }
+
+  #fail(failure: OriginError): void {
+    const listener = this.#listener;
+    this.#listener = undefined;
+    // A connection that was used before may be closed by the origin at any moment, also just as a request is on its way
+    // (RFC 9112 §9.3.1): then nothing says that the origin is in trouble.
+    const isRepeatable = this.#isReused && failure.code === 'origin-reset';
+    this.#drop();
+    listener?.failed(failure, isRepeatable);
+    listener?.free();
+  }
+
+  #drop(): void {
+    const socket = this.#socket;
+    this.#socket = undefined;
+    this.#isOpen = false;
+    this.#isReused = false;
+    this.#unsent = undefined;
+    this.#held = undefined;
+    this.#heldEnd = undefined;
+    this.deadlineAt = NEVER;
+    this.#reader.stop();
+    socket?.destroy();
+  }
+
+  pause(listener: ExchangeListener): void {
+    if (listener !== this.#listener || this.#reader.isPaused) return;
+    this.#reader.isPaused = true;
+    // Until there is a head, it is the origin that keeps us waiting, and the head is read.
+    if (this.#reader.progress !== 'head') return;
+    this.deadlineAt = NEVER;
+    if (!this.#isReading) this.#socket?.pause();
+  }
+
+  resume(listener: ExchangeListener): void {
+    if (listener !== this.#listener || !this.#reader.isPaused) return;
+    // Not at once: this may be called from within what the listener does with the bytes before.
+    queueMicrotask(() => {
+      if (listener === this.#listener && this.#reader.isPaused) this.#goOn();
+    });
+  }
+
+  #goOn(): void {
+    const held = this.#held;
+    const socket = this.#socket;
+    this.#reader.isPaused = false;
+    this.#held = undefined;
+    if (this.#reader.progress === 'head') this.#limit(this.#options.idleTimeoutMs);
+    if (held !== undefined) this.#read(held, held.length);
+    if (socket === undefined || socket !== this.#socket || this.#held !== undefined) return;
+    const end = this.#heldEnd;
+    if (end !== undefined) this.#closed(socket, end);
+    else if (!this.#reader.isPaused) socket.resume();
+    else socket.pause();
+  }
+
+  /** The listener hears `free` and nothing else from now on. A connection that is not there yet is waited for. */
+  abort(listener: ExchangeListener): void {
+    if (listener !== this.#listener) return;
+    this.#listener = undefined;
+    if (this.#isOpen) this.#drop();
+    else this.#unsent = undefined;
+    listener.free();
+  }
+
+  /** Cuts the connection; resolves once it is closed. */
   async close(): Promise<void> {
-    await this.#client.destroy();
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    this.#fail(new OriginError('origin-aborted', 'the origin client is closing'));
+    await closed;
   }
+}
+
+function reset(): Error {
+  return Object.assign(new Error('closed without an end'), { code: 'ECONNRESET' });
 }

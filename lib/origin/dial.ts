@@ -5,7 +5,7 @@ import type { Clock } from '../base/clock.js';
 import { OriginError } from '../base/errors.js';
 import { ORIGIN_LARGE_READ_BYTES } from '../base/limits.js';
 import { connectFailure, type DialPhase } from './failure.js';
-import { ReadAhead } from './read-ahead.js';
+import { type OnRead, ReadAhead } from './read-ahead.js';
 
 export interface TlsSettings {
   /** PEM certificates to trust instead of the built-in ones. */
@@ -69,11 +69,11 @@ export class Dialler {
 
   /**
    * Starts a connection. `done` is called once, with a failure or with none. The socket also emits `error` where it
-   * fails; the listener for that is in place.
+   * fails; the listener for that is in place. `reads`: takes the bytes of a plain connection, which then emits no `data`.
    */
-  dial(done: (failure: OriginError | undefined, socket: Socket) => void): Socket {
+  dial(done: (failure: OriginError | undefined, socket: Socket) => void, reads?: OnRead): Socket {
     const { clock, connectTimeoutMs } = this.#options;
-    const socket = this.#open();
+    const socket = this.#open(reads);
     phases.set(socket, 'connecting');
     const timer = clock.after(connectTimeoutMs, () =>
       socket.destroy(
@@ -106,7 +106,7 @@ export class Dialler {
     return socket;
   }
 
-  #open(): Socket {
+  #open(reads: OnRead | undefined): Socket {
     const { lookup } = this.#options;
     const target = {
       host: this.host,
@@ -117,6 +117,7 @@ export class Dialler {
       ...(lookup === undefined ? undefined : { lookup }),
     };
     if (!this.isSecure) {
+      if (reads !== undefined) return connectTcp({ ...target, onread: reads } as TcpNetConnectOpts);
       const onread = new ReadAhead();
       // A plain option of node:net, whose type speaks of TLS and other kinds too.
       const socket = connectTcp({ ...target, ...READ_AHEAD, onread } as TcpNetConnectOpts);

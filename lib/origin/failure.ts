@@ -1,5 +1,5 @@
 /**
- * Names what went wrong with the origin: from the errors of sockets, TLS, node:http and undici to one OriginError.
+ * Names what went wrong with the origin: from the errors of sockets, TLS and node:http to one OriginError.
  * Implements RFC 9112 §8 (a message that ends early is incomplete) in the choice of codes.
  */
 import { OriginError, type OriginFailure } from '../base/errors.js';
@@ -18,7 +18,6 @@ const CONNECTION_LOST: ReadonlySet<string> = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'ENETDOWN',
-  'UND_ERR_SOCKET',
   'ERR_STREAM_PREMATURE_CLOSE',
   'ERR_STREAM_DESTROYED',
 ]);
@@ -52,19 +51,10 @@ export function connectFailure(error: unknown, phase: DialPhase): OriginError {
 export function exchangeFailure(error: unknown, progress: AnswerProgress): OriginError {
   if (error instanceof OriginError) return error;
   const code = codeOf(error);
-  // undici's parser errors have a message in place of a code; those of node:http have both.
-  const isParserError = code.startsWith('HPE_') || (error instanceof Error && error.name === 'HTTPParserError');
-  if (isParserError && /EOF/.test(`${code} ${messageOf(error)}`)) return lost(error, progress);
-  // The parser's own message for bytes that no request asked for, and for an upgrade that none asked for.
-  const isUncalledFor = code === 'UND_ERR_SOCKET' && /^bad (response|upgrade)$/.test(messageOf(error));
-  if (isUncalledFor || isParserError || code === 'UND_ERR_HEADERS_OVERFLOW') {
-    return make('origin-malformed', 'the answer of the origin breaks the grammar', error);
-  }
-  if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') {
-    // Also what undici says of a head with two lengths: then no body byte was due yet.
-    return progress === 'head'
+  if (code.startsWith('HPE_')) {
+    return code.includes('EOF')
       ? lost(error, progress)
-      : make('origin-malformed', 'the length of the answer contradicts itself', error);
+      : make('origin-malformed', 'the answer of the origin breaks the grammar', error);
   }
   if (CONNECTION_LOST.has(code) || code.startsWith('ERR_SSL_')) return lost(error, progress);
   return make('origin-aborted', 'the exchange with the origin was given up', error);
@@ -74,6 +64,11 @@ function lost(error: unknown, progress: AnswerProgress): OriginError {
   return progress === 'none'
     ? make('origin-reset', 'the origin closed the connection before it answered', error)
     : make('origin-truncated', 'the origin closed the connection within its answer', error);
+}
+
+/** For a connection that ended cleanly where its answer did not. */
+export function closedEarly(progress: AnswerProgress): OriginError {
+  return lost(new Error('the other side ended it'), progress);
 }
 
 /** For an answer whose head must not be passed on. */

@@ -14,19 +14,20 @@ export interface OnRead {
 }
 
 /** Below this share of a large buffer that was used, the connection goes back to the shared one. */
-const SMALL_SHARE = 1 / 8;
+export const SMALL_SHARE = 1 / 8;
 
-const shared = Buffer.allocUnsafeSlow(ORIGIN_READ_BYTES);
+/** Where reads go that are over before the next one begins. */
+export const sharedBytes = Buffer.allocUnsafeSlow(ORIGIN_READ_BYTES);
 
 /** A buffer that nothing else is in, so that who keeps it pins nothing but it. */
-function own(length: number): Buffer {
+export function own(length: number): Buffer {
   return Buffer.allocUnsafeSlow(length);
 }
 
 export class ReadAhead implements OnRead {
   /** Whose bytes they are; set before any come. */
   socket: Socket | undefined;
-  #next: Buffer = shared;
+  #next: Buffer = sharedBytes;
 
   /** Where the next read goes; asked after each. */
   readonly buffer = (): Buffer => this.#next;
@@ -34,7 +35,7 @@ export class ReadAhead implements OnRead {
   /** Gives the stream what was read. Returns whether it wants more now. */
   readonly callback = (length: number): boolean => {
     const read = this.#next;
-    const isHandedOn = read !== shared && length * 2 > read.length;
+    const isHandedOn = read !== sharedBytes && length * 2 > read.length;
     let chunk: Buffer;
     if (isHandedOn) chunk = read.subarray(0, length);
     else {
@@ -42,7 +43,7 @@ export class ReadAhead implements OnRead {
       chunk.set(read.subarray(0, length));
     }
     if (isHandedOn || length === read.length) this.#next = own(ORIGIN_LARGE_READ_BYTES);
-    else if (length < read.length * SMALL_SHARE) this.#next = shared;
+    else if (length < read.length * SMALL_SHARE) this.#next = sharedBytes;
     return this.socket?.push(chunk) ?? false;
   };
 }

@@ -1,4 +1,4 @@
-// Goal: each error of sockets, TLS, node:http and undici has its name. Method: a table.
+// Goal: each error of sockets, TLS and node:http has its name. Method: a table.
 import t from 'tap';
 import { OriginError } from '../../lib/base/errors.js';
 import { type AnswerProgress, connectFailure, type DialPhase, exchangeFailure } from '../../lib/origin/failure.js';
@@ -25,14 +25,9 @@ t.test('failures of an exchange', async (t) => {
   const cases: [error: unknown, none: string, begun: string, head: string][] = [
     [coded('ECONNRESET'), 'origin-reset', 'origin-truncated', 'origin-truncated'],
     [coded('EPIPE'), 'origin-reset', 'origin-truncated', 'origin-truncated'],
-    [coded('UND_ERR_SOCKET', 'other side closed'), 'origin-reset', 'origin-truncated', 'origin-truncated'],
-    [coded('UND_ERR_SOCKET', 'bad response'), 'origin-malformed', 'origin-malformed', 'origin-malformed'],
     [coded('HPE_INVALID_EOF_STATE'), 'origin-reset', 'origin-truncated', 'origin-truncated'],
     [coded('HPE_INVALID_CONSTANT'), 'origin-malformed', 'origin-malformed', 'origin-malformed'],
     [coded('HPE_HEADER_OVERFLOW'), 'origin-malformed', 'origin-malformed', 'origin-malformed'],
-    [coded('UND_ERR_HEADERS_OVERFLOW'), 'origin-malformed', 'origin-malformed', 'origin-malformed'],
-    [coded('UND_ERR_RES_CONTENT_LENGTH_MISMATCH'), 'origin-malformed', 'origin-malformed', 'origin-truncated'],
-    [coded('UND_ERR_INVALID_ARG'), 'origin-aborted', 'origin-aborted', 'origin-aborted'],
     [new TypeError('a mistake of ours'), 'origin-aborted', 'origin-aborted', 'origin-aborted'],
     ['not even an error', 'origin-aborted', 'origin-aborted', 'origin-aborted'],
   ];

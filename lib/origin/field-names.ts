@@ -1,0 +1,57 @@
+/**
+ * Field names as they come off the wire: one string for each that is met again and again, and what it means to framing.
+ * Implements RFC 9110 §5.1, §5.6.2. The memory is a fixed number of places; a name that takes another's place costs a
+ * string, nothing else.
+ */
+import { KNOWN_NAME_PLACES, MAX_KNOWN_NAME_LENGTH } from '../base/limits.js';
+
+/** What a field says about its message or connection; every other is `other`. */
+export type FieldRole = 'content-length' | 'transfer-encoding' | 'connection' | 'keep-alive' | 'other';
+
+export interface FieldName {
+  /** In the case in which it came. */
+  readonly text: string;
+  readonly role: FieldRole;
+}
+
+const ROLES: ReadonlyMap<string, FieldRole> = new Map<string, FieldRole>([
+  ['content-length', 'content-length'],
+  ['transfer-encoding', 'transfer-encoding'],
+  ['connection', 'connection'],
+  ['keep-alive', 'keep-alive'],
+]);
+
+/** 1 for each byte that a token may hold (RFC 9110 §5.6.2). */
+const TOKEN_BYTES = new Uint8Array(256);
+for (const char of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+  TOKEN_BYTES[char.charCodeAt(0)] = 1;
+
+const places: (FieldName | undefined)[] = new Array<FieldName | undefined>(KNOWN_NAME_PLACES).fill(undefined);
+
+/** The position of the first byte from `from` on that no token holds; `until` where there is none. */
+export function tokenEnd(bytes: Buffer, from: number, until: number): number {
+  let at = from;
+  while (at < until && TOKEN_BYTES[bytes[at] as number] === 1) at++;
+  return at;
+}
+
+/** The name that the bytes are, which must be a token. */
+export function nameOf(bytes: Buffer, from: number, until: number): FieldName {
+  const length = until - from;
+  const first = bytes[from] as number;
+  const last = bytes[until - 1] as number;
+  const middle = bytes[from + (length >> 1)] as number;
+  const place = (length * 31 + first * 7 + middle * 13 + last * 3) % KNOWN_NAME_PLACES;
+  const known = places[place];
+  if (known !== undefined && isText(known.text, bytes, from, length)) return known;
+  const text = bytes.toString('latin1', from, until);
+  const name: FieldName = { text, role: ROLES.get(text.toLowerCase()) ?? 'other' };
+  if (length <= MAX_KNOWN_NAME_LENGTH) places[place] = name;
+  return name;
+}
+
+function isText(text: string, bytes: Buffer, from: number, length: number): boolean {
+  if (text.length !== length) return false;
+  for (let i = 0; i < length; i++) if (text.charCodeAt(i) !== bytes[from + i]) return false;
+  return true;
+}

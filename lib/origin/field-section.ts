@@ -1,0 +1,89 @@
+/**
+ * Reads a field section line by line: the header fields of an answer, or its trailers.
+ * Implements RFC 9110 §5.5 and RFC 9112 §5: what a lenient reader might take otherwise is refused, never mended.
+ */
+import { MAX_RESPONSE_FIELD_COUNT } from '../base/limits.js';
+import { Fields } from '../http/fields.js';
+import { nameOf, tokenEnd } from './field-names.js';
+
+const TAB = 0x09;
+const SPACE = 0x20;
+const COLON = 0x3a;
+const DEL = 0x7f;
+
+export class FieldSection {
+  #raw: string[] = [];
+  /** Values of the fields that framing goes by, all lines joined as a list (RFC 9110 §5.3); undefined where there is none. */
+  contentLength: string | undefined;
+  transferEncoding: string | undefined;
+  connection: string | undefined;
+  keepAlive: string | undefined;
+
+  /** The fields read since the last call. */
+  takeFields(): Fields {
+    if (this.#raw.length === 0) return Fields.empty;
+    const fields = new Fields(this.#raw);
+    this.#raw = [];
+    return fields;
+  }
+
+  begin(): void {
+    this.#raw = [];
+    this.contentLength = undefined;
+    this.transferEncoding = undefined;
+    this.connection = undefined;
+    this.keepAlive = undefined;
+  }
+
+  /** Takes the field line that lies from `from` up to but not including `until`. Says why it is refused. */
+  add(bytes: Buffer, from: number, until: number): string | undefined {
+    const colon = tokenEnd(bytes, from, until);
+    if (colon === until) return 'a line without a colon';
+    if (bytes[colon] !== COLON || colon === from) return nameFault(bytes, from, colon);
+    if (this.#raw.length >= 2 * MAX_RESPONSE_FIELD_COUNT) return 'too many fields';
+    let start = colon + 1;
+    let end = until;
+    while (start < end && isBlank(bytes[start] as number)) start++;
+    while (end > start && isBlank(bytes[end - 1] as number)) end--;
+    for (let at = start; at < end; at++) {
+      const byte = bytes[at] as number;
+      if ((byte < SPACE && byte !== TAB) || byte === DEL) return 'a control byte in a field value';
+    }
+    const name = nameOf(bytes, from, colon);
+    const value = start === end ? '' : bytes.toString('latin1', start, end);
+    this.#raw.push(name.text, value);
+    switch (name.role) {
+      case 'content-length':
+        this.contentLength = listed(this.contentLength, value);
+        break;
+      case 'transfer-encoding':
+        this.transferEncoding = listed(this.transferEncoding, value);
+        break;
+      case 'connection':
+        this.connection = listed(this.connection, value);
+        break;
+      case 'keep-alive':
+        this.keepAlive = listed(this.keepAlive, value);
+        break;
+      case 'other':
+        break;
+    }
+    return undefined;
+  }
+}
+
+function isBlank(byte: number): boolean {
+  return byte === SPACE || byte === TAB;
+}
+
+function listed(before: string | undefined, value: string): string {
+  return before === undefined ? value : `${before}, ${value}`;
+}
+
+function nameFault(bytes: Buffer, from: number, at: number): string {
+  // RFC 9112 §5.2: a line that goes on with the one before is obsolete, and may not come from an origin.
+  if (at === from && isBlank(bytes[at] as number)) return 'a folded line';
+  // RFC 9112 §5.1: readers that differ about such a name differ about the message.
+  if (isBlank(bytes[at] as number)) return 'a blank in or behind a field name';
+  return 'a field name that is no token';
+}

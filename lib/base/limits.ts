@@ -11,18 +11,6 @@ export const MAX_REQUEST_FIELDS_BYTES = 32 * 1024;
 export const MAX_REQUEST_FIELD_COUNT = 100;
 /** Bytes of a response's field section from the origin; beyond: the answer counts as malformed, 502. */
 export const MAX_RESPONSE_FIELDS_BYTES = 64 * 1024;
-/** Fields of one field section from the origin; beyond: as above. */
-export const MAX_RESPONSE_FIELD_COUNT = 1_000;
-/** Bytes of the line with a chunk's size; beyond: as above. */
-export const MAX_CHUNK_LINE_BYTES = 4 * 1024;
-/** Bytes of all chunk extensions of one answer; beyond: as above. */
-export const MAX_CHUNK_EXTENSION_BYTES = 16 * 1024;
-/** Places for the field names of answers that are remembered, each to be taken by another name. */
-export const KNOWN_NAME_PLACES = 509;
-/** Longest field name that is remembered. */
-export const MAX_KNOWN_NAME_LENGTH = 40;
-/** Field names of requests to the origin whose form is remembered; beyond: it starts anew. */
-export const MAX_CHECKED_NAMES = 1_000;
 /** Time for a client to send its request head; beyond: 408 (conf). */
 export const REQUEST_HEAD_TIMEOUT_MS = 10_000;
 /** Time without a byte of a request body; beyond: 408 where nothing was answered yet, else the connection ends (conf). */
@@ -167,8 +155,6 @@ export const MAX_REUSE_RETRIES = 1;
 export const MAX_INTERIM_RESPONSES = 32;
 /** Time that an idle connection to the origin stays open, where the origin's Keep-Alive asks for nothing shorter. */
 export const ORIGIN_KEEP_ALIVE_MS = 30_000;
-/** How much sooner than the origin's Keep-Alive says, its connection is not used any more: it counts from earlier. */
-export const ORIGIN_KEEP_ALIVE_MARGIN_MS = 1_000;
 /** Age from which on a connection to the origin takes one last request, so that its name is looked up anew. */
 export const ORIGIN_CONNECTION_TTL_MS = 60_000;
 /** First time that the breaker stays open, doubled at each probe that fails. */

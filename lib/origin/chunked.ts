@@ -2,7 +2,7 @@
  * Takes the chunked coding off a body. Implements RFC 9112 §7.1: the grammar to the letter, extensions read over and
  * bounded. The content is moved together within the bytes that were read, so that many small chunks are one piece.
  */
-import { MAX_CHUNK_EXTENSION_BYTES, MAX_CHUNK_LINE_BYTES } from '../base/limits.js';
+import { MAX_CHUNK_EXTENSION_BYTES, MAX_CHUNK_LINE_BYTES } from '../base/origin-limits.js';
 import type { Lines } from './lines.js';
 
 const TAB = 0x09;

@@ -6,7 +6,8 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../base/clock.js';
 import { OriginError } from '../base/errors.js';
-import { ORIGIN_CONNECTION_TTL_MS, ORIGIN_KEEP_ALIVE_MARGIN_MS, ORIGIN_KEEP_ALIVE_MS } from '../base/limits.js';
+import { ORIGIN_CONNECTION_TTL_MS, ORIGIN_KEEP_ALIVE_MS } from '../base/limits.js';
+import { ORIGIN_KEEP_ALIVE_MARGIN_MS } from '../base/origin-limits.js';
 import type { Fields } from '../http/fields.js';
 import { type AnswerHandler, AnswerReader } from './answer-reader.js';
 import type { OriginRequest, OriginResponseHead } from './contract.js';
@@ -189,7 +190,12 @@ export class OriginConnection implements AnswerHandler, Taker {
     if (this.#listener === undefined) this.#drop();
     else if (this.#held !== undefined) this.#held = Buffer.concat([this.#held, bytes.subarray(0, length)]);
     else this.#read(bytes, length);
-    return socket === this.#socket && !this.#reader.isPaused;
+    return socket === this.#socket && !this.#holdsBack;
+  }
+
+  /** Nothing more may be read: the listener has paused, and has its head. */
+  get #holdsBack(): boolean {
+    return this.#reader.isPaused && this.#reader.progress === 'head';
   }
 
   #read(bytes: Buffer, length: number): void {
@@ -306,8 +312,8 @@ export class OriginConnection implements AnswerHandler, Taker {
     if (socket === undefined || socket !== this.#socket || this.#held !== undefined) return;
     const end = this.#heldEnd;
     if (end !== undefined) this.#closed(socket, end);
-    else if (!this.#reader.isPaused) socket.resume();
-    else socket.pause();
+    else if (this.#holdsBack) socket.pause();
+    else socket.resume();
   }
 
   /** The listener hears `free` and nothing else from now on. A connection that is not there yet is waited for. */

@@ -3,7 +3,7 @@
  * Implements RFC 9110 §5.1, §5.6.2. The memory is a fixed number of places; a name that takes another's place costs a
  * string, nothing else.
  */
-import { KNOWN_NAME_PLACES, MAX_KNOWN_NAME_LENGTH } from '../base/limits.js';
+import { KNOWN_NAME_PLACES, MAX_KNOWN_NAME_LENGTH } from '../base/origin-limits.js';
 
 /** What a field says about its message or connection; every other is `other`. */
 export type FieldRole = 'content-length' | 'transfer-encoding' | 'connection' | 'keep-alive' | 'other';

@@ -2,7 +2,7 @@
  * Reads a field section line by line: the header fields of an answer, or its trailers.
  * Implements RFC 9110 §5.5 and RFC 9112 §5: what a lenient reader might take otherwise is refused, never mended.
  */
-import { MAX_RESPONSE_FIELD_COUNT } from '../base/limits.js';
+import { MAX_RESPONSE_FIELD_COUNT } from '../base/origin-limits.js';
 import { Fields } from '../http/fields.js';
 import { nameOf, tokenEnd } from './field-names.js';
 

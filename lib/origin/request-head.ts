@@ -2,7 +2,7 @@
  * Writes the head of a request to the origin. Implements RFC 9112 §3, §5 and RFC 9110 §5.5, §7.6.1: what could be read as
  * another request is refused, and what belongs to one connection is written anew.
  */
-import { MAX_CHECKED_NAMES } from '../base/limits.js';
+import { MAX_CHECKED_NAMES } from '../base/origin-limits.js';
 import { isToken } from '../http/tokens.js';
 import type { OriginRequest } from './contract.js';
 

@@ -3,13 +3,12 @@ import { request } from 'node:http';
 import { Duplex } from 'node:stream';
 import fc from 'fast-check';
 import t from 'tap';
+import { MAX_INTERIM_RESPONSES, MAX_RESPONSE_FIELDS_BYTES } from '../../lib/base/limits.js';
 import {
   MAX_CHUNK_EXTENSION_BYTES,
   MAX_CHUNK_LINE_BYTES,
-  MAX_INTERIM_RESPONSES,
   MAX_RESPONSE_FIELD_COUNT,
-  MAX_RESPONSE_FIELDS_BYTES,
-} from '../../lib/base/limits.js';
+} from '../../lib/base/origin-limits.js';
 import { refusal, type Sample, sample, type Told, tell } from './answers.kit.js';
 
 const OK = 'HTTP/1.1 200 OK\r\n';

@@ -178,6 +178,28 @@ t.test('pause: what was read already waits with the rest, over TLS too', async (
   }
 });
 
+t.test('pause: a head that comes in pieces is read though its listener has paused before', async (t) => {
+  for (const isSecure of [false, true]) {
+    const { origin, client } = await bench(t, isSecure);
+    origin.script(
+      send('HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 2'),
+      () => turns(10),
+      send('00 OK\r\n'),
+      () => turns(10),
+      send('Content-Length: 2\r\n\r\nok'),
+    );
+    const recorder = new Recorder();
+    const exchange = client.fetch(get(), recorder);
+    exchange.pause();
+    await recorder.hasHead;
+    await turns(10);
+    t.same(recorder.story, ['inform', 'head']);
+    exchange.resume();
+    t.equal(await recorder.ending(), 'end');
+    t.equal(recorder.body, 'ok');
+  }
+});
+
 t.test('https: a certificate that cannot be read is a failure, and fetch does not throw', async (t) => {
   const client = clientFor(new URL('https://127.0.0.1:9'), { tls: { cert: 'none', key: 'none' } });
   for (let i = 0; i < 3; i++) {

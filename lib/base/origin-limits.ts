@@ -1,0 +1,16 @@
+/** Limits of the client that asks the origin; those that more parts go by are in limits.ts. */
+
+/** Fields of one field section from the origin; beyond: the answer counts as malformed, 502. */
+export const MAX_RESPONSE_FIELD_COUNT = 1_000;
+/** Bytes of the line with a chunk's size; beyond: the answer counts as malformed, 502. */
+export const MAX_CHUNK_LINE_BYTES = 4 * 1024;
+/** Bytes of all chunk extensions of one answer; beyond: the answer counts as malformed, 502. */
+export const MAX_CHUNK_EXTENSION_BYTES = 16 * 1024;
+/** Places for the field names of answers that are remembered, each to be taken by another name. */
+export const KNOWN_NAME_PLACES = 509;
+/** Longest field name that is remembered. */
+export const MAX_KNOWN_NAME_LENGTH = 40;
+/** Field names of requests to the origin whose form is remembered; beyond: it starts anew. */
+export const MAX_CHECKED_NAMES = 1_000;
+/** How much sooner than the origin's Keep-Alive says, its connection is not used any more: it counts from earlier. */
+export const ORIGIN_KEEP_ALIVE_MARGIN_MS = 1_000;

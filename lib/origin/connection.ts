@@ -94,7 +94,10 @@ export class OriginConnection implements AnswerHandler, Taker {
     else {
       this.#unsent = { head, request };
       this.deadlineAt = NEVER;
-      if (this.#socket === undefined) this.#dial();
+      // Not from within fetch(): what gives up at once costs no connection, and what began it may still move the clock.
+      queueMicrotask(() => {
+        if (this.#unsent !== undefined && this.#socket === undefined) this.#dial();
+      });
     }
   }
 

@@ -40,7 +40,8 @@ function chooseScenarios(): readonly Scenario[] {
   if (flags.only !== undefined) return flags.only.split(',').map(scenarioOf);
   if (!flags.quick) return SCENARIOS;
   const long = SCENARIOS.filter((scenario) => scenario.isLong === true).map(({ name }) => name);
-  if (long.length > 0) console.log(`left out by --quick (name them with --only): ${long.join(', ')}`);
+  if (long.length > 0)
+    console.log(`left out by --quick, since they take too long; to run them: --quick --only ${long.join(',')}`);
   return SCENARIOS.filter((scenario) => scenario.isLong !== true);
 }
 

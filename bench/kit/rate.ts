@@ -38,6 +38,8 @@ export interface RateOrder {
   readonly hasBare?: boolean;
   /** Least ratio to each. */
   readonly ratios?: Readonly<Record<string, number>>;
+  /** The same of the requests for a second of CPU. */
+  readonly cpuRatios?: Readonly<Record<string, number>>;
   /** Those whose p99 must not be lower. */
   readonly p99?: readonly string[];
 }
@@ -158,13 +160,15 @@ function ownFigures(subject: string, runs: readonly Sample[]): Figure[] {
 function ratioFigures(bench: Bench, order: RateOrder, own: string, name: string, pairs: Pair<Sample>[]): Figure[] {
   const least = order.ratios?.[name];
   const target = least === undefined ? undefined : judged(bench, own, 'at least', least);
+  const leastCpu = order.cpuRatios?.[name];
+  const cpuTarget = leastCpu === undefined ? undefined : judged(bench, own, 'at least', leastCpu);
   const p99Target = order.p99?.includes(name) === true ? judged(bench, own, 'at most', 1) : undefined;
   const rate = ratioOf(pairs, (one) => one.perSec);
   const cpu = ratioOf(pairs, (one) => one.perCpuSec);
   const p99 = ratioOf(pairs, (one) => one.p99Ms);
   return [
     { subject: own, what: `ratio to ${name}`, unit: '', target, ...rate },
-    { subject: own, what: `ratio to ${name}, by CPU`, unit: '', ...cpu },
+    { subject: own, what: `ratio to ${name}, by CPU`, unit: '', target: cpuTarget, ...cpu },
     { subject: own, what: `p99 beside ${name}`, unit: '', target: p99Target, ...p99 },
   ];
 }

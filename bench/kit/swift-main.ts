@@ -10,6 +10,10 @@ import type { SwiftCount, SwiftMessage } from './swift.js';
 const PIECE_BYTES = 256 * 1024;
 const PIECE = Buffer.alloc(PIECE_BYTES, 'abcdefghijklmnopqrstuvwxyz');
 const ETAG = '"v1"';
+/** A path whose name begins so is answered with a Vary, or with a large field. */
+const VARIES = 'vary-';
+const LARGE_HEADED = 'head-';
+const LARGE_FIELD = `X-Large: ${'h'.repeat(16_000)}\r\n`;
 /** Heads kept ready: one for each pair of size and ttl. */
 const MAX_READY = 1000;
 
@@ -31,13 +35,18 @@ function lifetimeOf(ttl: string): string {
   return stale === undefined ? `max-age=${fresh}` : `max-age=${fresh}, stale-while-revalidate=${stale}`;
 }
 
-function headOf(bytes: string, ttl: string): string {
-  const name = `${bytes}/${ttl}`;
+function moreFields(named: string): string {
+  if (named.startsWith(VARIES)) return 'Vary: X-Flood\r\n';
+  return named.startsWith(LARGE_HEADED) ? LARGE_FIELD : '';
+}
+
+function headOf(bytes: string, ttl: string, more: string): string {
+  const name = `${bytes}/${ttl}/${more.length}`;
   let head = ready.get(name);
   if (head === undefined) {
     head =
       `HTTP/1.1 200 OK\r\nDate: ${date}\r\nContent-Type: application/octet-stream\r\nCache-Control: ${lifetimeOf(ttl)}\r\n` +
-      `ETag: ${ETAG}\r\nContent-Length: ${bytes}\r\n\r\n`;
+      `ETag: ${ETAG}\r\n${more}Content-Length: ${bytes}\r\n\r\n`;
     if (ready.size < MAX_READY) ready.set(name, head);
   }
   return head;
@@ -64,7 +73,7 @@ function pour(socket: Socket, bytes: number, done: () => void): void {
   more();
 }
 
-const TARGET = /^GET \/(\d+)\/(\d+(?:\+\d+)?)\/\S* HTTP\/1\.1\r\n/;
+const TARGET = /^GET \/(\d+)\/(\d+(?:\+\d+)?)\/(\S*) HTTP\/1\.1\r\n/;
 
 /** Serves one connection. */
 function serve(socket: Socket): void {
@@ -79,7 +88,7 @@ function serve(socket: Socket): void {
   };
   const answer = (head: string) => {
     count++;
-    const [, bytes = '', ttl = ''] = TARGET.exec(head) ?? [];
+    const [, bytes = '', ttl = '', named = ''] = TARGET.exec(head) ?? [];
     if (bytes === '') {
       socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
       return;
@@ -91,7 +100,7 @@ function serve(socket: Socket): void {
     }
     const length = Number(bytes);
     socket.cork();
-    socket.write(headOf(bytes, ttl), 'latin1');
+    socket.write(headOf(bytes, ttl, moreFields(named)), 'latin1');
     if (length <= PIECE_BYTES) {
       socket.write(PIECE.subarray(0, length));
       socket.uncork();

@@ -69,7 +69,6 @@ export const idle: Scenario = {
   name: 'idle',
   about: `${CONNECTIONS} keep-alive connections (${QUICK_CONNECTIONS} where quick) that each had a hit of 1 KB, and have another`,
   hasRivals: true,
-  isLong: true,
   async run(bench) {
     const { contestants, leftOut: absent } = await bench.fleet(PLAIN_SETTINGS);
     const leftOut = [...absent];

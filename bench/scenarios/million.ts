@@ -10,7 +10,7 @@ import { pathOf, startSwiftOrigin } from '../kit/swift.js';
 import { drawZipf } from '../kit/traffic.js';
 
 const KEYS = 1_000_000;
-const QUICK_KEYS = 100_000;
+const QUICK_KEYS = 20_000;
 const BYTES = 100;
 /** One in so many is over soon after all are stored, so that much is swept while hits are served. */
 const SHORT_LIVED = 10;
@@ -63,7 +63,6 @@ export const million: Scenario = {
   name: 'million',
   about: `${KEYS} stored responses of ${BYTES} bytes (${QUICK_KEYS} where quick), one in ${SHORT_LIVED} expiring: pauses seen from inside`,
   hasRivals: false,
-  isLong: true,
   async run(bench) {
     const keys = bench.pick(KEYS, QUICK_KEYS);
     const origin = await startSwiftOrigin(bench.scope);
@@ -79,10 +78,10 @@ export const million: Scenario = {
     const traffic = { kind: 'drawn', paths: draws(keys), prefix: '' } as const;
     const order = { port: patina.port, traffic, connections: CONNECTIONS, run: 0, status: 200 };
     await origin.take();
-    const hits = await load(bench.scope, { ...order, seconds: bench.pick(10, 2) });
+    const hits = await load(bench.scope, { ...order, seconds: bench.pick(10, 1) });
     const { count: asked } = await origin.take();
     const serving = await askProbe(patina.running);
-    await pause(bench.pick(10_000, 2_000));
+    await pause(bench.pick(10_000, 1_000));
     const resting = await askProbe(patina.running);
     return [
       ...pauses('filling', filling),

@@ -147,7 +147,7 @@ const cache = section(
     memory: size({
       default: '256MB',
       min: KILOBYTE * KILOBYTE,
-      doc: 'Bytes for stored responses, in memory: keys, headers, bodies and fills in flight are counted. The process needs some 80 MB beside it; while many small responses come and go, which are collected late, it was seen at 730 MB with the default. A response of more than half of it streams through unstored, unless there is a disk tier.',
+      doc: 'Bytes for stored responses, in memory: keys, headers, bodies and fills in flight are counted, and some 1.25 KB beside for each response. The process needs more: about 100 MB for itself, and, while responses come and go without end, garbage that is collected late. Expect at most 1.5 times this and 150 MB. A response of more than half of it streams through unstored, unless there is a disk tier.',
     }),
     disk,
     redis,

@@ -11,6 +11,8 @@ export interface ProxySettings {
   /** For Patina: kept for validation when it may not be served any more, where the default is not wanted. */
   readonly keepSec?: number;
   readonly setCookie?: 'share' | 'refuse';
+  /** For Patina: the size of a disk tier; without, there is none. */
+  readonly diskMB?: number;
   /** For Patina: further lines of its conf file. */
   readonly extraConf?: string;
   /** For Patina: where its access log goes, as JSON lines; without, there is none. */

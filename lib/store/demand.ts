@@ -6,6 +6,7 @@
 import type { Clock } from '../base/clock.js';
 import { DEMAND_STEP_COUNT, DEMAND_TICK_MS, STORE_STEP_DELAY_MS } from '../base/limits.js';
 import type { StoredResponse } from '../object/stored.js';
+import { Column } from './column.js';
 import type { DemandWatch } from './contract.js';
 import type { Slots } from './slots.js';
 import { Stepper } from './stepper.js';
@@ -30,11 +31,11 @@ export class Demand {
   readonly #stepper: Stepper;
   #watch: DemandWatch | undefined;
   /** When the present window of a slot began; 0: it has none. */
-  #openedAt = new Float64Array(0);
+  readonly #openedAt = new Column(Float64Array);
   /** Its uses then. */
-  #openedHits = new Uint32Array(0);
+  readonly #openedHits = new Column(Uint32Array);
   /** Uses in a window as long as the rule says before that. */
-  #beforeHits = new Float64Array(0);
+  readonly #beforeHits = new Column(Float64Array);
 
   constructor(slots: Slots<StoredResponse>, clock: Clock) {
     this.#slots = slots;
@@ -42,9 +43,9 @@ export class Demand {
     this.#wheel = new Wheel(slots, DEMAND_TICK_MS, clock.now());
     this.#stepper = new Stepper(clock, () => this.#step());
     slots.follow((capacity) => {
-      this.#openedAt = grown(new Float64Array(capacity), this.#openedAt);
-      this.#openedHits = grown(new Uint32Array(capacity), this.#openedHits);
-      this.#beforeHits = grown(new Float64Array(capacity), this.#beforeHits);
+      this.#openedAt.grow(capacity);
+      this.#openedHits.grow(capacity);
+      this.#beforeHits.grow(capacity);
     });
   }
 
@@ -64,7 +65,7 @@ export class Demand {
       this.drop(slot);
       return;
     }
-    if (this.#openedAt[slot] === 0) this.#open(slot, now, 0);
+    if (this.#openedAt.get(slot) === 0) this.#open(slot, now, 0);
     if (!this.#stepper.isRunning) {
       // While nothing was planned the wheel stood still.
       this.#wheel.turn(now);
@@ -76,28 +77,28 @@ export class Demand {
 
   drop(slot: number): void {
     this.#wheel.cancel(slot);
-    this.#openedAt[slot] = 0;
+    this.#openedAt.set(slot, 0);
   }
 
   counted(slot: number): Counted {
     return {
-      openedAt: this.#openedAt[slot] as number,
-      openedHits: this.#openedHits[slot] as number,
-      beforeHits: this.#beforeHits[slot] as number,
+      openedAt: this.#openedAt.get(slot),
+      openedHits: this.#openedHits.get(slot),
+      beforeHits: this.#beforeHits.get(slot),
     };
   }
 
   /** People ask for the key, not for the bytes: what replaces a response goes on with its counts. */
   inherit(slot: number, { openedAt, openedHits, beforeHits }: Counted): void {
-    this.#openedAt[slot] = openedAt;
-    this.#openedHits[slot] = openedHits;
-    this.#beforeHits[slot] = beforeHits;
+    this.#openedAt.set(slot, openedAt);
+    this.#openedHits.set(slot, openedHits);
+    this.#beforeHits.set(slot, beforeHits);
   }
 
   #open(slot: number, now: number, beforeHits: number): void {
-    this.#openedAt[slot] = now;
-    this.#openedHits[slot] = this.#slots.hits(slot);
-    this.#beforeHits[slot] = beforeHits;
+    this.#openedAt.set(slot, now);
+    this.#openedHits.set(slot, this.#slots.hits(slot));
+    this.#beforeHits.set(slot, beforeHits);
   }
 
   /**
@@ -105,9 +106,9 @@ export class Demand {
    * window that is full is closed, and the next one opened.
    */
   #read(slot: number, now: number, withinMs: number): number {
-    const elapsedMs = now - (this.#openedAt[slot] as number);
-    const hits = this.#slots.hits(slot) - (this.#openedHits[slot] as number);
-    if (elapsedMs < withinMs) return hits + (this.#beforeHits[slot] as number) * (1 - elapsedMs / withinMs);
+    const elapsedMs = now - this.#openedAt.get(slot);
+    const hits = this.#slots.hits(slot) - this.#openedHits.get(slot);
+    if (elapsedMs < withinMs) return hits + this.#beforeHits.get(slot) * (1 - elapsedMs / withinMs);
     const shareOfIt = hits * (withinMs / elapsedMs);
     this.#open(slot, now, shareOfIt);
     return shareOfIt;
@@ -144,9 +145,4 @@ export class Demand {
     this.#wheel.schedule(slot, plan.at);
     return undefined;
   }
-}
-
-function grown<A extends Float64Array | Uint32Array>(to: A, from: A): A {
-  to.set(from);
-  return to;
 }

@@ -8,6 +8,7 @@
 import { PACK_STEP_COUNT, PACK_WASTE_BYTES, PACK_WASTE_SHARE } from '../base/limits.js';
 import { MAX_IN_SLAB_BYTES, SLAB_BYTES, Slab } from '../base/slab.js';
 import type { StoredResponse } from '../object/stored.js';
+import { Column } from './column.js';
 import type { Slots } from './slots.js';
 
 /** What a slot has in no slab. */
@@ -80,20 +81,20 @@ export class Packing {
   readonly #slots: Slots<StoredResponse>;
   readonly #shelf = new Shelf();
   /** By slot: the slab of its fields and that of its body, and how much it has there. */
-  #fieldsIn = new Uint32Array(0);
-  #bodyIn = new Uint32Array(0);
-  #fieldsBytes = new Uint16Array(0);
-  #bodyBytes = new Uint16Array(0);
+  readonly #fieldsIn = new Column(Uint32Array);
+  readonly #bodyIn = new Column(Uint32Array);
+  readonly #fieldsBytes = new Column(Uint16Array);
+  readonly #bodyBytes = new Column(Uint16Array);
   /** The next slot to look at; past the last one: a round is over. */
   #at = 0;
 
   constructor(slots: Slots<StoredResponse>) {
     this.#slots = slots;
     slots.follow((capacity) => {
-      this.#fieldsIn = grown(new Uint32Array(capacity), this.#fieldsIn);
-      this.#bodyIn = grown(new Uint32Array(capacity), this.#bodyIn);
-      this.#fieldsBytes = grown(new Uint16Array(capacity), this.#fieldsBytes);
-      this.#bodyBytes = grown(new Uint16Array(capacity), this.#bodyBytes);
+      this.#fieldsIn.grow(capacity);
+      this.#bodyIn.grow(capacity);
+      this.#fieldsBytes.grow(capacity);
+      this.#bodyBytes.grow(capacity);
     });
   }
 
@@ -129,8 +130,8 @@ export class Packing {
     for (let slot = this.#at; slot < until; slot++) {
       const stored = this.#slots.at(slot);
       if (stored === undefined) continue;
-      if (this.#shelf.isSparse(this.#fieldsIn[slot] as number)) this.#claimFields(slot, stored, true);
-      if (this.#shelf.isSparse(this.#bodyIn[slot] as number)) this.#claimBody(slot, stored, true);
+      if (this.#shelf.isSparse(this.#fieldsIn.get(slot))) this.#claimFields(slot, stored, true);
+      if (this.#shelf.isSparse(this.#bodyIn.get(slot))) this.#claimBody(slot, stored, true);
     }
     this.#at = until < this.#slots.end ? until : 0;
     return this.#at > 0;
@@ -147,8 +148,8 @@ export class Packing {
     // Taken before the other is given: they may be one.
     this.#shelf.use(number, bytes);
     this.#giveFields(slot);
-    this.#fieldsIn[slot] = number;
-    this.#fieldsBytes[slot] = number === NOWHERE ? 0 : bytes;
+    this.#fieldsIn.set(slot, number);
+    this.#fieldsBytes.set(slot, number === NOWHERE ? 0 : bytes);
   }
 
   #claimBody(slot: number, { body }: StoredResponse, isToMove: boolean): void {
@@ -162,22 +163,17 @@ export class Packing {
     }
     this.#shelf.use(number, bytes);
     this.#giveBody(slot);
-    this.#bodyIn[slot] = number;
-    this.#bodyBytes[slot] = number === NOWHERE ? 0 : bytes;
+    this.#bodyIn.set(slot, number);
+    this.#bodyBytes.set(slot, number === NOWHERE ? 0 : bytes);
   }
 
   #giveFields(slot: number): void {
-    this.#shelf.use(this.#fieldsIn[slot] as number, -(this.#fieldsBytes[slot] as number));
-    this.#fieldsIn[slot] = NOWHERE;
+    this.#shelf.use(this.#fieldsIn.get(slot), -this.#fieldsBytes.get(slot));
+    this.#fieldsIn.set(slot, NOWHERE);
   }
 
   #giveBody(slot: number): void {
-    this.#shelf.use(this.#bodyIn[slot] as number, -(this.#bodyBytes[slot] as number));
-    this.#bodyIn[slot] = NOWHERE;
+    this.#shelf.use(this.#bodyIn.get(slot), -this.#bodyBytes.get(slot));
+    this.#bodyIn.set(slot, NOWHERE);
   }
-}
-
-function grown<A extends Uint32Array | Uint16Array>(to: A, from: A): A {
-  to.set(from);
-  return to;
 }

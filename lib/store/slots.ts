@@ -1,7 +1,9 @@
 /**
- * The table of stored responses: each has a slot number, and what eviction and accounting need of it is kept in typed
- * arrays by that number, some 45 bytes each, instead of in objects.
+ * The table of stored responses: each has a slot number, and what eviction and accounting need of it is kept in columns
+ * by that number, some 45 bytes each, instead of in objects.
  */
+
+import { Column, PAGE_SLOTS } from './column.js';
 
 const FIRST_CAPACITY = 1024;
 /** Uses beyond this are not told apart. */
@@ -13,21 +15,26 @@ export class Slots<T> {
   /** What each slot holds; undefined where it is free. */
   #held: (T | undefined)[] = [];
   /** Bytes that each slot is charged for. */
-  #bytes = new Float64Array(FIRST_CAPACITY);
+  readonly #bytes = new Column(Float64Array);
   /** Hash of the key, for the memory of evicted keys. */
-  #hash = new Uint32Array(FIRST_CAPACITY);
+  readonly #hash = new Column(Uint32Array);
   /** Uses since the slot was last considered for eviction, up to MAX_USES. */
-  #uses = new Uint8Array(FIRST_CAPACITY);
+  readonly #uses = new Column(Uint8Array);
   /** Uses in all; what replaces a response goes on counting. */
-  #hits = new Uint32Array(FIRST_CAPACITY);
+  readonly #hits = new Column(Uint32Array);
   /** Number of the eviction list that the slot is in. */
-  #place = new Uint8Array(FIRST_CAPACITY);
+  readonly #place = new Column(Uint8Array);
   readonly #free: number[] = [];
   readonly #onGrow: ((capacity: number) => void)[] = [];
   #count = 0;
+  #capacity = 0;
+
+  constructor() {
+    this.#grow(FIRST_CAPACITY);
+  }
 
   get capacity(): number {
-    return this.#uses.length;
+    return this.#capacity;
   }
 
   /** Slots in use. */
@@ -43,12 +50,12 @@ export class Slots<T> {
 
   take(held: T, bytes: number, hash: number): number {
     const slot = this.#free.pop() ?? this.#held.length;
-    if (slot >= this.capacity) this.#grow(this.capacity * 2);
+    if (slot >= this.#capacity) this.#grow(Math.min(this.#capacity * 2, this.#capacity + PAGE_SLOTS));
     this.#held[slot] = held;
-    this.#bytes[slot] = bytes;
-    this.#hash[slot] = hash;
-    this.#uses[slot] = 0;
-    this.#hits[slot] = 0;
+    this.#bytes.set(slot, bytes);
+    this.#hash.set(slot, hash);
+    this.#uses.set(slot, 0);
+    this.#hits.set(slot, 0);
     this.#count++;
     return slot;
   }
@@ -65,19 +72,19 @@ export class Slots<T> {
 
   replace(slot: number, held: T, bytes: number): void {
     this.#held[slot] = held;
-    this.#bytes[slot] = bytes;
+    this.#bytes.set(slot, bytes);
   }
 
   bytes(slot: number): number {
-    return this.#bytes[slot] as number;
+    return this.#bytes.get(slot);
   }
 
   hash(slot: number): number {
-    return this.#hash[slot] as number;
+    return this.#hash.get(slot);
   }
 
   uses(slot: number): number {
-    return this.#uses[slot] as number;
+    return this.#uses.get(slot);
   }
 
   /** Slots that were ever in use: each held one is below. */
@@ -86,45 +93,37 @@ export class Slots<T> {
   }
 
   hits(slot: number): number {
-    return this.#hits[slot] as number;
+    return this.#hits.get(slot);
   }
 
   setHits(slot: number, hits: number): void {
-    this.#hits[slot] = hits;
+    this.#hits.set(slot, hits);
   }
 
   use(slot: number): void {
-    const hits = this.#hits[slot] as number;
-    if (hits < MAX_HITS) this.#hits[slot] = hits + 1;
-    const uses = this.#uses[slot] as number;
-    if (uses < MAX_USES) this.#uses[slot] = uses + 1;
+    const hits = this.#hits.get(slot);
+    if (hits < MAX_HITS) this.#hits.set(slot, hits + 1);
+    const uses = this.#uses.get(slot);
+    if (uses < MAX_USES) this.#uses.set(slot, uses + 1);
   }
 
   setUses(slot: number, uses: number): void {
-    this.#uses[slot] = uses;
+    this.#uses.set(slot, uses);
   }
 
   place(slot: number): number {
-    return this.#place[slot] as number;
+    return this.#place.get(slot);
   }
 
   setPlace(slot: number, place: number): void {
-    this.#place[slot] = place;
+    this.#place.set(slot, place);
   }
 
   #grow(capacity: number): void {
-    this.#bytes = grown(new Float64Array(capacity), this.#bytes);
-    this.#hash = grown(new Uint32Array(capacity), this.#hash);
-    this.#uses = grown(new Uint8Array(capacity), this.#uses);
-    this.#hits = grown(new Uint32Array(capacity), this.#hits);
-    this.#place = grown(new Uint8Array(capacity), this.#place);
+    this.#capacity = capacity;
+    for (const column of [this.#bytes, this.#hash, this.#uses, this.#hits, this.#place]) column.grow(capacity);
     for (const grow of this.#onGrow) grow(capacity);
   }
-}
-
-function grown<A extends Float64Array | Uint32Array | Uint8Array>(to: A, from: A): A {
-  to.set(from);
-  return to;
 }
 
 /** A 32-bit hash of a key (FNV-1a). Never told from equality: two keys of one hash share no more than eviction's memory. */

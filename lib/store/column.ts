@@ -1,0 +1,36 @@
+/**
+ * One number for each slot, in pages: a table that doubles is copied as a whole, and the tables of a million slots
+ * together stop the process for 60 ms when it does; a page more is some 10 KB.
+ */
+
+/** Two to the power of this: numbers in a page. */
+const PAGE_BITS = 12;
+const PAGE_MASK = (1 << PAGE_BITS) - 1;
+/** Slots by which a table grows that has a page already. */
+export const PAGE_SLOTS = 1 << PAGE_BITS;
+
+type Numbers = Float64Array | Uint32Array | Int32Array | Uint16Array | Uint8Array;
+
+export class Column {
+  readonly #makePage: (length: number) => Numbers;
+  readonly #pages: Numbers[] = [];
+
+  /** `kind`: what the numbers are held as. All are 0 at first. */
+  constructor(kind: new (length: number) => Numbers) {
+    this.#makePage = (length) => new kind(length);
+  }
+
+  /** Makes room for 0..capacity-1. */
+  grow(capacity: number): void {
+    while (this.#pages.length << PAGE_BITS < capacity) this.#pages.push(this.#makePage(PAGE_SLOTS));
+  }
+
+  /** Of a place below what grow() was told last. */
+  get(at: number): number {
+    return (this.#pages[at >>> PAGE_BITS] as Numbers)[at & PAGE_MASK] as number;
+  }
+
+  set(at: number, value: number): void {
+    (this.#pages[at >>> PAGE_BITS] as Numbers)[at & PAGE_MASK] = value;
+  }
+}

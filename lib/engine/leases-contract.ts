@@ -22,6 +22,8 @@ export interface LeaseOrder {
 export interface Leases {
   /** Never rejects, and takes a bounded time: who cannot be reached makes the answer `unavailable`. */
   take(order: LeaseOrder): Promise<LeaseAnswer>;
+  /** It was asked for without a lease, and stored: others have something older. */
+  announce(outcome: LeaseOutcome & { readonly kind: 'stored' | 'freshened' }): void;
 }
 
 export type LeaseAnswer =

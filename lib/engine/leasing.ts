@@ -53,6 +53,7 @@ export class Leasing {
   readonly #begunWith: StoredResponse | undefined;
   readonly #waitUntil: number;
   #lease: Lease | undefined;
+  #hasHeld = false;
   #cancelWait: (() => void) | undefined;
   #rounds = 0;
   #isBlind = false;
@@ -114,6 +115,7 @@ export class Leasing {
     switch (answer.kind) {
       case 'held':
         this.#lease = answer.lease;
+        this.#hasHeld = true;
         this.#ask();
         return;
       case 'elsewhere':
@@ -289,13 +291,15 @@ export class Leasing {
   ended({ end, reason }: Ending, requestedAt: number): void {
     this.#isOver = true;
     this.#stopWaiting();
-    if (this.#lease === undefined) return;
+    // Where it held one, how it ended may have been told already.
+    if (this.#lease === undefined && this.#hasHeld) return;
     const stored = this.#stored();
     const isOurs = stored?.requestedAt === requestedAt && stored.body.state === 'complete';
-    if (stored !== undefined && isOurs && end === 'stored') this.#release({ kind: 'stored', response: stored });
-    else if (stored !== undefined && isOurs && end === 'not-modified')
-      this.#release({ kind: 'freshened', response: stored });
-    else if (end === 'uncacheable') this.uncacheable(reason);
+    const kind = end === 'stored' ? end : end === 'not-modified' ? 'freshened' : undefined;
+    if (stored !== undefined && isOurs && kind !== undefined) {
+      if (this.#hasHeld) this.#release({ kind, response: stored });
+      else this.#leases.announce({ kind, response: stored });
+    } else if (end === 'uncacheable') this.uncacheable(reason);
     else this.#release({ kind: 'left' });
   }
 

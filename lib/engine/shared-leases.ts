@@ -158,6 +158,9 @@ export class SharedLeases implements Leases, Peers, SharedTierListener {
     }
   }
 
+  /** A tier that does not say who asks is not burdened with what came of it: others learn of it by their own request. */
+  announce(): void {}
+
   stored(response: StoredResponse, isPush: boolean): void {
     void this.#tier.keep(response, undefined, isPush);
   }

@@ -220,6 +220,9 @@ export class Crew {
       case 'release':
         this.leases.release(member.id, message.lease, message.outcome, message.sequence);
         return;
+      case 'announced':
+        this.leases.announced(member.id, message.outcome, message.sequence);
+        return;
       case 'quit':
         this.leases.quit(member.id, message.id);
         return;

@@ -122,16 +122,13 @@ export class LeaseTable {
     switch (outcome.kind) {
       case 'stored':
       case 'freshened': {
-        const { key, names, askedAt } = outcome;
-        const all = [...new Set([held.name, ...names])];
-        for (const name of all) this.#holdings.set(name, { worker, askedAt });
-        const record = outcome.kind === 'freshened' ? outcome.record : undefined;
+        this.#holdings.set(held.name, { worker, askedAt: outcome.askedAt });
         // A new response takes the place of what was asked about, also where its Vary is another. A 304 may be about a
         // variant that was not asked about, which goes on.
-        const renewed = record === undefined ? all : names;
-        this.#parts.tellOthers(worker, { kind: 'renewed', by: worker, key, names: renewed, askedAt, record, sequence });
+        const names = outcome.kind === 'stored' ? [...new Set([held.name, ...outcome.names])] : outcome.names;
+        this.announced(worker, { ...outcome, names }, sequence);
         const path = this.#parts.pathOf(worker);
-        const notice = record === undefined && path !== undefined ? ({ kind: 'at', path } as const) : undefined;
+        const notice = outcome.kind === 'stored' && path !== undefined ? ({ kind: 'at', path } as const) : undefined;
         this.#tellAll(held, notice ?? { kind: 'look' });
         return;
       }
@@ -150,6 +147,15 @@ export class LeaseTable {
       case 'left':
         this.#tellAll(held, { kind: 'look' });
     }
+  }
+
+  /** A worker has stored something, whether it held a lease for it or not. */
+  announced(worker: number, outcome: WireOutcome, sequence: number): void {
+    if (outcome.kind !== 'stored' && outcome.kind !== 'freshened') return;
+    const { key, names, askedAt } = outcome;
+    for (const name of names) this.#holdings.set(name, { worker, askedAt });
+    const record = outcome.kind === 'freshened' ? outcome.record : undefined;
+    this.#parts.tellOthers(worker, { kind: 'renewed', by: worker, key, names, askedAt, record, sequence });
   }
 
   #tellAll({ waiting }: Held, notice: WireNotice): void {

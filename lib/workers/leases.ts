@@ -7,7 +7,16 @@ import type { Clock, Timer } from '../base/clock.js';
 import { MARKER_TTL_MS } from '../base/limits.js';
 import { LEASE_ANSWER_TIMEOUT_MS } from '../base/worker-limits.js';
 import type { Engine } from '../engine/engine.js';
-import type { Cancel, Found, Lease, LeaseAnswer, LeaseNotice, LeaseOrder, Leases } from '../engine/leases-contract.js';
+import type {
+  Cancel,
+  Found,
+  Lease,
+  LeaseAnswer,
+  LeaseNotice,
+  LeaseOrder,
+  LeaseOutcome,
+  Leases,
+} from '../engine/leases-contract.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { Store } from '../store/contract.js';
 import { isSameSelection } from '../store/variants.js';
@@ -56,6 +65,11 @@ export class WorkerLeases implements Leases {
 
   take(order: LeaseOrder): Promise<LeaseAnswer> {
     return this.#take(order, false);
+  }
+
+  announce(outcome: LeaseOutcome & { kind: 'stored' | 'freshened' }): void {
+    const { key } = outcome.response;
+    this.#parts.tell({ kind: 'announced', outcome: wireOutcome(key, outcome), sequence: this.#parts.sequence.ended });
   }
 
   #take(order: LeaseOrder, isPatient: boolean): Promise<LeaseAnswer> {

@@ -178,6 +178,8 @@ export type ToPrimary =
   | { readonly kind: 'opened'; readonly lease: number }
   /** `sequence`: operations that were over there by then. */
   | { readonly kind: 'release'; readonly lease: number; readonly outcome: WireOutcome; readonly sequence: number }
+  /** The same of what was asked for without a lease. */
+  | { readonly kind: 'announced'; readonly outcome: WireOutcome; readonly sequence: number }
   /** Waits no more. */
   | { readonly kind: 'quit'; readonly id: number }
   /** A request that changes what is stored for these keys went by, or they were purged by one that may. */
@@ -234,6 +236,7 @@ const TO_PRIMARY: Shapes<ToPrimary> = {
   take: { id: 'number', name: 'text', askedAt: 'number', isBlind: 'flag', isPatient: 'flag' },
   opened: { lease: 'number' },
   release: { lease: 'number', outcome: 'map', sequence: 'number' },
+  announced: { outcome: 'map', sequence: 'number' },
   quit: { id: 'number' },
   invalidated: { keys: 'list' },
   refreshed: { run: 'number', ends: 'map', isOver: 'flag' },

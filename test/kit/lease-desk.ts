@@ -99,6 +99,8 @@ export class LeaseDesk implements Leases {
     return { kind: 'held', lease: this.#hold(name) };
   }
 
+  announce(): void {}
+
   #elsewhere(held: Held): LeaseAnswer {
     return {
       kind: 'elsewhere',

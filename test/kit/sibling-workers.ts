@@ -181,6 +181,7 @@ export class SiblingCrew {
       if (this.#alive(id) === undefined) return;
       if (told.kind === 'take') this.table.take(id, told);
       else if (told.kind === 'opened') this.table.opened(id, told.lease);
+      else if (told.kind === 'announced') this.table.announced(id, told.outcome, told.sequence);
       else if (told.kind === 'quit') this.table.quit(id, told.id);
       else if (told.kind === 'release') this.table.release(id, told.lease, told.outcome, told.sequence);
     });

@@ -1,7 +1,7 @@
 // Goal: workers with one disk between them write each response once, and none brings back what is older. Method: engines in one process, each with its memory, over one file and one table of leases.
 import t from 'tap';
 import { DISK_FLUSH_MS } from '../../lib/base/disk-limits.js';
-import { ANNOUNCED_MS } from '../../lib/base/worker-limits.js';
+import { ANNOUNCED_MS, LEASE_ANSWER_TIMEOUT_MS } from '../../lib/base/worker-limits.js';
 import type { StoredResponse } from '../../lib/object/stored.js';
 import { turns } from '../kit/lease-desk.js';
 import { type SiblingCrew, type SiblingWorker, startSiblings } from '../kit/sibling-workers.js';
@@ -304,3 +304,26 @@ t.test('issue 5: a large body that is whole and not yet written is had from the 
   t.equal(client.status, 200);
   one.bench?.release();
 });
+
+t.test(
+  'issue 5: what a worker asked for on its own, for want of an answer who may, the others hear of too',
+  async (t) => {
+    const crew = startSiblings(t);
+    const [one, other] = await bothHave(crew);
+    crew.isHeld = true;
+    await refresh(crew, one);
+    crew.clock.advance(LEASE_ANSWER_TIMEOUT_MS);
+    await turns();
+    t.equal(one.walk.origin.count, 2, 'it has waited for that long enough');
+    one.walk.origin.last.respond(200, NEWER, 'newer');
+    await turns();
+    t.equal(held(other)?.fields.first('etag'), '"1"');
+    crew.let();
+    await turns();
+    t.equal(held(other), undefined);
+    const client = other.walk.get('/a');
+    await turns();
+    t.equal(client.body, 'newer');
+    t.equal(crew.asked, 2);
+  },
+);

@@ -102,32 +102,26 @@ export class SharedLink {
     });
     client.on('close', lost('closed'));
     client.on('end', lost('ended'));
-    client.on('error', (error: Error) => {
+    const failed = (error: Error): void => {
       if (isCurrent()) this.#lost(error.message);
-    });
+    };
+    client.on('error', failed);
     subscriber.on('messageBuffer', (_channel: Buffer, bytes: Buffer) => {
       if (isCurrent()) this.#listener?.message(bytes);
     });
     subscriber.on('ready', () => {
-      subscriber.subscribe(this.#channel).then(
-        () => {
-          if (!isCurrent()) return;
-          this.#hasMessages = true;
-          this.#tellUp();
-        },
-        (error: Error) => {
-          if (isCurrent()) this.#lost(error.message);
-        },
-      );
+      subscriber.subscribe(this.#channel).then(() => {
+        if (!isCurrent()) return;
+        this.#hasMessages = true;
+        this.#tellUp();
+      }, failed);
     });
     if (subscriber !== client) {
       subscriber.on('close', lost('closed'));
-      subscriber.on('error', lost('subscriber'));
-      void subscriber.connect().catch(lost('subscriber'));
+      subscriber.on('error', failed);
+      void subscriber.connect().catch(failed);
     }
-    void client.connect().catch((error: Error) => {
-      if (isCurrent()) this.#lost(error.message);
-    });
+    void client.connect().catch(failed);
   }
 
   #tellUp(): void {

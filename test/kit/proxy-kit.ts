@@ -47,6 +47,8 @@ export interface OpenProxy {
   readonly asks: Arrivals;
   /** Codes of the notices. */
   readonly notices: string[];
+  /** The same with their sentence and particulars, as one line each. */
+  readonly said: string[];
   connect(): Promise<RawClient>;
   /** These bytes on a connection of their own; the first response to them, whole. */
   ask(bytes: string | Buffer, method?: string): Promise<RawResponse>;
@@ -139,6 +141,7 @@ export async function openProxy(t: Test, options: OpenOptions = {}): Promise<Ope
   const answered: AnsweredEvent[] = [];
   const asked: AskedEvent[] = [];
   const notices: string[] = [];
+  const said: string[] = [];
   const answers = createArrivals();
   const asks = createArrivals();
   const proxy = createProxy(first.config, {
@@ -158,8 +161,9 @@ export async function openProxy(t: Test, options: OpenOptions = {}): Promise<Ope
           asked.push(event);
           asks.arrive();
         },
-        notice(_level, code) {
+        notice(_level, code, sentence, particulars) {
           notices.push(code);
+          said.push(`${code}: ${sentence} ${JSON.stringify(particulars ?? {})}`);
         },
       },
     ],
@@ -198,6 +202,7 @@ export async function openProxy(t: Test, options: OpenOptions = {}): Promise<Ope
     asked,
     asks,
     notices,
+    said,
     connect: () => connect(),
     ask: (bytes, method) => ask(bytes, method),
     get: (target, ...lines) => ask(request('GET', target, ...lines)),

@@ -59,14 +59,15 @@ export class RedisServer {
   readonly port: number;
   readonly #folder = mkdtempSync(join(tmpdir(), 'patina-redis-'));
   readonly #settings: readonly string[];
-  readonly #program: string;
+  readonly #file: string | undefined;
   #child: ChildProcess | undefined;
   #client: Redis | undefined;
 
-  constructor(port: number, settings: readonly string[], program = 'redis-server') {
+  /** `file`: a conf file, which comes before the settings; a Sentinel writes to it. */
+  constructor(port: number, settings: readonly string[], file?: string) {
     this.port = port;
     this.#settings = settings;
-    this.#program = program;
+    this.#file = file;
   }
 
   get url(): string {
@@ -83,19 +84,10 @@ export class RedisServer {
 
   async start(): Promise<void> {
     const fixed = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#folder, '--save', ''];
-    const program = programPath(this.#program);
-    if (program === undefined) throw new Error(`there is no ${this.#program}`);
-    const child = spawn(
-      program,
-      [
-        ...this.#settings.slice(0, this.#program === 'redis-sentinel' ? 1 : 0),
-        ...fixed,
-        ...this.#settings.slice(this.#program === 'redis-sentinel' ? 1 : 0),
-      ],
-      {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      },
-    );
+    const program = programPath('redis-server');
+    if (program === undefined) throw new Error('there is no redis-server');
+    const before = this.#file === undefined ? [] : [this.#file];
+    const child = spawn(program, [...before, ...fixed, ...this.#settings], { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#child = child;
     for await (const line of createInterface({ input: child.stdout })) {
       if (/Ready to accept connections|Sentinel ID is/.test(line)) break;

@@ -14,6 +14,7 @@ export const DISK_SKIPS = [
   'bodiless',
   'part-too-large',
   'lost',
+  'spill',
   'broken',
   'outdated',
 ] as const;

@@ -267,8 +267,11 @@ export class DiskTier {
 
   /** A place for a body that is to be stored while it arrives; undefined where there is none now. */
   openSpill(): BodySink | undefined {
-    if (this.maxBodyBytes === 0 || !this.#queue.hasRoom(DISK_CHUNK_BYTES)) return undefined;
-    return new DiskSpill(this.#queue, this.reading.bodies);
+    if (this.maxBodyBytes > 0 && this.#queue.hasRoom(DISK_CHUNK_BYTES)) {
+      return new DiskSpill(this.#queue, this.reading.bodies);
+    }
+    this.#counts.skip('spill');
+    return undefined;
   }
 
   /** A response that was to be stored is not: its body, which may be on disk already, is given up in a while. */

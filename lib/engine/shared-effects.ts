@@ -11,8 +11,17 @@ import type { Engine } from './engine.js';
 import type { Effect } from './fate.js';
 import { affectInFlight, changeUnseen, eachStored, forgetNotes, type Reach } from './reach.js';
 
-/** Each of these with what was asked for before it; one walk through the store for all that name no key. */
+/** An operation, as it is done here. */
+interface Order {
+  readonly effect: Effect;
+  readonly reach: Reach;
+  /** What was asked for up to then is meant. */
+  readonly until: number;
+}
+
+/** Each of these with what was asked for before it. Those that name no key take their walks one after the other. */
 export function applyShared(engine: Engine, clock: SharedClock, ops: readonly SharedOp[]): void {
+  const orders = new Map<string, Order>();
   for (const { effect, reach: told, at } of ops) {
     const until = clock.toHere(at) + clock.errorMs + SHARED_CLOCK_MARGIN_MS;
     const reach = reachHere(engine, told);
@@ -21,7 +30,20 @@ export function applyShared(engine: Engine, clock: SharedClock, ops: readonly Sh
     changeUnseen(engine, reach, (stored) =>
       askedAt(stored) <= until ? affected(engine, stored, effect, until) : stored,
     );
-    void eachStored(engine, reach, (stored) => {
+    if (reach.kind === 'keys') void walk(engine, [{ effect, reach, until }]);
+    else {
+      // The later one of two that are alike means all that the earlier one does.
+      const what = JSON.stringify([effect, reach]);
+      if (until >= (orders.get(what)?.until ?? until)) orders.set(what, { effect, reach, until });
+    }
+  }
+  void walk(engine, orders.values());
+}
+
+/** One after the other: after a long time apart there may be thousands, and each has its turns of the event loop. */
+async function walk(engine: Engine, orders: Iterable<Order>): Promise<void> {
+  for (const { effect, reach, until } of orders) {
+    await eachStored(engine, reach, (stored) => {
       if (askedAt(stored) <= until) affectStored(engine, stored, effect, until);
     });
   }

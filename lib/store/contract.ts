@@ -59,14 +59,16 @@ export interface Store {
   /** The stored responses in memory that carry a tag; a list of the caller's own. */
   tagged(tag: string): StoredResponse[];
   /**
-   * Shows some of what is stored below memory alone, from behind `after` on, to `visit`, which may take out or replace what
-   * it is shown. Returns where to go on, or undefined where that was the last.
+   * Shows some of what is stored below memory, from behind `after` on, to `visit`, which may take out or replace what
+   * it is shown. `alone`: what memory holds as well is left out; `all`: it is shown in the form that memory has.
+   * Returns where to go on, or undefined where that was the last.
    */
   scanBelow(
     reach: BelowReach,
     after: string | undefined,
     count: number,
     visit: (stored: StoredResponse) => void,
+    which?: 'alone' | 'all',
   ): string | undefined;
   /**
    * Does `change` to what lies within reach below memory and cannot be looked at now, once it can, as far as it was asked

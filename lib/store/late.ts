@@ -118,8 +118,9 @@ export class LateStore implements Store {
     after: string | undefined,
     count: number,
     visit: (stored: StoredResponse) => void,
+    which?: 'alone' | 'all',
   ): string | undefined {
-    return this.#store.scanBelow(reach, after, count, visit);
+    return this.#store.scanBelow(reach, after, count, visit, which);
   }
 
   keysBelow(prefix: string): readonly string[] {

@@ -208,10 +208,12 @@ class TieredStore implements Store, Below {
     after: string | undefined,
     count: number,
     visit: (stored: StoredResponse) => void,
+    which: 'alone' | 'all' = 'alone',
   ): string | undefined {
     return scanDisk(this.#disk, reach, after, count, (stored) => {
-      const held = this.#memory.peek(stored.key);
-      if (held?.some(({ selection }) => isSameSelection(selection, stored.selection)) !== true) visit(stored);
+      const held = this.#heldLike(stored);
+      if (held === undefined) visit(stored);
+      else if (which === 'all') visit(held);
     });
   }
 

@@ -29,6 +29,18 @@ const NOTHING = Buffer.alloc(0);
 /** The list of a body that holds no chunk; never written to. */
 const NO_CHUNKS: Buffer[] = [];
 
+/** Of a body that needs nothing of what one needs that still arrives. */
+const ARRIVED: BodyOptions = { mode: 'retain', highWaterBytes: Number.POSITIVE_INFINITY };
+
+/** Those that hold something, as a list without places for more. */
+function filled(chunks: readonly Buffer[]): Buffer[] {
+  const [only] = chunks;
+  if (only !== undefined && chunks.length === 1 && only.length > 0) return [only];
+  // A list made by filter() keeps places for more.
+  const some = chunks.filter((chunk) => chunk.length > 0);
+  return some.length === 0 ? NO_CHUNKS : some.slice();
+}
+
 export class Body implements ReadableChunks {
   #state: BodyState = 'streaming';
   #mode: 'retain' | 'flow' | 'spill';
@@ -45,21 +57,17 @@ export class Body implements ReadableChunks {
   constructor(options: BodyOptions) {
     this.#mode = options.mode;
     this.#expectedBytes = options.expectedBytes;
-    this.#flight = newFlight(options.highWaterBytes);
+    if (options !== ARRIVED) this.#flight = newFlight(options.highWaterBytes);
   }
 
   static readonly empty: Body = Body.of([]);
 
   /** A body whose bytes are all here. */
   static of(chunks: readonly Buffer[]): Body {
-    const body = new Body({ mode: 'retain', highWaterBytes: Number.POSITIVE_INFINITY });
-    // A list made by filter() keeps places for more.
-    body.#chunks = chunks.some((chunk) => chunk.length > 0)
-      ? chunks.filter((chunk) => chunk.length > 0).slice()
-      : NO_CHUNKS;
+    const body = new Body(ARRIVED);
+    body.#chunks = filled(chunks);
     for (const chunk of chunks) body.#receivedBytes += chunk.length;
     body.#state = 'complete';
-    body.#flight = undefined;
     return body;
   }
 

@@ -92,30 +92,32 @@ export class RecordReader {
   readonly #numbersEnd: number;
   readonly #texts: string;
   readonly #noteAt: number;
+  readonly #noteEnd: number;
   #at: number;
   #textAt = 0;
   #isSound = true;
 
-  private constructor(bytes: Buffer, from: number, numbersEnd: number, texts: string, noteAt: number) {
+  private constructor(bytes: Buffer, from: number, numbersEnd: number, texts: string, noteAt: number, noteEnd: number) {
     this.#bytes = bytes;
     this.#at = from;
     this.#numbersEnd = numbersEnd;
     this.#texts = texts;
     this.#noteAt = noteAt;
+    this.#noteEnd = noteEnd;
   }
 
-  /** Undefined where the bytes are not laid out as they should be. */
-  static over(bytes: Buffer, from: number): RecordReader | undefined {
-    const end = bytes.length - TAIL_BYTES;
+  /** Undefined where the bytes are not laid out as they should be. They begin at `start`, what is to be read at `from`. */
+  static over(bytes: Buffer, from: number, start = 0, until = bytes.length): RecordReader | undefined {
+    const end = until - TAIL_BYTES;
     if (end < from) return undefined;
-    const numbersEnd = bytes.readUInt32LE(end);
+    const numbersEnd = start + bytes.readUInt32LE(end);
     const noteAt = end - bytes.readUInt16LE(end + 4);
     if (numbersEnd < from || numbersEnd > noteAt) return undefined;
     const texts =
       bytes[end + 6] === 1
         ? bytes.toString('utf16le', numbersEnd, noteAt)
         : bytes.toString('latin1', numbersEnd, noteAt);
-    return new RecordReader(bytes, from, numbersEnd, texts, noteAt);
+    return new RecordReader(bytes, from, numbersEnd, texts, noteAt, end);
   }
 
   /** The same for who reads no texts. */
@@ -123,7 +125,7 @@ export class RecordReader {
     const end = bytes.length - TAIL_BYTES;
     if (end < from) return undefined;
     const numbersEnd = bytes.readUInt32LE(end);
-    return numbersEnd < from || numbersEnd > end ? undefined : new RecordReader(bytes, from, numbersEnd, '', end);
+    return numbersEnd < from || numbersEnd > end ? undefined : new RecordReader(bytes, from, numbersEnd, '', end, end);
   }
 
   /** Whether all that was read was there, and nothing else is. */
@@ -198,6 +200,6 @@ export class RecordReader {
 
   /** A copy. */
   note(): Buffer {
-    return Buffer.from(this.#bytes.subarray(this.#noteAt, this.#bytes.length - TAIL_BYTES));
+    return Buffer.from(this.#bytes.subarray(this.#noteAt, this.#noteEnd));
   }
 }

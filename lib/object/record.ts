@@ -237,12 +237,17 @@ function readingProblem(bytes: Buffer): UnreadableReason | undefined {
 }
 
 /**
- * Reads a record of whose bytes another checksum has told that they are what was written, without its note; undefined where
+ * Reads the record at `start` in `bytes`, of which another checksum has told that they are what was written, without its note; undefined where
  * it is not of this version, or is not about this key.
  */
-export function readTrusted(bytes: Buffer, key: string): Omit<RecordHead, 'note'> | undefined {
-  if (bytes.length <= PREFIX_BYTES || bytes[0] !== MAGIC || bytes[1] !== RECORD_VERSION) return undefined;
-  const from = RecordReader.over(bytes, PREFIX_BYTES);
+export function readTrusted(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  key: string,
+): Omit<RecordHead, 'note'> | undefined {
+  if (end - start <= PREFIX_BYTES || bytes[start] !== MAGIC || bytes[start + 1] !== RECORD_VERSION) return undefined;
+  const from = RecordReader.over(bytes, start + PREFIX_BYTES, start, end);
   const head = from === undefined ? undefined : readHead(from, key);
   return from?.isSound === true ? head : undefined;
 }

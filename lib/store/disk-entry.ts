@@ -3,6 +3,7 @@
  * that is small. One checksum is of all of it, so that a hit reads and checks an entry in one go.
  */
 import { crc32 } from 'node:zlib';
+import { type RecordHead, readTrusted } from '../object/record.js';
 import { BODY_ID_BYTES, TAG_HASH_BYTES } from './disk-keys.js';
 
 /** What stands in front of the record. */
@@ -104,6 +105,19 @@ export class Entry {
 
   get bodyId(): Buffer {
     return this.#bytes.subarray(AT.bodyId, AT.bodyId + BODY_ID_BYTES);
+  }
+
+  /** The head in its record, where that is about this key. */
+  headAbout(key: string): Omit<RecordHead, 'note'> | undefined {
+    return readTrusted(this.#bytes, this.#recordAt, this.#bodyAt, key);
+  }
+
+  get bodyBytes(): number {
+    return this.#bytes.length - this.#bodyAt;
+  }
+
+  copyBody(to: Buffer): void {
+    this.#bytes.copy(to, 0, this.#bodyAt);
   }
 
   get record(): Buffer {

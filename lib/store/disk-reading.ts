@@ -7,7 +7,7 @@ import type { Clock } from '../base/clock.js';
 import { DISK_INLINE_BODY_BYTES } from '../base/disk-limits.js';
 import { MAX_VARIANTS } from '../base/limits.js';
 import { Body } from '../object/body.js';
-import { decodeRecord, type RecordHead, readTrusted } from '../object/record.js';
+import { decodeRecord, type RecordHead } from '../object/record.js';
 import { storedAround, storedOf } from '../object/record-stored.js';
 import type { StoredResponse } from '../object/stored.js';
 import { type BodyRef, DiskBodies } from './disk-bodies.js';
@@ -22,6 +22,7 @@ import { shifted } from './shifted.js';
 
 /** The bytes of what glance() found. */
 const glance = Buffer.alloc(DISK_INLINE_BODY_BYTES);
+let view = glance;
 
 /** Where a record is, and by which of its forms a response was read or written. */
 export interface Place {
@@ -109,14 +110,14 @@ export class DiskReading {
   }
 
   #glanced(key: string, entry: Entry): StoredResponse | undefined {
-    const head = readTrusted(entry.record, key);
-    if (head === undefined || head.parts !== undefined) return undefined;
-    const { body } = entry;
-    if (body.length !== head.bodyBytes) return undefined;
+    const head = entry.headAbout(key);
+    if (head === undefined || head.parts !== undefined || entry.bodyBytes !== head.bodyBytes) return undefined;
     this.glanced.sec = entry.epoch;
     this.glanced.check = entry.check;
-    body.copy(glance);
-    const stored = storedAround(head, body.length === 0 ? Body.empty : Body.of([glance.subarray(0, body.length)]));
+    entry.copyBody(glance);
+    // Bodies that follow each other are often of one length, and a view costs more than the copy.
+    if (view.length !== head.bodyBytes) view = glance.subarray(0, head.bodyBytes);
+    const stored = storedAround(head, head.bodyBytes === 0 ? Body.empty : Body.of([view]));
     return this.skewMs === 0 ? stored : shifted(stored, -this.skewMs);
   }
 

@@ -7,6 +7,7 @@
 import type { Clock, Timer } from '../base/clock.js';
 import {
   DISK_BATCH_BYTES,
+  DISK_BATCH_ORDERS,
   DISK_FLUSH_MS,
   DISK_RETRY_FIRST_MS,
   DISK_RETRY_MAX_MS,
@@ -235,7 +236,7 @@ export class DiskQueue {
   #charge(bytes: number): void {
     this.pendingBytes += bytes;
     if (!this.isWritable || this.#isBusy) return;
-    const isMuch = this.pendingBytes >= DISK_BATCH_BYTES;
+    const isMuch = this.pendingBytes >= DISK_BATCH_BYTES || this.#items.length >= DISK_BATCH_ORDERS;
     if (isMuch && this.#timer !== undefined) {
       this.#timer.cancel();
       this.#timer = undefined;
@@ -260,7 +261,7 @@ export class DiskQueue {
     if (this.#isBusy || this.#isClosed) return;
     const to = new BatchWriter(FIRST_BATCH_BYTES);
     let count = 0;
-    while (count < this.#items.length && to.byteLength < DISK_BATCH_BYTES) {
+    while (count < this.#items.length && count < DISK_BATCH_ORDERS && to.byteLength < DISK_BATCH_BYTES) {
       const item = this.#items[count++];
       if (item === undefined) break;
       if (item.isVoid) {

@@ -297,10 +297,17 @@ export class DiskWriting {
     for (const place of places) {
       const [minute, key] = [place.readUInt32BE(0), place.subarray(4)];
       expiries.remove(place);
-      const entry = this.#table('records').get(key);
-      if (readPrefix(entry)?.expiryMinute === minute) this.#remove(key, 'expired');
+      this.#removeDue(key, 'expired', (prefix) => prefix.expiryMinute === minute);
     }
     return places.length;
+  }
+
+  /** What cannot be read stands in no other place by which it would be found again, and goes too. */
+  #removeDue(key: Uint8Array, reason: DiskRemoval, isDue: (prefix: EntryPrefix) => boolean): void {
+    const entry = this.#table('records').get(key);
+    const prefix = readPrefix(entry);
+    if (entry !== undefined && prefix === undefined) this.#remove(key, 'damaged');
+    else if (prefix !== undefined && isDue(prefix)) this.#remove(key, reason);
   }
 
   /** Evicts what was used longest ago; returns how many places that emptied. */
@@ -310,8 +317,7 @@ export class DiskWriting {
     for (const place of places) {
       const [epoch, key] = [place.readUInt32BE(0), place.subarray(4)];
       uses.remove(place);
-      const entry = this.#table('records').get(key);
-      if (readPrefix(entry)?.epoch === epoch) this.#remove(key, 'evicted');
+      this.#removeDue(key, 'evicted', (prefix) => prefix.epoch === epoch);
     }
     return places.length;
   }

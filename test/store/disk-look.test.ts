@@ -161,3 +161,16 @@ t.test('decision 0022: what a rule made is known to be of it after a restart, wh
   t.equal(recalled(again)?.madeBy, rule);
   t.equal(recalled(again, `${KEY}unknown`)?.madeBy, FROM_RECORD);
 });
+
+t.test('issue 5: a damaged entry that nobody asks for goes when its time comes', async (t) => {
+  const { clock, bench, make } = setUp(t);
+  bench.store.put(make({ ttlMs: 1000, graceMs: 0, keepMs: 0 }));
+  await bench.tier.settled();
+  damage(bench, recordKey(KEY, { names: [], values: [] }), 70);
+  clock.advance(200_000);
+  while (bench.tier.stats.records > 0) {
+    clock.advance(1000);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  t.equal(bench.tier.stats.removed.damaged, 1);
+});

@@ -257,7 +257,7 @@ function readHead(from: RecordReader, about?: string): Mutable<Omit<RecordHead, 
   const bits = from.count();
   const status = from.count();
   const bodyBytes = from.count();
-  const instants = readInstants(from);
+  readInstants(from);
   const fetchedAt = from.number();
   const receivedWall = from.number();
   const mark = from.number();
@@ -265,7 +265,7 @@ function readHead(from: RecordReader, about?: string): Mutable<Omit<RecordHead, 
   const receivedAt = (bits & HAS.receivedAt) === 0 ? undefined : from.number();
   const chance = (bits & HAS.chance) === 0 ? undefined : from.number();
   const requestedAt = (bits & HAS_REQUESTED_AT) === 0 ? undefined : from.number();
-  const life = lifeOf(instants, bits, TTL_SOURCES[from.count()], from.count());
+  const life = lifeOf(bits, TTL_SOURCES[from.count()], from.count());
   const key = about === undefined ? from.text() : from.textLike(about);
   if (key === undefined) return undefined;
   const reasonPhrase = from.text();
@@ -314,49 +314,25 @@ function readSelection(from: RecordReader): Selection {
   return { names, values: names.map(() => (from.count() === 0 ? undefined : from.text())) };
 }
 
-/** In the order of instantsOf(). */
-type Instants = Pick<
-  Life,
-  | 'bornAt'
-  | 'staleAt'
-  | 'graceUntil'
-  | 'offlineGraceUntil'
-  | 'keepUntil'
-  | 'errorUntil'
-  | 'unreachableUntil'
-  | 'ceilingAt'
->;
+/** In the order of instantsOf(), of the record that is being read. */
+const instants = new Float64Array(LIFE_INSTANTS);
 
-function readInstants(from: RecordReader): Instants {
-  return {
-    bornAt: from.number(),
-    staleAt: from.number(),
-    graceUntil: from.number(),
-    offlineGraceUntil: from.number(),
-    keepUntil: from.number(),
-    errorUntil: from.number(),
-    unreachableUntil: from.number(),
-    ceilingAt: from.number(),
-  };
+function readInstants(from: RecordReader): void {
+  for (let at = 0; at < LIFE_INSTANTS; at++) instants[at] = from.number();
 }
 
-function lifeOf(
-  instants: Instants,
-  bits: number,
-  ttlSource: TtlSource | undefined,
-  forbiddance: number,
-): Life | undefined {
+function lifeOf(bits: number, ttlSource: TtlSource | undefined, forbiddance: number): Life | undefined {
   const staleForbiddenBy = forbiddance === 0 ? undefined : FORBIDDANCES[forbiddance - 1];
   if (ttlSource === undefined || (forbiddance !== 0 && staleForbiddenBy === undefined)) return undefined;
   return compactLife({
-    bornAt: instants.bornAt,
-    staleAt: instants.staleAt,
-    graceUntil: instants.graceUntil,
-    offlineGraceUntil: instants.offlineGraceUntil,
-    keepUntil: instants.keepUntil,
-    errorUntil: instants.errorUntil,
-    unreachableUntil: instants.unreachableUntil,
-    ceilingAt: instants.ceilingAt,
+    bornAt: instants[0] as number,
+    staleAt: instants[1] as number,
+    graceUntil: instants[2] as number,
+    offlineGraceUntil: instants[3] as number,
+    keepUntil: instants[4] as number,
+    errorUntil: instants[5] as number,
+    unreachableUntil: instants[6] as number,
+    ceilingAt: instants[7] as number,
     alwaysValidate: (bits & ALWAYS_VALIDATE) !== 0,
     validateByRule: (bits & VALIDATE_BY_RULE) !== 0,
     staleForbiddenBy,

@@ -17,7 +17,7 @@ import {
   NO_SOURCE,
   newFlight,
 } from './body-flight.js';
-import { appendChunk, compacted, joined, sealTail } from './chunks.js';
+import { appendChunk, compacted, filled, joined, NO_CHUNKS, sealTail } from './chunks.js';
 import { type BodyBelow, type BodyReader, type ReadableChunks, Reader } from './reader.js';
 
 export type { BodyOptions, BodySink, BodySinkListener, BodySource, BodyState } from './body-flight.js';
@@ -26,20 +26,9 @@ export type { BodyBelow, BodyReader } from './reader.js';
 /** Dropped chunks that may stay in front of the kept ones, as empty places, before the list is cut. */
 const MAX_EMPTY_PLACES = 64;
 const NOTHING = Buffer.alloc(0);
-/** The list of a body that holds no chunk; never written to. */
-const NO_CHUNKS: Buffer[] = [];
 
 /** Of a body that needs nothing of what one needs that still arrives. */
 const ARRIVED: BodyOptions = { mode: 'retain', highWaterBytes: Number.POSITIVE_INFINITY };
-
-/** Those that hold something, as a list without places for more. */
-function filled(chunks: readonly Buffer[]): Buffer[] {
-  const [only] = chunks;
-  if (only !== undefined && chunks.length === 1 && only.length > 0) return [only];
-  // A list made by filter() keeps places for more.
-  const some = chunks.filter((chunk) => chunk.length > 0);
-  return some.length === 0 ? NO_CHUNKS : some.slice();
-}
 
 export class Body implements ReadableChunks {
   #state: BodyState = 'streaming';

@@ -63,3 +63,15 @@ function copied(chunk: Buffer): Buffer {
   copy.set(chunk);
   return copy;
 }
+
+/** The list of a body that holds no chunk; never written to. */
+export const NO_CHUNKS: Buffer[] = [];
+
+/** Those that hold something, as a list without places for more. */
+export function filled(chunks: readonly Buffer[]): Buffer[] {
+  const [only] = chunks;
+  if (only !== undefined && chunks.length === 1 && only.length > 0) return [only];
+  // A list made by filter() keeps places for more.
+  const some = chunks.filter((chunk) => chunk.length > 0);
+  return some.length === 0 ? NO_CHUNKS : some.slice();
+}

@@ -95,7 +95,7 @@ for (const [name, open] of Object.entries(STORES)) {
   });
 
   claim('keys that an object has of its own are keys like any other', async (t, { store, make, rest }) => {
-    for (const key of ['__proto__', 'constructor', 'toString', '1', '']) {
+    for (const key of ['__proto__', 'constructor', 'toString', '1']) {
       t.same(store.known(key), [], `nothing is under ${key} at first`);
       const stored = make({ key });
       t.ok(store.put(stored));

@@ -193,14 +193,6 @@ export const MAX_UNSENT_BEFORE_INTERIM_BYTES = 64 * 1024;
 export const MAX_RESUMES_PER_FILL = 2;
 /** Requests of one connection that may be in work at once (RFC 9112 §9.3.2); beyond: 503, and the connection ends. */
 export const MAX_PIPELINED_REQUESTS = 256;
-/** Targets whose reply is kept ready as it is; beyond: others go without until one of these is not asked for any more. */
-export const MAX_READY_REPLIES = 16_384;
-/** Hosts that such targets are of; beyond: as above. */
-export const MAX_READY_HOSTS = 1_024;
-/** How often those are looked through for what was not asked for since, or is not stored any more. */
-export const READY_PRUNE_MS = 1_000;
-/** A reply's body up to this size is kept behind its head, as one piece for one write. */
-export const READY_BODY_BYTES = 4 * 1024;
 /** Request targets that the fast lane keeps as text; a power of two. */
 export const KEPT_TARGETS = 4096;
 /** Longer ones are not kept. */

@@ -116,8 +116,16 @@ export interface ReplySink {
 
 /** The reply, for this moment, to every request like the one that it was asked for. */
 export interface ReadyReply {
+  /** Made where it is asked for: who has the bytes needs it no more. */
   readonly reply: Reply;
-  /** For whoever writes it: the same as bytes. Gone with the reply. */
+  readonly status: number;
+  readonly note: ReplyNote;
+  /** What its Age and the ttl of its Cache-Status say. */
+  readonly ageSec: number;
+  readonly ttlSec: number;
+  /** Whether nothing but these two changes with time. */
+  readonly isSteady: boolean;
+  /** For whoever writes it: the same as bytes, of this second or, where it is steady, of one before. */
   written: unknown;
 }
 

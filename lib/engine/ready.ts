@@ -7,26 +7,23 @@
  * holds for as long as what they looked at is the same: the settings, what is stored under the key, and the second.
  */
 import type { Timer } from '../base/clock.js';
-import {
-  MAX_KEY_LENGTH,
-  MAX_READY_HOSTS,
-  MAX_READY_REPLIES,
-  READY_PRUNE_MS,
-  WRITE_AT_ONCE_BYTES,
-} from '../base/limits.js';
+import { MAX_KEY_LENGTH, WRITE_AT_ONCE_BYTES } from '../base/limits.js';
+import { MAX_READY_HOSTS, MAX_READY_REPLIES, READY_IDLE_PRUNINGS, READY_PRUNE_MS } from '../base/ready-limits.js';
 import { SECOND_MS } from '../base/units.js';
 import type { Rule } from '../config/rule.js';
 import { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
+import { ageSecAt } from '../policy/age.js';
+import { leavesResponses } from '../policy/client-fields.js';
 import { requestKey } from '../policy/key.js';
 import { reasonToPass } from '../policy/pass.js';
 import { NO_DIRECTIVES } from '../policy/request-directives.js';
 import { judgeReuse } from '../policy/reuse.js';
 import type { Place } from '../store/contract.js';
 import { STATUS_PREFIX } from './accepted.js';
-import type { ClientRequest, ReadyReply, Reply } from './contract.js';
+import type { ClientRequest, ReadyReply, Reply, ReplyNote } from './contract.js';
 import type { EngineParts, EngineSettings } from './parts.js';
-import { hitDelivery, toldReply } from './told.js';
+import { hitDelivery, toldReply, ttlSecAt } from './told.js';
 
 /** What the table needs of the engine. */
 export interface ReadySource {
@@ -46,11 +43,46 @@ const NOT_MADE: Reply = {
 
 /** One reply, and until when it is the same. */
 class Answer implements ReadyReply {
-  reply: Reply = NOT_MADE;
   until = Number.NEGATIVE_INFINITY;
   /** The If-None-Match that it answers. */
   condition: string | undefined;
   written: unknown;
+  isSteady = false;
+  ageSec = 0;
+  ttlSec = 0;
+  note: ReplyNote = NOT_MADE.note;
+  #reply: Reply = NOT_MADE;
+  #make: ((at: number) => Reply) | undefined;
+  #at = 0;
+  #isOutdated = false;
+
+  get status(): number {
+    return this.#reply.status;
+  }
+
+  get reply(): Reply {
+    if (this.#isOutdated && this.#make !== undefined) this.#reply = this.#make(this.#at);
+    this.#isOutdated = false;
+    return this.#reply;
+  }
+
+  /** Another reply. `make` makes it for a moment. */
+  become(make: (at: number) => Reply, at: number, isSteady: boolean): void {
+    this.#make = make;
+    this.#reply = make(at);
+    this.#isOutdated = false;
+    this.isSteady = isSteady;
+    this.note = this.#reply.note;
+    this.written = undefined;
+  }
+
+  /** The same one, later. */
+  grow(at: number): void {
+    const { outcome, reason, rule, collapsed } = this.note;
+    this.note = { outcome, reason, rule, ageSec: this.ageSec, collapsed };
+    this.#at = at;
+    this.#isOutdated = true;
+  }
 }
 
 /** A target whose requests are answered from one stored response. */
@@ -62,7 +94,8 @@ class Entry {
   readonly get = new Answer();
   readonly head = new Answer();
   readonly conditional = new Answer();
-  wasUsed = true;
+  /** Prunings since it was asked for. */
+  idle = 0;
 
   constructor(place: Place, list: readonly StoredResponse[], stored: StoredResponse) {
     this.place = place;
@@ -121,11 +154,15 @@ export class ReadyReplies {
       entry = found;
     }
     const answer = isHead ? entry.head : condition === undefined ? entry.get : entry.conditional;
-    if (now >= answer.until || answer.condition !== condition) {
-      if (!this.#renew(answer, entry.stored, plainRequest(isHead, host, target, condition), now)) return undefined;
+    const isSame = answer.condition === condition;
+    if (now >= answer.until || !isSame) {
+      const isGrown = isSame && answer.isSteady && this.#grow(answer, entry.stored, now);
+      if (!isGrown && !this.#renew(answer, entry.stored, plainRequest(isHead, host, target, condition), now)) {
+        return undefined;
+      }
       answer.condition = condition;
     }
-    entry.wasUsed = true;
+    entry.idle = 0;
     this.#source.used(entry.stored, entry.place);
     return answer;
   }
@@ -160,15 +197,22 @@ export class ReadyReplies {
     this.#pruning ??= this.#source.parts.clock.every(READY_PRUNE_MS, () => this.#prune());
   }
 
-  /** What is to be kept ready, where memory has it and that is wanted; what is below memory, as a reply of its own. */
+  /** What is to be kept ready, where memory has it and that is wanted; else a reply of its own, where it is as plain. */
   #look(request: ClientRequest, isKept: boolean, now: number): Entry | ReadyReply | undefined {
-    const { store } = this.#source.parts;
-    if (!isKept && store.below === undefined) return undefined;
     const key = this.#plainKey(request);
     if (key === undefined) return undefined;
-    const place = store.place(key);
+    const place = this.#source.parts.store.place(key);
     if (place === undefined) return this.#below(key, request, now);
-    return isKept ? this.#make(place, request) : undefined;
+    const entry = this.#make(place, request);
+    return isKept || entry === undefined ? entry : this.#once(entry, request, now);
+  }
+
+  /** A reply that is kept by nobody: most of what is asked for once is not asked for again soon. */
+  #once({ get, head, stored, place }: Entry, request: ClientRequest, now: number): ReadyReply | undefined {
+    const answer = request.method === 'HEAD' ? head : get;
+    if (!this.#renew(answer, stored, request, now)) return undefined;
+    this.#source.used(stored, place);
+    return answer;
   }
 
   /** The key of a request of which rules read nothing but its host and target; undefined where they read more. */
@@ -211,22 +255,37 @@ export class ReadyReplies {
 
   /** Makes the reply for this second. False where the response is not fresh any more. */
   #renew(answer: Answer, stored: StoredResponse, request: ClientRequest, now: number): boolean {
-    const { parts, via } = this.#source;
-    const verdict = judgeReuse(stored.life, NO_DIRECTIVES, now, !parts.origin.healthy);
-    if (verdict.kind !== 'serve' || verdict.phase !== 'fresh') return false;
-    const delivery = hitDelivery(stored, 'fresh', verdict.reason, now);
-    answer.reply = toldReply(parts.live, request, stored, delivery, now, via);
-    answer.written = undefined;
-    answer.until = Math.min(nextSecond(stored.life.bornAt, now), lastSecond(stored.life.staleAt, now));
+    const reason = this.#reasonFor(stored, now);
+    if (reason === undefined) return false;
+    const { live } = this.#source.parts;
+    const make = (at: number): Reply =>
+      toldReply(live, request, stored, hitDelivery(stored, 'fresh', reason, at), at, this.#source.via);
+    const rule = live.rules.ruleForResponse(request, stored.status, stored.fields);
+    answer.become(make, now, leavesResponses(rule));
+    setTimes(answer, stored, now);
     return true;
+  }
+
+  /** Lets the reply get older, of which nothing but its times changes. False where another is needed. */
+  #grow(answer: Answer, stored: StoredResponse, now: number): boolean {
+    if (this.#reasonFor(stored, now) !== answer.note.reason) return false;
+    setTimes(answer, stored, now);
+    answer.grow(now);
+    return true;
+  }
+
+  /** Why it may be used, where it is fresh. */
+  #reasonFor(stored: StoredResponse, now: number): string | undefined {
+    const verdict = judgeReuse(stored.life, NO_DIRECTIVES, now, !this.#source.parts.origin.healthy);
+    return verdict.kind === 'serve' && verdict.phase === 'fresh' ? verdict.reason : undefined;
   }
 
   /** Takes out what was not asked for lately, or is not what is stored any more: a body must not be held by this alone. */
   #prune(): void {
     for (const [host, entries] of this.#hosts) {
       for (const [target, entry] of entries) {
-        if (entry !== ONCE && entry.wasUsed && entry.place.list === entry.list) entry.wasUsed = false;
-        else if (entries.delete(target)) this.#count--;
+        if (entry !== ONCE && entry.place.list === entry.list && entry.idle++ < READY_IDLE_PRUNINGS) continue;
+        if (entries.delete(target)) this.#count--;
       }
       if (entries.size === 0) this.#hosts.delete(host);
     }
@@ -241,6 +300,13 @@ export class ReadyReplies {
     this.#pruning?.cancel();
     this.#pruning = undefined;
   }
+}
+
+/** What the reply says of its age now, and until when. */
+function setTimes(answer: Answer, stored: StoredResponse, now: number): void {
+  answer.ageSec = ageSecAt(stored.life, now);
+  answer.ttlSec = ttlSecAt(stored, now);
+  answer.until = Math.min(nextSecond(stored.life.bornAt, now), lastSecond(stored.life.staleAt, now));
 }
 
 /** When the age in whole seconds is the next one. */

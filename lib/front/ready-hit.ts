@@ -2,28 +2,42 @@
  * Writes replies that the engine has ready: bytes that were put together for the first request of a second go out for
  * the others as they are. What is told of them is what the exchange of a common reply tells.
  */
-import { READY_BODY_BYTES } from '../base/limits.js';
-import type { ReadyReply, Reply, ReplyNote } from '../engine/contract.js';
+import { READY_BODY_BYTES } from '../base/ready-limits.js';
+import type { ReadyReply, ReplyNote } from '../engine/contract.js';
+import { CACHE_NAME } from '../http/cache-status.js';
 import type { AnsweredEvent, Outcome } from '../observe/events.js';
 import type { ClientConnection, Running } from './connection.js';
 import { isWrittenAtOnce, plainHead, UnwritableField } from './reply.js';
 import { type Straight, writeStraight } from './straight.js';
 
 const NOTHING = Buffer.alloc(0);
+const ZERO = 0x30;
 const NO_CHUNKS: readonly Buffer[] = [];
 
 /** The bytes of one reply. */
 class Written {
   readonly debugHeader: string | undefined;
   /** The head, and a small body behind it. */
-  readonly bytes: Buffer;
+  bytes: Buffer;
   /** The rest of the body. */
   readonly chunks: readonly Buffer[];
   readonly bodyBytes: number;
+  /** The bytes are on their way somewhere still: they must stay as they are. */
+  isLent = false;
+  ageSec: number;
+  ttlSec: number;
+  /** Where these two stand in the head; -1 where they are not found there. */
+  readonly #ageAt: number;
+  readonly #ttlAt: number;
 
-  constructor(reply: Reply, isHead: boolean, debugHeader: string | undefined) {
+  constructor(ready: ReadyReply, isHead: boolean, debugHeader: string | undefined) {
     this.debugHeader = debugHeader;
+    this.ageSec = ready.ageSec;
+    this.ttlSec = ready.ttlSec;
+    const { reply } = ready;
     const head = plainHead(reply, isHead ? 'HEAD' : 'GET', debugHeader);
+    this.#ageAt = placeIn(head, '\r\nAge: ', ready.ageSec, '\r\nVia: ');
+    this.#ttlAt = placeIn(head, `\r\nCache-Status: ${CACHE_NAME}; hit; ttl=`, ready.ttlSec, '; detail=');
     const { payload } = reply;
     const hasBody = !isHead && payload.kind === 'bytes';
     this.bodyBytes = hasBody ? payload.length : 0;
@@ -34,15 +48,51 @@ class Written {
     if (hasBody && isSmall) for (const chunk of payload.chunks) at += chunk.copy(bytes, at);
     this.bytes = bytes;
   }
+
+  /** Says what `ready` says now. False where that takes another head. */
+  follow({ isSteady, ageSec, ttlSec }: ReadyReply): boolean {
+    if (ageSec === this.ageSec && ttlSec === this.ttlSec) return true;
+    if (!isSteady || this.#ageAt < 0 || this.#ttlAt < 0) return false;
+    if (digitsOf(ageSec) !== digitsOf(this.ageSec) || digitsOf(ttlSec) !== digitsOf(this.ttlSec)) return false;
+    if (this.isLent) this.bytes = Buffer.from(this.bytes);
+    this.isLent = false;
+    writeDigits(this.bytes, this.#ageAt, ageSec);
+    writeDigits(this.bytes, this.#ttlAt, ttlSec);
+    this.ageSec = ageSec;
+    this.ttlSec = ttlSec;
+    return true;
+  }
+}
+
+/** Where a number stands between these two texts in the last of the places that look so, which is ours; else -1. */
+function placeIn(head: string, before: string, value: number, behind: string): number {
+  const at = head.lastIndexOf(before + value + behind);
+  return at < 0 ? at : at + before.length;
+}
+
+/** -1 for what is not written by digits alone. */
+function digitsOf(value: number): number {
+  if (value < 0) return -1;
+  let count = 1;
+  for (let rest = value; rest >= 10; rest /= 10) count++;
+  return count;
+}
+
+function writeDigits(bytes: Buffer, from: number, value: number): void {
+  let rest = value;
+  for (let at = from + digitsOf(value) - 1; at >= from; at--) {
+    bytes[at] = ZERO + (rest % 10);
+    rest = Math.floor(rest / 10);
+  }
 }
 
 /** The bytes of a reply that is ready; undefined where it is for the common way, because of its size or of a field. */
 function writtenOf(ready: ReadyReply, isHead: boolean, debugHeader: string | undefined): Written | undefined {
   const known = ready.written;
-  if (known instanceof Written && known.debugHeader === debugHeader) return known;
+  if (known instanceof Written && known.debugHeader === debugHeader && known.follow(ready)) return known;
   if (!isHead && !isWrittenAtOnce(ready.reply.payload)) return undefined;
   try {
-    const written = new Written(ready.reply, isHead, debugHeader);
+    const written = new Written(ready, isHead, debugHeader);
     ready.written = written;
     return written;
   } catch (error) {
@@ -65,8 +115,9 @@ export function sendReady(
   const written = writtenOf(ready, isHead, lane.debugHeader);
   if (written === undefined) return false;
   const went = send(connection, written);
-  const { reply } = ready;
-  const hit = new ReadyHit(connection, isHead, target, asker, startedAt, reply.status, reply.note, written.bodyBytes);
+  const { status, note } = ready;
+  const hit = new ReadyHit(connection, isHead, target, asker, startedAt, status, note, written.bodyBytes);
+  if (went !== 'taken') written.isLent = true;
   if (went === 'begun') new Unsent(connection, hit).wait();
   else {
     if (went === 'failed') hit.ending = 'aborted';

@@ -1,0 +1,11 @@
+/** The limits of the replies that are kept ready. */
+/** Targets whose reply is kept ready as it is; beyond: others go without until one of these is not asked for any more. */
+export const MAX_READY_REPLIES = 16_384;
+/** Hosts that such targets are of; beyond: as above. */
+export const MAX_READY_HOSTS = 1_024;
+/** How often those are looked through for what was not asked for since, or is not stored any more. */
+export const READY_PRUNE_MS = 1_000;
+/** So often one that was not asked for is left in place. */
+export const READY_IDLE_PRUNINGS = 3;
+/** A reply's body up to this size is kept behind its head, as one piece for one write. */
+export const READY_BODY_BYTES = 4 * 1024;

@@ -113,7 +113,9 @@ export class CollapseTable {
   /** What was asked of a key before `newer`, whose answer made what is stored old, must not bring that back (design, section 2). */
   supersedeOlder(newer: Fill): void {
     for (const fill of this.running(newer.spec.key)) {
-      if (fill !== newer && fill.requestedAt <= newer.requestedAt) fill.supersede();
+      // A download that broke off and went on is as old as its beginning.
+      const askedAt = fill.response?.requestedAt ?? fill.requestedAt;
+      if (fill !== newer && askedAt <= newer.requestedAt) fill.supersede();
     }
     for (const capture of this.captures) {
       if (capture.key === newer.spec.key && capture.requestedAt <= newer.requestedAt) capture.supersede();

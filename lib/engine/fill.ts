@@ -316,7 +316,8 @@ export class Fill implements OriginListener, LeasedFill {
     this.#course.ending = { end: 'uncacheable', reason, savedBytes: 0 };
     if (reason === 'too-large') this.#parts.markers.mark(markerKey, MARKER_TTL_MS);
     // What was stored is older than what has just been seen.
-    if (basis !== undefined) this.#parts.store.remove(basis, outdatedBy(this.#course.writer));
+    const isDropped = basis !== undefined && this.#parts.store.remove(basis, outdatedBy(this.#course.writer));
+    if (isDropped) this.#table.supersedeOlder(this);
     this.#course.leasing?.uncacheable(reason);
     inflow.body.stopRetaining();
   }

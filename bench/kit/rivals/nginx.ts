@@ -1,7 +1,18 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { coreOf, findProgram } from '../machine.js';
 import { MAX_CLIENTS, type Maker, ORIGIN_CONNECTIONS, type ProxySettings } from './contract.js';
+
+/** Files of its cache that it keeps open. */
+const MAX_OPEN_FILES = 20_000;
+/** For connections where it keeps many files; where it has many connections it keeps few. */
+const OTHER_FILES = 4_000;
+
+/** Beyond what a process may open here nginx answers 500. */
+function openFiles(): number {
+  const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? [];
+  return Math.min(MAX_OPEN_FILES, Math.max(1, Number(soft ?? Number.NaN) - OTHER_FILES) || MAX_OPEN_FILES);
+}
 
 function conf(settings: ProxySettings, port: number, dir: string): string {
   const ttl =
@@ -15,7 +26,7 @@ events { worker_connections ${MAX_CLIENTS + 1000}; }
 http {
   # No tcp_nopush: on the loopback it holds back the end of 64 KB bodies for 40 ms.
   access_log off; keepalive_requests 1000000000; keepalive_timeout 75s; sendfile on; tcp_nodelay on;
-  open_file_cache max=20000 inactive=60s;
+  open_file_cache max=${openFiles()} inactive=60s;
   client_body_temp_path ${dir}/body; proxy_temp_path ${dir}/proxy;
   fastcgi_temp_path ${dir}/f; uwsgi_temp_path ${dir}/u; scgi_temp_path ${dir}/s;
   proxy_cache_path ${dir}/cache levels=1:2 keys_zone=all:64m max_size=${settings.memoryMB}m inactive=1d use_temp_path=off;

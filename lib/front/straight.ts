@@ -1,7 +1,7 @@
 /**
  * Writes one piece to the kernel without node's stream before it. The kernel takes all of a small reply at once, but for a client
  * that does not read; to account for a write that is over when it returns is a fifth of what a hit costs in JavaScript
- * (decisions/0022). What the kernel did not take is written on by the handle, and the stream queues behind it.
+ * (decisions/0026). What the kernel did not take is written on by the handle, and the stream queues behind it.
  */
 import { Socket } from 'node:net';
 

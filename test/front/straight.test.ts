@@ -39,7 +39,7 @@ async function read(socket: Socket): Promise<Buffer> {
 const skip =
   Number(process.versions.node.split('.')[0]) >= 24 ? 'this version of Node spares the request itself' : false;
 
-t.test('decision 0022: this version of Node lets us write past its stream', { skip }, async (t) => {
+t.test('decision 0026: this version of Node lets us write past its stream', { skip }, async (t) => {
   t.ok(canWriteStraight);
 });
 

@@ -15,7 +15,7 @@ import { SCENARIOS } from './scenarios/index.js';
 const USAGE = `usage: npm run bench -- [options]
   --only NAME[,NAME]      these scenarios alone: ${SCENARIOS.map((scenario) => scenario.name).join(', ')}
   --proxies NAME[,NAME]   what to measure; the first is judged, the others are rivals (${PROXY_NAMES.join(',')})
-  --quick                 shorter runs, all in under 2 minutes; leaves out those that take long
+  --quick                 shorter runs, of some minutes in all; leaves out those that take long
   --keep                  these results become bench/results/latest.json: those of the scenarios that were run
   --profile NAME          where the time goes in Patina under the load of this scenario, by --cpu-prof
   --readme                puts the results of bench/results/latest.json into README.md`;

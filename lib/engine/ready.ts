@@ -203,13 +203,14 @@ export class ReadyReplies {
     if (key === undefined) return undefined;
     const place = this.#source.parts.store.place(key);
     if (place === undefined) return this.#below(key, request, now);
-    const entry = this.#make(place, request);
-    return isKept || entry === undefined ? entry : this.#once(entry, request, now);
+    const stored = this.#onlyIn(place, request);
+    if (stored === undefined) return undefined;
+    return isKept ? new Entry(place, place.list, stored) : this.#once(place, stored, request, now);
   }
 
   /** A reply that is kept by nobody: most of what is asked for once is not asked for again soon. */
-  #once({ get, head, stored, place }: Entry, request: ClientRequest, now: number): ReadyReply | undefined {
-    const answer = request.method === 'HEAD' ? head : get;
+  #once(place: Place, stored: StoredResponse, request: ClientRequest, now: number): ReadyReply | undefined {
+    const answer = new Answer();
     if (!this.#renew(answer, stored, request, now)) return undefined;
     this.#source.used(stored, place);
     return answer;
@@ -243,14 +244,13 @@ export class ReadyReplies {
   }
 
   /** The one stored response that answers every plain request for a target, if there is one. */
-  #make(place: Place, request: ClientRequest): Entry | undefined {
-    const { list } = place;
+  #onlyIn({ list }: Place, request: ClientRequest): StoredResponse | undefined {
     const [stored] = list;
     if (stored === undefined || list.length > 1 || stored.selection.names.length > 0) return undefined;
     if (stored.partial !== undefined || stored.body.wholeChunks === undefined) return undefined;
     // What is written piece by piece has no use for it.
     if (stored.body.receivedBytes > WRITE_AT_ONCE_BYTES) return undefined;
-    return this.#isUnderItsRule(stored, request) ? new Entry(place, list, stored) : undefined;
+    return this.#isUnderItsRule(stored, request) ? stored : undefined;
   }
 
   /** Makes the reply for this second. False where the response is not fresh any more. */

@@ -37,16 +37,7 @@ class CompactLife implements Life {
   private readonly terms: LifeTerms;
 
   constructor(life: Life) {
-    this.instants = [
-      life.bornAt,
-      life.staleAt,
-      life.graceUntil,
-      life.offlineGraceUntil,
-      life.keepUntil,
-      life.errorUntil,
-      life.unreachableUntil,
-      life.ceilingAt,
-    ];
+    this.instants = instantsOf(life);
     this.terms = termsOf(life);
   }
 
@@ -120,4 +111,18 @@ export function lifeWith(life: Life, changes: Partial<Life>): Life {
     ttlSource: life.ttlSource,
     ...changes,
   });
+}
+
+/** The instants of a life, in the order of the interface. */
+export function instantsOf(life: Life): readonly number[] {
+  return [
+    life.bornAt,
+    life.staleAt,
+    life.graceUntil,
+    life.offlineGraceUntil,
+    life.keepUntil,
+    life.errorUntil,
+    life.unreachableUntil,
+    life.ceilingAt,
+  ];
 }

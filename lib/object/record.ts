@@ -6,7 +6,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { Fields } from '../http/fields.js';
-import { compactLife } from './life.js';
+import { compactLife, instantsOf } from './life.js';
 import { markOf } from './made-by.js';
 import { RecordReader, RecordWriter } from './record-bytes.js';
 import {
@@ -204,19 +204,6 @@ function writeHead(to: RecordWriter, stored: StoredResponse): void {
 
 function bitOf(among: readonly string[], one: string, at: number): number {
   return among.includes(one) ? 1 << at : 0;
-}
-
-function instantsOf(life: Life): readonly number[] {
-  return [
-    life.bornAt,
-    life.staleAt,
-    life.graceUntil,
-    life.offlineGraceUntil,
-    life.keepUntil,
-    life.errorUntil,
-    life.unreachableUntil,
-    life.ceilingAt,
-  ];
 }
 
 /** Reads a record; where that cannot be done for certain, why. Keeps no reference to `bytes`. */

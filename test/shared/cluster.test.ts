@@ -3,14 +3,14 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { digestOf } from '../../lib/store/shared-table.js';
-import { metric, type OpenProxy, openProxy, TOKEN } from '../kit/proxy-kit.js';
+import { metric, openProxy, TOKEN } from '../kit/proxy-kit.js';
 import { eventually, freePort, needsRedis, programPath, RedisServer } from '../kit/redis-server.js';
+import { load } from './load.kit.js';
 
 const run = promisify(execFile);
 const MASTERS = 3;
 const SLOTS_MOVED = 600;
 const PAGES = 400;
-const CLIENTS = 8;
 
 /** A free port whose bus port (10,000 above) is one as well. */
 async function clusterPort(): Promise<number> {
@@ -53,26 +53,6 @@ async function refusals(masters: readonly RedisServer[], word: string): Promise<
   return sum;
 }
 
-/** Asks for all pages again and again on both machines, until it is told to stop. Returns what went wrong. */
-async function load(
-  machines: readonly OpenProxy[],
-  isOver: () => boolean,
-): Promise<{ count: number; faults: string[] }> {
-  let count = 0;
-  const faults: string[] = [];
-  const one = async (client: number): Promise<void> => {
-    for (let n = client; !isOver(); n += CLIENTS) {
-      const house = machines[n % machines.length];
-      const path = `/page/${n % PAGES}`;
-      const answer = await house?.get(path);
-      count++;
-      if (answer?.status !== 200 || answer.body.toString() !== path) faults.push(`${path}: ${answer?.status}`);
-    }
-  };
-  await Promise.all(Array.from({ length: CLIENTS }, (_, client) => one(client)));
-  return { count, faults };
-}
-
 t.test(
   'issue 5: a reshard of a 3-master Cluster under load: no failed request, no CROSSSLOT',
   needsRedis('redis-cli'),
@@ -94,7 +74,7 @@ t.test(
       30_000,
     );
     let isOver = false;
-    const loaded = load(machines, () => isOver);
+    const loaded = load(machines, PAGES, () => isOver);
     await eventually(async () => (await keyCount(masters)) >= 2 * PAGES, 'the pages are there', 60_000);
     const [first, second] = await Promise.all(masters.slice(0, 2).map(({ client }) => client.cluster('MYID')));
     await cli([

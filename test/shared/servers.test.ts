@@ -7,10 +7,10 @@ import t, { type Test } from 'tap';
 import { metric, type OpenProxy, openProxy, TOKEN } from '../kit/proxy-kit.js';
 import { eventually, freePort, needsRedis, RedisServer, startRedis } from '../kit/redis-server.js';
 import { CERT, KEY } from '../origin/certificate.js';
+import { load } from './load.kit.js';
 
 const PASSWORD = 'sesame-1234';
 const PAGES = 50;
-const CLIENTS = 8;
 /** The Sentinel takes the master for gone after 500 ms, and some seconds to put another in its place. */
 const BACK_WITHIN_MS = 30_000;
 
@@ -57,25 +57,6 @@ async function shares([here, there]: readonly [OpenProxy, OpenProxy], path: stri
   );
 }
 
-/** Asks for pages again and again on both machines until it is told to stop; what went wrong. */
-async function load(
-  machines: readonly OpenProxy[],
-  isOver: () => boolean,
-): Promise<{ count: number; faults: string[] }> {
-  let count = 0;
-  const faults: string[] = [];
-  const one = async (client: number): Promise<void> => {
-    for (let n = client; !isOver(); n += CLIENTS) {
-      const path = `/page/${n % PAGES}`;
-      const answer = await machines[n % machines.length]?.get(path).catch(() => undefined);
-      count++;
-      if (answer?.status !== 200 || answer.body.toString() !== path) faults.push(`${path}: ${answer?.status}`);
-    }
-  };
-  await Promise.all(Array.from({ length: CLIENTS }, (_, client) => one(client)));
-  return { count, faults };
-}
-
 t.test('issue 5: a failover by Sentinels under load: no failed request, and shared again', needsRedis(), async (t) => {
   const secret = ['--requirepass', PASSWORD, '--masterauth', PASSWORD];
   const master = await startRedis(t, secret);
@@ -101,7 +82,7 @@ t.test('issue 5: a failover by Sentinels under load: no failed request, and shar
   const machines = await openMachines(t, { sentinel: { name: 'shop', nodes }, password: PASSWORD });
   await shares(machines, '/before');
   let isOver = false;
-  const loaded = load(machines, () => isOver);
+  const loaded = load(machines, PAGES, () => isOver);
   const [here] = machines;
   await eventually(() => here.answered.length > 100, 'it is under load', BACK_WITHIN_MS);
   await master.stop('SIGKILL');

@@ -1,5 +1,5 @@
 // Goal: decision 0022, a small response is found on disk in one look, and never wrongly. Method: a tier on a directory of its own, looked at both ways.
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { DISK_INLINE_BODY_BYTES } from '../../lib/base/disk-limits.js';
 import { Fields } from '../../lib/http/fields.js';
 import { Body } from '../../lib/object/body.js';
@@ -8,27 +8,12 @@ import { FROM_RECORD } from '../../lib/object/record-stored.js';
 import { Segments } from '../../lib/object/segments.js';
 import type { StoredResponse } from '../../lib/object/stored.js';
 import { recordKey } from '../../lib/store/disk-keys.js';
-import { FakeClock } from '../kit/clock.js';
-import { type DiskBench, type DiskOptions, openDisk } from '../kit/disk.js';
-import { freshened, makeStored, type StoredShape } from './make-stored.js';
+import type { DiskBench } from '../kit/disk.js';
+import { setUp } from './disk-walk.kit.js';
+import { freshened } from './make-stored.js';
 
 const KB = 1024;
 const KEY = 'http://a.test/';
-
-interface Walk {
-  readonly clock: FakeClock;
-  readonly bench: DiskBench;
-  make(shape?: Partial<StoredShape>): StoredResponse;
-}
-
-function setUp(t: Test, options: Partial<DiskOptions> = {}): Walk {
-  const clock = new FakeClock();
-  return {
-    clock,
-    bench: openDisk(t, { clock, ...options }),
-    make: (shape) => makeStored({ bornAt: clock.now(), ...shape }),
-  };
-}
 
 /** What a lookup finds below, as the engine asks for it. */
 function recalled(bench: DiskBench, key = KEY): StoredResponse | undefined {

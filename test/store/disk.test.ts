@@ -1,5 +1,5 @@
 // Goal: issue 5, the disk tier keeps what it is given, and nothing else. Method: a tier on a directory of its own, written by a port that a test can break.
-import t, { type Test } from 'tap';
+import t from 'tap';
 import {
   DISK_RETRY_FIRST_MS,
   DISK_TIDY_EVERY_MS,
@@ -13,28 +13,14 @@ import type { StoredResponse } from '../../lib/object/stored.js';
 import { expiredResponse } from '../../lib/policy/expire.js';
 import { chunkKey, DISK_CHUNK_BYTES, recordKey } from '../../lib/store/disk-keys.js';
 import { FakeClock } from '../kit/clock.js';
-import { type DiskBench, type DiskOptions, openDisk } from '../kit/disk.js';
+import type { DiskBench } from '../kit/disk.js';
 import { settled } from '../kit/proxy-kit.js';
-import { freshened, makeStored, type StoredShape } from './make-stored.js';
+import { setUp } from './disk-walk.kit.js';
+import { freshened, makeStored } from './make-stored.js';
 
 const KB = 1024;
 const MB = 1024 * KB;
 const KEY = 'http://a.test/';
-
-interface Walk {
-  readonly clock: FakeClock;
-  readonly bench: DiskBench;
-  make(shape?: Partial<StoredShape>): StoredResponse;
-}
-
-function setUp(t: Test, options: Partial<DiskOptions> = {}): Walk {
-  const clock = new FakeClock();
-  return {
-    clock,
-    bench: openDisk(t, { clock, ...options }),
-    make: (shape) => makeStored({ bornAt: clock.now(), ...shape }),
-  };
-}
 
 /** Bytes that tell where they are. */
 function pattern(bytes: number, seed = 0): Buffer {

@@ -6,8 +6,10 @@ import { loadWritten } from '../config/load.js';
 import { type Override, parseSetting } from '../config/overrides.js';
 import type { ConfigSettings } from '../config/schema.js';
 import { showProblem } from '../config/show.js';
+import { TOKEN_VARIABLE } from '../config/token.js';
 import { diskPathProblem } from '../store/disk-place.js';
 import { allValues, type CommandSpec, type Given, isGiven, lastValue, type Shell, UsageError } from './command.js';
+import { obstaclesOf } from './obstacles.js';
 
 /** What `--set` gives, for commands that take a conf file. */
 export function overridesOf(given: Given): readonly Override[] {
@@ -37,19 +39,22 @@ export function complainOf(
   for (const problem of problems) for (const line of showProblem(problem, file ?? '', text)) complain(line);
 }
 
-/** What the machine says of the configuration. */
+/** What the machine says of the configuration, and is no obstacle. */
 function diskWarnings({ cache }: ConfigSettings): readonly Warning[] {
   const problem = cache.disk.path === undefined ? undefined : diskPathProblem(cache.disk.path);
-  if (problem === undefined) return [];
-  const consequence = problem.kind === 'foreign' ? 'it does not start' : 'it starts without a disk tier';
-  return [{ code: 'disk-path', path: ['cache', 'disk', 'path'], sentence: `${problem.sentence}: ${consequence}` }];
+  if (problem === undefined || problem.kind === 'foreign') return [];
+  const sentence = `${problem.sentence}: it starts without a disk tier`;
+  return [{ code: 'disk-path', path: ['cache', 'disk', 'path'], sentence }];
 }
 
 async function run(given: Given, shell: Shell): Promise<number> {
   const file = given.operands[0] ?? lastValue(given, 'config');
   if (file === undefined) throw new UsageError('check: expected the FILE to check');
   try {
-    const { settings, placeOf } = loadWritten({ file, overrides: overridesOf(given) });
+    const loaded = loadWritten({ file, overrides: overridesOf(given) });
+    const obstacles = obstaclesOf(loaded, shell.env[TOKEN_VARIABLE]);
+    if (obstacles.length > 0) throw new ConfigError(obstacles);
+    const { settings, placeOf } = loaded;
     const warnings = [...lint(settings), ...diskWarnings(settings)];
     const lines = warnings.map(({ path, code, sentence }) => {
       const { prefix, order } = placeOf(path);
@@ -91,6 +96,8 @@ export const CHECK: CommandSpec = {
     { name: 'set', takes: 'KEY.PATH=VALUE', doc: 'an option over the file; may be given again' },
     { name: 'strict', doc: 'exit with 1 where there is a warning' },
   ],
-  doc: ['Exit code 0: valid, perhaps with warnings; 1: warnings, with --strict; 2: problems.'],
+  doc: [
+    'Exit code 0: valid, perhaps with warnings; 1: warnings, with --strict; 2: problems, and what keeps a proxy from starting.',
+  ],
   run,
 };

@@ -7,10 +7,12 @@ import { type Address, listenProblem } from '../config/address.js';
 import { loadWritten } from '../config/load.js';
 import type { Override } from '../config/overrides.js';
 import { type Config, type ConfigSettings, hasOrigin, withOrigin } from '../config/schema.js';
+import { TOKEN_VARIABLE } from '../config/token.js';
 import { type DemoOrigin, startDemoOrigin } from '../demo/origin.js';
 import type { Source } from '../proxy.js';
 import { WorkersFailedError } from '../workers/supervisor.js';
 import { complainOf } from './check.js';
+import { obstaclesOf } from './obstacles.js';
 
 /** A proxy as this command drives it. */
 export interface RunningProxy {
@@ -25,6 +27,7 @@ export interface RunningProxy {
 }
 
 export interface World {
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly version: string;
   createProxy(source: Source, read: () => Source): RunningProxy;
@@ -54,6 +57,8 @@ export async function run(request: RunRequest, world: World): Promise<number> {
   const stop = stopSwitch(world);
   try {
     const loaded = loadWritten({ file, overrides });
+    const obstacles = obstaclesOf(loaded, world.env[TOKEN_VARIABLE]);
+    if (obstacles.length > 0) throw new ConfigError(obstacles);
     if (!hasOrigin(loaded.settings)) demo = await startDemoOrigin({ clock: world.clock });
     const read = ({ settings, written } = loadWritten({ file, overrides })): Source => ({
       config: hasOrigin(settings) ? settings : forDemo(settings, demo),

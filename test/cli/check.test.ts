@@ -16,13 +16,17 @@ interface Seen {
   readonly complained: string;
 }
 
-async function check(t: Test, text: string, ...flags: string[]): Promise<Seen> {
+function check(t: Test, text: string, ...flags: string[]): Promise<Seen> {
+  return checkIn(t, {}, text, ...flags);
+}
+
+async function checkIn(t: Test, env: Record<string, string>, text: string, ...flags: string[]): Promise<Seen> {
   const file = join(t.testdir({ 'p.yaml': text }), 'p.yaml');
   const command = parseArguments(['check', file, ...flags]);
   if (command.kind !== 'other') throw new Error(JSON.stringify(command));
   const said: string[] = [];
   const complained: string[] = [];
-  const shell = { env: {}, say: (line: string) => said.push(line), complain: (line: string) => complained.push(line) };
+  const shell = { env, say: (line: string) => said.push(line), complain: (line: string) => complained.push(line) };
   const code = await command.spec.run(command.given, shell);
   const plain = (lines: readonly string[]) => lines.map((line) => `${line.replaceAll(file, 'FILE')}\n`).join('');
   return { code, said: plain(said), complained: plain(complained) };
@@ -226,11 +230,9 @@ t.test('property: a rule that is said never to count never does', async () => {
   );
 });
 
-t.test('issue 5: a path that cannot be a disk tier, and a disk smaller than memory, are warned of', async (t) => {
+t.test('issue 5: a path that is no disk tier for now, and a disk smaller than memory, are warned of', async (t) => {
   const own = makeDirectory(t);
-  mkdirSync(join(own, 'taken'));
   mkdirSync(join(own, 'empty'));
-  writeFileSync(join(own, 'taken', 'letters.txt'), 'dear');
   writeFileSync(join(own, 'file'), 'no directory');
   const warned = async (path: string, size: string): Promise<string> => {
     const text = `origin: http://127.0.0.1:3000\ncache: {memory: 64MB, disk: {path: ${join(own, path)}, size: ${size}}}\n`;
@@ -238,11 +240,39 @@ t.test('issue 5: a path that cannot be a disk tier, and a disk smaller than memo
     t.equal(code, 0);
     return complained;
   };
-  t.match(await warned('taken', '1GB'), /holds something that is not of this program \(letters\.txt\).*\[disk-path\]/);
   t.match(await warned('file', '1GB'), /is not a directory: it starts without a disk tier \[disk-path\]/);
   t.match(await warned('empty', '32MB'), /smaller than memory \(64MB\).*\[small-disk\]/);
   t.equal(await warned('empty', '1GB'), '');
   t.equal(await warned('none/yet', '1GB'), '');
+});
+
+t.test('section 7: what keeps the proxy from starting is a problem with its place, and exit code 2', async (t) => {
+  const own = makeDirectory(t);
+  writeFileSync(join(own, 'letters.txt'), 'dear');
+  const taken = `origin: http://127.0.0.1:3000\ncache:\n  disk: {path: ${own}}\n`;
+  const { code, said, complained } = await check(t, taken);
+  t.equal(code, 2);
+  t.equal(said, '');
+  t.match(complained, /^FILE:3:16: cache\.disk\.path: .* holds something that is not of this program \(letters\.txt\)/);
+  t.match(complained, /\n +3 \| +disk: .*\n +\^\nFILE: 1 problem\n$/);
+
+  const byFlag = await check(t, 'origin: http://127.0.0.1:3000\n', '--set', `cache.disk.path=${own}`);
+  t.equal(byFlag.code, 2);
+  t.match(byFlag.complained, /^--set.*: cache\.disk\.path: .*letters\.txt/);
+});
+
+t.test('section 7: a token in the environment that cannot be one is a problem where no file holds one', async (t) => {
+  const own = makeDirectory(t);
+  const file = join(own, 'token');
+  writeFileSync(file, 'a-token-that-is-long-enough', { mode: 0o600 });
+  const origin = 'origin: http://127.0.0.1:3000\n';
+  const env = { PATINA_ADMIN_TOKEN: 'short' };
+  const without = await checkIn(t, env, origin);
+  t.equal(without.code, 2);
+  t.match(without.complained, /^PATINA_ADMIN_TOKEN: expected a token of 16 characters/);
+  t.notMatch(without.complained, /short/);
+  t.equal((await checkIn(t, env, `${origin}admin: {token_file: ${file}}\n`)).code, 0);
+  t.equal((await checkIn(t, { PATINA_ADMIN_TOKEN: '' }, origin)).code, 0);
 });
 
 t.test('issue 5: settings of a tier that nothing switches on are warned of', async (t) => {

@@ -1,4 +1,5 @@
 // Goal: patina run starts, tells its addresses, drains on a signal, and ends with the right exit code. Method: a scripted world and proxy, no process.
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { CONFIG_SETTLE_MS } from '../../lib/base/limits.js';
@@ -7,8 +8,10 @@ import { type RunningProxy, run, type World } from '../../lib/cli/run.js';
 import type { Config } from '../../lib/config/schema.js';
 import type { Source } from '../../lib/proxy.js';
 import { FakeClock } from '../kit/clock.js';
+import { makeDirectory } from '../kit/disk.js';
 
 class ScriptedWorld implements World {
+  readonly env: Record<string, string> = {};
   readonly clock = new FakeClock();
   readonly version = '9.9.9';
   readonly said: string[] = [];
@@ -243,3 +246,23 @@ t.test('issue 4: a drain that an operator asks for ends it like a signal', async
   t.equal(await runWith(world, '--origin', 'http://127.0.0.1:1'), 0);
   t.same(world.calls, ['start', 'drain', 'close']);
 });
+
+t.test(
+  'section 7: what patina check calls a problem keeps it from starting, with its place and before anything begins',
+  async (t) => {
+    const own = makeDirectory(t);
+    writeFileSync(join(own, 'letters.txt'), 'dear');
+    const file = join(makeDirectory(t), 'p.yaml');
+    writeFileSync(file, `origin: http://127.0.0.1:3000\ncache:\n  disk: {path: ${own}}\n`);
+    const world = new ScriptedWorld();
+    t.equal(await runWith(world, '--config', file), 2);
+    t.match(world.complaints[0], `patina: ${file}:3:16: cache.disk.path: `);
+    t.same(world.calls, []);
+
+    const tokened = new ScriptedWorld();
+    tokened.env['PATINA_ADMIN_TOKEN'] = 'short';
+    t.equal(await runWith(tokened, '--origin', 'http://127.0.0.1:3000'), 2);
+    t.match(tokened.complaints[0], /^patina: PATINA_ADMIN_TOKEN: expected/);
+    t.same(tokened.calls, []);
+  },
+);

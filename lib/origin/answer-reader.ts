@@ -12,7 +12,7 @@ import type { AnswerProgress } from './failure.js';
 import { FieldSection } from './field-section.js';
 import { Lines } from './lines.js';
 
-/** Hears one answer: interim*, head, data*, then complete; refuse may come at any point, and is the last then. */
+/** Hears one answer: interim*, head, data*, then complete, or interim*, whole; refuse may come at any point before, and is the last then. */
 export interface AnswerHandler {
   /** 100 too, but not 101. */
   interim(status: number, fields: Fields): void;
@@ -20,6 +20,10 @@ export interface AnswerHandler {
   /** Content from `from` up to but not including `until`; the bytes are good until this returns. */
   data(bytes: Buffer, from: number, until: number): void;
   complete(trailers: Fields): void;
+  /** Whether it hears an answer as a whole that is here at once. */
+  readonly takesWhole: boolean;
+  /** In the place of head, data and complete; the content as for data, also where there is none. */
+  whole(head: OriginResponseHead, bytes: Buffer, from: number, until: number): void;
   /** The answer breaks the grammar, or a limit. */
   refuse(why: string): void;
 }
@@ -144,7 +148,7 @@ export class AnswerReader {
     // RFC 9112 §2.2 lets a recipient take it for an end; one that does not would see another message here.
     else if (lines.isBare) this.#refuse('a line that ends with LF alone');
     else if (this.#state === 'status') this.#readStatus(lines.line, lines.from, lines.until);
-    else if (lines.from === lines.until) this.#endSection();
+    else if (lines.from === lines.until) return this.#endSection(bytes, next, until);
     else {
       const fault = this.#section.add(lines.line, lines.from, lines.until);
       if (fault !== undefined) this.#refuse(fault);
@@ -178,14 +182,16 @@ export class AnswerReader {
     }
   }
 
-  #endSection(): void {
+  /** At the bytes behind it. Returns the position behind what else was taken. */
+  #endSection(bytes: Buffer, at: number, until: number): number {
     if (this.#state === 'trailers') this.#complete(this.#section.takeFields());
     else {
       const fault = this.#headFault();
       if (fault !== undefined) this.#refuse(fault);
       else if (this.#status < 200) this.#endInterim();
-      else this.#endHead();
+      else return this.#endHead(bytes, at, until);
     }
+    return at;
   }
 
   #headFault(): string | undefined {
@@ -209,7 +215,7 @@ export class AnswerReader {
     this.#handler.interim(this.#status, fields);
   }
 
-  #endHead(): void {
+  #endHead(bytes: Buffer, at: number, until: number): number {
     const { contentLength } = this.#section;
     let fields = this.#section.takeFields();
     // RFC 9112 §6.3, rule 5: equal lengths are one, and go on as one.
@@ -217,9 +223,18 @@ export class AnswerReader {
     this.#progress = 'head';
     this.#chooseFraming();
     this.#judgeKeepAlive();
-    const isWhole = this.#state === 'length' && this.#leftBytes === 0;
-    this.#handler.head({ status: this.#status, reasonPhrase: this.#reason, fields });
-    if (isWhole && this.#state === 'length') this.#complete(Fields.empty);
+    const head = { status: this.#status, reasonPhrase: this.#reason, fields };
+    const end = at + this.#leftBytes;
+    if (this.#state === 'length' && end <= until && !this.isPaused && this.#handler.takesWhole) {
+      this.#state = 'complete';
+      this.#lines.clear();
+      this.#handler.whole(head, bytes, at, end);
+      return end;
+    }
+    const isBodiless = this.#state === 'length' && this.#leftBytes === 0;
+    this.#handler.head(head);
+    if (isBodiless && this.#state === 'length') this.#complete(Fields.empty);
+    return at;
   }
 
   /** RFC 9112 §6.3. */

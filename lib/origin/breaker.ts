@@ -188,7 +188,12 @@ class Guard implements GuardedOrigin {
   }
 
   #send(request: OriginRequest, listener: OriginListener, permit: Permit): OriginExchange {
-    const watch = new Watch(listener, this.#breaker, permit, this.#released);
+    const watch = new (listener.whole === undefined ? Watch : WholeWatch)(
+      listener,
+      this.#breaker,
+      permit,
+      this.#released,
+    );
     watch.exchange = this.#client.fetch(request, watch);
     return watch;
   }
@@ -227,20 +232,20 @@ class Guard implements GuardedOrigin {
 class Watch implements OriginListener, OriginExchange {
   /** What is watched; nothing is told from within fetch(), so it is there before anything is. */
   exchange: OriginExchange | undefined;
-  readonly #listener: OriginListener;
+  protected readonly listener: OriginListener;
   readonly #breaker: Breaker;
   readonly #permit: Permit;
   readonly #released: () => void;
   #isTold = false;
 
   constructor(listener: OriginListener, breaker: Breaker, permit: Permit, released: () => void) {
-    this.#listener = listener;
+    this.listener = listener;
     this.#breaker = breaker;
     this.#permit = permit;
     this.#released = released;
   }
 
-  #tell(failure?: OriginFailure): void {
+  protected tell(failure?: OriginFailure): void {
     if (this.#isTold) return;
     this.#isTold = true;
     if (failure === undefined) this.#breaker.reached(this.#permit);
@@ -263,31 +268,39 @@ class Watch implements OriginListener, OriginExchange {
   }
 
   abort(): void {
-    this.#tell('origin-aborted');
+    this.tell('origin-aborted');
     this.exchange?.abort();
   }
 
   inform(status: number, fields: Fields): void {
-    this.#tell();
-    this.#listener.inform(status, fields);
+    this.tell();
+    this.listener.inform(status, fields);
   }
 
   head(head: OriginResponseHead): void {
-    this.#tell();
-    this.#listener.head(head);
+    this.tell();
+    this.listener.head(head);
   }
 
   data(chunk: Buffer): void {
-    this.#listener.data(chunk);
+    this.listener.data(chunk);
   }
 
   end(trailers: Fields): void {
-    this.#listener.end(trailers);
+    this.listener.end(trailers);
   }
 
   fail(error: OriginError): void {
-    this.#tell(error.code);
-    this.#listener.fail(error);
+    this.tell(error.code);
+    this.listener.fail(error);
+  }
+}
+
+/** The same of a listener that takes whole answers. */
+class WholeWatch extends Watch {
+  whole(head: OriginResponseHead, content: Buffer): void {
+    this.tell();
+    this.listener.whole?.(head, content);
   }
 }
 

@@ -227,6 +227,15 @@ class Exchange implements OriginExchange, ExchangeListener {
     this.#listener.data(chunk);
   }
 
+  get takesWhole(): boolean {
+    return this.#listener.whole !== undefined;
+  }
+
+  whole(head: OriginResponseHead, content: Buffer): void {
+    this.#isOver = true;
+    this.#listener.whole?.(head, content);
+  }
+
   ended(trailers: Fields): void {
     this.#isOver = true;
     this.#listener.end(trailers);

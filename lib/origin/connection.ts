@@ -17,11 +17,13 @@ import { closedEarly, connectFailure, exchangeFailure, malformed } from './failu
 import { Intake, type Taker } from './intake.js';
 import { writeRequestHead } from './request-head.js';
 
-/** Hears one exchange. After `ended` or `failed` only `free` follows; it always comes, and comes last. */
+/** Hears one exchange. After `ended`, `whole` or `failed` only `free` follows; it always comes, and comes last. */
 export interface ExchangeListener {
   inform(status: number, fields: Fields): void;
   head(head: OriginResponseHead): void;
   data(chunk: Buffer): void;
+  readonly takesWhole: boolean;
+  whole(head: OriginResponseHead, content: Buffer): void;
   ended(trailers: Fields): void;
   failed(error: OriginError, isRepeatable: boolean): void;
   /** The connection can take the next request. */
@@ -38,6 +40,7 @@ export interface ConnectionOptions {
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
+const NOTHING = Buffer.alloc(0);
 
 /** A request that waits for the connection to be there. */
 interface Unsent {
@@ -228,10 +231,30 @@ export class OriginConnection implements AnswerHandler, Taker {
     this.#listener?.data(this.#intake.keep(bytes, from, until));
   }
 
+  get takesWhole(): boolean {
+    return this.#listener?.takesWhole === true;
+  }
+
+  whole(head: OriginResponseHead, bytes: Buffer, from: number, until: number): void {
+    const listener = this.#listener;
+    if (listener === undefined) return;
+    const content = from === until ? NOTHING : this.#intake.keep(bytes, from, until);
+    this.#settle();
+    listener.whole(head, content);
+    listener.free();
+  }
+
   complete(trailers: Fields): void {
     const listener = this.#listener;
-    const socket = this.#socket;
     if (listener === undefined) return;
+    this.#settle();
+    listener.ended(trailers);
+    listener.free();
+  }
+
+  /** The answer is complete: the connection rests, or ends. */
+  #settle(): void {
+    const socket = this.#socket;
     this.#listener = undefined;
     const wasPaused = this.#reader.isPaused;
     this.#reader.isPaused = false;
@@ -241,8 +264,6 @@ export class OriginConnection implements AnswerHandler, Taker {
     else this.#drop();
     // Nobody reads it, but its end must be seen.
     if (wasPaused && !this.#isReading) this.#socket?.resume();
-    listener.ended(trailers);
-    listener.free();
   }
 
   refuse(why: string): void {

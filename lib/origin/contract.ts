@@ -20,8 +20,8 @@ export interface OriginResponseHead {
 }
 
 /**
- * Hears one exchange, in this order: inform*, head, data*, then exactly one of end and fail. fail may come at any
- * point. Nothing is called from within fetch() itself, and nothing after abort().
+ * Hears one exchange, in this order: inform*, head, data*, then exactly one of end and fail; or inform*, whole. fail may
+ * come at any point before the end. Nothing is called from within fetch() itself, and nothing after abort().
  */
 export interface OriginListener {
   /** An interim response, 1xx but 101 (RFC 9110 §15.2). */
@@ -32,6 +32,12 @@ export interface OriginListener {
   /** The complete message was received (RFC 9112 §8). */
   end(trailers: Fields): void;
   fail(error: OriginError): void;
+  /**
+   * In the place of head, data and end where the whole answer is here at once, which small ones mostly are: its head, its
+   * content (empty where it has none) and no trailers. Who leaves this out hears it in parts. The listener may keep the
+   * buffer; a small one may be part of a larger that others are in too, so what is kept for long should be copied.
+   */
+  whole?(head: OriginResponseHead, content: Buffer): void;
 }
 
 export interface OriginExchange {

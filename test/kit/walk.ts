@@ -85,10 +85,17 @@ export class PlayedExchange implements OriginExchange {
     this.#listener.fail(new OriginError(code, 'The played origin failed.', options));
   }
 
-  /** A whole answer; Content-Length is added where a body is given. */
+  /** A whole answer, all at once for who takes it so; Content-Length is added where a body is given. */
   respond(status: number, fields: Written = {}, body = ''): void {
-    this.head(status, body === '' ? fields : { 'Content-Length': String(body.length), ...fields });
-    if (body !== '' && this.request.method !== 'HEAD') this.data(body);
+    const written = body === '' ? fields : { 'Content-Length': String(body.length), ...fields };
+    const content = this.request.method === 'HEAD' ? '' : body;
+    if (this.#listener.whole !== undefined && !this.isPaused) {
+      const head = { status, reasonPhrase: 'Played', fields: Fields.of(written) };
+      if (!this.isAborted) this.#listener.whole(head, Buffer.from(content));
+      return;
+    }
+    this.head(status, written);
+    if (content !== '') this.data(content);
     this.end();
   }
 }

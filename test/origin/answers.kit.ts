@@ -1,6 +1,6 @@
 /** Answers as bytes for the tests of their reader: what it tells of them, and a generator of valid ones. */
 import fc from 'fast-check';
-import type { Fields } from '../../lib/http/fields.js';
+import { Fields } from '../../lib/http/fields.js';
 import { type AnswerHandler, AnswerReader } from '../../lib/origin/answer-reader.js';
 import type { OriginResponseHead } from '../../lib/origin/contract.js';
 
@@ -20,7 +20,12 @@ export interface Told {
 class Hearer implements AnswerHandler {
   readonly told: Told = { interim: [], body: '', ending: 'open', surplus: 0 };
   readonly reader = new AnswerReader(this);
+  readonly takesWhole: boolean;
   why = '';
+
+  constructor(takesWhole: boolean) {
+    this.takesWhole = takesWhole;
+  }
 
   #assertOpen(what: string): void {
     if (this.told.ending !== 'open') throw new Error(`${what} after ${this.told.ending}`);
@@ -52,6 +57,13 @@ class Hearer implements AnswerHandler {
     this.told.keepsAlive = this.reader.keepsAlive;
   }
 
+  whole(head: OriginResponseHead, bytes: Buffer, from: number, until: number): void {
+    if (!this.takesWhole) throw new Error('a whole that was not asked for');
+    this.head(head);
+    this.told.body = bytes.toString('latin1', from, until);
+    this.complete(Fields.empty);
+  }
+
   refuse(why: string): void {
     this.#assertOpen('refuse');
     this.told.ending = 'refused';
@@ -61,10 +73,14 @@ class Hearer implements AnswerHandler {
 
 /**
  * What the reader tells of `answer`, whose bytes come in pieces that end at `cuts` and lie in a larger buffer that is
- * written over after each. `isClosed`: the connection ends cleanly behind them.
+ * written over after each. `isClosed`: the connection ends cleanly behind them. It is the same whether an answer that is
+ * here at once is heard as a whole or in parts.
  */
 export function tell(answer: string, cuts: readonly number[] = [], method = 'GET', isClosed = false): Told {
-  return hear(answer, cuts, method, isClosed).told;
+  const { told } = hear(answer, cuts, method, isClosed);
+  const asWhole = hear(answer, cuts, method, isClosed, true).told;
+  if (JSON.stringify(asWhole) !== JSON.stringify(told)) throw new Error('heard as a whole it differs');
+  return told;
 }
 
 /** Why the answer is refused; empty where it is not. */
@@ -72,8 +88,8 @@ export function refusal(answer: string, method = 'GET'): string {
   return hear(answer, [], method, false).why;
 }
 
-function hear(answer: string, cuts: readonly number[], method: string, isClosed: boolean): Hearer {
-  const hearer = new Hearer();
+function hear(answer: string, cuts: readonly number[], method: string, isClosed: boolean, takesWhole = false): Hearer {
+  const hearer = new Hearer(takesWhole);
   hearer.reader.begin(method);
   const shared = Buffer.alloc(answer.length + 16);
   let from = 0;

@@ -67,6 +67,15 @@ export class Recorder implements OriginListener {
     this.#over('fail');
   }
 
+  protected noteWhole(head: OriginResponseHead, content: Buffer): void {
+    this.#note('whole', 'start', 'inform');
+    this.response = head;
+    this.#hasHead(head);
+    if (content.length > 0) this.chunks.push(content);
+    this.trailers = Fields.empty;
+    this.#over('end');
+  }
+
   get body(): string {
     return Buffer.concat(this.chunks).toString('latin1');
   }
@@ -83,6 +92,13 @@ export class Recorder implements OriginListener {
   /** The end in one word: `end`, or the code of the failure. */
   async ending(): Promise<string> {
     return (await this.over) === 'end' ? 'end' : (this.error?.code ?? 'no code');
+  }
+}
+
+/** The same, and it hears as a whole what is here at once. */
+export class WholeRecorder extends Recorder {
+  whole(head: OriginResponseHead, content: Buffer): void {
+    this.noteWhole(head, content);
   }
 }
 

@@ -142,10 +142,18 @@ class ComposedProxy implements Running, Part {
     return createAdmin({ listen, sources: this.#adminSources(), clock: this.#clock, events: this.events });
   }
 
+  get #isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
   async start(): Promise<{ listen: string; admin: string | undefined }> {
     const admin = await this.#admin?.start();
     try {
       const listen = await this.#front.start();
+      if (this.#isClosed) {
+        await Promise.all([this.#front.close(), this.#admin?.close()]);
+        throw new Error('closed while it started');
+      }
       this.#state = 'serving';
       this.#warn(this.#config);
       if (!this.#isPart) this.begin();
@@ -284,7 +292,7 @@ class ComposedProxy implements Running, Part {
 
   /** `graceMs`: what exchanges with the origin get to finish that no client waits for. */
   async #end(graceMs: number): Promise<void> {
-    if (this.#state === 'closed') return;
+    if (this.#isClosed) return;
     this.#state = 'closed';
     this.#warming.stop();
     await this.#front.close();

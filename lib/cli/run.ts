@@ -18,6 +18,7 @@ import { obstaclesOf } from './obstacles.js';
 export interface RunningProxy {
   /** Puts the configuration in force that is read now; the log says how that went. */
   reload(): Promise<unknown>;
+  /** Rejects where it is closed meanwhile. */
   start(): Promise<{ readonly listen: string; readonly admin: string | undefined }>;
   /** Resolves when an operator asks over the admin listener that it ends; rejects where it cannot go on. */
   readonly leaving: Promise<void>;
@@ -114,7 +115,14 @@ async function serve(
   const deaf = world.onReloadSignal(reload);
   const blind = isWatching && file !== undefined ? watch(file, reload, world) : () => {};
   try {
-    const addresses = await started(proxy, config);
+    const starting = started(proxy, config);
+    const addresses = await Promise.race([starting, stop.first]);
+    if (addresses === undefined) {
+      await proxy.close();
+      // However it ended, nobody waits for it any more.
+      await starting.catch(() => {});
+      return;
+    }
     const admin = addresses.admin === undefined ? 'admin off' : `admin ${asUrl(addresses.admin)}`;
     const origin = `origin ${config.origin.url.origin}${demo === undefined ? '' : ' (demo)'}`;
     world.say(`patina ${world.version} ready on ${asUrl(addresses.listen)}, ${origin}, ${admin}`);

@@ -16,7 +16,7 @@ import { Listening } from './listening.js';
 import type { Asked, Beginning, BoundAddress, ToPrimary, ToWorker, WireSource } from './messages.js';
 import { WholeOperations } from './operations.js';
 import { type OutputSink, passLines } from './output.js';
-import { type Member, Supervisor } from './supervisor.js';
+import { type Member, StartStoppedError, Supervisor } from './supervisor.js';
 
 export interface CrewParts {
   readonly clock: Clock;
@@ -131,6 +131,10 @@ export class Crew {
   /** Rejects where a configuration cannot be used, or an address not be had. */
   async start(listen: Address): Promise<void> {
     await this.listening.open(listen);
+    if (this.#isEnding) {
+      await this.listening.stop();
+      throw new StartStoppedError('stopped while starting');
+    }
     await this.#supervisor.start();
     this.handovers.goOn();
   }
@@ -276,6 +280,11 @@ export class Crew {
     });
     for (const member of members) {
       member.state = 'leaving';
+      // It holds nothing, and may be long in coming to listen.
+      if (!member.hasBegun) {
+        member.child.kill();
+        continue;
+      }
       // That it is gone, one way or the other, is what counts.
       member.channel.ask(how, {}, timeoutMs).catch(() => {});
     }

@@ -25,6 +25,8 @@ export interface Member {
   readonly child: Child;
   readonly channel: Channel<ToWorker>;
   state: 'starting' | 'serving' | 'leaving';
+  /** It has said that it listens, and was told with what to begin. */
+  hasBegun: boolean;
   /** Of clients, as it said last. */
   connections: number;
   readonly startedAt: number;
@@ -55,6 +57,14 @@ interface Place {
   /** Deaths in a row before they were sound. */
   crashes: number;
   restart: Timer | undefined;
+}
+
+/** What a terminal or a service manager sends to all processes at once, to end them. */
+const SIGNALS_TO_ALL: ReadonlySet<string> = new Set(['SIGTERM', 'SIGINT']);
+
+/** It was told to stop before all served. */
+export class StartStoppedError extends Error {
+  override readonly name = 'StartStoppedError';
 }
 
 export class WorkersFailedError extends Error {
@@ -91,7 +101,10 @@ export class Supervisor {
     return this.#places.findIndex((place) => place.member === member);
   }
 
-  /** Resolves once all serve. Rejects with a ConfigError where one cannot use its configuration. */
+  /**
+   * Resolves once all serve. Rejects with a ConfigError where one cannot use its configuration, with a StartStoppedError
+   * where it is stopped before.
+   */
   start(): Promise<void> {
     this.#looks = this.#parts.clock.every(WORKER_BEAT_MS, () => this.#look());
     return new Promise((resolve, reject) => {
@@ -121,6 +134,7 @@ export class Supervisor {
       child,
       channel,
       state: 'starting',
+      hasBegun: false,
       connections: 0,
       startedAt: clock.now(),
       servingSince: undefined,
@@ -163,8 +177,10 @@ export class Supervisor {
     }
     member.missedBeats = 0;
     if (message.kind === 'beat' || message.kind === 'took') member.connections = message.connections;
-    if (message.kind === 'hello') void this.#begin(member, this.#placeOf(member));
-    else if (!member.channel.heard(message)) this.#parts.heard(member, message);
+    if (message.kind === 'hello') {
+      member.hasBegun = true;
+      void this.#begin(member, this.#placeOf(member));
+    } else if (!member.channel.heard(message)) this.#parts.heard(member, message);
   }
 
   /** By beats, not by the time: where this process stood still as well, nobody is to blame. */
@@ -195,12 +211,19 @@ export class Supervisor {
     const delayMs = Math.min(WORKER_RESTART_MAX_MS, WORKER_RESTART_FIRST_MS * 2 ** Math.max(0, place.crashes - 1));
     const { exitCode, signal } = end;
     const facts = { pid: member.pid, exitCode, signal, crashes: place.crashes, againInMs: delayMs };
-    this.#parts.events.notice('error', 'worker-died', 'A worker died; another takes its place.', facts);
+    const say = (): void =>
+      this.#parts.events.notice('error', 'worker-died', 'A worker died; another takes its place.', facts);
+    // A signal to all processes may be heard here after what it did to a worker that was not deaf to it yet.
+    const isForAll = !member.hasBegun && signal !== null && SIGNALS_TO_ALL.has(signal);
+    if (!isForAll) say();
     if (this.#isLost()) {
       this.#giveUp();
       return;
     }
-    place.restart = this.#parts.clock.after(delayMs, () => this.#fork(place));
+    place.restart = this.#parts.clock.after(delayMs, () => {
+      if (isForAll) say();
+      this.#fork(place);
+    });
   }
 
   /** Nobody serves, and no place has had a worker that was sound for too often. */
@@ -222,5 +245,7 @@ export class Supervisor {
     this.#isStopping = true;
     this.#looks?.cancel();
     for (const place of this.#places) place.restart?.cancel();
+    this.#starting?.reject(new StartStoppedError('stopped while starting'));
+    this.#starting = undefined;
   }
 }

@@ -112,9 +112,14 @@ export class WholeProxy {
     return createAdmin({ listen, sources: this.#adminSources(), clock: this.#clock, events: this.#events });
   }
 
+  get #isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
   async start(): Promise<{ listen: string; admin: string | undefined }> {
     try {
       const admin = await this.#admin?.start();
+      if (this.#isClosed) await this.#admin?.close();
       await this.#crew.start(this.#config.listen);
       this.#state = 'serving';
       this.#warn(this.#config);
@@ -236,7 +241,7 @@ export class WholeProxy {
   }
 
   async close(): Promise<void> {
-    if (this.#state === 'closed') return;
+    if (this.#isClosed) return;
     this.#state = 'closed';
     await this.#crew.close();
     await this.#admin?.close();

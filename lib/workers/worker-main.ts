@@ -1,21 +1,6 @@
-/** The process of a worker: the line to the primary process, and the signals that are none of its business. */
-import type { Socket } from 'node:net';
-import { systemClock } from '../base/clock.js';
-import { TOKEN_VARIABLE } from '../config/token.js';
-import { Worker } from './worker.js';
+/** The process of a worker: deaf to signals that are none of its business before it does anything else. */
 
-const worker = new Worker({
-  clock: systemClock(),
-  adminToken: process.env[TOKEN_VARIABLE],
-  send: (message, done) => {
-    if (process.connected) process.send?.(message, undefined, undefined, done);
-    else done(new Error('the primary process is gone'));
-  },
-  end: (exitCode) => process.exit(exitCode),
-});
-
-// A terminal sends these to all processes: the primary one says what they mean.
+// A terminal, or whoever manages services, sends these to all processes: the primary one says what they mean.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
-process.on('message', (value: unknown, socket: Socket | undefined) => worker.heard(value, socket));
-// What is said before that is lost.
-worker.greet();
+// What is imported outright would be read before that.
+await import('./worker-process.js');

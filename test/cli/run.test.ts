@@ -7,8 +7,17 @@ import { parseArguments } from '../../lib/cli/arguments.js';
 import { type RunningProxy, run, type World } from '../../lib/cli/run.js';
 import type { Config } from '../../lib/config/schema.js';
 import type { Source } from '../../lib/proxy.js';
+import { turns } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
 import { makeDirectory } from '../kit/disk.js';
+
+function makeGate(): { readonly promise: Promise<void>; resolve(): void } {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve: () => resolve() };
+}
 
 class ScriptedWorld implements World {
   readonly env: Record<string, string> = {};
@@ -19,6 +28,8 @@ class ScriptedWorld implements World {
   readonly calls: string[] = [];
   config: Config | undefined;
   failure: unknown;
+  starting: Promise<void> = Promise.resolve();
+  readonly closed = makeGate();
   drained: Promise<void> = Promise.resolve();
   leaving: Promise<void> = new Promise(() => {});
   /** Runs at each line said, to act when the proxy is ready. */
@@ -37,6 +48,9 @@ class ScriptedWorld implements World {
     return {
       start: async () => {
         note('start');
+        // As the contract has it: closed meanwhile, it rejects.
+        await Promise.race([this.starting, this.closed.promise]);
+        if (this.calls.includes('close')) throw new Error('closed while it started');
         if (this.failure !== undefined) throw this.failure;
         return { listen: '127.0.0.1:1234', admin: config.admin.listen === undefined ? undefined : '127.0.0.1:1235' };
       },
@@ -45,7 +59,10 @@ class ScriptedWorld implements World {
         note('drain');
         return this.drained;
       },
-      close: async () => note('close'),
+      close: async () => {
+        note('close');
+        this.closed.resolve();
+      },
       reload: async () => note('reload'),
     };
   }
@@ -266,3 +283,15 @@ t.test(
     t.same(tokened.calls, []);
   },
 );
+
+t.test('a signal while it starts gives the start up, and no line says that it is ready', async (t) => {
+  const world = new ScriptedWorld();
+  world.starting = new Promise(() => {});
+  const ended = runWith(world, '--origin', 'http://127.0.0.1:3000');
+  await turns();
+  t.same(world.calls, ['start']);
+  world.signal();
+  t.equal(await ended, 0);
+  t.same(world.said, []);
+  t.same(world.calls.slice(0, 2), ['start', 'close']);
+});

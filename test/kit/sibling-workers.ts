@@ -162,6 +162,7 @@ export class SiblingCrew {
       child: { id, pid: id, output: undefined, send: () => {}, give: () => {}, kill: () => {} },
       channel,
       state: 'serving',
+      hasBegun: true,
       connections: 0,
       startedAt: clock.now(),
       servingSince: clock.now(),

@@ -24,6 +24,8 @@ export interface CrewOptions {
   readonly conf?: string;
   /** Preloaded into every process. */
   readonly preload?: string;
+  /** In a process group of its own. */
+  readonly isGroup?: boolean;
 }
 
 export interface WorkerFacts {
@@ -124,13 +126,17 @@ export function confOf(origin: ScriptedOrigin, workers: number, more = ''): stri
   return `listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\norigin: ${origin.url.href}\nworkers: ${workers}\n${more}\n`;
 }
 
-export async function startCrew(t: Test, { workers = 2, conf = '', preload }: CrewOptions = {}): Promise<Crew> {
+export async function startCrew(
+  t: Test,
+  { workers = 2, conf = '', preload, isGroup = false }: CrewOptions = {},
+): Promise<Crew> {
   const origin = await startScriptedOrigin();
   const directory = mkdtempSync(join(tmpdir(), 'patina-test-'));
   const file = join(directory, 'patina.yaml');
   writeFileSync(file, confOf(origin, workers, conf));
   const child = spawn(process.execPath, [MAIN, '--config', file], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: isGroup,
     env: {
       ...process.env,
       PATINA_ADMIN_TOKEN: TOKEN,

@@ -21,6 +21,20 @@ t.test(
   },
 );
 
+t.test(
+  'SIGTERM to all processes while the workers start ends them without a word of deaths, exit code 0',
+  async (t) => {
+    const preload = join(t.testdir({}), 'signal.cjs');
+    // The first thing that a worker does: before it can be deaf to it, and before the primary process knows of it.
+    const signal = 'process.kill(-process.ppid, "SIGTERM"); for (;;);';
+    writeFileSync(preload, `if (String(process.argv[1]).endsWith("worker-main.js")) { ${signal} }\n`);
+    const crew = await startCrew(t, { workers: 3, preload, isGroup: true });
+    t.equal((await crew.ended).code, 0);
+    t.equal(crew.out, '', 'neither that it is ready, nor that a worker died');
+    t.equal(crew.err, '');
+  },
+);
+
 t.test('issue 5: a worker that hangs is killed and replaced, while the other serves', async (t) => {
   const crew = await startCrew(t);
   crew.origin.respond(() => ({ fields: SHARED, body: 'hello' }));

@@ -15,7 +15,7 @@ import { passLines } from '../../lib/workers/output.js';
 import { FRAME, FrameReader, frame, headPayload, readAsk, readHeadPayload } from '../../lib/workers/relay-frames.js';
 import { Sequence } from '../../lib/workers/sequence.js';
 import { memoryShare, shareOf } from '../../lib/workers/share.js';
-import { Supervisor } from '../../lib/workers/supervisor.js';
+import { StartStoppedError, Supervisor } from '../../lib/workers/supervisor.js';
 import { turns } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
 
@@ -298,7 +298,8 @@ function fakeCrew(count: number) {
     children[at]?.listener.message({ kind: 'answer', id, value: { problems: [] } });
     await turns();
   };
-  const die = (at: number): void => children[at]?.listener.gone({ exitCode: 1, signal: null });
+  const die = (at: number, signal: string | null = null): void =>
+    children[at]?.listener.gone({ exitCode: signal === null ? 1 : null, signal });
   return { clock, children, notices, failures, supervisor, begin, die };
 }
 
@@ -357,6 +358,39 @@ t.test('issue 5: while one serves, another may die for ever; where all do, the w
     die(children.length - 2);
   }
   t.match(failures[0]?.message, /no worker stays alive/);
+});
+
+t.test(
+  'a signal to all processes that ends a worker before it listens is no death where it ends the whole',
+  async (t) => {
+    const { clock, supervisor, children, begin, die, notices } = fakeCrew(2);
+    const starting = t.rejects(supervisor.start(), StartStoppedError);
+    await begin(0);
+    die(1, 'SIGTERM');
+    t.same(notices, [], 'this process has not heard of it yet');
+    supervisor.stop();
+    await starting;
+    clock.advance(10_000);
+    t.same(notices, []);
+    t.equal(children.length, 2, 'and nothing takes its place');
+  },
+);
+
+t.test('a worker that a signal has ended alone is told of and replaced', async (t) => {
+  for (const [hasBegun, toldAt] of [
+    [false, 100],
+    [true, 0],
+  ] as const) {
+    const { clock, supervisor, children, begin, die, notices } = fakeCrew(2);
+    void supervisor.start();
+    if (hasBegun) await begin(1);
+    die(1, 'SIGTERM');
+    clock.advance(toldAt);
+    t.same(notices, ['worker-died']);
+    clock.advance(100);
+    t.same(notices, ['worker-died'], 'once');
+    t.equal(children.length, 3);
+  }
 });
 
 t.test('issue 5: one that gives no sign of life is killed, one that cannot begin too', async (t) => {

@@ -24,6 +24,7 @@ import { explainWithTier, withExplanation } from './explaining.js';
 import { Fill } from './fill.js';
 import type { FillEnd } from './fill-contract.js';
 import { type FillOrder, markerKeysOf, specOf } from './fill-order.js';
+import { hopsLeft, lastHopReply } from './last-hop.js';
 import { type Need, partialNeed } from './need.js';
 import { Operations } from './operations.js';
 import { isOperatorMethod, operate } from './operator-methods.js';
@@ -102,7 +103,8 @@ export class Engine implements RequestHandler {
     }
     const passReason = reasonToPass(request, rule);
     if (passReason !== undefined) {
-      sink.pass(planPass(this, request, passReason));
+      if (hopsLeft(request) === 0) sink.reply(lastHopReply(request, parts.clock.wall(), this.via));
+      else sink.pass(planPass(this, request, passReason));
       return;
     }
     const key = requestKey(request, rule);

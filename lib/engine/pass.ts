@@ -12,6 +12,7 @@ import { invalidatedKeys, isSafe } from '../policy/invalidate.js';
 import { effectiveScheme, requestKey } from '../policy/key.js';
 import type { ClientRequest, PassPlan, Reply, ReplyNote } from './contract.js';
 import type { Engine } from './engine.js';
+import { oneHopLess } from './last-hop.js';
 import { synthReply } from './synth.js';
 
 export function planPass(engine: Engine, request: ClientRequest, reason: string): PassPlan {
@@ -30,7 +31,7 @@ export function planPass(engine: Engine, request: ClientRequest, reason: string)
   };
   const requestAt = parts.clock.now();
   return {
-    requestFields: requestToOrigin(request, hygiene),
+    requestFields: oneHopLess(request, requestToOrigin(request, hygiene)),
     respond(status, reasonPhrase, fields) {
       const received = receivedResponseFields(fields);
       const { method, host, target } = request;

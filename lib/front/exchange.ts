@@ -122,12 +122,13 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     const { turn } = this.#wire;
     const socket = turn?.isFree === true && turn.isFirst ? this.#connection.socket : this.#wire.res.socket;
     if (socket === null) return;
-    // RFC 9110 §15.2: 101 is no answer to a request that goes through the engine, and 100 is for who asked for it.
+    // RFC 9110 §15.2: 101 is no answer to a request of the engine's, and 100 is for who asked for it. §8.6: none has a length.
     if (status < 102 || status > 199) return;
     // An interim response is a courtesy: none is worth memory for a client that does not read.
     if (!socket.writable || socket.writableLength > MAX_UNSENT_BEFORE_INTERIM_BYTES) return;
     let head = `HTTP/1.1 ${status} ${INTERIM_PHRASES[status] ?? ''}\r\n`;
-    for (const [name, value] of fields) if (isToken(name) && FIELD_VALUE.test(value)) head += `${name}: ${value}\r\n`;
+    for (const [name, value] of fields.without('content-length'))
+      if (isToken(name) && FIELD_VALUE.test(value)) head += `${name}: ${value}\r\n`;
     socket.write(`${head}\r\n`, 'latin1');
   }
 

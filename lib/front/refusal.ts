@@ -39,7 +39,7 @@ export const REFUSALS = {
   cutOff: refusal(400, 'request-cut-off', 'The request ended before it was complete.'),
   headTimeout: refusal(408, 'request-timeout', 'The head of the request did not arrive in time.'),
   bodyTimeout: refusal(408, 'request-timeout', 'The body of the request stopped arriving.'),
-  extensions: refusal(413, 'content-too-large', 'The chunk extensions of the request are too large.'),
+  extensions: refusal(413, 'extensions-too-large', 'The chunk extensions of the request are too large.'),
   targetLength: refusal(414, 'url-too-long', 'The request target is too long.'),
   expectation: refusal(417, 'expectation-failed', 'The Expect field names something other than 100-continue.'),
   fieldsBytes: refusal(431, 'fields-too-large', 'The header fields of the request are too large.'),

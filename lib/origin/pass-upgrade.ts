@@ -134,7 +134,7 @@ export class UpgradePass {
     this.#isEstablished = true;
     this.#deadline.restart(this.#times.tunnelIdleTimeoutMs);
     const reply = this.#plan.upgraded(fields);
-    const lines = replyLines(reply.fields.without('upgrade'));
+    const lines = replyLines(101, reply.fields.without('upgrade'));
     lines.push('Connection', 'Upgrade', 'Upgrade', fields.get('upgrade') ?? this.#req.headers.upgrade ?? '');
     this.#writeHead(101, readReason(answer.statusMessage), lines);
     this.#bodyBytes += head.length;
@@ -174,7 +174,7 @@ export class UpgradePass {
     const phrase = readReason(answer.statusMessage);
     // Ends with the connection where it has no length: there is no chunked coding at hand here (RFC 9112 §6.3).
     this.#writeHead(status, phrase, [
-      ...replyLines(this.#plan.respond(status, phrase, fields).fields),
+      ...replyLines(status, this.#plan.respond(status, phrase, fields).fields),
       'Connection',
       'close',
     ]);
@@ -232,7 +232,7 @@ export class UpgradePass {
     const reply: PassReply = this.#plan.failed(error);
     const bytes = payloadBytes(reply);
     const fields: Fields = reply.fields.without('content-length');
-    const lines = [...replyLines(fields), 'Content-Length', String(bytes.length), 'Connection', 'close'];
+    const lines = [...replyLines(reply.status, fields), 'Content-Length', String(bytes.length), 'Connection', 'close'];
     this.#writeHead(reply.status, reply.reasonPhrase, lines);
     this.#bodyBytes = bytes.length;
     this.#farewell(bytes);

@@ -243,7 +243,7 @@ export class WebPass {
 
   #writeHead(status: number, phrase: string, fields: Fields): void {
     const res = this.#res;
-    const lines = replyLines(fields);
+    const lines = replyLines(status, fields);
     res.sendDate = false;
     // Chunked coding is not for HTTP/1.0 (RFC 9112 §6.1); its connection ends with the body.
     if (this.#req.httpVersion === '1.0') res.useChunkedEncodingByDefault = false;
@@ -328,7 +328,7 @@ export class WebPass {
     const isBare = isBodiless(this.#req.method ?? 'GET', reply.status);
     if (reply.close === true) res.shouldKeepAlive = false;
     res.sendDate = false;
-    const lines = replyLines(reply.fields.without('content-length'));
+    const lines = replyLines(reply.status, reply.fields.without('content-length'));
     if (!isBare || this.#req.method === 'HEAD') lines.push('Content-Length', String(bytes.length));
     res.writeHead(reply.status, reply.reasonPhrase, lines);
     if (!isBare) this.#bodyBytes = bytes.length;

@@ -189,9 +189,10 @@ export function brokeOff(answer: IncomingMessage): boolean {
   return length === undefined && coding?.toLowerCase() !== 'chunked' && wasCut(answer.socket);
 }
 
-/** Fields as they go to the client: those of this hop are written by node. */
-export function replyLines(fields: Fields): string[] {
-  return [...fields.filter((name) => !PER_HOP.has(name)).raw];
+/** Fields as they go to the client: those of this hop are written by node, and a 204 has no length (RFC 9110 §8.6). */
+export function replyLines(status: number, fields: Fields): string[] {
+  const isLengthless = status === 204;
+  return [...fields.filter((name) => !PER_HOP.has(name) && !(isLengthless && name === 'content-length')).raw];
 }
 
 /** RFC 9110 §6.5.1: what frames, routes or authenticates has no effect, or a bad one, behind the content. */
@@ -218,9 +219,12 @@ export function trailerPairs(raw: readonly string[]): [string, string][] | undef
   return pairs.length === 0 ? undefined : pairs;
 }
 
-/** An interim response as bytes; control bytes are the caller's to exclude. */
+/** An interim response as bytes, without a length (RFC 9110 §8.6); control bytes are the caller's to exclude. */
 export function interimBytes(status: number, phrase: string, fields: Fields): Buffer {
   let head = `HTTP/1.1 ${status} ${phrase}\r\n`;
-  for (const [name, value] of fields) if (!PER_HOP.has(name.toLowerCase())) head += `${name}: ${value}\r\n`;
+  for (const [name, value] of fields) {
+    const lower = name.toLowerCase();
+    if (!PER_HOP.has(lower) && lower !== 'content-length') head += `${name}: ${value}\r\n`;
+  }
   return Buffer.from(`${head}\r\n`, 'latin1');
 }

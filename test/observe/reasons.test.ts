@@ -34,6 +34,17 @@ t.test('every code has one sentence, and no two codes share one', (t) => {
   t.end();
 });
 
+t.test('every code stands in the table once: of two with one name, one would say what the other means', (t) => {
+  const source = readFileSync(join('lib', 'observe', 'reasons.ts'), 'utf8');
+  const written = [...source.matchAll(/^ {2}'?([a-z][a-z0-9-]*)'?:\s+["']/gm)].map(([, code]) => code);
+  t.ok(written.length > 90, 'the table was found');
+  t.same(
+    written.filter((code, at) => written.indexOf(code) !== at),
+    [],
+  );
+  t.end();
+});
+
 t.test('habit 4: every "no" of the policy has a code of the table', (t) => {
   // Records of all members, so that the compiler asks for a code that is added to a union.
   const serve: Record<ServeReason, true> = {

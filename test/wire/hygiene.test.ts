@@ -76,6 +76,51 @@ t.test('RFC 9110 §7.6.1: those of a response go no further, at first and from t
   }
 });
 
+t.test(
+  'RFC 9110 §7.6.2: Max-Forwards of OPTIONS and TRACE counts the hops, and at 0 the answer is from here',
+  async (t) => {
+    const house = await openProxy(t);
+    house.origin.respond(() => ({ body: 'origin' }));
+    for (const [method, target] of [
+      ['OPTIONS', '/x'],
+      ['OPTIONS', '*'],
+      ['TRACE', '/x'],
+    ] as const) {
+      const before = house.origin.requestCount;
+      const forwarded = await house.ask(request(method, target, 'Max-Forwards: 2'), method);
+      t.equal(forwarded.body.toString(), 'origin');
+      t.equal((await house.origin.seen(before + 1)).field('max-forwards'), '1', `${method} ${target}`);
+      const secrets = ['Cookie: a=b', 'Authorization: Basic eA=='];
+      const last = await house.ask(request(method, target, 'Max-Forwards: 0', 'X-Seen: yes', ...secrets), method);
+      t.equal(house.origin.requestCount, before + 1, `${method} ${target} went no further`);
+      t.same([last.status, detailOf(last)], [200, 'max-forwards']);
+      if (method === 'OPTIONS') t.equal(last.body.length, 0);
+      else {
+        t.equal(last.field('content-type'), 'message/http', 'RFC 9110 §9.3.8');
+        t.equal(last.body.toString(), `TRACE /x HTTP/1.1\r\nHost: ${HOST}\r\nMax-Forwards: 0\r\nX-Seen: yes\r\n\r\n`);
+      }
+    }
+    await house.ask(request('OPTIONS', '/x', 'Max-Forwards: many'));
+    t.equal(house.origin.requests.at(-1)?.field('max-forwards'), 'many', 'what is no number counts nothing');
+    await house.ask(request('DELETE', '/x', 'Max-Forwards: 0'));
+    t.equal(house.origin.requests.at(-1)?.field('max-forwards'), '0', 'it says nothing to other methods');
+  },
+);
+
+t.test('RFC 9110 §8.6: no 1xx and no 204 goes on with a Content-Length', async (t) => {
+  for (const [lane, bytes] of LANES) {
+    const house = await openProxy(t);
+    house.origin.script(
+      send('HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\nLink: </a>\r\n\r\n'),
+      send('HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n'),
+    );
+    const response = await house.ask(bytes);
+    t.same([response.status, response.field('content-length')], [204, undefined], lane);
+    const [hint] = response.interim;
+    t.same([hint?.status, hint?.field('content-length'), hint?.field('link')], [103, undefined, '</a>'], lane);
+  }
+});
+
 t.test('RFC 9110 §7.6.3: Via is added in both directions, behind what is there', async (t) => {
   for (const [lane, bytes] of LANES) {
     const house = await openProxy(t, { conf: { name: 'patina-1' } });

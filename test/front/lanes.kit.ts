@@ -95,7 +95,9 @@ export async function hear(house: OpenProxy, pieces: readonly Buffer[], pause = 
     .replace(/(Retry-After: )\d+/g, '$1some');
   const isMultipart = text.includes('multipart/byteranges');
   const events = house.answered.slice(before).map(({ durationMs, bodyBytes, ...event }) => {
-    return { ...event, bodyBytes: isMultipart ? -1 : bodyBytes, hasTime: durationMs >= 0 };
+    // RFC 9112 §3.3: HTTP/1.0 may name no host, and then it is the address, which each of the two has for itself.
+    const host = event.host === `127.0.0.1:${house.port}` ? 'its own address' : event.host;
+    return { ...event, host, bodyBytes: isMultipart ? -1 : bodyBytes, hasTime: durationMs >= 0 };
   });
   // Node's parser reads on while requests run, and so tells of a refused one before they are answered.
   events.sort((one, other) => (JSON.stringify(one) < JSON.stringify(other) ? -1 : 1));

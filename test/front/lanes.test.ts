@@ -65,6 +65,23 @@ t.test('design 5: for every field line, first and second to Host, both lanes do 
   t.pass(`${FIELDS.length} fields`);
 });
 
+t.test('RFC 9112 §3.2: without Host, or with a field of nearly that name, both lanes do the same', async (t) => {
+  const twins = await openTwins(t, CONF);
+  for (const [line, status] of [
+    ['GET /a HTTP/1.1', 400],
+    ['HEAD /a HTTP/1.1', 400],
+    ['GET /a HTTP/1.0', 200],
+    ['HEAD /a HTTP/1.0', 200],
+    ['GET * HTTP/1.1', 400],
+  ] as const) {
+    // `|` is a character of a token, and so is what differs from H by one bit.
+    for (const fields of [[], [`|ost: ${HOST}`], [`\x60ost: ${HOST}`], [`X-Host: ${HOST}`]]) {
+      const { text } = await compare(t, twins, `${line}, ${fields.join()}`, [bytes(lines(line, ...fields))]);
+      t.match(text, new RegExp(`^HTTP/1.1 ${status} `), `${line}, ${fields.join()}`);
+    }
+  }
+});
+
 t.test('design 5: for every kind of answer, cold, fresh, stale and expired, both lanes do the same', async (t) => {
   const twins = await openTwins(t, { ...CONF, defaults: { keep: '1h' } });
   for (const aheadMs of [0, 1500, 61_000, 700_000, 8_000_000]) {

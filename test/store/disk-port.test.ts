@@ -27,7 +27,9 @@ t.test(
     t.equal(report.records, 0, 'it works');
     const all = niceOfThreads();
     t.equal(all[0], own);
-    t.equal(all.filter((nice) => nice === DISK_THREAD_NICE).length, own < DISK_THREAD_NICE ? 1 : all.length);
+    // Where the process stands back as far or further by itself, nothing is left to do.
+    const expected = own < DISK_THREAD_NICE ? 1 : own === DISK_THREAD_NICE ? all.length : 0;
+    t.equal(all.filter((nice) => nice === DISK_THREAD_NICE).length, expected);
     await port.close();
   },
 );

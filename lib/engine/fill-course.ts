@@ -9,7 +9,7 @@ import type { CollapseTable } from './collapse.js';
 import type { Fill } from './fill.js';
 import type { Ending, FillResult, Waiter } from './fill-contract.js';
 import type { Inflow } from './inflow.js';
-import type { Leasing } from './leasing.js';
+import { announceUnleased, type Leasing } from './leasing.js';
 import type { EngineParts } from './parts.js';
 
 export class Course implements BodySource {
@@ -104,8 +104,9 @@ export class Course implements BodySource {
     this.#isFinished = true;
     const told = this.ending ?? { end, reason, savedBytes: 0 };
     const { requestAt } = this.#asking;
-    this.leasing?.ended(told, requestAt);
     const hasAsked = requestAt > 0;
+    if (this.leasing !== undefined) this.leasing.ended(told, requestAt);
+    else if (hasAsked) announceUnleased(this.#parts, this.#fill.spec, told, requestAt);
     if (hasAsked) {
       noteEnd(this.#parts, this.#fill.spec, told, {
         status: this.status,

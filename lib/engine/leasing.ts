@@ -293,12 +293,10 @@ export class Leasing {
     this.#stopWaiting();
     // Where it held one, how it ended may have been told already.
     if (this.#lease === undefined && this.#hasHeld) return;
-    const stored = this.#stored();
-    const isOurs = stored?.requestedAt === requestedAt && stored.body.state === 'complete';
-    const kind = end === 'stored' ? end : end === 'not-modified' ? 'freshened' : undefined;
-    if (stored !== undefined && isOurs && kind !== undefined) {
-      if (this.#hasHeld) this.#release({ kind, response: stored });
-      else this.#leases.announce({ kind, response: stored });
+    const outcome = keptOutcome(this.#stored(), end, requestedAt);
+    if (outcome !== undefined) {
+      if (this.#hasHeld) this.#release(outcome);
+      else this.#leases.announce(outcome);
     } else if (end === 'uncacheable') this.uncacheable(reason);
     else this.#release({ kind: 'left' });
   }
@@ -308,6 +306,30 @@ export class Leasing {
     this.#lease = undefined;
     lease?.release(outcome);
   }
+}
+
+/** What is told to others of what was asked for at `requestedAt`, where that is what is `stored` now. */
+function keptOutcome(
+  stored: StoredResponse | undefined,
+  end: Ending['end'],
+  requestedAt: number,
+): (LeaseOutcome & { readonly kind: 'stored' | 'freshened' }) | undefined {
+  const isOurs = stored?.requestedAt === requestedAt && stored.body.state === 'complete';
+  const kind = end === 'stored' ? end : end === 'not-modified' ? 'freshened' : undefined;
+  return stored === undefined || !isOurs || kind === undefined ? undefined : { kind, response: stored };
+}
+
+/** Tells others of what a fill has stored that took no lease, since its answer was for one client alone to ask for. */
+export function announceUnleased(
+  { leases, store }: EngineParts,
+  spec: FillSpec,
+  { end }: Ending,
+  requestedAt: number,
+): void {
+  if (leases === undefined) return;
+  const outcome = keptOutcome(chooseVariant(store.peek(spec.key) ?? [], spec.request.fields), end, requestedAt);
+  // Of a part others can make nothing.
+  if (outcome !== undefined && outcome.response.partial === undefined) leases.announce(outcome);
 }
 
 /** Whether one was asked for later than the other. */

@@ -2,6 +2,7 @@
 import t from 'tap';
 import { DISK_FLUSH_MS } from '../../lib/base/disk-limits.js';
 import { ANNOUNCED_MS, LEASE_ANSWER_TIMEOUT_MS } from '../../lib/base/worker-limits.js';
+import { Fields } from '../../lib/http/fields.js';
 import type { StoredResponse } from '../../lib/object/stored.js';
 import { turns } from '../kit/lease-desk.js';
 import { type SiblingCrew, type SiblingWorker, startSiblings } from '../kit/sibling-workers.js';
@@ -168,6 +169,39 @@ t.test('issue 5: the same for a worker that has it on disk alone, and for a new 
   t.equal(client.field('x-round'), '2');
   t.equal(crew.asked, 2);
   one.bench?.release();
+});
+
+t.test('issue 5: what a worker stores of an answer that it asked for alone is what others serve', async (t) => {
+  const crew = startSiblings(t, { hasDisk: false });
+  const [one, other] = await bothHave(crew);
+  one.walk.engine.parts.store.removeKey(URL, 'evicted');
+  crew.clock.advance(1_000);
+  // A range with a condition of its own goes out as it is, and nobody waits for it.
+  one.walk.get('/a', { Range: 'bytes=0-1', 'If-None-Match': '"0"' });
+  await turns();
+  one.walk.origin.last.respond(200, NEWER, 'newer');
+  await turns();
+  t.equal(held(one)?.fields.first('etag'), '"2"');
+  const client = other.walk.get('/a');
+  await turns();
+  t.equal(client.body, 'newer');
+  t.equal(crew.asked, 2);
+});
+
+t.test('RFC 9110 §9.3.3: the answer to a POST that one worker keeps for GET is what others serve', async (t) => {
+  const crew = startSiblings(t, { hasDisk: false });
+  const [one, other] = await bothHave(crew);
+  crew.clock.advance(1_000);
+  const fields = Fields.of({ ...NEWER, 'Content-Location': '/a' });
+  const tap = one.walk.send({ method: 'POST', target: '/a' }).passed?.respond(200, 'OK', fields).tap;
+  tap?.write(Buffer.from('newer'));
+  tap?.end();
+  await turns();
+  t.equal(held(one)?.fields.first('etag'), '"2"');
+  const client = other.walk.get('/a');
+  await turns();
+  t.equal(client.body, 'newer');
+  t.equal(crew.asked, 1, 'the POST went by another way');
 });
 
 t.test('issue 5: where who announced it died before it was written, the disk has the best that there is', async (t) => {

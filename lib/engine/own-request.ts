@@ -10,7 +10,12 @@ const OWN_ADDRESS = '127.0.0.1';
 const NO_SELECTION: Selection = { names: [], values: [] };
 /** What stands behind the target in a key (policy/key): a header, a cookie, or a forwarding field, with its value quoted. */
 const KEYED = / (cookie:)?([^ =]+)=(?:-|("(?:[^"\\]|\\.)*"))/g;
-const FORWARDING: Readonly<Record<string, string>> = { proto: 'x-forwarded-proto', host: 'x-forwarded-host' };
+const FORWARDING: Readonly<Record<string, string>> = {
+  proto: 'x-forwarded-proto',
+  host: 'x-forwarded-host',
+  port: 'x-forwarded-port',
+  'forwarded:uri': 'forwarded',
+};
 
 /** A GET for a URL with these fields, as its rule has it. Undefined where the text is no URL. */
 export function requestOfUrl(url: string, fields: Fields, rules: Rules, now: number): ClientRequest | undefined {

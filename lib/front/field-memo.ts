@@ -100,6 +100,7 @@ export class FieldMemo {
  */
 export const SAYS_SOMETHING: ReadonlySet<string> = new Set([
   'cache-control',
+  'forwarded',
   'if-match',
   'if-modified-since',
   'if-range',
@@ -108,6 +109,7 @@ export const SAYS_SOMETHING: ReadonlySet<string> = new Set([
   'range',
   'via',
   'x-forwarded-host',
+  'x-forwarded-port',
   'x-forwarded-proto',
 ]);
 

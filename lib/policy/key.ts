@@ -11,6 +11,7 @@
 import type { Keying } from '../config/rule.js';
 import type { Fields } from '../http/fields.js';
 import { cookieForm } from '../http/query.js';
+import { forwardedForm, forwardedPort } from './forwarded.js';
 import { normalValue } from './negotiation.js';
 import { targetForKey } from './query-key.js';
 
@@ -42,8 +43,8 @@ export interface KeyedRequest extends RequestTarget {
 
 /**
  * The key of a request as the origin will understand it, and as its rule has it. X-Forwarded-Proto and X-Forwarded-Host
- * of a proxy in front of us are passed on and believed there, so they are part of the key: left out, one client could
- * have the page of another scheme or host stored for everybody. A plain `http` or `https` is the scheme; anything
+ * of a proxy in front of us, and what Forwarded and X-Forwarded-Port say of the URI, are passed on and believed there, so they
+ * are part of the key: left out, one client could have the page of another scheme or host stored for everybody. A plain `http` or `https` is the scheme; anything
  * else unusual makes the key its own. Values stand in it whole and quoted: no two requests that differ in what is keyed
  * have one key.
  */
@@ -61,7 +62,16 @@ export function requestKey(request: KeyedRequest, rule: Keying = ANY_KEYING): st
   if (request.content !== undefined) key += ` POST content=${request.content.digest}`;
   if (scheme !== undefined && !isScheme(scheme)) key += ` proto=${quoted(scheme)}`;
   if (host !== undefined && host.toLowerCase() !== request.host) key += ` host=${quoted(host)}`;
-  return key;
+  const forwarded = fields.get('forwarded');
+  return forwarded === undefined && !fields.has('x-forwarded-port') ? key : key + forwardedKey(request, forwarded);
+}
+
+function forwardedKey(request: KeyedRequest, forwarded: string | undefined): string {
+  const scheme = effectiveScheme(request);
+  const port = forwardedPort(request.fields, scheme, request.host);
+  const form = forwarded === undefined ? undefined : forwardedForm(forwarded, scheme, request.host);
+  const ported = port === undefined ? '' : ` port=${quoted(port)}`;
+  return form === undefined ? ported : `${ported} forwarded:uri=${quoted(form)}`;
 }
 
 const ANY_KEYING: Keying = { query: { kind: 'keep' }, key: { host: true, scheme: true, headers: [], cookies: [] } };

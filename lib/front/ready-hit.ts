@@ -6,9 +6,9 @@ import { READY_BODY_BYTES } from '../base/ready-limits.js';
 import type { ReadyReply, ReplyNote } from '../engine/contract.js';
 import { CACHE_NAME } from '../http/cache-status.js';
 import type { AnsweredEvent, Outcome } from '../observe/events.js';
+import { type Straight, writeStraight } from '../origin/straight.js';
 import type { ClientConnection, Running } from './connection.js';
 import { isWrittenAtOnce, plainHead, UnwritableField } from './reply.js';
-import { type Straight, writeStraight } from './straight.js';
 
 const NOTHING = Buffer.alloc(0);
 const ZERO = 0x30;

@@ -16,6 +16,7 @@ import { type Dialler, wasCut } from './dial.js';
 import { closedEarly, connectFailure, exchangeFailure, malformed } from './failure.js';
 import { Intake, type Taker } from './intake.js';
 import { writeRequestHead } from './request-head.js';
+import { writeStraight } from './straight.js';
 
 /** Hears one exchange. After `ended`, `whole` or `failed` only `free` follows; it always comes, and comes last. */
 export interface ExchangeListener {
@@ -61,6 +62,8 @@ export class OriginConnection implements AnswerHandler, Taker {
   #listener: ExchangeListener | undefined;
   #unsent: Unsent | undefined;
   #isReused = false;
+  /** The kernel did not take all of a head that was written past the stream. */
+  #isUnfinished = false;
   /** The request said that the connection closes after its answer. */
   #isLast = false;
   /** The reader of the answer is at work, further up the stack. */
@@ -154,7 +157,10 @@ export class OriginConnection implements AnswerHandler, Taker {
     this.#isReused = this.#sentCount++ > 0;
     this.#limit(this.#options.headersTimeoutMs);
     if (request.content === undefined || request.content.length === 0) {
-      socket.write(head, 'latin1');
+      // Over TLS no write is over when it returns.
+      const went = this.#options.dialler.isSecure ? 'not' : writeStraight(socket, head);
+      if (went === 'not') socket.write(head, 'latin1');
+      else this.#isUnfinished = went === 'begun';
       return;
     }
     socket.cork();
@@ -259,7 +265,8 @@ export class OriginConnection implements AnswerHandler, Taker {
     const wasPaused = this.#reader.isPaused;
     this.#reader.isPaused = false;
     // An answer may come before the whole request was taken: the rest of that must not precede another one.
-    const isKept = this.#reader.keepsAlive && !this.#isLast && socket?.writableLength === 0;
+    const isTaken = socket?.writableLength === 0 && !this.#isUnfinished;
+    const isKept = this.#reader.keepsAlive && !this.#isLast && isTaken;
     if (isKept) this.#rest();
     else this.#drop();
     // Nobody reads it, but its end must be seen.
@@ -301,6 +308,7 @@ export class OriginConnection implements AnswerHandler, Taker {
     this.#socket = undefined;
     this.#isOpen = false;
     this.#isReused = false;
+    this.#isUnfinished = false;
     this.#unsent = undefined;
     this.#held = undefined;
     this.#heldEnd = undefined;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { CONNECTION_SWEEP_MS } from '../../lib/base/limits.js';
-import { canWriteStraight, writeStraight } from '../../lib/front/straight.js';
+import { canWriteStraight, writeStraight } from '../../lib/origin/straight.js';
 import { turns } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
 import { metric, openProxy, request, settled } from '../kit/proxy-kit.js';
@@ -51,6 +51,24 @@ t.test('what is written straight and what the stream writes arrive in order', { 
   t.equal(writeStraight(ours, Buffer.from('d')), 'taken');
   ours.end('e');
   t.equal((await read(theirs)).toString(), 'abcde');
+});
+
+t.test('text is written as latin1, in order with what the stream writes', { skip }, async (t) => {
+  const { ours, theirs } = await pair(t);
+  t.equal(writeStraight(ours, 'a\xe9'), 'taken');
+  ours.write('b');
+  t.equal(writeStraight(ours, `${'c'.repeat(10)}d`), 'taken');
+  ours.end('e');
+  t.equal((await read(theirs)).toString('latin1'), 'a\xe9bccccccccccde');
+});
+
+t.test('text that the kernel does not take is written on', { skip }, async (t) => {
+  const { ours, theirs } = await pair(t);
+  const large = '0123456789'.repeat(LARGE_BYTES / 10);
+  t.equal(writeStraight(ours, large), 'begun');
+  ours.end('end');
+  const arrived = (await read(theirs)).toString('latin1');
+  t.ok(arrived === `${large}end`);
 });
 
 t.test(

@@ -1,6 +1,7 @@
 // Goal: a connection to the origin is used again where the next answer cannot be mistaken, and no longer than the origin keeps it. Method: a scripted origin over real sockets; time is a FakeClock.
 import t, { type Test } from 'tap';
 import { ORIGIN_KEEP_ALIVE_MS, ORIGIN_READ_BYTES } from '../../lib/base/limits.js';
+import { Fields } from '../../lib/http/fields.js';
 import type { OriginClient } from '../../lib/origin/contract.js';
 import { createBarrier, turns } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
@@ -119,6 +120,17 @@ t.test('RFC 9112 §9.5: an answer that comes before the request was taken ends i
   const recorder = await ask('GET', Buffer.alloc(32 * 1024 * 1024));
   t.equal(recorder.response?.status, 413);
   t.equal(recorder.body, 'no');
+  t.equal(client.stats.connected, 0);
+});
+
+t.test('RFC 9112 §9.5: the same of a head that the kernel did not take at once', async (t) => {
+  const { origin, client } = await bench(t);
+  origin.greet((socket) => void socket.pause(), send('HTTP/1.1 431 Too Large\r\nContent-Length: 2\r\n\r\nno'));
+  const recorder = new Recorder();
+  client.fetch(get('/', Fields.of({ Host: 'a.example', 'X-Large': 'x'.repeat(32 * 1024 * 1024) })), recorder);
+  await recorder.over;
+  await turns();
+  t.equal(recorder.response?.status, 431);
   t.equal(client.stats.connected, 0);
 });
 

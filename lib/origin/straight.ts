@@ -1,6 +1,6 @@
 /**
- * Writes one piece to the kernel without node's stream before it. The kernel takes all of a small reply at once, but for a client
- * that does not read; to account for a write that is over when it returns is a fifth of what a hit costs in JavaScript
+ * Writes one piece to the kernel without node's stream before it. The kernel takes all of a small message at once, but for
+ * one who does not read; to account for a write that is over when it returns is a fifth of what a hit costs in JavaScript
  * (decisions/0026). What the kernel did not take is written on by the handle, and the stream queues behind it.
  */
 import { Socket } from 'node:net';
@@ -9,13 +9,15 @@ import { Socket } from 'node:net';
 interface WriteRequest {
   oncomplete: (status: number) => void;
   /** Must not be collected before the kernel has it. */
-  bytes: Buffer | undefined;
+  bytes: Buffer | string | undefined;
 }
 
 /** What is used of the handle of a TCP socket. */
 interface Handle {
   /** 0, or the code of an error. The request is of use again where nothing is left to be written. */
   writeBuffer(request: WriteRequest, bytes: Buffer): number;
+  /** The same of text of which each character is a byte. */
+  writeLatin1String(request: WriteRequest, text: string): number;
   /** Bytes that the kernel has not taken. */
   readonly writeQueueSize: number;
 }
@@ -54,12 +56,16 @@ export const canWriteStraight = Request !== undefined;
 /** `taken`: the kernel has it. `begun`: it has not all of it. `failed`: and the socket is destroyed. `not`: nothing happened. */
 export type Straight = 'taken' | 'begun' | 'failed' | 'not';
 
-/** Where nothing waits to be written; the caller knows that nothing which was begun here is unfinished. */
-export function writeStraight(socket: Socket, bytes: Buffer): Straight {
+/**
+ * Where nothing waits to be written; the caller knows that nothing which was begun here is unfinished. Text is written as
+ * latin1.
+ */
+export function writeStraight(socket: Socket, bytes: Buffer | string): Straight {
   const handle = (socket as unknown as { readonly _handle: Handle | null })._handle;
   if (spare === undefined || handle === null || !socket.writable) return 'not';
   if (socket.writableLength > 0 || socket.writableCorked > 0) return 'not';
-  if (handle.writeBuffer(spare, bytes) !== 0) {
+  const fault = typeof bytes === 'string' ? handle.writeLatin1String(spare, bytes) : handle.writeBuffer(spare, bytes);
+  if (fault !== 0) {
     socket.destroy();
     return 'failed';
   }
@@ -68,7 +74,7 @@ export function writeStraight(socket: Socket, bytes: Buffer): Straight {
   return 'begun';
 }
 
-function leaveUnfinished(socket: Socket, request: WriteRequest, bytes: Buffer): void {
+function leaveUnfinished(socket: Socket, request: WriteRequest, bytes: Buffer | string): void {
   request.bytes = bytes;
   request.oncomplete = (status) => {
     if (status < 0) socket.destroy();

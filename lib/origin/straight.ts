@@ -10,16 +10,16 @@ interface WriteRequest {
   oncomplete: (status: number) => void;
   /** Must not be collected before the kernel has it. */
   bytes: Buffer | string | undefined;
+  /** Above 0 for as long as Node has it for a write that was not over when it returned; below 0 before and afterwards. */
+  getAsyncId(): number;
 }
 
 /** What is used of the handle of a TCP socket. */
 interface Handle {
-  /** 0, or the code of an error. The request is of use again where nothing is left to be written. */
+  /** 0, or the code of an error. The request is of use again where Node has not kept it. */
   writeBuffer(request: WriteRequest, bytes: Buffer): number;
   /** The same of text of which each character is a byte. */
   writeLatin1String(request: WriteRequest, text: string): number;
-  /** Bytes that the kernel has not taken. */
-  readonly writeQueueSize: number;
 }
 
 type MakeRequest = new () => WriteRequest;
@@ -43,7 +43,10 @@ function findRequestClass(): MakeRequest | undefined {
     // It wants more of a handle than this one has.
     return undefined;
   }
-  return typeof found === 'function' && found !== Object ? (found as MakeRequest) : undefined;
+  if (typeof found !== 'function' || found === Object) return undefined;
+  return typeof (found.prototype as Partial<WriteRequest>).getAsyncId === 'function'
+    ? (found as MakeRequest)
+    : undefined;
 }
 
 const Request = findRequestClass();
@@ -69,7 +72,9 @@ export function writeStraight(socket: Socket, bytes: Buffer | string): Straight 
     socket.destroy();
     return 'failed';
   }
-  if (handle.writeQueueSize === 0) return 'taken';
+  // Not whether bytes are left: a client that reads meanwhile may have let libuv finish a write which Node has begun to wait
+  // for, and to use its request for another one ends the process.
+  if (spare.getAsyncId() < 0) return 'taken';
   leaveUnfinished(socket, spare, bytes);
   return 'begun';
 }

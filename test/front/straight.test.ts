@@ -62,6 +62,34 @@ t.test('text is written as latin1, in order with what the stream writes', { skip
   t.equal((await read(theirs)).toString('latin1'), 'a\xe9bccccccccccde');
 });
 
+t.test(
+  'a request that Node has kept is used for no other write, though nothing is left to be written',
+  { skip },
+  async (t) => {
+    // libuv finishes a write that it has just begun where the other side reads meanwhile: the queue is empty then, and the
+    // request is still Node's. To use it for another write that is not over at once ends the process.
+    const used: { getAsyncId(): number; oncomplete?(status: number): void }[] = [];
+    let isKept = true;
+    const handle = {
+      writeBuffer(request: (typeof used)[number]) {
+        used.push(request);
+        if (isKept) Object.defineProperty(request, 'getAsyncId', { value: () => 7 });
+        return 0;
+      },
+      writeQueueSize: 0,
+    };
+    const socket = { _handle: handle, writable: true, writableLength: 0, writableCorked: 0 } as unknown as Socket;
+    t.equal(writeStraight(socket, Buffer.from('a')), 'begun');
+    isKept = false;
+    t.equal(writeStraight(socket, Buffer.from('b')), 'taken');
+    t.equal(writeStraight(socket, Buffer.from('c')), 'taken');
+    t.not(used[1], used[0], 'another one');
+    t.equal(used[2], used[1], 'what Node has not kept is used again');
+    t.equal(typeof used[0]?.oncomplete, 'function');
+    t.ok((used[1]?.getAsyncId() ?? 0) < 0, 'as this version of Node says it');
+  },
+);
+
 t.test('text that the kernel does not take is written on', { skip }, async (t) => {
   const { ours, theirs } = await pair(t);
   const large = '0123456789'.repeat(LARGE_BYTES / 10);

@@ -27,6 +27,8 @@ export const MAX_WAITERS_PER_FILL = 10_000;
 export const MAX_WAIT_MS = 30_000;
 /** Fills that others may join at once; beyond: requests go to the origin uncollapsed. */
 export const MAX_FILLS = 10_000;
+/** An answer of the origin that is here at once is stored and sent on in one step up to this size. */
+export const STORE_AT_ONCE_BYTES = 64 * 1024;
 /** Stored variants of one key; beyond: the oldest goes. */
 export const MAX_VARIANTS = 64;
 /** Remembered keys whose responses are uncacheable (hit-for-miss); beyond: the oldest goes. */

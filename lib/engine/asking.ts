@@ -20,14 +20,20 @@ export interface Begun {
   readonly bytes: number;
 }
 
+/** Hears the answers. */
+export interface AnswerListener extends OriginListener {
+  /** An answer that is here at once. Returns whether that was all; if not, it was taken for its head, and the rest is told as well. */
+  whole(head: OriginResponseHead, content: Buffer): boolean;
+}
+
 /** One attempt: what it still has to say once there was another concerns nobody any more. */
 class Attempt implements OriginListener {
   isCurrent = true;
   readonly #asking: Asking;
-  readonly #listener: OriginListener;
+  readonly #listener: AnswerListener;
   readonly #parts: EngineParts;
 
-  constructor(asking: Asking, listener: OriginListener, parts: EngineParts) {
+  constructor(asking: Asking, listener: AnswerListener, parts: EngineParts) {
     this.#asking = asking;
     this.#listener = listener;
     this.#parts = parts;
@@ -39,10 +45,23 @@ class Attempt implements OriginListener {
 
   head(head: OriginResponseHead): void {
     if (!this.isCurrent) return;
+    this.#noteAnswer(head);
+    this.#listener.head(head);
+  }
+
+  whole(head: OriginResponseHead, content: Buffer): void {
+    if (!this.isCurrent) return;
+    this.#noteAnswer(head);
+    if (this.#listener.whole(head, content)) return;
+    // What became of its head may have ended this attempt.
+    if (content.length > 0) this.data(content);
+    this.end(Fields.empty);
+  }
+
+  #noteAnswer({ status }: OriginResponseHead): void {
     const { clock, pace } = this.#parts;
     const now = clock.now();
-    pace.answered(now - this.#asking.requestAt, head.status, now);
-    this.#listener.head(head);
+    pace.answered(now - this.#asking.requestAt, status, now);
   }
 
   data(chunk: Buffer): void {
@@ -63,7 +82,7 @@ class Attempt implements OriginListener {
 export class Asking {
   readonly #parts: EngineParts;
   readonly #spec: FillSpec;
-  readonly #listener: OriginListener;
+  readonly #listener: AnswerListener;
   #attempt: Attempt | undefined;
   #exchange: OriginExchange | FoundBytes | undefined;
   /** The conditions that were sent about what is stored; undefined where none was. */
@@ -75,7 +94,7 @@ export class Asking {
   /** When the present request was sent. */
   requestAt = 0;
 
-  constructor(parts: EngineParts, spec: FillSpec, listener: OriginListener) {
+  constructor(parts: EngineParts, spec: FillSpec, listener: AnswerListener) {
     this.#parts = parts;
     this.#spec = spec;
     this.#listener = listener;

@@ -23,6 +23,8 @@ export class Course implements BodySource {
   status: number | undefined;
   /** What is told in the end, where it is known before. */
   ending: Ending | undefined;
+  /** Of the body, where it came at once; else the body tells. */
+  bodyBytes: number | undefined;
   /** For how long the origin wants to be left alone, where it failed and said so. */
   #retryAfterSec: number | undefined;
   readonly audience: Audience;
@@ -111,7 +113,7 @@ export class Course implements BodySource {
       noteEnd(this.#parts, this.#fill.spec, told, {
         status: this.status,
         durationMs: this.#parts.clock.now() - this.#startedAt,
-        bodyBytes: this.inflow?.body.receivedBytes ?? 0,
+        bodyBytes: this.bodyBytes ?? this.inflow?.body.receivedBytes ?? 0,
       });
     }
     const over = hasAsked || told.end === 'failed' ? told.end : 'elsewhere';

@@ -10,39 +10,29 @@ import { OriginError } from '../base/errors.js';
 import { MARKER_TTL_MS, MAX_REPEATS_PER_FILL } from '../base/limits.js';
 import { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
-import type { AskedEnd } from '../observe/events.js';
-import type { OriginListener, OriginResponseHead } from '../origin/contract.js';
+import type { OriginResponseHead } from '../origin/contract.js';
 import { expiredResponse } from '../policy/expire.js';
 import { receivedResponseFields } from '../policy/hygiene.js';
 import { NO_DIRECTIVES } from '../policy/request-directives.js';
 import { judgeReuse } from '../policy/reuse.js';
 import { tagsOf } from '../policy/tags.js';
-import { judgeNotModified } from '../policy/validate.js';
-import { Asking } from './asking.js';
-import { noteErrorStatus, noteUncacheable, noteUnreachable } from './bookkeeping.js';
+import { type AnswerListener, Asking } from './asking.js';
+import { noteUnreachable } from './bookkeeping.js';
 import type { CollapseTable } from './collapse.js';
 import { type Effect, Fate } from './fate.js';
+import { errorStatus, notModified, storeArriving, storeAtOnce, uncacheable } from './fill-answer.js';
 import { type FillResult, type FillSpec, SUPERSEDED, type Waiter } from './fill-contract.js';
 import { Course } from './fill-course.js';
 import { Rest } from './fill-rest.js';
 import { Inflow } from './inflow.js';
-import { freshen, keepWhole, outdatedBy, wantsTag, withBytes } from './keeping.js';
+import { keepWhole, outdatedBy } from './keeping.js';
 import type { Found, FoundBytes } from './leases-contract.js';
 import { isLeasable, type LeasedFill, Leasing } from './leasing.js';
 import type { EngineParts } from './parts.js';
-import {
-  bodyLength,
-  isReduced,
-  madeResponse,
-  type Part,
-  type Receipt,
-  receiptOf,
-  retryAfterSec,
-  ruleOf,
-} from './response.js';
-import { judgeAnswer, type Storing } from './verdict.js';
+import { type Part, type Receipt, receiptOf, ruleOf } from './response.js';
+import { type Answer, judgeAnswer } from './verdict.js';
 
-export class Fill implements OriginListener, LeasedFill {
+export class Fill implements AnswerListener, LeasedFill {
   /** What others may follow, once its head is here. */
   response: StoredResponse | undefined;
   /** That comes from a tier below, not from the origin. */
@@ -50,30 +40,30 @@ export class Fill implements OriginListener, LeasedFill {
   /** What purges, updates and expiries that came meanwhile make of the answer. */
   readonly fate = new Fate();
   readonly spec: FillSpec;
-  readonly #parts: EngineParts;
-  readonly #table: CollapseTable;
-  readonly #asking: Asking;
-  readonly #course: Course;
+  readonly parts: EngineParts;
+  readonly table: CollapseTable;
+  readonly asking: Asking;
+  readonly course: Course;
   #repeats = 0;
   readonly #rest = new Rest();
   /** Where the bytes of a 206 belong that is being stored as a part. */
-  #part: Part | undefined;
+  part: Part | undefined;
   #trailers = Fields.empty;
 
   constructor(parts: EngineParts, table: CollapseTable, spec: FillSpec, leader: Waiter | undefined) {
-    this.#parts = parts;
-    this.#table = table;
+    this.parts = parts;
+    this.table = table;
     this.spec = spec;
-    this.#asking = new Asking(parts, spec, this);
-    this.#course = new Course(parts, table, this, this.#asking, leader);
+    this.asking = new Asking(parts, spec, this);
+    this.course = new Course(parts, table, this, this.asking, leader);
   }
 
   get state(): Course['state'] {
-    return this.#course.state;
+    return this.course.state;
   }
 
   get waiterCount(): number {
-    return this.#course.audience.waiterCount;
+    return this.course.audience.waiterCount;
   }
 
   /** Trailers of the origin's answer, once it is complete. */
@@ -83,70 +73,65 @@ export class Fill implements OriginListener, LeasedFill {
 
   /** When the present request was sent; 0: none was yet. */
   get requestedAt(): number {
-    return this.#asking.requestAt;
+    return this.asking.requestAt;
   }
 
   start(): void {
-    this.#table.add(this);
-    const { leases } = this.#parts;
+    this.table.add(this);
+    const { leases } = this.parts;
     if (leases === undefined || !isLeasable(this.spec)) this.ask();
-    else this.#course.leasing = new Leasing(this.#parts, leases, this);
+    else this.course.leasing = new Leasing(this.parts, leases, this);
   }
 
   /** The origin is asked by this one. */
   ask(): void {
     const { basis, conditions, background } = this.spec;
     const isPurged = this.fate.wasSuperseded;
-    if (isPurged && background && this.#course.audience.isEmpty) {
-      this.#course.abandon('superseded');
+    if (isPurged && background && this.course.audience.isEmpty) {
+      this.course.abandon('superseded');
       return;
     }
     // What it asks for is newer than all that came while it waited to ask; what it would have asked about is gone.
     this.fate.askedAnew();
     const begun = basis === undefined ? undefined : { response: basis, bytes: basis.partial?.prefixBytes ?? 0 };
-    this.#asking.send(isPurged ? 'none' : conditions, begun);
+    this.asking.send(isPurged ? 'none' : conditions, begun);
   }
 
   join(waiter: Waiter): void {
-    this.#course.audience.join(waiter);
+    this.course.audience.join(waiter);
   }
 
   /** The waiter's client left, or it waited too long. The fill goes on where others, or the store, still want it. */
   leave(waiter: Waiter): void {
-    const hasLed = this.#course.audience.leave(waiter);
-    if (
-      hasLed &&
-      this.spec.conditions === 'client' &&
-      this.#course.state === 'opened' &&
-      this.#course.audience.isEmpty
-    ) {
-      this.#course.abandon('client-left');
+    const hasLed = this.course.audience.leave(waiter);
+    if (hasLed && this.spec.conditions === 'client' && this.course.state === 'opened' && this.course.audience.isEmpty) {
+      this.course.abandon('client-left');
     }
   }
 
   adopt({ response, body, writer }: Found, bytes: FoundBytes): void {
-    const { store, clock } = this.#parts;
-    const [totalBytes, source, isCopy] = [body?.bytes, this.#course, writer === 'elsewhere'];
+    const { store, clock } = this.parts;
+    const [totalBytes, source, isCopy] = [body?.bytes, this.course, writer === 'elsewhere'];
     const inflow = Inflow.keep(store, totalBytes, source, { isCopy }) ?? Inflow.pass(store, totalBytes, source);
-    this.#course.writer = writer;
-    this.#course.opened(inflow, 'abandoned', 'elsewhere');
+    this.course.writer = writer;
+    this.course.opened(inflow, 'abandoned', 'elsewhere');
     this.isFound = true;
     bytes.fills(inflow.body);
     this.response = { ...response, body: inflow.body };
     // What has to be validated first is wanted whole.
     if (!inflow.isKept || judgeReuse(response.life, NO_DIRECTIVES, clock.now()).kind === 'serve') this.#settleFound();
-    this.#asking.follow(bytes);
+    this.asking.follow(bytes);
   }
 
   #settleFound(): void {
     if (this.response === undefined) return;
     const isNobodys = this.fate.isCaught || this.fate.isSuperseded;
     const result = isNobodys ? SUPERSEDED : ({ kind: 'found', response: this.response } as const);
-    this.#course.settle(result, result);
+    this.course.settle(result, result);
   }
 
   settleUnasked(result: FillResult): void {
-    this.#course.settleUnasked(result);
+    this.course.settleUnasked(result);
   }
 
   /**
@@ -155,108 +140,75 @@ export class Fill implements OriginListener, LeasedFill {
    */
   supersede(effect: Effect = 'purge'): void {
     this.fate.apply(effect);
-    this.#table.close(this);
+    this.table.close(this);
   }
 
   /** RFC 9110 §15.2. To the one whose request it answers, alone: it may be meant for nobody else. */
   inform(status: number, fields: Fields): void {
-    this.#course.audience.inform(status, receivedResponseFields(fields));
+    this.course.audience.inform(status, receivedResponseFields(fields));
   }
 
   head(head: OriginResponseHead): void {
-    if (this.#course.state === 'streaming') {
+    if (this.course.state === 'streaming') {
       this.#resume(head);
       return;
     }
-    const { clock, store } = this.#parts;
-    this.#course.status = head.status;
-    const receipt = receiptOf(head, this.#asking.requestAt, clock, this.#parts.random());
-    if (this.fate.read(() => tagsOf(receipt.fields, ruleOf(this.spec, receipt).tagsFrom))) this.#table.close(this);
-    const answer = judgeAnswer(this.spec, receipt, this.#asking, store.maxObjectBytes);
+    const receipt = this.#receive(head);
+    this.#follow(receipt, this.#judge(receipt));
+  }
+
+  whole(head: OriginResponseHead, content: Buffer): boolean {
+    if (this.course.state === 'streaming') {
+      this.#resume(head);
+      return false;
+    }
+    const receipt = this.#receive(head);
+    const answer = this.#judge(receipt);
+    if (answer.kind === 'whole' && storeAtOnce(this, receipt, answer, content)) return true;
+    this.#follow(receipt, answer);
+    return false;
+  }
+
+  #receive(head: OriginResponseHead): Receipt {
+    const { clock, random } = this.parts;
+    this.course.status = head.status;
+    const receipt = receiptOf(head, this.asking.requestAt, clock, random());
+    if (this.fate.read(() => tagsOf(receipt.fields, ruleOf(this.spec, receipt).tagsFrom))) this.table.close(this);
+    return receipt;
+  }
+
+  #judge(receipt: Receipt): Answer {
+    return judgeAnswer(this.spec, receipt, this.asking, this.parts.store.maxObjectBytes);
+  }
+
+  #follow(receipt: Receipt, answer: Answer): void {
     switch (answer.kind) {
-      case 'not-modified':
-        this.#notModified(receipt);
+      case 'not-modified': {
+        const misfit = notModified(this, receipt);
+        if (misfit !== undefined) this.#repeat(misfit);
         return;
+      }
       case 'whole':
-        this.#store(receipt, answer);
+        storeArriving(this, receipt, answer);
         return;
       case 'part':
-        this.#part = answer.part;
-        this.#store(receipt, answer);
+        this.part = answer.part;
+        storeArriving(this, receipt, answer);
         return;
       case 'rest':
-        this.#store(answer.receipt, answer);
+        storeArriving(this, answer.receipt, answer);
         for (const chunk of answer.begun) this.data(chunk);
         return;
       case 'repeat':
         this.#repeat(answer.reason);
         return;
       case 'error-status':
-        this.#errorStatus(receipt);
+        errorStatus(this, receipt);
         return;
       case 'uncacheable':
-        this.#uncacheable(receipt, answer.reason);
+        uncacheable(this, receipt, answer.reason);
         return;
     }
-  }
-
-  /** To be stored, whole or as a part: everyone follows its bytes as they arrive. */
-  #store(receipt: Receipt, { fields, despite }: Storing): void {
-    const { spec } = this;
-    const { store, failures, markers } = this.#parts;
-    const isGet = spec.method === 'GET';
-    const expectedBytes = bodyLength(spec.method, receipt);
-    const inflow = isGet
-      ? Inflow.keep(store, expectedBytes, this.#course, {
-          isHashed: wantsTag(spec, receipt),
-          isPart: this.#part !== undefined,
-        })
-      : Inflow.none(store, this.#course);
-    if (inflow === undefined) {
-      this.#uncacheable(receipt, 'no-room');
-      return;
-    }
-    this.#course.opened(inflow, isGet ? 'stored' : 'uncacheable', isGet ? 'stored' : 'head-only');
-    const response = madeResponse(spec, receipt, fields, inflow.body, despite);
-    this.response = response;
-    if (inflow.isKept) this.#course.leasing?.opened(response);
-    if (isGet) failures.succeeded(spec.key);
-    markers.unmark(spec.markerKey);
-    const result = { kind: 'shared', response, revalidated: false, stored: inflow.isKept } as const;
-    const forLeader = isReduced(fields, receipt)
-      ? { ...result, response: madeResponse(spec, receipt, undefined, inflow.body) }
-      : result;
-    // Who came after the purge of a tag that this carries must not have it; who leads came before.
-    this.#course.settle(forLeader, this.fate.isCaught ? SUPERSEDED : result);
-  }
-
-  /** RFC 9111 §4.3.3, §4.3.4: a 304 freshens what it was asked about, unless a purge or an update came between. */
-  #notModified(receipt: Receipt): void {
-    const { spec } = this;
-    const isForNobody = this.#course.audience.isEmpty;
-    if (this.fate.isSuperseded && isForNobody) {
-      this.#course.abandon('superseded');
-      return;
-    }
-    const { sent } = this.#asking;
-    const verdict =
-      sent === undefined || this.fate.isSuperseded
-        ? ({ kind: 'refetch', reason: 'unsolicited-304' } as const)
-        : judgeNotModified(receipt.fields, sent, spec.candidates, spec.basis, spec.request.fields);
-    const target = verdict.kind === 'refetch' ? undefined : withBytes(this.#parts.store, verdict.target, isForNobody);
-    if (target === undefined) {
-      this.#repeat(verdict.kind === 'refetch' ? verdict.reason : 'body-lost');
-      return;
-    }
-    this.#course.state = 'complete';
-    this.#course.ending = { end: 'not-modified', reason: 'revalidated', savedBytes: target.body.totalBytes ?? 0 };
-    // Before anybody is told, or one who looks again would find and join what is over.
-    this.#table.close(this);
-    const { isExpired } = this.fate;
-    const { forLeader, forWaiters } = freshen(this.#parts, spec, target, receipt, isExpired);
-    if (forLeader.kind === 'alone' && !this.#parts.store.holds(target)) this.#table.supersedeOlder(this);
-    this.#course.settle(forLeader, forWaiters);
-    this.#course.finish('not-modified', 'revalidated');
   }
 
   /**
@@ -264,7 +216,7 @@ export class Fill implements OriginListener, LeasedFill {
    * conditions, within the same client request (design, section 2; PEERS scar 9).
    */
   #repeat(reason: string): void {
-    this.#asking.abort();
+    this.asking.abort();
     if (++this.#repeats > MAX_REPEATS_PER_FILL) {
       const sentence = `The answers of the origin do not fit what it was asked (${reason}).`;
       this.fail(new OriginError('origin-malformed', sentence));
@@ -272,58 +224,32 @@ export class Fill implements OriginListener, LeasedFill {
     }
     // What is asked from here on is newer than the purge or update, but for one that comes still.
     this.fate.askedAnew();
-    this.#asking.send('none');
-  }
-
-  #errorStatus(receipt: Receipt): void {
-    noteErrorStatus(this.#parts, this.spec, receipt);
-    this.#table.close(this);
-    const { status } = receipt;
-    this.#course.leasing?.failed(status);
-    const response = this.#openPassing(receipt, 'error', 'origin-error-status');
-    const failed = { kind: 'failed', failure: 'error-status', status, retryAfterSec: retryAfterSec(receipt) } as const;
-    this.#course.settle({ ...failed, response }, { ...failed, response: undefined });
-  }
-
-  /** Not for the store: the leader alone gets the bytes; the others go on their own, all at once (design, section 3). */
-  #uncacheable(receipt: Receipt, reason: string): void {
-    this.#table.close(this);
-    const hasOutdated = !this.fate.isSuperseded && noteUncacheable(this.#parts, this.spec, receipt, reason);
-    if (hasOutdated) this.#table.supersedeOlder(this);
-    this.#course.leasing?.uncacheable(reason);
-    const response = this.#openPassing(receipt, 'uncacheable', reason);
-    this.#course.settle({ kind: 'alone', response, reason, revalidated: false }, { kind: 'turned-away', reason });
-  }
-
-  #openPassing(receipt: Receipt, end: AskedEnd, reason: string): StoredResponse {
-    const inflow = Inflow.pass(this.#parts.store, bodyLength(this.spec.method, receipt), this.#course);
-    this.#course.opened(inflow, end, reason);
-    return madeResponse(this.spec, receipt, undefined, inflow.body);
+    this.asking.send('none');
   }
 
   data(chunk: Buffer): void {
-    const inflow = this.#course.inflow;
+    const inflow = this.course.inflow;
     if (inflow === undefined) return;
     const overflow = inflow.write(chunk);
     if (overflow !== undefined) this.#outgrown(inflow, overflow);
-    else if (inflow.body.readerCount === 0 && this.fate.isPointless(this.response?.life, this.#parts.clock.now()))
-      this.#course.abandon('not-wanted');
+    else if (inflow.body.readerCount === 0 && this.fate.isPointless(this.response?.life, this.parts.clock.now()))
+      this.course.abandon('not-wanted');
   }
 
   #outgrown(inflow: Inflow, reason: string): void {
     const { basis, markerKey } = this.spec;
-    this.#table.close(this);
-    this.#course.ending = { end: 'uncacheable', reason, savedBytes: 0 };
-    if (reason === 'too-large') this.#parts.markers.mark(markerKey, MARKER_TTL_MS);
+    this.table.close(this);
+    this.course.ending = { end: 'uncacheable', reason, savedBytes: 0 };
+    if (reason === 'too-large') this.parts.markers.mark(markerKey, MARKER_TTL_MS);
     // What was stored is older than what has just been seen.
-    const isDropped = basis !== undefined && this.#parts.store.remove(basis, outdatedBy(this.#course.writer));
-    if (isDropped) this.#table.supersedeOlder(this);
-    this.#course.leasing?.uncacheable(reason);
+    const isDropped = basis !== undefined && this.parts.store.remove(basis, outdatedBy(this.course.writer));
+    if (isDropped) this.table.supersedeOlder(this);
+    this.course.leasing?.uncacheable(reason);
     inflow.body.stopRetaining();
   }
 
   end(trailers: Fields): void {
-    const inflow = this.#course.inflow;
+    const inflow = this.course.inflow;
     if (inflow === undefined) return;
     this.#trailers = trailers;
     if (!this.#rest.isWhole(inflow.body) || !inflow.complete()) {
@@ -331,24 +257,24 @@ export class Fill implements OriginListener, LeasedFill {
       this.fail(new OriginError('origin-truncated', 'The answer of the origin is not as long as it said.'));
       return;
     }
-    this.#course.state = 'complete';
+    this.course.state = 'complete';
     const { response } = this;
     if (inflow.isKept && response !== undefined) {
       const { isSuperseded, isExpired } = this.fate;
       const madeTag = inflow.makeTag();
       const made = madeTag === undefined ? response : { ...response, madeTag };
-      const kept = isExpired ? expiredResponse(made, this.#parts.clock.now()) : made;
-      const { writer } = this.#course;
-      this.#course.ending = keepWhole(this.#parts, this.spec, kept, this.#part, writer, isSuperseded);
+      const kept = isExpired ? expiredResponse(made, this.parts.clock.now()) : made;
+      const { writer } = this.course;
+      this.course.ending = keepWhole(this.parts, this.spec, kept, this.part, writer, isSuperseded);
     }
-    this.#course.finish('stored', 'stored');
+    this.course.finish('stored', 'stored');
     if (this.isFound) this.#settleFound();
   }
 
   /** The answer to a request for the rest: where it is none, readers see the break. */
   #resume(head: OriginResponseHead): void {
     if (this.#rest.goesOn(this.response, head)) return;
-    this.#asking.abort();
+    this.asking.abort();
     this.#rest.giveUp();
     this.fail(
       new OriginError('origin-truncated', 'The answer of the origin broke off, and it does not give the rest.'),
@@ -357,37 +283,37 @@ export class Fill implements OriginListener, LeasedFill {
 
   fail(error: OriginError): void {
     const { response } = this;
-    const { state, inflow } = this.#course;
+    const { state, inflow } = this.course;
     if (state === 'complete' || state === 'failed') return;
     // RFC 9110 §14.2: a range is for GET alone.
     const isGet = this.spec.request.content === undefined;
-    const mayResume = isGet && state === 'streaming' && !this.fate.isSuperseded && this.#part === undefined;
+    const mayResume = isGet && state === 'streaming' && !this.fate.isSuperseded && this.part === undefined;
     if (mayResume && this.#rest.begins(response, inflow)) {
-      this.#course.writer = 'here';
-      this.#asking.send('rest', { response, bytes: response.body.receivedBytes });
+      this.course.writer = 'here';
+      this.asking.send('rest', { response, bytes: response.body.receivedBytes });
       return;
     }
-    if (this.isFound && !this.#course.audience.isEmpty) {
+    if (this.isFound && !this.course.audience.isEmpty) {
       this.#askAfterAll();
       return;
     }
-    this.#course.state = 'failed';
-    this.#course.ending = { end: 'failed', reason: error.code, savedBytes: 0 };
-    if (this.requestedAt > 0) noteUnreachable(this.#parts, this.spec, error);
-    this.#course.leasing?.failed(error);
+    this.course.state = 'failed';
+    this.course.ending = { end: 'failed', reason: error.code, savedBytes: 0 };
+    if (this.requestedAt > 0) noteUnreachable(this.parts, this.spec, error);
+    this.course.leasing?.failed(error);
     if (state === 'opened') {
-      this.#table.close(this);
+      this.table.close(this);
       const result: FillResult = { kind: 'failed', failure: 'unreachable', error };
-      this.#course.settle(result, result);
+      this.course.settle(result, result);
     }
     // Readers see a body that breaks off, never a clean end; what was stored before stays stored.
     inflow?.fail();
-    this.#course.finish('failed', error.code);
+    this.course.finish('failed', error.code);
   }
 
   /** What lies below broke off before anybody was told of it. */
   #askAfterAll(): void {
-    this.#course.reopened();
+    this.course.reopened();
     this.response = undefined;
     this.isFound = false;
     this.ask();

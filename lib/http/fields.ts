@@ -188,7 +188,9 @@ export class Fields {
     this.#slab = slab;
     this.#slabAt = at;
     this.#slabBytes = length;
-    this.list = undefined;
+    // What was just stored is mostly what is told next: its list goes with the next one that is packed.
+    if (packedLast !== undefined && packedLast !== this) packedLast.list = undefined;
+    packedLast = this;
     return true;
   }
 
@@ -217,5 +219,6 @@ export class Fields {
   }
 }
 
+let packedLast: Fields | undefined;
 const inUse: (Fields | undefined)[] = new Array(IN_USE_COUNT).fill(undefined);
 let nextInUse = 0;

@@ -86,16 +86,16 @@ export class PlayedExchange implements OriginExchange {
   }
 
   /** A whole answer, all at once for who takes it so; Content-Length is added where a body is given. */
-  respond(status: number, fields: Written = {}, body = ''): void {
-    const written = body === '' ? fields : { 'Content-Length': String(body.length), ...fields };
+  respond(status: number, fields: Written = {}, body: string | Buffer = ''): void {
+    const written = body.length === 0 ? fields : { 'Content-Length': String(body.length), ...fields };
     const content = this.request.method === 'HEAD' ? '' : body;
     if (this.#listener.whole !== undefined && !this.isPaused) {
       const head = { status, reasonPhrase: 'Played', fields: Fields.of(written) };
-      if (!this.isAborted) this.#listener.whole(head, Buffer.from(content));
+      if (!this.isAborted) this.#listener.whole(head, typeof content === 'string' ? Buffer.from(content) : content);
       return;
     }
     this.head(status, written);
-    if (content !== '') this.data(content);
+    if (content.length > 0) this.data(content);
     this.end();
   }
 }

@@ -1,0 +1,144 @@
+/**
+ * What a fill makes of an answer of the origin, once it is judged: it is stored, at once or as it arrives; it freshens
+ * what is stored; or it goes to the one who leads alone. Implements RFC 9111 §3.3, §4.3.3, §4.3.4 and the design,
+ * sections 1 to 3.
+ */
+import { STORE_AT_ONCE_BYTES } from '../base/limits.js';
+import { MAX_IN_SLAB_BYTES } from '../base/slab.js';
+import type { Fields } from '../http/fields.js';
+import { Body } from '../object/body.js';
+import { compacted } from '../object/chunks.js';
+import type { StoredResponse } from '../object/stored.js';
+import type { AskedEnd } from '../observe/events.js';
+import { expiredResponse } from '../policy/expire.js';
+import { judgeNotModified } from '../policy/validate.js';
+import { noteErrorStatus, noteUncacheable } from './bookkeeping.js';
+import type { Fill } from './fill.js';
+import { SUPERSEDED } from './fill-contract.js';
+import { Inflow } from './inflow.js';
+import { freshen, keepWhole, wantsTag, withBytes } from './keeping.js';
+import { bodyLength, isReduced, madeResponse, type Receipt, retryAfterSec } from './response.js';
+import type { Storing } from './verdict.js';
+
+/**
+ * All of it is here, and small: it is stored, or not, before anybody is told of it, and whoever waits gets its body in one
+ * piece. False, and nobody has heard anything, where it has to take the longer way.
+ */
+export function storeAtOnce(fill: Fill, receipt: Receipt, { fields, despite }: Storing, content: Buffer): boolean {
+  const { parts, spec, fate, course } = fill;
+  // Other processes follow a body as it arrives, and a tag is made of it then.
+  if (spec.method !== 'GET' || content.length > STORE_AT_ONCE_BYTES || course.leasing !== undefined) return false;
+  if (wantsTag(spec, receipt)) return false;
+  const response = madeResponse(spec, receipt, fields, bodyOf(content), despite);
+  const kept = fate.isExpired ? expiredResponse(response, parts.clock.now()) : response;
+  const ending = keepWhole(parts, spec, kept, undefined, 'here', fate.isSuperseded);
+  if (ending.reason === 'no-room') return false;
+  course.state = 'complete';
+  course.ending = ending;
+  course.bodyBytes = content.length;
+  fill.response = response;
+  // Before anybody is told, or one who looks again would find and join what is over.
+  fill.table.close(fill);
+  parts.failures.succeeded(spec.key);
+  parts.markers.unmark(spec.markerKey);
+  settleShared(fill, receipt, fields, response, ending.end === 'stored');
+  course.finish('stored', 'stored');
+  return true;
+}
+
+/** To be stored, whole or as a part: everyone follows its bytes as they arrive. */
+export function storeArriving(fill: Fill, receipt: Receipt, { fields, despite }: Storing): void {
+  const { spec, course, parts } = fill;
+  const { store, failures, markers } = parts;
+  const isGet = spec.method === 'GET';
+  const expectedBytes = bodyLength(spec.method, receipt);
+  const inflow = isGet
+    ? Inflow.keep(store, expectedBytes, course, { isHashed: wantsTag(spec, receipt), isPart: fill.part !== undefined })
+    : Inflow.none(store, course);
+  if (inflow === undefined) {
+    uncacheable(fill, receipt, 'no-room');
+    return;
+  }
+  course.opened(inflow, isGet ? 'stored' : 'uncacheable', isGet ? 'stored' : 'head-only');
+  const response = madeResponse(spec, receipt, fields, inflow.body, despite);
+  fill.response = response;
+  if (inflow.isKept) course.leasing?.opened(response);
+  if (isGet) failures.succeeded(spec.key);
+  markers.unmark(spec.markerKey);
+  settleShared(fill, receipt, fields, response, inflow.isKept);
+}
+
+/** What is small is copied to its place where it is stored; of what is larger no more must stay than it is. */
+function bodyOf(content: Buffer): Body {
+  return Body.of([content.length > MAX_IN_SLAB_BYTES ? compacted(content) : content]);
+}
+
+/** `fields`: what may be stored of those that came. */
+function settleShared(
+  { spec, course, fate }: Fill,
+  receipt: Receipt,
+  fields: Fields,
+  response: StoredResponse,
+  stored: boolean,
+): void {
+  const result = { kind: 'shared', response, revalidated: false, stored } as const;
+  const forLeader = isReduced(fields, receipt)
+    ? { ...result, response: madeResponse(spec, receipt, undefined, response.body) }
+    : result;
+  // Who came after the purge of a tag that this carries must not have it; who leads came before.
+  course.settle(forLeader, fate.isCaught ? SUPERSEDED : result);
+}
+
+/**
+ * RFC 9111 §4.3.3, §4.3.4: a 304 freshens what it was asked about, unless a purge or an update came between. Returns why it
+ * does not fit what was asked, where it does not.
+ */
+export function notModified(fill: Fill, receipt: Receipt): string | undefined {
+  const { parts, spec, fate, course } = fill;
+  const isForNobody = course.audience.isEmpty;
+  if (fate.isSuperseded && isForNobody) {
+    course.abandon('superseded');
+    return undefined;
+  }
+  const { sent } = fill.asking;
+  if (sent === undefined || fate.isSuperseded) return 'unsolicited-304';
+  const verdict = judgeNotModified(receipt.fields, sent, spec.candidates, spec.basis, spec.request.fields);
+  if (verdict.kind === 'refetch') return verdict.reason;
+  const target = withBytes(parts.store, verdict.target, isForNobody);
+  if (target === undefined) return 'body-lost';
+  course.state = 'complete';
+  course.ending = { end: 'not-modified', reason: 'revalidated', savedBytes: target.body.totalBytes ?? 0 };
+  // Before anybody is told, or one who looks again would find and join what is over.
+  fill.table.close(fill);
+  const { forLeader, forWaiters } = freshen(parts, spec, target, receipt, fate.isExpired);
+  if (forLeader.kind === 'alone' && !parts.store.holds(target)) fill.table.supersedeOlder(fill);
+  course.settle(forLeader, forWaiters);
+  course.finish('not-modified', 'revalidated');
+  return undefined;
+}
+
+export function errorStatus(fill: Fill, receipt: Receipt): void {
+  noteErrorStatus(fill.parts, fill.spec, receipt);
+  fill.table.close(fill);
+  const { status } = receipt;
+  fill.course.leasing?.failed(status);
+  const response = openPassing(fill, receipt, 'error', 'origin-error-status');
+  const failed = { kind: 'failed', failure: 'error-status', status, retryAfterSec: retryAfterSec(receipt) } as const;
+  fill.course.settle({ ...failed, response }, { ...failed, response: undefined });
+}
+
+/** Not for the store: the leader alone gets the bytes; the others go on their own, all at once (design, section 3). */
+export function uncacheable(fill: Fill, receipt: Receipt, reason: string): void {
+  fill.table.close(fill);
+  const hasOutdated = !fill.fate.isSuperseded && noteUncacheable(fill.parts, fill.spec, receipt, reason);
+  if (hasOutdated) fill.table.supersedeOlder(fill);
+  fill.course.leasing?.uncacheable(reason);
+  const response = openPassing(fill, receipt, 'uncacheable', reason);
+  fill.course.settle({ kind: 'alone', response, reason, revalidated: false }, { kind: 'turned-away', reason });
+}
+
+function openPassing({ parts, spec, course }: Fill, receipt: Receipt, end: AskedEnd, reason: string): StoredResponse {
+  const inflow = Inflow.pass(parts.store, bodyLength(spec.method, receipt), course);
+  course.opened(inflow, end, reason);
+  return madeResponse(spec, receipt, undefined, inflow.body);
+}

@@ -7,5 +7,7 @@ export const MAX_READY_HOSTS = 1_024;
 export const READY_PRUNE_MS = 1_000;
 /** So often one that was not asked for is left in place. */
 export const READY_IDLE_PRUNINGS = 3;
+/** A reply that goes out as it is stored has a head up to this size; others are made of their fields. */
+export const MAX_HEAD_AS_STORED_BYTES = 8 * 1024;
 /** A reply's body up to this size is kept behind its head, as one piece for one write. */
 export const READY_BODY_BYTES = 4 * 1024;

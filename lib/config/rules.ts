@@ -35,6 +35,8 @@ export interface Rules {
   readonly readsFields: boolean;
   /** Whether some rule is for some methods alone. */
   readonly readsMethod: boolean;
+  /** Whether some rule is for some responses alone. */
+  readonly readsResponse: boolean;
 }
 
 /** A rule with its conditions. */
@@ -82,6 +84,7 @@ export function makeRules(settings: Pick<ConfigSettings, 'defaults' | 'rules'>, 
       keyings: [fallback],
       readsFields: false,
       readsMethod: false,
+      readsResponse: false,
     };
   }
   const tree = buildTree(candidates);
@@ -97,6 +100,7 @@ export function makeRules(settings: Pick<ConfigSettings, 'defaults' | 'rules'>, 
     keyings: distinctKeyings(all),
     readsFields: asksFor(candidates, 'header', 'cookie'),
     readsMethod: asksFor(candidates, 'methods'),
+    readsResponse: dependsOnResponse,
   };
 }
 

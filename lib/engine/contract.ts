@@ -125,8 +125,22 @@ export interface ReadyReply {
   readonly ttlSec: number;
   /** Whether nothing but these two changes with time. */
   readonly isSteady: boolean;
+  /** The same as bytes, where they may go out as they are stored; good until anything else is asked for. */
+  readonly asStored?: BytesAsStored | undefined;
   /** For whoever writes it: the same as bytes, of this second or, where it is steady, of one before. */
   written: unknown;
+}
+
+/** The parts of a reply in their order, behind the version and the status. */
+export interface BytesAsStored {
+  readonly bytes: Buffer;
+  /** The reason phrase and the field lines that are stored, with the ends of their lines. */
+  readonly headFrom: number;
+  readonly headUntil: number;
+  /** Names and values of fields that come behind them, and Content-Length. */
+  readonly own: readonly string[];
+  readonly bodyFrom: number;
+  readonly bodyBytes: number;
 }
 
 export interface RequestHandler {

@@ -35,7 +35,7 @@ export interface Delivery {
 const NO_PAYLOAD: Payload = { kind: 'none' };
 
 /** The fields of a reply: what is stored, then Age, Via and Cache-Status. */
-function replyFields(base: Fields, ageSec: number | undefined, delivery: Delivery, via: string): string[] {
+export function replyFields(base: Fields, ageSec: number | undefined, delivery: Delivery, via: string): string[] {
   const raw = base.raw.slice();
   if (ageSec !== undefined) raw.push('Age', String(ageSec));
   raw.push('Via', via, 'Cache-Status', formatCacheStatus(delivery.status));

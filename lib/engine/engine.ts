@@ -193,7 +193,7 @@ export class Engine implements RequestHandler {
     const isHeldBack = !isRefreshing && this.parts.failures.pending(chosen.key) !== undefined;
     this.reply(request, sink, chosen, {
       outcome: isHeldBack ? 'STALE' : 'UPDATING',
-      status: { kind: 'hit', ttlSec: ttlSecAt(chosen, now), detail: isHeldBack ? 'stale-origin-backoff' : reason },
+      status: { kind: 'hit', ttlSec: ttlSecAt(chosen.life, now), detail: isHeldBack ? 'stale-origin-backoff' : reason },
       rule: chosen.rule,
       collapsed: false,
       fromStore: true,

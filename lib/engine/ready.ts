@@ -12,15 +12,16 @@ import { MAX_READY_HOSTS, MAX_READY_REPLIES, READY_IDLE_PRUNINGS, READY_PRUNE_MS
 import { SECOND_MS } from '../base/units.js';
 import type { Rule } from '../config/rule.js';
 import { Fields } from '../http/fields.js';
-import type { StoredResponse } from '../object/stored.js';
+import type { Life, StoredResponse } from '../object/stored.js';
 import { ageSecAt } from '../policy/age.js';
 import { leavesResponses } from '../policy/client-fields.js';
 import { requestKey } from '../policy/key.js';
 import { reasonToPass } from '../policy/pass.js';
 import { NO_DIRECTIVES } from '../policy/request-directives.js';
 import { judgeReuse } from '../policy/reuse.js';
-import type { Place } from '../store/contract.js';
+import type { Glance, Place } from '../store/contract.js';
 import { STATUS_PREFIX } from './accepted.js';
+import { AsStored, StandingRule } from './as-stored.js';
 import type { ClientRequest, ReadyReply, Reply, ReplyNote } from './contract.js';
 import type { EngineParts, EngineSettings } from './parts.js';
 import { hitDelivery, toldReply, ttlSecAt } from './told.js';
@@ -117,6 +118,7 @@ export class ReadyReplies {
   #lastHost = '';
   #lastEntries: Entries | undefined;
   #pruning: Timer | undefined;
+  readonly #standing = new StandingRule();
 
   constructor(source: ReadySource) {
     this.#source = source;
@@ -143,9 +145,10 @@ export class ReadyReplies {
     if (host !== this.#lastHost || this.#lastEntries === undefined) this.#enter(host);
     const entries = this.#lastEntries;
     let entry = entries?.get(target);
-    if (entry === undefined) this.#note(host, target);
     if (entry === undefined || entry === ONCE || entry.place.list !== entry.list) {
       const found = this.#look(plainRequest(isHead, host, target, condition), entry !== undefined, now);
+      // What comes from below memory is kept by nobody.
+      if (entry === undefined && !(found instanceof AsStored)) this.#note(host, target);
       if (!(found instanceof Entry)) {
         if (entry !== undefined) entries?.set(target, ONCE);
         return found;
@@ -231,12 +234,31 @@ export class ReadyReplies {
    */
   #below(key: string, request: ClientRequest, now: number): ReadyReply | undefined {
     const { below } = this.#source.parts.store;
-    const stored = below?.glance(key);
+    const seen = below?.glance(key);
+    if (seen === undefined) return undefined;
+    const answer = this.#asStored(seen, request, now) ?? this.#madeOf(seen.stored, request, now);
+    if (answer !== undefined) below?.glanced(key);
+    return answer;
+  }
+
+  /** As it is stored, where the reply to a request without a condition is that. */
+  #asStored(seen: Glance, request: ClientRequest, now: number): ReadyReply | undefined {
+    const { plain } = seen;
+    const { live } = this.#source.parts;
+    // Host alone: anything more is a condition.
+    if (plain === undefined || request.method !== 'GET' || request.fields.count > 1) return undefined;
+    const rule = live.rules.ruleFor(request);
+    if (live.rules.readsResponse || !this.#standing.leaves(plain, rule)) return undefined;
+    const reason = this.#reasonFor(plain, now);
+    if (reason === undefined) return undefined;
+    const delivery = hitDelivery({ life: plain, rule: rule.name }, 'fresh', reason, now);
+    return new AsStored(seen, plain, delivery, request, now, live, this.#source.via);
+  }
+
+  #madeOf(stored: StoredResponse | undefined, request: ClientRequest, now: number): ReadyReply | undefined {
     if (stored === undefined || !this.#isUnderItsRule(stored, request)) return undefined;
     const answer = new Answer();
-    if (!this.#renew(answer, stored, request, now)) return undefined;
-    below?.glanced(stored);
-    return answer;
+    return this.#renew(answer, stored, request, now) ? answer : undefined;
   }
 
   #isUnderItsRule({ madeBy, status, fields }: StoredResponse, request: ClientRequest): boolean {
@@ -255,7 +277,7 @@ export class ReadyReplies {
 
   /** Makes the reply for this second. False where the response is not fresh any more. */
   #renew(answer: Answer, stored: StoredResponse, request: ClientRequest, now: number): boolean {
-    const reason = this.#reasonFor(stored, now);
+    const reason = this.#reasonFor(stored.life, now);
     if (reason === undefined) return false;
     const { live } = this.#source.parts;
     const make = (at: number): Reply =>
@@ -268,15 +290,15 @@ export class ReadyReplies {
 
   /** Lets the reply get older, of which nothing but its times changes. False where another is needed. */
   #grow(answer: Answer, stored: StoredResponse, now: number): boolean {
-    if (this.#reasonFor(stored, now) !== answer.note.reason) return false;
+    if (this.#reasonFor(stored.life, now) !== answer.note.reason) return false;
     setTimes(answer, stored, now);
     answer.grow(now);
     return true;
   }
 
   /** Why it may be used, where it is fresh. */
-  #reasonFor(stored: StoredResponse, now: number): string | undefined {
-    const verdict = judgeReuse(stored.life, NO_DIRECTIVES, now, !this.#source.parts.origin.healthy);
+  #reasonFor(life: Life, now: number): string | undefined {
+    const verdict = judgeReuse(life, NO_DIRECTIVES, now, !this.#source.parts.origin.healthy);
     return verdict.kind === 'serve' && verdict.phase === 'fresh' ? verdict.reason : undefined;
   }
 
@@ -305,7 +327,7 @@ export class ReadyReplies {
 /** What the reply says of its age now, and until when. */
 function setTimes(answer: Answer, stored: StoredResponse, now: number): void {
   answer.ageSec = ageSecAt(stored.life, now);
-  answer.ttlSec = ttlSecAt(stored, now);
+  answer.ttlSec = ttlSecAt(stored.life, now);
   answer.until = Math.min(nextSecond(stored.life.bornAt, now), lastSecond(stored.life.staleAt, now));
 }
 

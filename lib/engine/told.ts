@@ -1,6 +1,6 @@
 /** The reply that is made from a stored response, as its rule has clients see it. */
 import type { Rule } from '../config/rule.js';
-import type { StoredResponse } from '../object/stored.js';
+import type { Life, StoredResponse } from '../object/stored.js';
 import { ageSecAt } from '../policy/age.js';
 import { clientFields, leavesResponses } from '../policy/client-fields.js';
 import type { ClientRequest, Reply } from './contract.js';
@@ -31,16 +31,21 @@ function toldTo(stored: StoredResponse, rule: Rule, { status, fromStore }: Deliv
 }
 
 /** How a stored response goes out that may be used without asking anybody. */
-export function hitDelivery(stored: StoredResponse, phase: 'fresh' | 'grace', reason: string, now: number): Delivery {
+export function hitDelivery(
+  { life, rule }: Pick<StoredResponse, 'life' | 'rule'>,
+  phase: 'fresh' | 'grace',
+  reason: string,
+  now: number,
+): Delivery {
   return {
     outcome: phase === 'fresh' ? 'HIT' : 'STALE',
-    status: { kind: 'hit', ttlSec: ttlSecAt(stored, now), detail: reason },
-    rule: stored.rule,
+    status: { kind: 'hit', ttlSec: ttlSecAt(life, now), detail: reason },
+    rule,
     collapsed: false,
     fromStore: true,
   };
 }
 
-export function ttlSecAt(stored: StoredResponse, now: number): number {
-  return Math.floor((stored.life.staleAt - now) / 1000);
+export function ttlSecAt({ staleAt }: Life, now: number): number {
+  return Math.floor((staleAt - now) / 1000);
 }

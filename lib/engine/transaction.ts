@@ -255,7 +255,7 @@ export class Transaction implements Waiter {
         kind: 'fwd',
         fwd: this.#need.fwd,
         fwdStatus: revalidated ? 304 : response.status,
-        ttlSec: ttlSecAt(response, now),
+        ttlSec: ttlSecAt(response.life, now),
         stored: result.stored,
         collapsed: this.#collapsed,
         detail: revalidated ? 'revalidated' : this.#need.reason,
@@ -363,7 +363,7 @@ export class Transaction implements Waiter {
   }
 
   #deliverHit(stored: StoredResponse, outcome: Outcome, detail: string, now: number): void {
-    this.#deliver(stored, outcome, { kind: 'hit', ttlSec: ttlSecAt(stored, now), detail }, true);
+    this.#deliver(stored, outcome, { kind: 'hit', ttlSec: ttlSecAt(stored.life, now), detail }, true);
   }
 
   /** `fill`: whose body it is, where that may still arrive. */

@@ -7,6 +7,7 @@ import type { ReadyReply, ReplyNote } from '../engine/contract.js';
 import { CACHE_NAME } from '../http/cache-status.js';
 import type { AnsweredEvent, Outcome } from '../observe/events.js';
 import { type Straight, writeStraight } from '../origin/straight.js';
+import { bytesAsStored, lendAsStored } from './as-stored.js';
 import type { ClientConnection, Running } from './connection.js';
 import { isWrittenAtOnce, plainHead, UnwritableField } from './reply.js';
 
@@ -112,12 +113,22 @@ export function sendReady(
   ready: ReadyReply,
 ): boolean {
   const { lane } = connection;
-  const written = writtenOf(ready, isHead, lane.debugHeader);
-  if (written === undefined) return false;
-  const went = send(connection, written);
-  const { status, note } = ready;
-  const hit = new ReadyHit(connection, isHead, target, asker, startedAt, status, note, written.bodyBytes);
-  if (went !== 'taken') written.isLent = true;
+  const { status, note, asStored } = ready;
+  const bytes = asStored === undefined ? undefined : bytesAsStored(asStored, status, lane.debugHeader, note.outcome);
+  let went: Exclude<Straight, 'not'>;
+  let bodyBytes: number;
+  if (asStored !== undefined && bytes !== undefined) {
+    went = send(connection, bytes, NO_CHUNKS);
+    bodyBytes = asStored.bodyBytes;
+    if (went !== 'taken') lendAsStored();
+  } else {
+    const written = writtenOf(ready, isHead, lane.debugHeader);
+    if (written === undefined) return false;
+    went = send(connection, written.bytes, written.chunks);
+    bodyBytes = written.bodyBytes;
+    if (went !== 'taken') written.isLent = true;
+  }
+  const hit = new ReadyHit(connection, isHead, target, asker, startedAt, status, note, bodyBytes);
   if (went === 'begun') new Unsent(connection, hit).wait();
   else {
     if (went === 'failed') hit.ending = 'aborted';
@@ -126,7 +137,7 @@ export function sendReady(
   return true;
 }
 
-function send(connection: ClientConnection, { bytes, chunks }: Written): Exclude<Straight, 'not'> {
+function send(connection: ClientConnection, bytes: Buffer, chunks: readonly Buffer[]): Exclude<Straight, 'not'> {
   const { socket } = connection;
   if (chunks.length === 0) {
     // Where one before it is unfinished the stream queues, which knows when that is too much.

@@ -8,8 +8,12 @@ const NUMBER_BYTES = 8;
 /** A count of up to 2^53 in groups of seven bits. */
 const MAX_COUNT_BYTES = 8;
 /** Lengths of the run of texts, of the note, and how the texts are written. */
-const TAIL_BYTES = 9;
+export const TAIL_BYTES = 9;
 const MAX_NOTE_BYTES = 0xffff;
+const LINE_END = '\r\n';
+const BEHIND_NAME = ': ';
+/** In place of the length of a name, which is never 0 in the run of lines: this one stands behind it. */
+const ASIDE = 0;
 
 /** What is being written: one record at a time, so that only the finished one takes memory of its own. */
 let scratch: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
@@ -51,6 +55,29 @@ export class RecordWriter {
   texts(values: readonly string[]): void {
     this.count(values.length);
     for (const value of values) this.text(value);
+  }
+
+  /**
+   * Field lines as HTTP/1.1 writes them, behind the end of the line before them: who sends them takes them as they are.
+   * Those that `isAside` are texts behind that run, and no part of it.
+   */
+  lines(raw: readonly string[], isAside: (name: string) => boolean): void {
+    let run = LINE_END;
+    let aside = '';
+    for (let at = 0; at < raw.length; at += 2) {
+      const [name, value] = [raw[at] as string, raw[at + 1] as string];
+      if (name === '' || isAside(name)) aside += name + value;
+      else run += name + BEHIND_NAME + value + LINE_END;
+    }
+    this.count(raw.length >> 1);
+    this.count(run.length);
+    for (let at = 0; at < raw.length; at += 2) {
+      const [name, value] = [raw[at] as string, raw[at + 1] as string];
+      if (name === '' || isAside(name)) this.count(ASIDE);
+      this.count(name.length);
+      this.count(value.length);
+    }
+    this.#texts += run + aside;
   }
 
   /** The whole, `note` at its end. Nothing can be written after it. */
@@ -196,6 +223,30 @@ export class RecordReader {
     const texts = new Array<string>(length);
     for (let at = 0; at < length; at++) texts[at] = this.text();
     return texts;
+  }
+
+  /** Names and values in turn, of lines(). */
+  lines(): string[] {
+    const lines = this.length();
+    let at = this.#textAt + LINE_END.length;
+    const end = this.#textAt + this.count();
+    this.#textAt = end;
+    const raw = new Array<string>(lines * 2);
+    for (let line = 0; line < lines; line++) {
+      const length = this.count();
+      if (length === ASIDE) {
+        raw[line * 2] = this.text();
+        raw[line * 2 + 1] = this.text();
+      } else {
+        const valueAt = at + length + BEHIND_NAME.length;
+        const valueEnd = valueAt + this.count();
+        raw[line * 2] = this.#texts.slice(at, at + length);
+        raw[line * 2 + 1] = this.#texts.slice(valueAt, valueEnd);
+        at = valueEnd + LINE_END.length;
+      }
+    }
+    if (at !== end) this.#isSound = false;
+    return raw;
   }
 
   /** A copy. */

@@ -6,6 +6,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { Fields } from '../http/fields.js';
+import { isFraming, isSendable } from '../http/lines.js';
 import { compactLife, instantsOf } from './life.js';
 import { markOf } from './made-by.js';
 import { RecordReader, RecordWriter } from './record-bytes.js';
@@ -19,7 +20,7 @@ import {
 } from './stored.js';
 
 /** Of what is written now. A reader that meets another one leaves it alone: there is no guessing. */
-export const RECORD_VERSION = 2;
+export const RECORD_VERSION = 3;
 
 /**
  * What becomes of each member of a stored response: `record`: it is written; `body`: it is kept apart; `mark`: it means
@@ -74,7 +75,7 @@ export type RecordReading =
   | { readonly head?: undefined; readonly reason: UnreadableReason };
 
 /** Append only: what is stored names them by their place. */
-const TTL_SOURCES: readonly TtlSource[] = [
+export const TTL_SOURCES: readonly TtlSource[] = [
   'rule',
   'cdn-cache-control',
   'surrogate-control',
@@ -85,22 +86,38 @@ const TTL_SOURCES: readonly TtlSource[] = [
   'default',
   'none',
 ];
-const FORBIDDANCES: readonly StaleForbiddance[] = ['must-revalidate', 'proxy-revalidate', 'no-cache', 's-maxage'];
+export const FORBIDDANCES: readonly StaleForbiddance[] = [
+  'must-revalidate',
+  'proxy-revalidate',
+  'no-cache',
+  's-maxage',
+];
 
 /** First byte of each record. */
-const MAGIC = 0xc9;
+export const MAGIC = 0xc9;
 /** Magic, version, checksum of all that follows. */
-const PREFIX_BYTES = 6;
+export const PREFIX_BYTES = 6;
 const NO_NOTE = Buffer.alloc(0);
 /** As instantsOf() has them. */
-const LIFE_INSTANTS = 8;
+export const LIFE_INSTANTS = 8;
 
 /** Members that may be absent: one bit each. */
-const HAS = { partial: 1, tags: 2, pushed: 4, madeTag: 8, expiredAt: 16, receivedAt: 32, chance: 64, despite: 128 };
-const HAS_REQUESTED_AT = 256;
-const ALWAYS_VALIDATE = 512;
-const VALIDATE_BY_RULE = 1024;
+export const HAS = {
+  partial: 1,
+  tags: 2,
+  pushed: 4,
+  madeTag: 8,
+  expiredAt: 16,
+  receivedAt: 32,
+  chance: 64,
+  despite: 128,
+};
+export const HAS_REQUESTED_AT = 256;
+export const ALWAYS_VALIDATE = 512;
+export const VALIDATE_BY_RULE = 1024;
 const PUSHED = 2048;
+/** Its field lines may go out as they stand. */
+export const SENDABLE = 4096;
 
 /** The bytes of a complete response, in order: of its body, or of its parts. Undefined where they are not all in memory. */
 export function recordChunks({ body, partial }: StoredResponse): readonly Buffer[] | undefined {
@@ -167,6 +184,8 @@ function writeHead(to: RecordWriter, stored: StoredResponse): void {
   if (chance !== undefined) bits |= HAS.chance;
   if (despite !== undefined) bits |= HAS.despite;
   if (requestedAt !== undefined) bits |= HAS_REQUESTED_AT;
+  const { raw } = stored.fields;
+  if (partial === undefined && selection.names.length === 0 && isSendable(stored.reasonPhrase, raw)) bits |= SENDABLE;
   to.count(bits);
   to.count(stored.status);
   to.count(recordBodyBytes(stored));
@@ -181,7 +200,6 @@ function writeHead(to: RecordWriter, stored: StoredResponse): void {
   to.count(TTL_SOURCES.indexOf(life.ttlSource));
   to.count(life.staleForbiddenBy === undefined ? 0 : FORBIDDANCES.indexOf(life.staleForbiddenBy) + 1);
   to.text(stored.key);
-  to.text(stored.reasonPhrase);
   to.text(stored.rule);
   if (madeTag !== undefined) to.text(madeTag);
   to.texts(selection.names);
@@ -189,7 +207,8 @@ function writeHead(to: RecordWriter, stored: StoredResponse): void {
     to.count(value === undefined ? 0 : 1);
     if (value !== undefined) to.text(value);
   }
-  to.texts(stored.fields.raw);
+  to.text(stored.reasonPhrase);
+  to.lines(raw, isFraming);
   if (tags !== undefined) to.texts(tags);
   if (despite !== undefined) to.count(SAFETY_OVERRIDES.reduce((sum, one, at) => sum + bitOf(despite, one, at), 0));
   if (partial !== undefined) {
@@ -255,15 +274,15 @@ function readHead(from: RecordReader, about?: string): Mutable<Omit<RecordHead, 
   const life = lifeOf(bits, TTL_SOURCES[from.count()], from.count());
   const key = about === undefined ? from.text() : from.textLike(about);
   if (key === undefined) return undefined;
-  const reasonPhrase = from.text();
   const rule = from.text();
   const madeTag = (bits & HAS.madeTag) === 0 ? undefined : from.text();
   const selection = readSelection(from);
-  const fields = new Fields(from.texts());
+  const reasonPhrase = from.text();
+  const fields = new Fields(from.lines());
   const tags = (bits & HAS.tags) === 0 ? undefined : from.texts();
   const despiteBits = (bits & HAS.despite) === 0 ? undefined : from.count();
   const parts = (bits & HAS.partial) === 0 ? undefined : readParts(from);
-  if (life === undefined || fields.raw.length % 2 !== 0) return undefined;
+  if (life === undefined) return undefined;
   const head: Mutable<Omit<RecordHead, 'note'>> = {
     key,
     selection,

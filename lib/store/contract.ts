@@ -1,6 +1,7 @@
 /** What the engine needs of the store. Memory answers at once, and so do the tiers of this machine below it. */
 import type { BodySink } from '../object/body.js';
-import type { StoredResponse } from '../object/stored.js';
+import type { RecordSight } from '../object/record-sight.js';
+import type { Life, StoredResponse } from '../object/stored.js';
 
 /** Why a stored response leaves the store. */
 export type RemovalReason = 'evicted' | 'expired' | 'replaced' | 'purged' | 'invalidated';
@@ -97,7 +98,7 @@ export interface Store {
   /** Has `watch` told of what is asked for often, shortly before it expires. Undefined: of nothing any more. */
   watchDemand(watch: DemandWatch | undefined): void;
   /** What lies below and is known to be out of date is passed over by recall(): another process is about to replace it. */
-  passOver(isOutdated: (below: StoredResponse) => boolean): void;
+  passOver(isOutdated: (below: Asked) => boolean): void;
   /** The largest response that is stored at all, in bytes. */
   readonly maxObjectBytes: number;
   /** The largest body of which a copy is kept that another process writes below. */
@@ -121,12 +122,32 @@ export interface Place {
 /** What is below memory, for one reply at a time. */
 export interface Below {
   /**
-   * What stands there under a key that memory does not have, where one look tells that it is the only one there, whole
-   * and small; undefined where it takes more. Nobody is to keep it: its bytes are good until the next look.
+   * What stands there under a key that memory does not have, where one look tells that it is the only one there and
+   * small; undefined where it takes more. Nobody is to keep it: it is good until the next look.
    */
-  glance(key: string): StoredResponse | undefined;
-  /** What glance() gave last has answered a request: it may be in memory from now on. */
-  glanced(stored: StoredResponse): void;
+  glance(key: string): Glance | undefined;
+  /** What glance() gave last, for this key, has answered a request: it may be in memory from now on. */
+  glanced(key: string): void;
+}
+
+/** When a response was asked for, and what it is. */
+export interface Asked extends Pick<StoredResponse, 'key' | 'selection' | 'fetchedAt'> {
+  readonly requestedAt?: number | undefined;
+}
+
+/** A stored response as one look below memory gives it: read as far as somebody asks. */
+export interface Glance extends Asked {
+  /** As it may go out; undefined where it may not go out as it stands. */
+  readonly plain: PlainSight | undefined;
+  /** Undefined where it takes more than a look: it is not whole. */
+  readonly stored: StoredResponse | undefined;
+}
+
+/** A whole response that nothing selects, as bytes that may go out as they stand. */
+export interface PlainSight extends Life, Pick<RecordSight, 'status' | 'mark' | 'headFrom' | 'headUntil'> {
+  readonly bytes: Buffer;
+  readonly bodyFrom: number;
+  readonly bodyBytes: number;
 }
 
 export type Tier = 'memory' | 'disk';

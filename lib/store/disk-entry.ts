@@ -73,13 +73,15 @@ export function accompanied(entry: Buffer): Buffer {
 /** An entry that is not damaged. */
 export class Entry {
   readonly #bytes: Buffer;
-  readonly #recordAt: number;
-  readonly #bodyAt: number;
+  /** Where the record begins. */
+  readonly recordAt: number;
+  /** Where it ends, and the body begins. */
+  readonly bodyAt: number;
 
   private constructor(bytes: Buffer, recordAt: number, bodyAt: number) {
     this.#bytes = bytes;
-    this.#recordAt = recordAt;
-    this.#bodyAt = bodyAt;
+    this.recordAt = recordAt;
+    this.bodyAt = bodyAt;
   }
 
   /** Undefined where it is damaged. Keeps to `bytes`. */
@@ -109,24 +111,24 @@ export class Entry {
 
   /** The head in its record, where that is about this key. */
   headAbout(key: string): Omit<RecordHead, 'note'> | undefined {
-    return readTrusted(this.#bytes, this.#recordAt, this.#bodyAt, key);
+    return readTrusted(this.#bytes, this.recordAt, this.bodyAt, key);
   }
 
   get bodyBytes(): number {
-    return this.#bytes.length - this.#bodyAt;
+    return this.#bytes.length - this.bodyAt;
   }
 
   copyBody(to: Buffer): void {
-    this.#bytes.copy(to, 0, this.#bodyAt);
+    this.#bytes.copy(to, 0, this.bodyAt);
   }
 
   get record(): Buffer {
-    return this.#bytes.subarray(this.#recordAt, this.#bodyAt);
+    return this.#bytes.subarray(this.recordAt, this.bodyAt);
   }
 
   /** The body behind the record; empty where there is none. */
   get body(): Buffer {
-    return this.#bytes.subarray(this.#bodyAt);
+    return this.#bytes.subarray(this.bodyAt);
   }
 
   get prefix(): EntryPrefix {
@@ -137,7 +139,7 @@ export class Entry {
       expiryMinute: bytes.readUInt32LE(AT.expiryMinute),
       chunks: bytes.readUInt32LE(AT.chunks),
       bodyId: this.bodyId,
-      tagHashes: bytes.subarray(PREFIX_BYTES, this.#recordAt),
+      tagHashes: bytes.subarray(PREFIX_BYTES, this.recordAt),
       isVaried: (flags & VARIED) !== 0,
       isAccompanied: (flags & ACCOMPANIED) !== 0,
     };

@@ -7,6 +7,7 @@
 import { closeSync, openSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
+import { Views } from '../base/views.js';
 
 export const TABLES = ['records', 'varied', 'bodies', 'uses', 'expiries', 'tags', 'doomed', 'shares', 'meta'] as const;
 export type TableName = (typeof TABLES)[number];
@@ -150,12 +151,19 @@ interface TableStats {
 function tableOf(root: RootDatabase<Buffer, Uint8Array>, name: TableName): DiskTable {
   const db = root.openDB<Buffer, Uint8Array>({ name, encoding: 'binary', keyEncoding: 'binary' });
   const stats = (): TableStats => db.getStats() as TableStats;
+  let seen: Buffer | undefined;
+  let views = new Views(Buffer.alloc(0));
   return {
     get: (key) => db.getBinary(key),
     view(key) {
-      // What it gives is longer than it says, and is used again.
+      // What it gives is one buffer, longer than it says, for each lookup.
       const bytes = db.getBinaryFast(key);
-      return bytes === undefined ? undefined : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+      if (bytes === undefined) return undefined;
+      if (bytes !== seen) {
+        seen = bytes;
+        views = new Views(Buffer.from(bytes.buffer, bytes.byteOffset));
+      }
+      return views.until(bytes.length);
     },
     has: (key) => db.doesExist(key),
     range(from, until, visit) {

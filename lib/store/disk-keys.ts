@@ -13,6 +13,7 @@
  */
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import { Views } from '../base/views.js';
 import type { Selection } from '../object/stored.js';
 import { DISK_PAGE_BYTES } from './disk-file.js';
 
@@ -71,6 +72,7 @@ export function variedKeys(stem: Uint8Array, selections: Uint8Array): Buffer[] {
 }
 
 const scratch = Buffer.alloc(STEM_BYTES + 1);
+const scratchViews = new Views(scratch);
 
 /**
  * The record key of a response that no request field selects, where it is the key as it is; undefined where it is not.
@@ -81,7 +83,7 @@ export function plainRecordKey(key: string): Uint8Array | undefined {
   if (key.length * 3 > STEM_BYTES && Buffer.byteLength(key) > STEM_BYTES) return undefined;
   const bytes = scratch.write(key, 0);
   scratch[bytes] = 0;
-  return scratch.subarray(0, bytes + 1);
+  return scratchViews.until(bytes + 1);
 }
 
 export function chunkKey(bodyId: Uint8Array, index: number): Buffer {

@@ -4,25 +4,22 @@
  */
 import assert from 'node:assert/strict';
 import type { Clock } from '../base/clock.js';
-import { DISK_INLINE_BODY_BYTES } from '../base/disk-limits.js';
 import { MAX_VARIANTS } from '../base/limits.js';
 import { Body } from '../object/body.js';
 import { decodeRecord, type RecordHead } from '../object/record.js';
-import { storedAround, storedOf } from '../object/record-stored.js';
+import { storedOf } from '../object/record-stored.js';
 import type { StoredResponse } from '../object/stored.js';
+import type { Glance } from './contract.js';
 import { type BodyRef, DiskBodies } from './disk-bodies.js';
 import type { DiskCounts } from './disk-counts.js';
 import { Entry } from './disk-entry.js';
 import type { DiskFile } from './disk-file.js';
 import { checkOf } from './disk-forms.js';
+import { DiskGlance, NO_SELECTION } from './disk-glance.js';
 import { plainRecordKey, recordKey, stemOf, variedKeys } from './disk-keys.js';
 import { type DiskQueue, UNREAD } from './disk-queue.js';
 import { NOW_KEY } from './disk-writing.js';
 import { shifted } from './shifted.js';
-
-/** The bytes of what glance() found. */
-const glance = Buffer.alloc(DISK_INLINE_BODY_BYTES);
-let view = glance;
 
 /** Where a record is, and by which of its forms a response was read or written. */
 export interface Place {
@@ -40,8 +37,8 @@ export class DiskReading {
   readonly skewMs: number;
   /** The file could not be read. */
   isBroken = false;
-  /** Of what glance() found: the second of its last use, and what tells its entry from others, near enough. */
-  readonly glanced = { sec: 0, check: 0 };
+  /** What glance() found. */
+  readonly glanced: DiskGlance;
   readonly #file: DiskFile;
   readonly #counts: DiskCounts;
   readonly #onBroken: (error: unknown) => void;
@@ -53,6 +50,7 @@ export class DiskReading {
     this.#onBroken = onBroken;
     const latest = this.read(() => file.tables.meta.get(NOW_KEY))?.readDoubleLE(0) ?? 0;
     this.skewMs = Math.max(0, latest - clock.now());
+    this.glanced = new DiskGlance(this.skewMs);
     this.bodies = new DiskBodies(file.tables.bodies, clock.now() + this.skewMs);
   }
 
@@ -88,37 +86,19 @@ export class DiskReading {
     const stem = stemOf(key);
     const selections = this.read(() => this.#file.tables.varied.get(stem));
     const keys = selections === undefined ? [] : variedKeys(stem, selections).slice(0, MAX_FOUND);
-    for (const one of [recordKey(key, { names: [], values: [] }), ...keys]) {
+    for (const one of [recordKey(key, NO_SELECTION), ...keys]) {
       const stored = this.at(one);
       if (stored?.key === key) found.push(stored);
     }
     return found;
   }
 
-  /**
-   * The one response of a key, where it is whole and small, nothing selects it, and nothing about it waits to be written;
-   * undefined where that takes more than one look. It has no place, and its bytes are good until the next one.
-   */
-  glance(key: string): StoredResponse | undefined {
+  /** As Below.glance(): what stands alone under a key, about which nothing waits to be written. */
+  glance(key: string): Glance | undefined {
     const place = this.#queue.isQuiet(key) ? plainRecordKey(key) : undefined;
-    if (place === undefined) return undefined;
-    return this.read(() => {
-      const bytes = this.#file.tables.records.view(place);
-      const entry = bytes === undefined ? undefined : Entry.over(bytes);
-      return entry === undefined || entry.isAccompanied ? undefined : this.#glanced(key, entry);
-    });
-  }
-
-  #glanced(key: string, entry: Entry): StoredResponse | undefined {
-    const head = entry.headAbout(key);
-    if (head === undefined || head.parts !== undefined || entry.bodyBytes !== head.bodyBytes) return undefined;
-    this.glanced.sec = entry.epoch;
-    this.glanced.check = entry.check;
-    entry.copyBody(glance);
-    // Bodies that follow each other are often of one length, and a view costs more than the copy.
-    if (view.length !== head.bodyBytes) view = glance.subarray(0, head.bodyBytes);
-    const stored = storedAround(head, head.bodyBytes === 0 ? Body.empty : Body.of([view]));
-    return this.skewMs === 0 ? stored : shifted(stored, -this.skewMs);
+    if (place === undefined || this.isBroken) return undefined;
+    const view = this.read(() => this.#file.tables.records.view(place));
+    return view !== undefined && this.glanced.over(view, key) ? this.glanced : undefined;
   }
 
   /** What is in the file under a record key, unless something waits to take its place. */

@@ -13,6 +13,7 @@ import { encodeRecord, recordBodyBytes, recordChunks } from '../object/record.js
 import type { StoredResponse } from '../object/stored.js';
 import type { DiskReadings, DiskRemoval } from '../observe/disk-meters.js';
 import type { Events } from '../observe/events.js';
+import type { Glance } from './contract.js';
 import type { BatchWriter } from './disk-batch.js';
 import type { BodyRef } from './disk-bodies.js';
 import type { DiskPort } from './disk-contract.js';
@@ -20,6 +21,7 @@ import { DiskCounts } from './disk-counts.js';
 import { Entry } from './disk-entry.js';
 import type { DiskFile } from './disk-file.js';
 import { checkOf, cut, isInline, isSameLife } from './disk-forms.js';
+import { NO_SELECTION } from './disk-glance.js';
 import {
   BODY_ID_BYTES,
   chunkCount,
@@ -130,15 +132,16 @@ export class DiskTier {
     return found;
   }
 
-  /** As Store.glance(). Its bytes are good until the next one. */
-  glance(key: string): StoredResponse | undefined {
+  /** As Below.glance(). */
+  glance(key: string): Glance | undefined {
     return this.reading.glance(key);
   }
 
   /** What glance() found last is used. Returns what tells that from other entries, near enough. */
-  useGlanced({ key, selection }: StoredResponse): number {
-    if (this.#isUseNews(this.reading.glanced.sec)) this.#queue.use(recordKey(key, selection));
-    return this.reading.glanced.check;
+  useGlanced(key: string): number {
+    const { usedSec, check } = this.reading.glanced;
+    if (this.#isUseNews(usedSec)) this.#queue.use(recordKey(key, NO_SELECTION));
+    return check;
   }
 
   /** The order of eviction is coarse: the writer takes no note of a use soon after another one. */

@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.js';
 import type { BodySink } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
 import type {
+  Asked,
   Below,
   BelowReach,
   DemandWatch,
@@ -27,7 +28,7 @@ export class LateStore implements Store {
   readonly #memory: Store;
   readonly #clock: Clock;
   #store: Store;
-  #isOutdated: (below: StoredResponse) => boolean = () => false;
+  #isOutdated: (below: Asked) => boolean = () => false;
   #missed: MissedChanges | undefined = new MissedChanges();
 
   constructor(memory: Store, clock: Clock) {
@@ -163,7 +164,7 @@ export class LateStore implements Store {
     return this.#store.maxCopyBytes;
   }
 
-  passOver(isOutdated: (below: StoredResponse) => boolean): void {
+  passOver(isOutdated: (below: Asked) => boolean): void {
     this.#isOutdated = isOutdated;
     this.#store.passOver(isOutdated);
   }

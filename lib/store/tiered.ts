@@ -9,9 +9,11 @@ import { PROMOTE_AT_ONCE_SHARE, SPILL_FROM_BYTES } from '../base/disk-limits.js'
 import type { BodySink } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
 import type {
+  Asked,
   Below,
   BelowReach,
   DemandWatch,
+  Glance,
   Place,
   RemovalReason,
   Store,
@@ -32,7 +34,7 @@ export function createTieredStore(memory: Store, disk: DiskTier): Store {
 class TieredStore implements Store, Below {
   readonly #memory: Store;
   readonly #disk: DiskTier;
-  #isOutdated: (below: StoredResponse) => boolean = () => false;
+  #isOutdated: (below: Asked) => boolean = () => false;
   readonly #doorkeeper = new Doorkeeper();
   readonly below: Below = this;
 
@@ -71,7 +73,7 @@ class TieredStore implements Store, Below {
     return undefined;
   }
 
-  glance(key: string): StoredResponse | undefined {
+  glance(key: string): Glance | undefined {
     const found = this.#disk.glance(key);
     return found === undefined || this.#isOutdated(found) ? undefined : found;
   }
@@ -80,13 +82,14 @@ class TieredStore implements Store, Below {
    * What is used once is not worth what it would push out of a full memory: it is as near on disk. While there is room, and at the
    * second use within a while, it is promoted.
    */
-  glanced(stored: StoredResponse): void {
+  glanced(key: string): void {
     this.#disk.counts.hits++;
-    const check = this.#disk.useGlanced(stored);
+    const check = this.#disk.useGlanced(key);
     const { bytes, reservedBytes, budgetBytes } = this.#memory.stats;
     const isRoomy = bytes + reservedBytes < budgetBytes * PROMOTE_AT_ONCE_SHARE;
     if (!isRoomy && !this.#doorkeeper.knows(check)) return;
-    const own = this.#disk.find(stored.key).find(({ selection }) => isSameSelection(selection, stored.selection));
+    this.#disk.reading.glanced.keep();
+    const own = this.#disk.find(key).find(({ selection }) => selection.names.length === 0);
     if (own?.body.wholeChunks !== undefined) this.#memory.put(own);
   }
 
@@ -260,7 +263,7 @@ class TieredStore implements Store, Below {
     return Math.max(this.#memory.maxObjectBytes, this.#disk.maxBodyBytes);
   }
 
-  passOver(isOutdated: (below: StoredResponse) => boolean): void {
+  passOver(isOutdated: (below: Asked) => boolean): void {
     this.#isOutdated = isOutdated;
   }
 

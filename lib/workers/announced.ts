@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../base/clock.js';
 import { ANNOUNCED_MS, MAX_HOLDINGS, MAX_HOLDINGS_BYTES } from '../base/worker-limits.js';
-import type { StoredResponse } from '../object/stored.js';
+import type { Asked } from '../store/contract.js';
 import { Remembered } from '../store/remembered.js';
 import { askedAt, leaseName } from './lease-wire.js';
 
@@ -35,7 +35,7 @@ export class Announced {
   }
 
   /** Whether something later than what lies below was announced. */
-  isOutdated(below: StoredResponse): boolean {
+  isOutdated(below: Asked): boolean {
     if (this.#byName.size === 0) return false;
     const known = this.#byName.get(leaseName(below.key, below.selection));
     if (known === undefined || known.until <= this.#clock.now()) return false;

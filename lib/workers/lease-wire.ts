@@ -5,6 +5,7 @@ import { Body } from '../object/body.js';
 import { decodeRecord, encodeRecord } from '../object/record.js';
 import { storedAround } from '../object/record-stored.js';
 import type { Selection, StoredResponse } from '../object/stored.js';
+import type { Asked } from '../store/contract.js';
 import type { WireFailure, WireOutcome } from './messages.js';
 
 /** The name of a lease. */
@@ -13,7 +14,7 @@ export function leaseName(key: string, { names, values }: Selection): string {
 }
 
 /** When what a response says was asked for. */
-export function askedAt(response: StoredResponse | undefined): number {
+export function askedAt(response: Pick<Asked, 'fetchedAt' | 'requestedAt'> | undefined): number {
   return response === undefined ? 0 : (response.requestedAt ?? response.fetchedAt);
 }
 

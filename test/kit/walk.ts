@@ -247,7 +247,7 @@ export interface Walk {
 
 /** Rules of which one is for everything. */
 export function onlyRule(rule: Rule): Rules {
-  const reads = { readsFields: false, readsMethod: false };
+  const reads = { readsFields: false, readsResponse: false, readsMethod: false };
   return { ruleFor: () => rule, ruleForResponse: () => rule, all: [rule], candidates: [], keyings: [rule], ...reads };
 }
 

@@ -63,7 +63,7 @@ t.test(
     t.equal(bench.store.below?.glance(KEY), undefined, 'it waits to be written');
     await bench.tier.settled();
     const found = bench.store.below?.glance(KEY);
-    t.equal(found?.body.receivedBytes, 100);
+    t.equal(found?.stored?.body.receivedBytes, 100);
     t.equal(bench.store.peek(KEY), undefined, 'nothing is promoted by a look');
     t.equal(bench.store.below?.glance(`${KEY}other`), undefined);
     bench.store.put(make({ key: `${KEY}large`, bodyBytes: DISK_INLINE_BODY_BYTES + 1 }));
@@ -99,7 +99,7 @@ t.test(
     await bench.tier.settled();
     const use = (key: string): boolean => {
       const found = bench.store.below?.glance(key);
-      if (found !== undefined) bench.store.below?.glanced(found);
+      if (found !== undefined) bench.store.below?.glanced(key);
       return bench.store.peek(key) !== undefined;
     };
     const below = keys.filter((key) => bench.store.peek(key) === undefined);
@@ -129,7 +129,7 @@ t.test(
     await bench.tier.settled();
     t.equal(bench.tier.stats.writes.header, 1);
     const again = await bench.reopened();
-    const found = again.store.below?.glance(KEY);
+    const found = again.store.below?.glance(KEY)?.stored;
     t.equal(found?.fields.get('x-new'), 'a value that makes the record longer');
     t.ok(Buffer.concat(found?.body.wholeChunks ?? []).equals(content));
   },

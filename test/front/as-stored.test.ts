@@ -1,0 +1,105 @@
+// Goal: decision 0022, bytes that go out as they lie on disk are those that would be made of the response. Method: fast-check makes responses, each is put on disk, and written both ways.
+import fc from 'fast-check';
+import t from 'tap';
+import { readConfig } from '../../lib/config/load.js';
+import { makeRules } from '../../lib/config/rules.js';
+import type { ReadyReply } from '../../lib/engine/contract.js';
+import { bytesAsStored, lendAsStored } from '../../lib/front/as-stored.js';
+import { plainHead, UnwritableField } from '../../lib/front/reply.js';
+import { Fields } from '../../lib/http/fields.js';
+import { Body } from '../../lib/object/body.js';
+import type { StoredResponse } from '../../lib/object/stored.js';
+import { FakeClock } from '../kit/clock.js';
+import { openDisk } from '../kit/disk.js';
+import { makeWalk } from '../kit/walk.js';
+import { makeStored } from '../store/make-stored.js';
+
+const HOST = 'example.test';
+
+const name = fc.oneof(
+  fc.constantFrom('Content-Type', 'ETag', 'X-Served', 'CDN-Cache', 'cdn-cache', 'Vary', 'Link', 'Age'),
+  fc.constantFrom('Content-Length', 'content-length', 'Connection', 'Keep-Alive', 'Transfer-Encoding', 'X Y', ''),
+);
+const value = fc.oneof(
+  fc.constantFrom('', 'text/html; charset=utf-8', '12', 'a\r\nB: c', 'Content-Length: 3', '\u0000', 'é', '€', '\ttab'),
+  fc.string({ maxLength: 20 }),
+);
+const shape = fc.record({
+  status: fc.oneof(fc.constantFrom(200, 200, 200, 203, 204, 304, 404, 410, 500), fc.integer({ min: 200, max: 599 })),
+  reasonPhrase: fc.oneof(fc.constantFrom('OK', 'OK', '', 'Not Found', 'a\nb', 'ü', '€'), fc.string({ maxLength: 10 })),
+  lines: fc.array(fc.oneof({ weight: 3, arbitrary: fc.constant(['X-Plain', 'v'] as const) }, fc.tuple(name, value)), {
+    maxLength: 6,
+  }),
+  body: fc.uint8Array({ maxLength: 60 }),
+  tags: fc.option(fc.array(fc.string({ maxLength: 4 }), { maxLength: 2 }), { nil: undefined }),
+});
+
+/** The bytes that the common way writes; undefined where it refuses to. */
+function madeOf({ reply }: ReadyReply, debugHeader: string | undefined): Buffer | undefined {
+  try {
+    const chunks = reply.payload.kind === 'bytes' ? reply.payload.chunks : [];
+    return Buffer.concat([Buffer.from(plainHead(reply, 'GET', debugHeader), 'latin1'), ...chunks]);
+  } catch (error) {
+    if (error instanceof UnwritableField) return undefined;
+    throw error;
+  }
+}
+
+t.test('decision 0022: whatever is stored, what goes out as it is stored is what would be made of it', async (t) => {
+  const clock = new FakeClock();
+  const bench = openDisk(t, { clock });
+  const walk = makeWalk({ clock, store: bench.store });
+  const rules = makeRules(readConfig({ origin: 'http://o' }));
+  walk.engine.reconfigure({ ...walk.engine.parts.live, rules });
+  const rule = rules.all.at(-1);
+  if (rule === undefined) throw new Error('there is always a last rule');
+  const shapes = fc.sample(shape, 600);
+  shapes.forEach(({ status, reasonPhrase, lines, body, tags }, at) => {
+    const made = makeStored({ bornAt: clock.now(), key: `http://${HOST}/${at}`, body: Body.of([Buffer.from(body)]) });
+    const stored: StoredResponse = { ...made, status, reasonPhrase, fields: new Fields(lines.flat()), madeBy: rule };
+    t.ok(bench.store.put(tags === undefined ? stored : { ...stored, tags }));
+  });
+  await bench.tier.settled();
+  bench.memory.scan(0, 1000, (stored) => bench.memory.remove(stored, 'evicted'));
+  clock.advance(12_345);
+  const counts = { asStored: 0, leftOut: 0, made: 0 };
+  for (const at of shapes.keys()) {
+    for (const debugHeader of [undefined, 'CDN-Cache']) {
+      const ready = walk.engine.ready(false, HOST, `/${at}`, undefined, clock.now());
+      if (ready === undefined) throw new Error(`${at} is not found`);
+      const { asStored, status, note } = ready;
+      const bytes = asStored === undefined ? undefined : bytesAsStored(asStored, status, debugHeader, note.outcome);
+      if (bytes === undefined) counts[asStored === undefined ? 'made' : 'leftOut']++;
+      else counts.asStored++;
+      if (bytes !== undefined && madeOf(ready, debugHeader)?.equals(bytes) !== true) {
+        const expected = madeOf(ready, debugHeader)?.toString('latin1');
+        t.equal(bytes.toString('latin1'), expected, JSON.stringify(shapes[at]));
+      }
+      // Out of memory again, into which it may have gone.
+      bench.memory.removeKey(`http://${HOST}/${at}`, 'evicted');
+    }
+  }
+  t.ok(counts.asStored > 200, `${counts.asStored} went out as they are stored`);
+  t.ok(counts.made > 50, `${counts.made} could not`);
+  t.ok(counts.leftOut > 5, `${counts.leftOut} have a field of the name of ours`);
+  walk.engine.close();
+});
+
+t.test('decision 0022: bytes that are still to be written are left alone by the next reply', (t) => {
+  const bytes = Buffer.from('OK\r\nA: 1\r\nfirst');
+  const of = (text: string) => ({
+    bytes: Buffer.from(`OK\r\nA: 1\r\n${text}`),
+    headFrom: 0,
+    headUntil: bytes.length - 5,
+    own: ['Age', '7'],
+    bodyFrom: bytes.length - 5,
+    bodyBytes: 5,
+  });
+  const head = 'HTTP/1.1 200 OK\r\nA: 1\r\nAge: 7\r\nContent-Length: 5\r\n\r\n';
+  const first = bytesAsStored(of('first'), 200, undefined, 'HIT');
+  t.equal(first?.toString('latin1'), `${head}first`);
+  lendAsStored();
+  t.equal(bytesAsStored(of('other'), 200, undefined, 'HIT')?.toString('latin1'), `${head}other`);
+  t.equal(first?.toString('latin1'), `${head}first`);
+  t.end();
+});

@@ -10,6 +10,8 @@ export const MAX_CHUNK_EXTENSION_BYTES = 16 * 1024;
 export const KNOWN_NAME_PLACES = 509;
 /** Longest field name that is remembered. */
 export const MAX_KNOWN_NAME_LENGTH = 40;
+/** Longest field value, of an answer or of a request, that is remembered beside its name. */
+export const MAX_KNOWN_FIELD_VALUE_LENGTH = 128;
 /** Field names of requests to the origin whose form is remembered; beyond: it starts anew. */
 export const MAX_CHECKED_NAMES = 1_000;
 /** How much sooner than the origin's Keep-Alive says, its connection is not used any more: it counts from earlier. */

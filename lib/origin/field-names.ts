@@ -1,9 +1,9 @@
 /**
- * Field names as they come off the wire: one string for each that is met again and again, and what it means to framing.
- * Implements RFC 9110 §5.1, §5.6.2. The memory is a fixed number of places; a name that takes another's place costs a
+ * Field names as they come off the wire: one string for each that is met again and again, what it means to framing, and the
+ * value it had last, which the next answer often has too. Implements RFC 9110 §5.1, §5.5, §5.6.2. The memory is a fixed number of places; a name that takes another's place costs a
  * string, nothing else.
  */
-import { KNOWN_NAME_PLACES, MAX_KNOWN_NAME_LENGTH } from '../base/origin-limits.js';
+import { KNOWN_NAME_PLACES, MAX_KNOWN_FIELD_VALUE_LENGTH, MAX_KNOWN_NAME_LENGTH } from '../base/origin-limits.js';
 
 /** What a field says about its message or connection; every other is `other`. */
 export type FieldRole = 'content-length' | 'transfer-encoding' | 'connection' | 'keep-alive' | 'other';
@@ -12,6 +12,8 @@ export interface FieldName {
   /** In the case in which it came. */
   readonly text: string;
   readonly role: FieldRole;
+  /** One that it had before, the last of those that are remembered. */
+  value: string;
 }
 
 const ROLES: ReadonlyMap<string, FieldRole> = new Map<string, FieldRole>([
@@ -20,6 +22,10 @@ const ROLES: ReadonlyMap<string, FieldRole> = new Map<string, FieldRole>([
   ['connection', 'connection'],
   ['keep-alive', 'keep-alive'],
 ]);
+
+const TAB = 0x09;
+const SPACE = 0x20;
+const DEL = 0x7f;
 
 /** 1 for each byte that a token may hold (RFC 9110 §5.6.2). */
 const TOKEN_BYTES = new Uint8Array(256);
@@ -45,9 +51,23 @@ export function nameOf(bytes: Buffer, from: number, until: number): FieldName {
   const known = places[place];
   if (known !== undefined && isText(known.text, bytes, from, length)) return known;
   const text = bytes.toString('latin1', from, until);
-  const name: FieldName = { text, role: ROLES.get(text.toLowerCase()) ?? 'other' };
+  const name: FieldName = { text, role: ROLES.get(text.toLowerCase()) ?? 'other', value: '' };
   if (length <= MAX_KNOWN_NAME_LENGTH) places[place] = name;
   return name;
+}
+
+/** The value that the bytes are, without blanks around it; undefined where they hold a control byte that none may hold. */
+export function readValue(name: FieldName, bytes: Buffer, from: number, until: number): string | undefined {
+  const length = until - from;
+  if (isText(name.value, bytes, from, length)) return name.value;
+  for (let at = from; at < until; at++) {
+    const byte = bytes[at] as number;
+    if ((byte < SPACE && byte !== TAB) || byte === DEL) return undefined;
+  }
+  if (length === 0) return '';
+  const value = bytes.toString('latin1', from, until);
+  if (length <= MAX_KNOWN_FIELD_VALUE_LENGTH) name.value = value;
+  return value;
 }
 
 function isText(text: string, bytes: Buffer, from: number, length: number): boolean {

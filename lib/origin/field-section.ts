@@ -4,12 +4,11 @@
  */
 import { MAX_RESPONSE_FIELD_COUNT } from '../base/origin-limits.js';
 import { Fields } from '../http/fields.js';
-import { nameOf, tokenEnd } from './field-names.js';
+import { nameOf, readValue, tokenEnd } from './field-names.js';
 
 const TAB = 0x09;
 const SPACE = 0x20;
 const COLON = 0x3a;
-const DEL = 0x7f;
 
 export class FieldSection {
   #raw: string[] = [];
@@ -45,12 +44,9 @@ export class FieldSection {
     let end = until;
     while (start < end && isBlank(bytes[start] as number)) start++;
     while (end > start && isBlank(bytes[end - 1] as number)) end--;
-    for (let at = start; at < end; at++) {
-      const byte = bytes[at] as number;
-      if ((byte < SPACE && byte !== TAB) || byte === DEL) return 'a control byte in a field value';
-    }
     const name = nameOf(bytes, from, colon);
-    const value = start === end ? '' : bytes.toString('latin1', start, end);
+    const value = readValue(name, bytes, start, end);
+    if (value === undefined) return 'a control byte in a field value';
     this.#raw.push(name.text, value);
     switch (name.role) {
       case 'content-length':

@@ -2,7 +2,7 @@
  * Writes the head of a request to the origin. Implements RFC 9112 §3, §5 and RFC 9110 §5.5, §7.6.1: what could be read as
  * another request is refused, and what belongs to one connection is written anew.
  */
-import { MAX_CHECKED_NAMES } from '../base/origin-limits.js';
+import { MAX_CHECKED_NAMES, MAX_KNOWN_FIELD_VALUE_LENGTH } from '../base/origin-limits.js';
 import { isToken } from '../http/tokens.js';
 import type { OriginRequest } from './contract.js';
 
@@ -17,26 +17,47 @@ const OWN_FIELDS: ReadonlySet<string> = new Set([
   'expect',
 ]);
 
-type NameKind = 'written' | 'own' | 'host' | 'invalid';
+interface CheckedName {
+  readonly kind: 'written' | 'own' | 'host' | 'invalid';
+  /** A value that was found valid, the last one of those that are remembered, and the line that it makes. */
+  value: string | undefined;
+  line: string;
+}
 
-const checkedNames = new Map<string, NameKind>();
+const checkedNames = new Map<string, CheckedName>();
 
-function kindOf(name: string): NameKind {
-  let kind = checkedNames.get(name);
-  if (kind === undefined) {
-    const lower = name.toLowerCase();
-    if (!isToken(name)) kind = 'invalid';
-    else if (lower === 'host') kind = 'host';
-    else kind = OWN_FIELDS.has(lower) ? 'own' : 'written';
+function checked(name: string): CheckedName {
+  let known = checkedNames.get(name);
+  if (known === undefined) {
+    known = { kind: kindOf(name), value: undefined, line: '' };
     if (checkedNames.size >= MAX_CHECKED_NAMES) checkedNames.clear();
-    checkedNames.set(name, kind);
+    checkedNames.set(name, known);
   }
-  return kind;
+  return known;
+}
+
+function kindOf(name: string): CheckedName['kind'] {
+  const lower = name.toLowerCase();
+  if (!isToken(name)) return 'invalid';
+  if (lower === 'host') return 'host';
+  return OWN_FIELDS.has(lower) ? 'own' : 'written';
 }
 
 /** RFC 9110 §5.5: visible characters, blanks and bytes beyond ASCII, which are written as latin1. */
 const INVALID_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 const TARGET = /^\/[\x21-\x7e\x80-\xff]*$/;
+
+/** The line of a field; undefined where it cannot be written. */
+function lineOf(name: string, known: CheckedName, value: string): string | undefined {
+  if (value === known.value) return known.line;
+  if (known.kind === 'invalid' || INVALID_VALUE.test(value)) return undefined;
+  const line = `${known.kind === 'host' ? 'host' : name}: ${value}\r\n`;
+  if (value.length <= MAX_KNOWN_FIELD_VALUE_LENGTH) {
+    known.value = value;
+    known.line = line;
+  }
+  return line;
+}
 
 /**
  * The head, to be written as latin1; undefined where the request cannot be written. `host`: of a request without one.
@@ -44,20 +65,20 @@ const TARGET = /^\/[\x21-\x7e\x80-\xff]*$/;
  */
 export function writeRequestHead(request: OriginRequest, host: string, isLast: boolean): string | undefined {
   if (!TARGET.test(request.target)) return undefined;
-  let written: string | undefined;
+  let hostLine: string | undefined;
   let lines = '';
   const raw = request.fields.raw;
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string;
-    const kind = kindOf(name);
-    if (kind === 'own') continue;
-    const value = raw[i + 1] as string;
-    if (kind === 'invalid' || INVALID_VALUE.test(value)) return undefined;
-    if (kind === 'written') lines += `${name}: ${value}\r\n`;
-    else if (written !== undefined) return undefined;
-    else written = value;
+    const known = checked(name);
+    if (known.kind === 'own') continue;
+    const line = lineOf(name, known, raw[i + 1] as string);
+    if (line === undefined) return undefined;
+    if (known.kind !== 'host') lines += line;
+    else if (hostLine !== undefined) return undefined;
+    else hostLine = line;
   }
   const length = request.content === undefined ? '' : `content-length: ${request.content.length}\r\n`;
-  const connection = isLast ? 'close' : 'keep-alive';
-  return `${request.method} ${request.target} HTTP/1.1\r\nhost: ${written ?? host}\r\nconnection: ${connection}\r\n${lines}${length}\r\n`;
+  const connection = isLast ? 'connection: close\r\n' : 'connection: keep-alive\r\n';
+  return `${request.method} ${request.target} HTTP/1.1\r\n${hostLine ?? `host: ${host}\r\n`}${connection}${lines}${length}\r\n`;
 }

@@ -7,6 +7,7 @@ import { MAX_INTERIM_RESPONSES, MAX_RESPONSE_FIELDS_BYTES } from '../../lib/base
 import {
   MAX_CHUNK_EXTENSION_BYTES,
   MAX_CHUNK_LINE_BYTES,
+  MAX_KNOWN_FIELD_VALUE_LENGTH,
   MAX_RESPONSE_FIELD_COUNT,
 } from '../../lib/base/origin-limits.js';
 import { refusal, type Sample, sample, type Told, tell } from './answers.kit.js';
@@ -297,4 +298,13 @@ t.test('valid answers are read as node reads them', async (t) => {
       { numRuns: 300 },
     ),
   );
+});
+
+t.test('a value is what came, whatever came before it under that name', async (t) => {
+  const long = 'v'.repeat(MAX_KNOWN_FIELD_VALUE_LENGTH + 1);
+  for (const value of ['a', 'a', 'b', '', 'b', 'ab', long, 'a', `${long}w`, '\xe9', '\xe8', 'a b', 'a\tb', 'a b']) {
+    const { fields } = tell(`HTTP/1.1 200 OK\r\nX-Again: ${value}\r\nContent-Length: 0\r\n\r\n`);
+    t.strictSame(fields, ['X-Again', value, 'Content-Length', '0']);
+  }
+  t.equal(tell('HTTP/1.1 200 OK\r\nX-Again: a\x01b\r\nContent-Length: 0\r\n\r\n').ending, 'refused');
 });

@@ -27,7 +27,7 @@ export interface OriginListener {
   /** An interim response, 1xx but 101 (RFC 9110 §15.2). */
   inform(status: number, fields: Fields): void;
   head(head: OriginResponseHead): void;
-  /** Body bytes with transfer codings removed. The listener may keep the buffer. */
+  /** Body bytes with transfer codings removed. The listener may keep the buffer; of a small one, see whole. */
   data(chunk: Buffer): void;
   /** The complete message was received (RFC 9112 §8). */
   end(trailers: Fields): void;

@@ -4,6 +4,7 @@
  * its own, no larger than what it still owes, which are handed on as they are.
  */
 import { ORIGIN_LARGE_READ_BYTES, ORIGIN_READ_BYTES } from '../base/limits.js';
+import { MAX_IN_SLAB_BYTES, Slab } from '../base/slab.js';
 import { type OnRead, own, SMALL_SHARE, sharedBytes } from './read-ahead.js';
 
 export interface Taker {
@@ -11,6 +12,17 @@ export interface Taker {
   take(bytes: Buffer, length: number): boolean;
   /** How many bytes of a body are still to come, as far as known; Infinity where they may be any number. */
   readonly expectedBytes: number;
+}
+
+/** Small pieces lie in one buffer together: one of its own would cost more than it holds. */
+let slab = new Slab();
+
+function placed(bytes: Buffer, from: number, until: number): Buffer {
+  const length = until - from;
+  if (!slab.hasRoom(length)) slab = new Slab();
+  const at = slab.take(length);
+  bytes.copy(slab.bytes, at, from, until);
+  return slab.bytes.subarray(at, at + length);
 }
 
 export class Intake implements OnRead {
@@ -36,12 +48,16 @@ export class Intake implements OnRead {
     return goesOn;
   };
 
-  /** A part of what is being taken, in memory that no read goes into again and that pins no more than twice its size. */
+  /**
+   * A part of what is being taken, in memory that no read goes into again and that pins no more than twice its size. A
+   * small one pins what came with it: who keeps that for long has a place of his own for it.
+   */
   keep(bytes: Buffer, from: number, until: number): Buffer {
     if (bytes !== sharedBytes && (until - from) * 2 > bytes.buffer.byteLength) {
       if (bytes === this.#next) this.#isHandedOn = true;
       return bytes.subarray(from, until);
     }
+    if (until - from <= MAX_IN_SLAB_BYTES) return placed(bytes, from, until);
     const copy = own(until - from);
     copy.set(from === 0 && until === bytes.length ? bytes : bytes.subarray(from, until));
     return copy;

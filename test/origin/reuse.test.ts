@@ -1,6 +1,7 @@
 // Goal: a connection to the origin is used again where the next answer cannot be mistaken, and no longer than the origin keeps it. Method: a scripted origin over real sockets; time is a FakeClock.
 import t, { type Test } from 'tap';
 import { ORIGIN_KEEP_ALIVE_MS, ORIGIN_READ_BYTES } from '../../lib/base/limits.js';
+import { SLAB_BYTES } from '../../lib/base/slab.js';
 import { Fields } from '../../lib/http/fields.js';
 import type { OriginClient } from '../../lib/origin/contract.js';
 import { createBarrier, turns } from '../kit/barrier.js';
@@ -160,6 +161,21 @@ t.test('what is kept of a body is not written over by later reads, and pins no m
     }
     t.equal(origin.connectionCount, 1);
   }
+});
+
+t.test('small bodies lie together, each in its own place', async (t) => {
+  const { origin, ask } = await bench(t);
+  const bodies = Array.from({ length: 200 }, (_, i) => String.fromCharCode(0x21 + (i % 90)).repeat(1000 + i));
+  for (const body of bodies) origin.script(send(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`));
+  const recorders: Recorder[] = [];
+  for (const _ of bodies) recorders.push(await ask());
+  t.same(
+    recorders.map(({ body }) => body),
+    bodies,
+  );
+  const buffers = new Set(recorders.flatMap(({ chunks }) => chunks.map(({ buffer }) => buffer)));
+  t.ok(buffers.size <= 5, `${buffers.size} buffers`);
+  for (const { byteLength } of buffers) t.equal(byteLength, SLAB_BYTES);
 });
 
 t.test('pause: what was read already waits with the rest, over TLS too', async (t) => {

@@ -49,6 +49,8 @@ export class AnswerReader {
   #minor = 1;
   #status = 0;
   #reason = '';
+  /** What Content-Length says; undefined where it is not there. */
+  #length: number | undefined;
   #leftBytes = 0;
   #keepsAlive = false;
   #keepAliveMs: number | undefined;
@@ -197,7 +199,8 @@ export class AnswerReader {
   #headFault(): string | undefined {
     const { transferEncoding, contentLength } = this.#section;
     if (this.#status === 101) return 'an upgrade that was not asked for';
-    if (contentLength !== undefined && lengthOf(contentLength) === undefined) return 'a length that is none';
+    this.#length = contentLength === undefined ? undefined : lengthOf(contentLength);
+    if (contentLength !== undefined && this.#length === undefined) return 'a length that is none';
     if (transferEncoding === undefined) return undefined;
     // HTTP/1.0 knows no transfer coding: its framing is faulty then (RFC 9112 §6.1).
     if (this.#minor === 0) return 'Transfer-Encoding in HTTP/1.0';
@@ -219,7 +222,7 @@ export class AnswerReader {
     const { contentLength } = this.#section;
     let fields = this.#section.takeFields();
     // RFC 9112 §6.3, rule 5: equal lengths are one, and go on as one.
-    if (contentLength?.includes(',') === true) fields = fields.set('Content-Length', String(lengthOf(contentLength)));
+    if (contentLength?.includes(',') === true) fields = fields.set('Content-Length', String(this.#length));
     this.#progress = 'head';
     this.#chooseFraming();
     this.#judgeKeepAlive();
@@ -239,16 +242,16 @@ export class AnswerReader {
 
   /** RFC 9112 §6.3. */
   #chooseFraming(): void {
-    const { transferEncoding, contentLength } = this.#section;
+    const { transferEncoding } = this.#section;
     if (isBodiless(this.#method, this.#status)) {
       this.#state = 'length';
       this.#leftBytes = 0;
     } else if (transferEncoding?.toLowerCase() === 'chunked') {
       this.#state = 'chunks';
       this.#chunked.begin();
-    } else if (transferEncoding === undefined && contentLength !== undefined) {
+    } else if (transferEncoding === undefined && this.#length !== undefined) {
       this.#state = 'length';
-      this.#leftBytes = lengthOf(contentLength) ?? 0;
+      this.#leftBytes = this.#length;
     } else this.#state = 'close';
   }
 
@@ -257,13 +260,11 @@ export class AnswerReader {
    * answer to HEAD has no framing, is one whose end would be that of the same body: such an origin is closing it already.
    */
   #judgeKeepAlive(): void {
-    const { connection, keepAlive, contentLength, transferEncoding } = this.#section;
-    const isUnframed = this.#method === 'HEAD' && contentLength === undefined && transferEncoding === undefined;
-    const options = connection === undefined ? [] : splitList(connection.toLowerCase());
-    const isKept = !options.includes('close') && (this.#minor > 0 || options.includes('keep-alive'));
+    const { connection, keepAlive, transferEncoding } = this.#section;
+    const isUnframed = this.#method === 'HEAD' && this.#length === undefined && transferEncoding === undefined;
+    const isKept = connection === undefined ? this.#minor > 0 : isKeptBy(connection, this.#minor);
     this.#keepsAlive = isKept && this.#state !== 'close' && !(isUnframed && !isBodiless('GET', this.#status));
-    const seconds = keepAlive === undefined ? undefined : /(?:^|[,\s])timeout\s*=\s*(\d{1,9})/i.exec(keepAlive)?.[1];
-    this.#keepAliveMs = seconds === undefined ? undefined : Number(seconds) * 1000;
+    this.#keepAliveMs = keepAlive === undefined ? undefined : timeoutOf(keepAlive);
   }
 
   #readContent(bytes: Buffer, at: number, until: number): number {
@@ -299,6 +300,16 @@ export class AnswerReader {
     this.stop();
     this.#handler.refuse(why);
   }
+}
+
+function isKeptBy(connection: string, minor: number): boolean {
+  const options = splitList(connection.toLowerCase());
+  return !options.includes('close') && (minor > 0 || options.includes('keep-alive'));
+}
+
+function timeoutOf(keepAlive: string): number | undefined {
+  const seconds = /(?:^|[,\s])timeout\s*=\s*(\d{1,9})/i.exec(keepAlive)?.[1];
+  return seconds === undefined ? undefined : Number(seconds) * 1000;
 }
 
 function startsWith(bytes: Buffer, from: number, length: number): boolean {

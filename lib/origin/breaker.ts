@@ -65,6 +65,8 @@ export interface BreakerOptions {
 export class Breaker {
   readonly #options: BreakerOptions;
   #state: BreakerState = { kind: 'closed', failureCount: 0 };
+  /** What all requests get that one closed state lets through. */
+  #permit: Permit = { kind: 'permit', state: this.#state };
 
   constructor(options: BreakerOptions) {
     this.#options = options;
@@ -83,7 +85,7 @@ export class Breaker {
 
   admit(): Permit | Refusal {
     const state = this.#state;
-    if (state.kind === 'closed') return { kind: 'permit', state };
+    if (state.kind === 'closed') return this.#permit;
     if (state.kind === 'open') {
       const leftMs = state.until - this.#options.clock.now();
       if (leftMs > 0) return { kind: 'refusal', retryAfterMs: leftMs };
@@ -138,6 +140,7 @@ export class Breaker {
 
   #become<S extends BreakerState>(next: S, reason: string): S {
     this.#state = next;
+    if (next.kind === 'closed') this.#permit = { kind: 'permit', state: next };
     this.#options.changed(next, reason);
     return next;
   }

@@ -44,8 +44,8 @@ class PooledClient implements OriginClient {
   /** Connections without a request; the one used last is at the end. */
   readonly #idle: OriginConnection[] = [];
   readonly #queue = new Set<Exchange>();
-  /** Connections that come free at the end of this turn of the event loop. */
-  #settling = 0;
+  /** Connections that come free at the end of this turn of the event loop, in the order in which they were done. */
+  readonly #settling: OriginConnection[] = [];
   #isClosing = false;
   #closed: (() => void) | undefined;
 
@@ -76,7 +76,7 @@ class PooledClient implements OriginClient {
     else {
       const connection = this.#takeOpen() ?? this.#takeClosed();
       if (connection !== undefined) exchange.sendOn(connection);
-      else if (this.#queue.size >= this.#maxQueue + this.#settling) {
+      else if (this.#queue.size >= this.#maxQueue + this.#settling.length) {
         exchange.refuse(new OriginError('origin-queue-full', `${this.#maxQueue} requests wait for the origin already`));
       } else {
         this.#queue.add(exchange);
@@ -90,7 +90,9 @@ class PooledClient implements OriginClient {
 
   /** The open connection used last. */
   #takeOpen(): OriginConnection | undefined {
-    for (let i = this.#idle.length - 1; i >= 0; i--) {
+    const last = this.#idle.length - 1;
+    if (this.#idle[last]?.isOpen === true) return this.#idle.pop();
+    for (let i = last - 1; i >= 0; i--) {
       if (this.#idle[i]?.isOpen === true) return this.#idle.splice(i, 1)[0];
     }
     return undefined;
@@ -98,7 +100,7 @@ class PooledClient implements OriginClient {
 
   /** One to open; undefined where all are busy, or one comes free at the end of this turn. */
   #takeClosed(): OriginConnection | undefined {
-    if (this.#settling > this.#queue.size) return undefined;
+    if (this.#settling.length > this.#queue.size) return undefined;
     const closed = this.#idle.pop();
     if (closed !== undefined || this.#connections.size >= this.#options.connections) return closed;
     const connection = new OriginConnection({ ...this.#options, dialler: this.#dialler, deadlines: this.#deadlines });
@@ -124,18 +126,23 @@ class PooledClient implements OriginClient {
 
   /** Not at once: bytes behind the end of an answer must be seen, and close the connection, before it is used again. */
   release(connection: OriginConnection): void {
-    this.#settling++;
-    setImmediate(() => {
-      this.#settling--;
-      const [next] = this.#queue;
-      if (next !== undefined) {
-        this.#queue.delete(next);
-        next.sendOn(connection);
-        return;
-      }
-      this.#idle.push(connection);
-      if (this.#idle.length === this.#connections.size) this.#closed?.();
-    });
+    if (this.#settling.push(connection) === 1) setImmediate(this.#settle);
+  }
+
+  readonly #settle = (): void => {
+    for (const connection of this.#settling) this.#cameFree(connection);
+    this.#settling.length = 0;
+  };
+
+  #cameFree(connection: OriginConnection): void {
+    const next = this.#queue.size === 0 ? undefined : this.#queue.values().next().value;
+    if (next !== undefined) {
+      this.#queue.delete(next);
+      next.sendOn(connection);
+      return;
+    }
+    this.#idle.push(connection);
+    if (this.#idle.length === this.#connections.size) this.#closed?.();
   }
 
   leaveQueue(exchange: Exchange): void {

@@ -93,10 +93,11 @@ export class OriginConnection implements AnswerHandler, Taker {
     this.#listener = listener;
     this.#reader.begin(request.method);
     // An old connection takes one last request, so that the name is looked up anew.
-    this.#isLast = this.#isOpen && clock.now() - this.#openedAt > ORIGIN_CONNECTION_TTL_MS;
+    const now = clock.now();
+    this.#isLast = this.#isOpen && now - this.#openedAt > ORIGIN_CONNECTION_TTL_MS;
     const head = writeRequestHead(request, url.host, this.#isLast);
     if (head === undefined) this.#refuseRequest(listener);
-    else if (this.#isOpen) this.#write(head, request);
+    else if (this.#isOpen) this.#write(head, request, now);
     else {
       this.#unsent = { head, request };
       this.deadlineAt = NEVER;
@@ -148,14 +149,14 @@ export class OriginConnection implements AnswerHandler, Taker {
     this.#sentCount = 0;
     const unsent = this.#unsent;
     this.#unsent = undefined;
-    if (unsent !== undefined) this.#write(unsent.head, unsent.request);
+    if (unsent !== undefined) this.#write(unsent.head, unsent.request, this.#openedAt);
     else this.#rest();
   }
 
-  #write(head: string, request: OriginRequest): void {
+  #write(head: string, request: OriginRequest, now: number): void {
     const socket = this.#socket as Socket;
     this.#isReused = this.#sentCount++ > 0;
-    this.#limit(this.#options.headersTimeoutMs);
+    this.#limit(this.#options.headersTimeoutMs, now);
     if (request.content === undefined || request.content.length === 0) {
       // Over TLS no write is over when it returns.
       const went = this.#options.dialler.isSecure ? 'not' : writeStraight(socket, head);
@@ -170,8 +171,7 @@ export class OriginConnection implements AnswerHandler, Taker {
   }
 
   /** What is waited for now may take this long from now on. */
-  #limit(ms: number): void {
-    const now = this.#options.clock.now();
+  #limit(ms: number, now = this.#options.clock.now()): void {
     this.deadlineAt = now + ms;
     this.#options.deadlines.note(this.deadlineAt, now);
   }

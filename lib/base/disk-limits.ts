@@ -18,6 +18,8 @@ export const DISK_SYNC_EVERY_MS = 1_000;
 export const DISK_RETRY_FIRST_MS = 1_000;
 /** Longest such pause. */
 export const DISK_RETRY_MAX_MS = 60_000;
+/** Longest time that the end of the process waits for the transaction that is being written; beyond: it ends by a signal. */
+export const DISK_EXIT_WAIT_MS = 3_000;
 /** Longest time that closing waits for the last writes to disk. */
 export const DISK_CLOSE_TIMEOUT_MS = 5_000;
 /** Bytes that the disk tier leaves free on its filesystem. */

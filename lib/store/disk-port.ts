@@ -2,7 +2,8 @@
 import { Worker } from 'node:worker_threads';
 import { DISK_THREAD_HEAP } from '../base/disk-limits.js';
 import { DiskFailure, type DiskJob, type DiskPort, type DiskReport } from './disk-contract.js';
-import type { FromThread, ThreadOrder, ToThread } from './disk-thread.js';
+import { DiskGate, guardExit } from './disk-gate.js';
+import type { FromThread, ThreadOrder, ThreadStart, ToThread } from './disk-thread.js';
 
 interface Waiting {
   resolve(report: DiskReport): void;
@@ -35,8 +36,10 @@ class ThreadPort implements DiskPort {
   }
 
   #start(): Worker {
+    const gate = new DiskGate();
+    const unguard = guardExit(gate);
     const worker = new Worker(new URL('./disk-thread.js', import.meta.url), {
-      workerData: this.#order,
+      workerData: { ...this.#order, gate: gate.shared } satisfies ThreadStart,
       resourceLimits: DISK_THREAD_HEAP,
     });
     worker.unref();
@@ -54,7 +57,10 @@ class ThreadPort implements DiskPort {
       else this.#settle()?.reject(new DiskFailure(said.failure.code, said.failure.message));
     });
     worker.on('error', (error) => over(String(error)));
-    worker.on('exit', () => over('the thread that writes has ended'));
+    worker.on('exit', () => {
+      unguard();
+      over('the thread that writes has ended');
+    });
     return worker;
   }
 

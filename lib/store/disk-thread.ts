@@ -8,12 +8,16 @@ import { DISK_THREAD_NICE } from '../base/disk-limits.js';
 import type { DiskJob, DiskReport } from './disk-contract.js';
 import { DiskFailure } from './disk-contract.js';
 import { openDiskFile } from './disk-file.js';
+import { DiskGate } from './disk-gate.js';
 import { DiskWriting } from './disk-writing.js';
 
 export interface ThreadOrder {
   readonly directory: string;
   readonly sizeBytes: number;
 }
+
+/** With what a thread begins. */
+export type ThreadStart = ThreadOrder & { readonly gate: SharedArrayBuffer };
 
 /** What the thread is told, and what it answers. */
 export type ToThread = DiskJob | 'close';
@@ -22,23 +26,29 @@ export type FromThread =
   | { readonly report?: undefined; readonly failure: { readonly code: string; readonly message: string } }
   | 'closed';
 
-const { directory, sizeBytes } = workerData as ThreadOrder;
+const { directory, sizeBytes, gate: shared } = workerData as ThreadStart;
 const port = parentPort;
-if (port !== null) {
+const gate = new DiskGate(shared);
+// Where the process ends, nothing is begun.
+if (port !== null && gate.enter()) {
   // On Linux alone 0 means this thread and not the whole process.
   if (process.platform === 'linux' && getPriority(0) < DISK_THREAD_NICE) setPriority(0, DISK_THREAD_NICE);
   const file = openDiskFile(directory, sizeBytes);
   const writing = new DiskWriting(file, directory, sizeBytes);
+  gate.leave();
   port.on('message', (job: ToThread) => {
     if (job === 'close') {
       void file.close().finally(() => port.postMessage('closed' satisfies FromThread));
       return;
     }
+    if (!gate.enter()) return;
     try {
       port.postMessage({ report: writing.do(job) } satisfies FromThread);
     } catch (error) {
       const { code, message } = error instanceof DiskFailure ? error : new DiskFailure('unknown', String(error));
       port.postMessage({ failure: { code, message } } satisfies FromThread);
+    } finally {
+      gate.leave();
     }
   });
 }

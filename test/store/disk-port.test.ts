@@ -1,5 +1,8 @@
 // Goal: issue 5, writing to disk holds up no request. Method: a real thread, and what the system says of the threads of this process; a tier whose jobs are counted.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { DISK_BATCH_ORDERS, DISK_THREAD_NICE } from '../../lib/base/disk-limits.js';
 import { openThreadPort } from '../../lib/store/disk-port.js';
@@ -7,6 +10,7 @@ import { FakeClock } from '../kit/clock.js';
 import { makeDirectory, openDisk } from '../kit/disk.js';
 import { makeStored } from './make-stored.js';
 
+const ENDING = fileURLToPath(new URL('./disk-end-main.js', import.meta.url));
 const isLinux = process.platform === 'linux';
 
 /** How far each thread of this process stands back, this one first. */
@@ -41,4 +45,14 @@ t.test('issue 5: what waits is put into words in batches of so many, and all of 
   await bench.tier.settled();
   t.equal(bench.tier.stats.records, count);
   t.equal(bench.reports.length, 3);
+});
+
+t.test('a process that ends while its thread writes does end, with the exit code that it meant', async (t) => {
+  for (const afterMs of [0, 5, 10, 20, 40]) {
+    const child = spawn(process.execPath, [ENDING, makeDirectory(t), String(afterMs)], { stdio: 'ignore' });
+    const hung = setTimeout(() => child.kill('SIGKILL'), 20_000);
+    const [code, signal] = await once(child, 'exit');
+    clearTimeout(hung);
+    t.same([code, signal], [3, null], `after ${afterMs} ms`);
+  }
 });

@@ -142,7 +142,7 @@ export const redis = section(
   {
     url: optional(
       text('URL', URL_FORM, readRedisUrl, {
-        doc: 'The Redis or Valkey (6.2 or later) that machines share, below memory and disk. `redis: URL` says the same in one line. `rediss:` is TLS; a user name, a password and the number of a database may be in it. One of `url`, `sentinel` and `cluster` switches the tier on.',
+        doc: 'The Redis (6.2 or later) that machines share, below memory and disk; a Valkey should do as well, and is not tested. `redis: URL` says the same in one line. `rediss:` is TLS; a user name, a password and the number of a database may be in it. One of `url`, `sentinel` and `cluster` switches the tier on.',
       }),
     ),
     sentinel,

@@ -118,9 +118,11 @@ export function sendReady(
   let went: Exclude<Straight, 'not'>;
   let bodyBytes: number;
   if (asStored !== undefined && bytes !== undefined) {
-    went = send(connection, bytes, NO_CHUNKS);
+    // What waits behind others waits in bytes of its own size: the place that all share is larger than most replies by far.
+    const isAlone = connection.isIdle && connection.socket.writableLength === 0;
+    went = send(connection, isAlone ? bytes : Buffer.from(bytes), NO_CHUNKS);
     bodyBytes = asStored.bodyBytes;
-    if (went !== 'taken') lendAsStored();
+    if (went !== 'taken' && isAlone) lendAsStored();
   } else {
     const written = writtenOf(ready, isHead, lane.debugHeader);
     if (written === undefined) return false;

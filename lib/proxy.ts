@@ -49,6 +49,7 @@ class ComposedProxy implements Running, Part {
   readonly #version: string | undefined;
   readonly #pseudonym: string;
   readonly #isPart: boolean;
+  readonly #isFirst: boolean;
   readonly #logDestination: LogDestination | undefined;
   readonly #log: AccessLog;
   readonly #metrics: Metrics;
@@ -75,6 +76,7 @@ class ComposedProxy implements Running, Part {
   constructor(config: Config, options: ProxyOptions, part?: PartOptions) {
     this.#pseudonym = part?.pseudonym ?? newPseudonym();
     this.#isPart = part !== undefined;
+    this.#isFirst = part?.isFirst ?? true;
     const clock = options.clock ?? systemClock();
     this.#clock = clock;
     this.#version = options.version;
@@ -90,13 +92,13 @@ class ComposedProxy implements Running, Part {
     });
     this.#adminToken = options.adminToken;
     this.events = events;
-    this.#stores = openStores(config, clock, events, part?.savesHotKeys ?? true);
+    this.#stores = openStores(config, clock, events, this.#isFirst);
     this.#store = this.#stores.store;
     this.#markers = createMarkers({ max: MAX_MARKERS, clock });
     this.#origin = new ReplaceableOrigin(makeWays(config, clock, events));
     const identity = this.#identity(config);
     this.#tokenCheck = identity.tokenCheck;
-    this.#shared = makeSharedLeases(config, clock, events);
+    this.#shared = makeSharedLeases(config, clock, events, this.#isFirst);
     this.#partLeases = part?.leases;
     this.engine = new Engine({
       clock,
@@ -244,7 +246,7 @@ class ComposedProxy implements Running, Part {
   /** Another shared tier, or none, from now on. */
   #share(config: Config): void {
     const before = this.#shared;
-    this.#shared = makeSharedLeases(config, this.#clock, this.events);
+    this.#shared = makeSharedLeases(config, this.#clock, this.events, this.#isFirst);
     this.engine.parts.leases = this.#leases();
     this.engine.parts.peers = this.#shared;
     if (before !== undefined) this.#shared?.takeOver(before);

@@ -1,6 +1,6 @@
 /** Everything that one scenario compares, started in front of one origin. */
 import { SERVER_CORE } from './machine.js';
-import { descendants, type ProxyName, type ProxySettings, startProxy } from './proxies.js';
+import { descendants, type ProxyName, type ProxySettings, type Proxy as Started, startProxy } from './proxies.js';
 import { kitModule } from './root.js';
 import { freePort, type Running, Scope, untilOpen } from './scope.js';
 import { type SwiftOrigin, startSwiftOrigin } from './swift.js';
@@ -9,7 +9,7 @@ export interface Contestant {
   /** A proxy, or what it is compared with. */
   readonly name: string;
   readonly port: number;
-  /** The processes that do the work. */
+  /** The processes that do the work now: nginx opens its port before it starts the worker that answers there. */
   readonly pids: readonly number[];
   readonly running: Running;
 }
@@ -41,8 +41,21 @@ export async function startContestant(
   settings: ProxySettings,
   label: string = name,
 ): Promise<Contestant> {
-  const { port, running, workers } = await startProxy(scope, name, settings);
-  return { name: label, port, running, pids: workers() };
+  return contestantOf(await startProxy(scope, name, settings), label);
+}
+
+export function contestantOf(
+  { port, running, workers }: Pick<Started, 'port' | 'running' | 'workers'>,
+  name: string,
+): Contestant {
+  return {
+    name,
+    port,
+    running,
+    get pids() {
+      return workers();
+    },
+  };
 }
 
 /** A node:http server that answers from one Map: the measure for what node itself costs. */
@@ -51,7 +64,7 @@ export async function startBare(scope: Scope, path: string, bytes: number): Prom
   const args = [kitModule('bare-main.js'), String(port), path, String(bytes)];
   const running = scope.start({ name: 'bare node:http', command: process.execPath, args, core: SERVER_CORE });
   await untilOpen(running, port);
-  return { name: 'bare node:http', port, running, pids: descendants(running.pid) };
+  return contestantOf({ port, running, workers: () => descendants(running.pid) }, 'bare node:http');
 }
 
 export async function startFleet(

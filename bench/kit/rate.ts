@@ -109,11 +109,13 @@ export async function runOnce(
 ): Promise<Sample> {
   await origin.take();
   const { connections, sample } = order;
-  const before = readUseOf(contestant.pids);
+  // Those of the beginning: one that comes or goes meanwhile would count with all that it has ever used.
+  const { pids } = contestant;
+  const before = readUseOf(pids);
   const traffic = order.traffic(bench.isQuick);
   const { port } = contestant;
   const result = await load(bench.scope, { port, traffic, connections, seconds, run, status: sample.status });
-  const after = readUseOf(contestant.pids);
+  const after = readUseOf(pids);
   const { count: asked } = await origin.take();
   checkRun(order, result, asked, contestant.name.startsWith('bare'));
   return { ...result, perCpuSec: result.count / ((after.cpuMs - before.cpuMs) / 1000) };

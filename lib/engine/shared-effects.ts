@@ -2,6 +2,7 @@
 import { SHARED_CLOCK_MARGIN_MS } from '../base/shared-limits.js';
 import type { StoredResponse } from '../object/stored.js';
 import { expiredResponse } from '../policy/expire.js';
+import type { Writer } from '../store/contract.js';
 import { askedAt, type SharedClock } from '../store/shared-clock.js';
 import type { News } from '../store/shared-news.js';
 import type { SharedOp } from '../store/shared-ops.js';
@@ -74,9 +75,16 @@ function reachHere(engine: Engine, reach: SharedOp['reach']): Reach {
 
 /**
  * Another machine stored something: the new record is taken over where the body is the one that is here; else what is
- * here counts as stale, and the next use finds the newer one below.
+ * here counts as stale, and the next use finds the newer one below. `writer`: of the processes of this machine, which all
+ * hear of it, one writes to the disk that they have in common, also what it has there alone.
  */
-export function takeNews(engine: Engine, tier: SharedTier, news: News, found: SharedFound | undefined): void {
+export function takeNews(
+  engine: Engine,
+  tier: Pick<SharedTier, 'around'>,
+  news: News,
+  found: SharedFound | undefined,
+  writer: Writer,
+): void {
   const { what, key } = news;
   if (what !== 'kept' && what !== 'pushed') return;
   const { store, clock } = engine.parts;
@@ -90,10 +98,12 @@ export function takeNews(engine: Engine, tier: SharedTier, news: News, found: Sh
     );
   }
   const variant = found === undefined ? news.variant : variantOf(found.response.selection);
-  const stored = store.peek(key)?.find(({ selection }) => variantOf(selection) === variant);
+  const isMeant = ({ selection }: StoredResponse): boolean => variantOf(selection) === variant;
+  const isBelow = writer === 'here' && store.below !== undefined;
+  const stored = store.peek(key)?.find(isMeant) ?? (isBelow ? store.known(key).find(isMeant) : undefined);
   if (stored === undefined || (found !== undefined && askedAt(stored) >= askedAt(found.response))) return;
   const next = found === undefined || stored.partial !== undefined ? undefined : tier.around(stored, found);
-  if (next !== undefined) store.swap(stored, next);
+  if (next !== undefined) store.swap(stored, next, writer);
   else if (what === 'pushed') store.remove(stored, 'replaced');
-  else store.swap(stored, expiredResponse(stored, clock.now()));
+  else store.swap(stored, expiredResponse(stored, clock.now()), writer);
 }

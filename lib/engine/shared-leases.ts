@@ -7,6 +7,7 @@ import type { Clock, Timer } from '../base/clock.js';
 import { isOriginFailure } from '../base/errors.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { Events } from '../observe/events.js';
+import type { Writer } from '../store/contract.js';
 import type { LeasePlace } from '../store/shared-contract.js';
 import type { News } from '../store/shared-news.js';
 import type { SharedOp } from '../store/shared-ops.js';
@@ -30,11 +31,14 @@ export class SharedLeases implements Leases, Peers, SharedTierListener {
   readonly #clock: Clock;
   readonly #events: Events;
   readonly #tier: SharedTier;
+  readonly #writer: Writer;
   #engine: Engine | undefined;
   /** Who waits for news of a lease, by key and variant. */
   readonly #waiting = new Map<string, Set<Told>>();
 
-  constructor(tier: SharedTier, clock: Clock, events: Events) {
+  /** `writer`: who writes what other machines tell to the disk that the processes of this one have in common. */
+  constructor(tier: SharedTier, clock: Clock, events: Events, writer: Writer) {
+    this.#writer = writer;
     this.#tier = tier;
     this.#clock = clock;
     this.#events = events;
@@ -166,7 +170,7 @@ export class SharedLeases implements Leases, Peers, SharedTierListener {
   }
 
   news(news: News, found: SharedFound | undefined): void {
-    if (this.#engine !== undefined) takeNews(this.#engine, this.#tier, news, found);
+    if (this.#engine !== undefined) takeNews(this.#engine, this.#tier, news, found, this.#writer);
     this.#tell(`${news.key} ${news.variant}`, noticeOf(news));
   }
 

@@ -65,8 +65,8 @@ export interface PartOptions extends ProxyOptions {
   /** Between the parts. */
   readonly leases: PartLeases;
   readonly siblings: Siblings;
-  /** Whether it is the one that writes down for all of them what is asked for most. */
-  readonly savesHotKeys: boolean;
+  /** Whether it is the one that writes to disk what is to be written once for all of them. */
+  readonly isFirst: boolean;
 }
 
 export interface Part {

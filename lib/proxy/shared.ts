@@ -9,11 +9,16 @@ import type { SharedLinkOptions } from '../store/shared-link.js';
 import { RedisTable } from '../store/shared-table.js';
 import { SharedTier } from '../store/shared-tier.js';
 
-/** Undefined where none is configured. */
-export function makeSharedLeases(config: Config, clock: Clock, events: Events): SharedLeases | undefined {
-  return hasRedis(config.cache.redis)
-    ? new SharedLeases(makeTier(config.cache.redis, clock), clock, events)
-    : undefined;
+/** Undefined where none is configured. `isFirst`: of the processes of this machine. */
+export function makeSharedLeases(
+  config: Config,
+  clock: Clock,
+  events: Events,
+  isFirst: boolean,
+): SharedLeases | undefined {
+  const { redis } = config.cache;
+  if (!hasRedis(redis)) return undefined;
+  return new SharedLeases(makeTier(redis, clock), clock, events, isFirst ? 'here' : 'elsewhere');
 }
 
 export function makeTier(redis: RedisSettings, clock: Clock): SharedTier {

@@ -144,7 +144,7 @@ export class Worker {
     });
     this.#leases = leases;
     const { config, written, file } = first;
-    const common = { clock, version, written, file, adminToken, pseudonym, savesHotKeys: isFirst };
+    const common = { clock, version, written, file, adminToken, pseudonym, isFirst };
     const part = createPart(config, { ...common, leases, siblings: this.#siblings() });
     leases.open(part.engine);
     const relays = new RelayServer((ask) => leases.give(ask));

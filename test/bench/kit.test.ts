@@ -1,10 +1,12 @@
 // Goal: what the benchmarks say can be trusted. Method: their pure parts with numbers that are known.
 import t from 'tap';
 import { summarize } from '../../bench/kit/cpu-profile.js';
+import { contestantOf } from '../../bench/kit/fleet.js';
 import { inTurns, type Pair, ratioOf } from '../../bench/kit/pairs.js';
 import { checkRun, type RateOrder } from '../../bench/kit/rate.js';
 import { renderResults } from '../../bench/kit/readme.js';
 import type { BenchResult } from '../../bench/kit/report.js';
+import type { Running } from '../../bench/kit/scope.js';
 import { drawZipf, seededRandom } from '../../bench/kit/traffic.js';
 
 t.test('issue 6: runs are interleaved: A B, then B A, a pair for each rival', async (t) => {
@@ -181,3 +183,14 @@ t.test('issue 6: what is compared with itself, and what could not be carried out
 t.test('issue 6: results of autocannon say that it cannot drive 100,000 requests a second', async (t) => {
   t.match(renderResults(result('autocannon')), /autocannon cannot drive 100,000 requests\/s from one core/);
 });
+
+t.test(
+  'issue 6: whose CPU is counted is seen anew each time: nginx starts its worker once its port is open',
+  async (t) => {
+    let workers = [1];
+    const contestant = contestantOf({ port: 1, running: {} as Running, workers: () => workers }, 'nginx');
+    t.same(contestant.pids, [1]);
+    workers = [1, 2];
+    t.same(contestant.pids, [1, 2]);
+  },
+);

@@ -74,6 +74,11 @@ export class CollapseTable {
     return this.#joinable.count >= MAX_FILLS;
   }
 
+  /** Whether there is any fill that some request with this key may join. */
+  isJoinable(key: string): boolean {
+    return this.#joinable.of(key) !== undefined;
+  }
+
   /**
    * The fill that will answer a request with these fields too. Once its head is known its own selection decides;
    * before that the selecting fields of what is stored foretell it, and where nothing is stored, hope does:

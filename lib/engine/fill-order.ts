@@ -17,17 +17,20 @@ export interface FillOrder {
   readonly leader: Waiter | undefined;
 }
 
+const NONE_KNOWN: readonly StoredResponse[] = [];
+
 /** The order as of now. */
 export function specOf({ live, store }: EngineParts, order: FillOrder): FillSpec {
   const { key, method, request, basis, conditions, askedFor, collapseKey, leader } = order;
+  // The list is the store's own.
+  const known = store.known(key);
   return {
     key,
     method,
     request,
     rules: live.rules,
     basis,
-    // The list is the store's own.
-    candidates: store.known(key).slice(),
+    candidates: known.length === 0 ? NONE_KNOWN : known.slice(),
     conditions,
     askedFor,
     background: leader === undefined,

@@ -45,7 +45,8 @@ export class Fill implements AnswerListener, LeasedFill {
   readonly asking: Asking;
   readonly course: Course;
   #repeats = 0;
-  readonly #rest = new Rest();
+  /** Once its body broke off. */
+  #rest: Rest | undefined;
   /** Where the bytes of a 206 belong that is being stored as a part. */
   part: Part | undefined;
   #trailers = Fields.empty;
@@ -252,8 +253,9 @@ export class Fill implements AnswerListener, LeasedFill {
     const inflow = this.course.inflow;
     if (inflow === undefined) return;
     this.#trailers = trailers;
-    if (!this.#rest.isWhole(inflow.body) || !inflow.complete()) {
-      this.#rest.giveUp();
+    const isWhole = this.#rest === undefined || this.#rest.isWhole(inflow.body);
+    if (!isWhole || !inflow.complete()) {
+      this.#broken.giveUp();
       this.fail(new OriginError('origin-truncated', 'The answer of the origin is not as long as it said.'));
       return;
     }
@@ -271,11 +273,16 @@ export class Fill implements AnswerListener, LeasedFill {
     if (this.isFound) this.#settleFound();
   }
 
+  get #broken(): Rest {
+    this.#rest ??= new Rest();
+    return this.#rest;
+  }
+
   /** The answer to a request for the rest: where it is none, readers see the break. */
   #resume(head: OriginResponseHead): void {
-    if (this.#rest.goesOn(this.response, head)) return;
+    if (this.#broken.goesOn(this.response, head)) return;
     this.asking.abort();
-    this.#rest.giveUp();
+    this.#broken.giveUp();
     this.fail(
       new OriginError('origin-truncated', 'The answer of the origin broke off, and it does not give the rest.'),
     );
@@ -288,7 +295,7 @@ export class Fill implements AnswerListener, LeasedFill {
     // RFC 9110 §14.2: a range is for GET alone.
     const isGet = this.spec.request.content === undefined;
     const mayResume = isGet && state === 'streaming' && !this.fate.isSuperseded && this.part === undefined;
-    if (mayResume && this.#rest.begins(response, inflow)) {
+    if (mayResume && this.#broken.begins(response, inflow)) {
       this.course.writer = 'here';
       this.asking.send('rest', { response, bytes: response.body.receivedBytes });
       return;

@@ -108,9 +108,11 @@ export class Transaction implements Waiter {
   #joinable(): Fill | undefined {
     if (this.#directives.noStore) return undefined;
     const { collapse } = this.#engine;
+    const collapseKey = collapseKeyOf(this.#need, this.request, this.#key);
+    if (!collapse.isJoinable(collapseKey) && !collapse.isJoinable(this.#key)) return undefined;
     const mayJoin = (fill: Fill): boolean => fill.state === 'opened' || this.#mayFollow(fill);
     return (
-      collapse.find(collapseKeyOf(this.#need, this.request, this.#key), this.request.fields, mayJoin) ??
+      collapse.find(collapseKey, this.request.fields, mayJoin) ??
       this.#arrivingWhole()
     );
   }

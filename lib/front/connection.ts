@@ -87,6 +87,11 @@ export class ClientConnection {
     return this.#running.length === 0 && !this.#isTunnelled;
   }
 
+  /** Whether no other request is in work on it. */
+  isAlone(exchange: Running): boolean {
+    return this.#running.length === 1 && this.#running[0] === exchange;
+  }
+
   /** A request begins. */
   began(exchange: Running): void {
     this.#running.push(exchange);

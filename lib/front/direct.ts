@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import { DIRECT_BODY_BYTES, ONE_BUFFER_BYTES } from '../base/limits.js';
 import type { Payload, Reply } from '../engine/contract.js';
 import type { BodyReader } from '../object/body.js';
+import { type Straight, writeStraight } from '../origin/straight.js';
 import { isBodiless } from './reply.js';
 
 /** A request's place among those of its connection, as far as its reply goes out directly. */
@@ -86,11 +87,32 @@ export function wholeBytesOf(payload: Payload): number | undefined {
   return payload.kind === 'bytes' ? payload.length : 0;
 }
 
-/** Writes a reply of which all is here. */
-export function writeDirectly(socket: Socket, head: string, payload: Payload): void {
+/** Writes a reply of which all is here. `isAlone`: nothing that was begun on its connection is unfinished. */
+export function writeDirectly(
+  socket: Socket,
+  head: string,
+  payload: Payload,
+  isAlone: boolean,
+): Exclude<Straight, 'not'> {
   const chunks = payload.kind !== 'bytes' || payload.length === 0 ? NO_CHUNKS : payload.chunks;
-  if (chunks.length === 0) socket.write(head, 'latin1');
-  else writeAll(socket, head, chunks);
+  const piece = onePiece(head, chunks);
+  if (piece === undefined) writeAll(socket, head, chunks);
+  else {
+    const went = isAlone ? writeStraight(socket, piece) : 'not';
+    if (went !== 'not') return went;
+    socket.write(piece);
+  }
+  return socket.writableLength === 0 ? 'taken' : 'begun';
+}
+
+/** Head and body in one buffer, where that is small: to copy a little is cheaper than a write of two pieces. */
+function onePiece(head: string, chunks: readonly Buffer[]): Buffer | undefined {
+  const [only] = chunks;
+  if (chunks.length > 1 || (only !== undefined && only.length > ONE_BUFFER_BYTES)) return undefined;
+  const bytes = Buffer.allocUnsafe(head.length + (only?.length ?? 0));
+  bytes.write(head, 'latin1');
+  if (only !== undefined) bytes.set(only, head.length);
+  return bytes;
 }
 
 /** The payload of a reply that is sent; of one without content (RFC 9110 §6.4.1) nothing is, and nothing of it is read. */
@@ -101,15 +123,6 @@ export function sentPayload({ payload, status }: Reply, method: string): Payload
 }
 
 function writeAll(socket: Socket, head: string, chunks: readonly Buffer[]): void {
-  const [only] = chunks;
-  if (chunks.length === 1 && only !== undefined && only.length <= ONE_BUFFER_BYTES) {
-    // To copy a little is cheaper than a write of two pieces.
-    const bytes = Buffer.allocUnsafe(head.length + only.length);
-    bytes.write(head, 'latin1');
-    only.copy(bytes, head.length);
-    socket.write(bytes);
-    return;
-  }
   socket.cork();
   socket.write(head, 'latin1');
   for (const chunk of chunks) socket.write(chunk);

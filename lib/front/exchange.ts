@@ -7,7 +7,7 @@ import { MAX_UNSENT_BEFORE_INTERIM_BYTES } from '../base/limits.js';
 import type { ClientRequest, PassPlan, Payload, Reply, ReplyNote, ReplySink } from '../engine/contract.js';
 import type { Fields } from '../http/fields.js';
 import { isToken } from '../http/tokens.js';
-import type { AnsweredEvent } from '../observe/events.js';
+import { Answered, CLIENT_LEFT, LEFT_NOTE, refusedNote } from './answered.js';
 import type { ClientConnection, Running } from './connection.js';
 import { readContent } from './content.js';
 import { asFarAsHere, type DirectTurn, mayComeWhole, sentPayload, wholeBytesOf, writeDirectly } from './direct.js';
@@ -41,6 +41,7 @@ export interface UpgradeSocket {
 }
 
 const INTERIM_PHRASES: Readonly<Record<number, string>> = { 102: 'Processing', 103: 'Early Hints' };
+const NOTHING = Buffer.alloc(0);
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 export class Exchange implements ClientRequest, ReplySink, PumpListener, Running {
@@ -197,9 +198,10 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
       return;
     }
     this.#bodyBytes = wholeBytesOf(payload) ?? 0;
-    writeDirectly(socket, head, payload);
+    const went = writeDirectly(socket, head, payload, this.#connection.isAlone(this));
     turn.written();
-    whenTaken(socket, (error) => this.#over(error == null ? 'finished' : 'aborted'));
+    if (went === 'begun') socket.write(NOTHING, (error) => this.#over(error == null ? 'finished' : 'aborted'));
+    else this.#over(went === 'taken' ? 'finished' : 'aborted');
   }
 
   /** The kernel has all of the reply. */
@@ -362,38 +364,11 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
       this.#pump.stop();
     }
     const now = this.#connection.lane.clock.now();
-    this.#connection.lane.events.answered(this.#answered(ending, now));
+    const isUnanswered = this.#note === undefined;
+    const status = isUnanswered ? CLIENT_LEFT : this.#status;
+    const bodyBytes = this.method === 'HEAD' ? 0 : this.#bodyBytes;
+    const told = new Answered(this, this.#startedWall, status, this.#note ?? LEFT_NOTE, bodyBytes, ending, now);
+    this.#connection.lane.events.answered(told);
     this.#connection.settled(this, now);
   }
-
-  #answered(ending: ReplyEnding, now: number): AnsweredEvent {
-    const note = this.#note;
-    return {
-      method: this.method,
-      host: this.host,
-      target: this.target,
-      remoteAddress: this.#connection.remoteAddress,
-      httpVersion: this.httpVersion,
-      // RFC 9110 has no code for it; 499 is what proxies log for a client that left before there was an answer.
-      status: note === undefined ? CLIENT_LEFT : this.#status,
-      outcome: note?.outcome ?? 'ERROR',
-      reason: note?.reason ?? 'client-left',
-      rule: note?.rule ?? '',
-      ageSec: note?.ageSec,
-      bodyBytes: this.method === 'HEAD' ? 0 : this.#bodyBytes,
-      durationMs: now - this.startedAt,
-      collapsed: note?.collapsed ?? false,
-      ending,
-      userAgent: this.fields.first('user-agent'),
-      referer: this.fields.first('referer'),
-      startedWall: this.#startedWall,
-    };
-  }
 }
-
-function refusedNote(refused: Refusal): ReplyNote {
-  return { outcome: 'ERROR', reason: refused.reason, rule: '', ageSec: undefined, collapsed: false };
-}
-
-/** Status in the log where the client left before there was one. */
-const CLIENT_LEFT = 499;

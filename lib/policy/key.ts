@@ -121,8 +121,18 @@ function isScheme(text: string): boolean {
 
 /** `scheme://host[:port]` in lower case and without the default port (RFC 9110 §4.2.3, §4.3.1). */
 export function originOf(scheme: string, host: string): string {
-  return `${scheme.toLowerCase()}://${withoutDefaultPort(scheme, host.toLowerCase())}`;
+  // Most requests are for the host of the one before.
+  if (scheme !== lastScheme || host !== lastHost) {
+    lastOrigin = `${scheme.toLowerCase()}://${withoutDefaultPort(scheme, host.toLowerCase())}`;
+    lastScheme = scheme;
+    lastHost = host;
+  }
+  return lastOrigin;
 }
+
+let lastScheme = '';
+let lastHost = '';
+let lastOrigin = '://';
 
 function withoutDefaultPort(scheme: string, host: string): string {
   const port = scheme.length === 5 ? ':443' : ':80';

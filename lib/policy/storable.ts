@@ -193,9 +193,8 @@ function leak(input: StorableInput, by: Governing): UncacheableReason | undefine
   if (rule.setCookie === 'refuse' && fields.has('set-cookie') && !isExcluded('set-cookie', by)) return 'set-cookie';
   // A cookie may have made this response one user's own. The origin that gave it a lifetime says that it did not;
   // a guess, a rule's ttl, or silence says nothing: the operator has to say it in so many words.
-  const isDeclared = explicitTtl(fields, by, receivedWall) !== undefined;
-  if (requestFields.has('cookie') && !isDeclared && !rule.shareWithCookie) return 'cookie-heuristic';
-  return undefined;
+  if (rule.shareWithCookie || !requestFields.has('cookie')) return undefined;
+  return explicitTtl(fields, by, receivedWall) === undefined ? 'cookie-heuristic' : undefined;
 }
 
 /**

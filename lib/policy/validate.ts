@@ -83,6 +83,9 @@ export function conditionalFields(
   candidates: readonly StoredResponse[],
   chosen: StoredResponse | undefined,
 ): { fields: Fields; sent: SentValidators } {
+  if (chosen === undefined && candidates.length === 0) {
+    return { fields: unconditionalFields(requestFields), sent: NOTHING_SENT };
+  }
   const lastModified = chosen === undefined ? undefined : validLastModified(chosen.fields);
   const entityTags = tagsToSend(candidates, chosen, lastModified);
   let fields = unconditionalFields(requestFields);

@@ -112,7 +112,7 @@ t.test('head and body are one write; HEAD, 304 and nothing to send are the head 
   ] as const) {
     const { socket, writes } = recorder();
     const reply = replyOf(payload, status);
-    writeDirectly(socket, plainHead(reply, method, undefined), sentPayload(reply, method));
+    writeDirectly(socket, plainHead(reply, method, undefined), sentPayload(reply, method), false);
     t.equal(writes.length, 1);
     const [head = '', rest] = writes[0]?.split('\r\n\r\n') ?? [];
     t.equal(rest, body);

@@ -73,8 +73,8 @@ export const LOG_LAST_TRIES = 1_000;
 export const MAX_RULE_LABELS = 1_000;
 /** Notice codes that are counted by name; beyond: counted together as `other`. */
 export const MAX_NOTICE_LABELS = 200;
-/** Keys whose last full fetch is remembered with its duration, to tell what a 304 saved; beyond: the oldest goes. */
-export const MAX_TIMED_KEYS = 10_000;
+/** Places for the durations of last full fetches, to tell what a 304 saved; of two keys in one place the newer stays. */
+export const TIMED_KEYS = 16_384;
 /** Connections to the admin listener at once; beyond: closed at once. */
 export const ADMIN_MAX_CONNECTIONS = 128;
 /** Bytes of a request head on the admin listener; beyond: 431. */

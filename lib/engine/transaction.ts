@@ -111,10 +111,7 @@ export class Transaction implements Waiter {
     const collapseKey = collapseKeyOf(this.#need, this.request, this.#key);
     if (!collapse.isJoinable(collapseKey) && !collapse.isJoinable(this.#key)) return undefined;
     const mayJoin = (fill: Fill): boolean => fill.state === 'opened' || this.#mayFollow(fill);
-    return (
-      collapse.find(collapseKey, this.request.fields, mayJoin) ??
-      this.#arrivingWhole()
-    );
+    return collapse.find(collapseKey, this.request.fields, mayJoin) ?? this.#arrivingWhole();
   }
 
   /** What arrives already is like what is stored: usable as long as it is fresh, or stale by leave (RFC 9111 §4). */

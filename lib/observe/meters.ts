@@ -1,6 +1,6 @@
 /** The counters behind the metrics, one class for each side of the house; events in, families of samples out. */
 import type { Clock } from '../base/clock.js';
-import { MAX_NOTICE_LABELS, MAX_RULE_LABELS, MAX_TIMED_KEYS } from '../base/limits.js';
+import { MAX_NOTICE_LABELS, MAX_RULE_LABELS } from '../base/limits.js';
 import {
   type AnsweredEvent,
   type AskedEvent,
@@ -13,6 +13,7 @@ import {
   OUTCOMES,
 } from './events.js';
 import { counter, type Family, histogram, single } from './families.js';
+import { FetchTimes } from './fetch-times.js';
 import { REASON_CODES } from './reasons.js';
 import { BoundedSet, ClosedSet, Histograms, OTHER, Tally } from './tallies.js';
 
@@ -115,9 +116,7 @@ export class OriginSide {
   readonly #leaseKind = new ClosedSet('kind', LEASE_KINDS);
   readonly #leaseAnswer = new ClosedSet('answer', LEASE_ANSWERS);
   readonly #leases = new Tally([this.#leaseKind, this.#leaseAnswer], true);
-  /** How long the last full fetch of a key took, ms: bounded, oldest first. */
-  readonly #fullMs = new Map<string, number>();
-  #oldest = this.#fullMs.keys();
+  readonly #fetchTimes = new FetchTimes();
   #bodyBytes = 0;
   #savedBytes = 0;
   #savedTransfers = 0;
@@ -131,7 +130,7 @@ export class OriginSide {
     this.#byGround.add(event.background ? 1 : 0, 0, 1);
     this.#duration.observe(end, event.durationMs / 1000);
     this.#bodyBytes += event.bodyBytes;
-    if (event.end === 'stored') this.#remember(event.key, event.durationMs);
+    if (event.end === 'stored') this.#fetchTimes.note(event.key, event.durationMs);
     else if (event.end === 'not-modified') this.#save(event);
   }
 
@@ -139,22 +138,11 @@ export class OriginSide {
     this.#leases.add(this.#leaseKind.indexOf(kind), this.#leaseAnswer.indexOf(answer), 1);
   }
 
-  #remember(key: string, durationMs: number): void {
-    this.#fullMs.delete(key);
-    this.#fullMs.set(key, durationMs);
-    while (this.#fullMs.size > MAX_TIMED_KEYS) {
-      // All before it are gone. A new walk would pass thousands of empty places each time to find the first that is not.
-      const { done, value } = this.#oldest.next();
-      if (done === true) this.#oldest = this.#fullMs.keys();
-      else this.#fullMs.delete(value);
-    }
-  }
-
   #save(event: AskedEvent): void {
     this.#savedTransfers++;
     this.#savedBytes += event.savedBytes;
     // Only what was seen counts: a key whose full fetch is not remembered saves nothing here, nor does a slow 304.
-    const fullMs = this.#fullMs.get(event.key);
+    const fullMs = this.#fetchTimes.of(event.key);
     if (fullMs !== undefined && fullMs > event.durationMs) this.#savedMs += fullMs - event.durationMs;
   }
 

@@ -92,7 +92,15 @@ export function targetKey(request: KeyedRequest, rule: Keying = ANY_KEYING): str
 }
 
 /** The key of a target under a rule: `*` stands for what is left out of it. */
-export function keyAt(at: RequestTarget, { query, key }: Keying): string {
+export function keyAt(at: RequestTarget, keying: Keying): string {
+  // What a request is about is asked several times in a row.
+  const { madeFor } = last;
+  const isLast = at.target === madeFor.target && at.host === madeFor.host && at.scheme === madeFor.scheme;
+  if (!isLast || last.keying !== keying) last = { madeFor: at, keying, key: makeKey(at, keying) };
+  return last.key;
+}
+
+function makeKey(at: RequestTarget, { query, key }: Keying): string {
   const target = targetForKey(at.target, query);
   if (key.host && key.scheme) return primaryKey({ scheme: at.scheme, host: at.host, target });
   const path = target.charCodeAt(0) === SLASH ? target : `/${target}`;
@@ -100,6 +108,12 @@ export function keyAt(at: RequestTarget, { query, key }: Keying): string {
   const host = key.host ? withoutDefaultPort(at.scheme, at.host.toLowerCase()) : '*';
   return `${scheme}://${host}${path}`;
 }
+
+let last: { readonly madeFor: RequestTarget; readonly keying: Keying | undefined; readonly key: string } = {
+  madeFor: { scheme: '', host: '', target: '' },
+  keying: undefined,
+  key: '',
+};
 
 /** All keys that what is at this URL, itself written as a key, may be stored under by one of these rules. */
 export function keysAt(url: string, keyings: readonly Keying[]): ReadonlySet<string> {

@@ -5,6 +5,8 @@
 
 import { Column, PAGE_SLOTS } from './column.js';
 
+export { hashOf } from '../base/hash.js';
+
 const FIRST_CAPACITY = 1024;
 /** Uses beyond this are not told apart. */
 const MAX_USES = 3;
@@ -125,17 +127,3 @@ export class Slots<T> {
     for (const grow of this.#onGrow) grow(capacity);
   }
 }
-
-/** A 32-bit hash of a key (FNV-1a). Never told from equality: two keys of one hash share no more than eviction's memory. */
-export function hashOf(key: string): number {
-  // What is stored is looked up several times in a row.
-  if (key === lastKey) return lastHash;
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
-  lastKey = key;
-  lastHash = hash >>> 0;
-  return lastHash;
-}
-
-let lastKey = '';
-let lastHash = 0x811c9dc5;

@@ -1,7 +1,8 @@
 /** Goal: what is counted is true, bounded and cheap to count. Method: events in, the text that Prometheus scrapes out. */
 import fc from 'fast-check';
 import t from 'tap';
-import { MAX_NOTICE_LABELS, MAX_RULE_LABELS, MAX_TIMED_KEYS } from '../../lib/base/limits.js';
+import { hashOf } from '../../lib/base/hash.js';
+import { MAX_NOTICE_LABELS, MAX_RULE_LABELS, TIMED_KEYS } from '../../lib/base/limits.js';
 import { createMetrics, type GaugeReadings, type Metrics } from '../../lib/observe/metrics.js';
 import { REASON_CODES } from '../../lib/observe/reasons.js';
 import { FakeClock } from '../kit/clock.js';
@@ -186,11 +187,15 @@ t.test('saved origin time claims nothing that was not seen', async (t) => {
 
 t.test('saved origin time remembers a bounded number of keys', async (t) => {
   const metrics = make();
-  for (let i = 0; i <= MAX_TIMED_KEYS; i++)
-    metrics.events.asked(asked({ end: 'stored', status: 200, durationMs: 1005, key: `k${i}` }));
+  const fetched = (key: string) => asked({ end: 'stored', status: 200, durationMs: 1005, key });
+  metrics.events.asked(fetched('k0'));
+  const place = hashOf('k0') % TIMED_KEYS;
+  let rival = 1;
+  while (hashOf(`k${rival}`) % TIMED_KEYS !== place) rival++;
+  metrics.events.asked(fetched(`k${rival}`));
   metrics.events.asked(asked({ key: 'k0' }));
-  t.equal((await scrape(metrics)).get('patina_saved_origin_seconds_total'), 0, 'the oldest went');
-  metrics.events.asked(asked({ key: 'k1' }));
+  t.equal((await scrape(metrics)).get('patina_saved_origin_seconds_total'), 0, 'the newer has its place');
+  metrics.events.asked(asked({ key: `k${rival}` }));
   t.equal((await scrape(metrics)).get('patina_saved_origin_seconds_total'), 1);
 });
 

@@ -1,5 +1,5 @@
 /**
- * Cache-Control, in requests and in responses: its directives as one record, and back to text.
+ * Cache-Control, in requests and in responses: its directives as one record.
  * Implements RFC 9111 §1.2.2, §5.2; RFC 5861 §3-4; RFC 8246 §2.
  *
  * Where a field contradicts itself the restrictive reading holds (RFC 9111 §4.2.1): of two lifetimes the shorter, which is
@@ -192,32 +192,4 @@ function applyFieldNames(
   // A list that is empty or broken names nothing that could be left out, so the whole response is meant.
   if (names.length === 0 || !names.every(isToken)) draft[whole] = true;
   else draft[listed] = [...(draft[listed] ?? []), ...names];
-}
-
-/**
- * The directives as one field value; empty where there is none. Unknown directives were not kept by
- * parseCacheControl, so this is for fields made here, never for fields passed on (RFC 9111 §5.2).
- */
-export function formatCacheControl(control: CacheControl): string {
-  const parts: string[] = [];
-  if (control.public) parts.push('public');
-  if (control.private) parts.push('private');
-  if (control.privateFields !== undefined) parts.push(`private="${control.privateFields.join(', ')}"`);
-  if (control.noStore) parts.push('no-store');
-  if (control.noCache) parts.push('no-cache');
-  if (control.noCacheFields !== undefined) parts.push(`no-cache="${control.noCacheFields.join(', ')}"`);
-  if (control.maxAge !== undefined) parts.push(`max-age=${control.maxAge}`);
-  if (control.sMaxage !== undefined) parts.push(`s-maxage=${control.sMaxage}`);
-  if (control.mustRevalidate) parts.push('must-revalidate');
-  if (control.proxyRevalidate) parts.push('proxy-revalidate');
-  if (control.mustUnderstand) parts.push('must-understand');
-  if (control.immutable) parts.push('immutable');
-  if (control.noTransform) parts.push('no-transform');
-  if (control.staleWhileRevalidate !== undefined) parts.push(`stale-while-revalidate=${control.staleWhileRevalidate}`);
-  if (control.staleIfError !== undefined) parts.push(`stale-if-error=${control.staleIfError}`);
-  if (control.minFresh !== undefined) parts.push(`min-fresh=${control.minFresh}`);
-  if (control.maxStale !== undefined)
-    parts.push(control.maxStale === Number.POSITIVE_INFINITY ? 'max-stale' : `max-stale=${control.maxStale}`);
-  if (control.onlyIfCached) parts.push('only-if-cached');
-  return parts.join(', ');
 }

@@ -186,11 +186,7 @@ function receivedHost(request: ReceivedRequest): string {
   return field !== undefined && field.toLowerCase() === request.host ? field : request.host;
 }
 
-/** Fields with one Via line, to which our member was added: protocol version as received, then who we are (RFC 9110 §7.6.3). */
-export function viaOut(fields: Fields, httpVersion: string, pseudonym: string): Fields {
-  return fields.set('Via', viaWith(fields, httpVersion, pseudonym));
-}
-
+/** Via with our member added: protocol version as received, then who we are (RFC 9110 §7.6.3). */
 function viaWith(fields: Fields, httpVersion: string, pseudonym: string): string {
   const before = fields.get('via');
   const own = `${httpVersion} ${pseudonym}`;

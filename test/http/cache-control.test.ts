@@ -3,12 +3,36 @@ import fc from 'fast-check';
 import t from 'tap';
 import {
   type CacheControl,
-  formatCacheControl,
   MAX_DELTA_SECONDS,
   NO_CACHE_CONTROL,
   parseCacheControl,
   parseDeltaSeconds,
 } from '../../lib/http/cache-control.js';
+
+/** The directives as one field value; empty where there is none. */
+function formatCacheControl(control: CacheControl): string {
+  const parts: string[] = [];
+  if (control.public) parts.push('public');
+  if (control.private) parts.push('private');
+  if (control.privateFields !== undefined) parts.push(`private="${control.privateFields.join(', ')}"`);
+  if (control.noStore) parts.push('no-store');
+  if (control.noCache) parts.push('no-cache');
+  if (control.noCacheFields !== undefined) parts.push(`no-cache="${control.noCacheFields.join(', ')}"`);
+  if (control.maxAge !== undefined) parts.push(`max-age=${control.maxAge}`);
+  if (control.sMaxage !== undefined) parts.push(`s-maxage=${control.sMaxage}`);
+  if (control.mustRevalidate) parts.push('must-revalidate');
+  if (control.proxyRevalidate) parts.push('proxy-revalidate');
+  if (control.mustUnderstand) parts.push('must-understand');
+  if (control.immutable) parts.push('immutable');
+  if (control.noTransform) parts.push('no-transform');
+  if (control.staleWhileRevalidate !== undefined) parts.push(`stale-while-revalidate=${control.staleWhileRevalidate}`);
+  if (control.staleIfError !== undefined) parts.push(`stale-if-error=${control.staleIfError}`);
+  if (control.minFresh !== undefined) parts.push(`min-fresh=${control.minFresh}`);
+  if (control.maxStale !== undefined)
+    parts.push(control.maxStale === Number.POSITIVE_INFINITY ? 'max-stale' : `max-stale=${control.maxStale}`);
+  if (control.onlyIfCached) parts.push('only-if-cached');
+  return parts.join(', ');
+}
 
 function cc(over: Partial<CacheControl>): CacheControl {
   return { ...NO_CACHE_CONTROL, ...over };

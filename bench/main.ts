@@ -12,22 +12,30 @@ import type { Scenario } from './kit/scenario.js';
 import { Scope } from './kit/scope.js';
 import { SCENARIOS } from './scenarios/index.js';
 
+/** Judged and rivals where there is little time. */
+const QUICK_PROXIES: readonly ProxyName[] = ['patina', 'nginx', 'varnish'];
+
 const USAGE = `usage: npm run bench -- [options]
   --only NAME[,NAME]      these scenarios alone: ${SCENARIOS.map((scenario) => scenario.name).join(', ')}
   --proxies NAME[,NAME]   what to measure; the first is judged, the others are rivals (${PROXY_NAMES.join(',')})
-  --quick                 shorter runs, of some minutes in all; leaves out those that take long
+  --quick                 shorter and fewer runs, under 2 minutes in all, beside ${QUICK_PROXIES.slice(1).join(' and ')} unless others are named;
+                          leaves out what says nothing when it is short: ${longOnes().join(', ')}
   --keep                  these results become bench/results/latest.json: those of the scenarios that were run
   --profile NAME          where the time goes in Patina under the load of this scenario, by --cpu-prof
   --readme                puts the results of bench/results/latest.json into README.md`;
 
 const flags = readFlags(USAGE, {
   only: { type: 'string' },
-  proxies: { type: 'string', default: PROXY_NAMES.join(',') },
+  proxies: { type: 'string' },
   quick: { type: 'boolean', default: false },
   keep: { type: 'boolean', default: false },
   profile: { type: 'string' },
   readme: { type: 'boolean', default: false },
 });
+
+function longOnes(): string[] {
+  return SCENARIOS.filter(({ isLong }) => isLong === true).map(({ name }) => name);
+}
 
 function scenarioOf(name: string): Scenario {
   const found = SCENARIOS.find((scenario) => scenario.name === name);
@@ -39,7 +47,7 @@ function scenarioOf(name: string): Scenario {
 function chooseScenarios(): readonly Scenario[] {
   if (flags.only !== undefined) return flags.only.split(',').map(scenarioOf);
   if (!flags.quick) return SCENARIOS;
-  const long = SCENARIOS.filter((scenario) => scenario.isLong === true).map(({ name }) => name);
+  const long = longOnes();
   if (long.length > 0)
     console.log(`left out by --quick, since they take too long; to run them: --quick --only ${long.join(',')}`);
   return SCENARIOS.filter((scenario) => scenario.isLong !== true);
@@ -48,10 +56,11 @@ function chooseScenarios(): readonly Scenario[] {
 /** Those asked for that are here; the first must be. */
 function chooseSubjects(): Map<ProxyName, string> {
   const subjects = new Map<ProxyName, string>();
-  for (const [i, asked] of flags.proxies.split(',').entries()) {
-    const name = PROXY_NAMES.find((known) => known === asked);
+  const asked = flags.proxies?.split(',') ?? (flags.quick ? QUICK_PROXIES : PROXY_NAMES);
+  for (const [i, word] of asked.entries()) {
+    const name = PROXY_NAMES.find((known) => known === word);
     if (name === undefined) {
-      console.error(`there is no proxy ${asked}\n\n${USAGE}`);
+      console.error(`there is no proxy ${word}\n\n${USAGE}`);
       process.exit(2);
     }
     const version = installedVersion(name);

@@ -202,7 +202,7 @@ export async function compareRates(bench: Bench, order: RateOrder, fleet: Fleet)
     }
   };
   const runs = await inTurns(
-    bench.pick(5, 3),
+    bench.pick(5, 2),
     bench.isQuick,
     () => measure(own),
     new Map(others.map((contestant) => [contestant.name, () => attempt(contestant)])),

@@ -77,7 +77,7 @@ async function measure(bench: Bench, originPort: number, flood: Flood): Promise<
     }
   };
   const watched = watch();
-  const seconds = bench.pick(30, 1);
+  const seconds = bench.pick(30, 0.5);
   const traffic = { kind: 'distinct', prefix: path } as const;
   const order = { port, traffic, connections: CONNECTIONS, seconds, run: 0, status: 200 } as const;
   const { count, badCount } = flood.isByField

@@ -6,7 +6,7 @@ import { type Figure, judged, type Scenario } from '../kit/scenario.js';
 import { pathOf } from '../kit/swift.js';
 
 const CONNECTIONS = 10_000;
-const QUICK_CONNECTIONS = 2_000;
+const QUICK_CONNECTIONS = 1_000;
 /** Opened at once: less than any backlog. */
 const WAVE = 250;
 const BYTES = 1024;

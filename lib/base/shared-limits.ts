@@ -48,6 +48,12 @@ export const SHARED_LOG_PAGE = 1_000;
 export const SHARED_LOG_EVERY_MS = 1_000;
 /** For how long a purged key refuses what was asked for before the purge. */
 export const SHARED_TOMB_MS = 3_600_000;
+/** Keys that visitors' requests have invalidated and that are not purged in the shared tier yet; beyond: the oldest are left to what the others were told. */
+export const MAX_SHARED_TOMBS = 10_000;
+/** Of these so many are purged in one step. */
+export const SHARED_TOMBS_AT_ONCE = 64;
+/** Time from one such step to the next. */
+export const SHARED_TOMB_STEP_MS = 50;
 /** For how long nobody asks for the lease of a key whose responses are not shared. */
 export const SHARED_ALONE_MS = 60_000;
 /** What is asked for within this time after an operation of another machine counts as before it: clocks differ a little. */

@@ -21,6 +21,8 @@ export interface SharedReadings {
   >;
   /** Times that it could not be told what had been done elsewhere. */
   readonly gaps: number;
+  /** Keys that were invalidated by more requests than can be purged there. */
+  readonly tombsDropped: number;
   /** Times that more operations waited than may. */
   readonly overflows: number;
 }
@@ -140,6 +142,12 @@ function pendingFamilies(reading: Reading): Family[] {
       'patina_shared_pending_operations',
       'Purges and expiries that other machines have not been told of yet.',
       ({ pendingOperations }) => pendingOperations,
+    ),
+    total(
+      reading,
+      'patina_shared_tombs_dropped_total',
+      'Keys that unsafe requests had invalidated and that were not purged in the shared tier, for there were too many.',
+      ({ tombsDropped }) => tombsDropped,
     ),
     total(
       reading,

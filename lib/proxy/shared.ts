@@ -64,6 +64,7 @@ export function readShared(leases: SharedLeases | undefined): SharedReadings | u
     clockOffsetMs: tier.clock.offsetMs,
     commands: tier.guard.counts,
     lookups: tier.counts,
+    tombsDropped: tier.tombs.dropped,
     gaps: tier.log.gaps,
     overflows: tier.log.overflows,
   };

@@ -80,8 +80,11 @@ export interface SharedTable {
   keep(order: KeepOrder): Promise<KeepVerdict>;
   /** `aloneMs`: for how long nobody need ask for a lease of this key. */
   release(place: LeasePlace, news: Buffer, aloneMs: number): Promise<void>;
-  /** Drops what was asked for up to `at`, and refuses it for `tombMs`. Returns how many records that were. */
-  purgeName(name: string, at: number, tombMs: number): Promise<number>;
+  /**
+   * Drops what was asked for up to `at`, and refuses it for `tombMs`. Returns how many records that were. `isKnownOnly`: of
+   * a name of which nothing is there, neither record nor lease, nothing is noted.
+   */
+  purgeName(name: string, at: number, tombMs: number, isKnownOnly: boolean): Promise<number>;
   /** All records of a name, with the variant of each. */
   records(name: string): Promise<readonly (readonly [variant: string, record: Buffer])[]>;
   /** Drops one record, where it is this one still. */

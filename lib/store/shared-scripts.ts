@@ -108,8 +108,9 @@ redis.call('PUBLISH', ARGV[4], ARGV[5])
 return 1
 `;
 
-/** at, tombMs. */
+/** at, tombMs, '1' where nothing is to be noted of a key that is not there. */
 export const PURGE = `${NOW}
+if ARGV[3] == '1' and redis.call('EXISTS', key) == 0 then return 0 end
 local at, count = tonumber(ARGV[1]), 0
 local all = redis.call('HGETALL', key)
 local before = 0

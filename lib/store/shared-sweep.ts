@@ -15,7 +15,7 @@ export async function sweepShared(table: SharedTable, guard: SharedGuard, op: Sh
   switch (reach.kind) {
     case 'keys':
       await inSteps(reach.keys.map(nameOf), (name) =>
-        guard.background(() => table.purgeName(name, at, SHARED_TOMB_MS)).then(() => undefined),
+        guard.background(() => table.purgeName(name, at, SHARED_TOMB_MS, false)).then(() => undefined),
       );
       return;
     case 'tag':

@@ -110,8 +110,9 @@ export class RedisTable implements SharedTable {
     await this.#link.run(SCRIPTS.release, this.#key(name), [variant, holder, aloneMs, this.#channel, news]);
   }
 
-  async purgeName(name: string, at: number, tombMs: number): Promise<number> {
-    return numberOf(await this.#link.run(SCRIPTS.purge, this.#key(name), [at.toFixed(3), tombMs]));
+  async purgeName(name: string, at: number, tombMs: number, isKnownOnly: boolean): Promise<number> {
+    const args = [at.toFixed(3), tombMs, isKnownOnly ? '1' : '0'];
+    return numberOf(await this.#link.run(SCRIPTS.purge, this.#key(name), args));
   }
 
   async records(name: string): Promise<readonly (readonly [variant: string, record: Buffer])[]> {

@@ -24,6 +24,7 @@ import type { SharedOp, SharedReach } from './shared-ops.js';
 import { decodeShared, encodeShared, nameOf, type SharedRecord, variantOf } from './shared-record.js';
 import { sweepShared } from './shared-sweep.js';
 import { OP_MARK } from './shared-table.js';
+import { SharedTombs } from './shared-tombs.js';
 
 export interface SharedTierOptions {
   readonly table: SharedTable;
@@ -101,6 +102,7 @@ export class SharedTier {
   readonly guard: SharedGuard;
   readonly log: SharedLog;
   readonly clock: SharedClock;
+  readonly tombs: SharedTombs;
   readonly leaseMs: number;
   readonly maxBodyBytes: number;
   readonly #options: SharedTierOptions;
@@ -140,6 +142,7 @@ export class SharedTier {
       apply: (ops) => this.#listener?.operations(ops),
       lost: () => this.#bodies.forget(),
     });
+    this.tombs = new SharedTombs({ table, guard: this.guard, clock });
     this.#bodies = new SharedBodies({
       table,
       guard: this.guard,
@@ -371,11 +374,15 @@ export class SharedTier {
   /** Something was done here to what others may hold as well. */
   operate(effect: SharedOp['effect'], reach: SharedReach, isPassing = false): void {
     const op = this.log.append(effect, reach, isPassing);
-    if (effect === 'purge') void sweepShared(this.#table, this.guard, { ...op, at: op.at + this.clock.errorMs });
+    if (effect !== 'purge') return;
+    const at = op.at + this.clock.errorMs;
+    if (isPassing && reach.kind === 'keys') this.tombs.note(reach.keys.map(nameOf), at);
+    else void sweepShared(this.#table, this.guard, { ...op, at });
   }
 
   close(): void {
     this.#poll?.cancel();
+    this.tombs.close();
     this.guard.close();
     this.#table.close();
   }

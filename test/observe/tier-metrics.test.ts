@@ -81,6 +81,7 @@ const SHARED = {
     newsHeard: 19,
     newsAlien: 20,
   },
+  tombsDropped: 23,
   gaps: 21,
   overflows: 22,
 } as const;
@@ -99,6 +100,7 @@ const SHARED_ROWS: readonly Row[] = [
   ...labelled('patina_shared_unreadable_total', 'result', { damaged: 17, missing: 18 }),
   ['patina_shared_messages_total', 19],
   ['patina_shared_alien_messages_total', 20],
+  ['patina_shared_tombs_dropped_total', 23],
   ['patina_shared_gaps_total', 21],
   ['patina_shared_overflows_total', 22],
 ];

@@ -326,3 +326,24 @@ t.test('issue 5: two sites with prefixes of their own share nothing', needsRedis
   await here.operate('POST', '/v1/purge', { prefix: 'http://a.example/' });
   t.match((await other.get('/a')).field('cache-status'), /; hit;/);
 });
+
+t.test(
+  'RFC 9111 §4.4: an unsafe request takes out what is shared, and notes nothing of what is not',
+  needsRedis(),
+  async (t) => {
+    const { redis, here, there } = await openMachines(t, ({ method }) =>
+      method === 'POST' ? { status: 204 } : { fields: LIVING, body: 'hello' },
+    );
+    await here.get('/a');
+    await eventually(async () => (await redis.client.keys('patina:{*}')).length > 0, 'it is shared');
+    for (let at = 0; at < 50; at++) await there.ask(request('POST', `/other/${at}`, 'Content-Length: 0'), 'POST');
+    await there.ask(request('POST', '/a', 'Content-Length: 0'), 'POST');
+    const hashes = (): Promise<string[]> => redis.client.keys('patina:{??????????????????????}');
+    await eventually(async () => {
+      const [name = ''] = await hashes();
+      const fields = await redis.client.hkeys(name);
+      return fields.includes('p') && !fields.some((field) => field.startsWith('r'));
+    }, 'the record of /a has gone, and what was asked for before is refused');
+    t.equal((await hashes()).length, 1, 'of the fifty others nothing is there');
+  },
+);

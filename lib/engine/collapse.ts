@@ -1,7 +1,7 @@
 /** The fills in flight: those that others may join, and all of them, so that a purge reaches each (design, section 3). */
 import { MAX_FILLS } from '../base/limits.js';
 import type { Fields } from '../http/fields.js';
-import type { StoredResponse } from '../object/stored.js';
+import { isSameRecord, type StoredResponse } from '../object/stored.js';
 import { isSelectedBy, selectionOf } from '../policy/vary.js';
 import type { Capture } from './capture.js';
 import type { Fill } from './fill.js';
@@ -95,7 +95,7 @@ export class CollapseTable {
   freshening(stored: StoredResponse): Fill | undefined {
     const fills = this.#joinable.of(stored.key);
     if (fills === undefined) return undefined;
-    for (const fill of fills) if (fill.spec.basis === stored) return fill;
+    for (const fill of fills) if (fill.spec.basis !== undefined && isSameRecord(fill.spec.basis, stored)) return fill;
     return undefined;
   }
 

@@ -204,7 +204,7 @@ export class ReadyReplies {
   #look(request: ClientRequest, isKept: boolean, now: number): Entry | ReadyReply | undefined {
     const key = this.#plainKey(request);
     if (key === undefined) return undefined;
-    const place = this.#source.parts.store.place(key);
+    const place = this.#source.parts.store.place(key, !isKept);
     if (place === undefined) return this.#below(key, request, now);
     const stored = this.#onlyIn(place, request);
     if (stored === undefined) return undefined;

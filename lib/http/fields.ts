@@ -153,9 +153,24 @@ export class Fields {
     for (let i = 0; i < raw.length; i += 2) yield [raw[i] as string, raw[i + 1] as string];
   }
 
+  /** One that is packed already. */
+  static packedIn(slab: Slab, at: number, bytes: number): Fields {
+    const fields = new Fields(NO_LINES);
+    fields.list = undefined;
+    fields.#slab = slab;
+    fields.#slabAt = at;
+    fields.#slabBytes = bytes;
+    return fields;
+  }
+
   /** The slab that it is packed in, if it is. */
   get slab(): Slab | undefined {
     return this.#slab;
+  }
+
+  /** Its place there. */
+  get slabAt(): number {
+    return this.#slabAt;
   }
 
   /** Bytes that pack() would take a place for: 0 where it is better left as it is. */

@@ -35,9 +35,9 @@ export class Body implements ReadableChunks {
   #mode: 'retain' | 'flow' | 'spill';
   #below: BodyBelow | undefined;
   #chunks: Buffer[] = [];
-  /** Where the bytes of a small body are that is stored, and their place in it: see pack(). */
-  #slab: Slab | undefined;
-  #slabAt = 0;
+  /** The slab that the bytes of a small body are in that is stored, and their place in it: set by pack() alone. */
+  slab: Slab | undefined;
+  slabAt = 0;
   #receivedBytes = 0;
   #droppedBytes = 0;
   #expectedBytes: number | undefined;
@@ -57,6 +57,16 @@ export class Body implements ReadableChunks {
     body.#chunks = filled(chunks);
     for (const chunk of chunks) body.#receivedBytes += chunk.length;
     body.#state = 'complete';
+    return body;
+  }
+
+  /** A body whose bytes are packed already. */
+  static packedIn(slab: Slab, at: number, bytes: number): Body {
+    const body = Body.of([]);
+    body.#receivedBytes = bytes;
+    body.slab = slab;
+    body.slabAt = at;
+    body.#chunks = NO_CHUNKS;
     return body;
   }
 
@@ -105,7 +115,7 @@ export class Body implements ReadableChunks {
   /** All chunks, where the body is complete and held whole for good: what one write can send. */
   get wholeChunks(): readonly Buffer[] | undefined {
     if (!this.isHeldWhole) return undefined;
-    return this.#slab === undefined ? this.#chunks : [this.#packed(this.#slab)];
+    return this.slab === undefined ? this.#chunks : [this.#packed(this.slab)];
   }
 
   /** Whether there are such chunks. */
@@ -118,29 +128,24 @@ export class Body implements ReadableChunks {
     return this.#chunks.length;
   }
 
-  /** The slab that its bytes are in, if they are in one. */
-  get slab(): Slab | undefined {
-    return this.#slab;
-  }
-
   /** Bytes that pack() would move. */
   get packableBytes(): number {
     const isSmall = this.#receivedBytes <= MAX_IN_SLAB_BYTES && this.isHeldWhole;
-    return isSmall && (this.#slab !== undefined || this.#chunks.length === 1) ? this.#receivedBytes : 0;
+    return isSmall && (this.slab !== undefined || this.#chunks.length === 1) ? this.#receivedBytes : 0;
   }
 
   /** Moves the bytes to a place in a slab. Who was given them before keeps what it has. */
   pack(slab: Slab): void {
-    const chunk = this.#slab === undefined ? this.#chunks[0] : this.#packed(this.#slab);
+    const chunk = this.slab === undefined ? this.#chunks[0] : this.#packed(this.slab);
     if (chunk === undefined || this.packableBytes === 0) return;
-    this.#slabAt = slab.take(chunk.length);
-    slab.bytes.set(chunk, this.#slabAt);
-    this.#slab = slab;
+    this.slabAt = slab.take(chunk.length);
+    slab.bytes.set(chunk, this.slabAt);
+    this.slab = slab;
     this.#chunks = NO_CHUNKS;
   }
 
   #packed({ bytes }: Slab): Buffer {
-    return bytes.subarray(this.#slabAt, this.#slabAt + this.#receivedBytes);
+    return bytes.subarray(this.slabAt, this.slabAt + this.#receivedBytes);
   }
 
   get droppedBytes(): number {
@@ -162,7 +167,7 @@ export class Body implements ReadableChunks {
   }
 
   chunkAt(index: number): Buffer | undefined {
-    if (this.#slab !== undefined) return index === 0 ? this.#packed(this.#slab) : undefined;
+    if (this.slab !== undefined) return index === 0 ? this.#packed(this.slab) : undefined;
     const flight = this.#flight;
     return this.#chunks[flight === undefined ? index : index - flight.droppedChunks + flight.emptyPlaces];
   }

@@ -6,6 +6,7 @@
 import { MAX_IN_SLAB_BYTES } from '../base/slab.js';
 import type { Fields } from '../http/fields.js';
 import type { Body } from './body.js';
+import { instantsOf } from './life.js';
 import type { Segments } from './segments.js';
 
 /** Where the ttl of a stored response came from, in the order of precedence of the design, section 1. */
@@ -102,8 +103,37 @@ export interface StoredResponse {
   readonly receivedWall: number;
 }
 
-/** Fixed cost of one stored response beside its strings and bytes, as measured on Node 20: its objects, its place in the store, waste in slabs, and garbage that is collected late while responses come and go. */
-const RECORD_OVERHEAD_BYTES = 1280;
+/**
+ * Whether both are one record: the same object, or another one with the same content, which the store makes where it had
+ * kept the record as bytes. No two records of a key have been received, asked for and made stale at the same instants.
+ */
+export function isSameRecord(one: StoredResponse, other: StoredResponse): boolean {
+  if (one === other) return true;
+  return (
+    one.fetchedAt === other.fetchedAt &&
+    one.requestedAt === other.requestedAt &&
+    one.receivedAt === other.receivedAt &&
+    one.expiredAt === other.expiredAt &&
+    one.receivedWall === other.receivedWall &&
+    one.key === other.key &&
+    one.status === other.status &&
+    one.madeBy === other.madeBy &&
+    one.body.receivedBytes === other.body.receivedBytes &&
+    isEqualLists(instantsOf(one.life), instantsOf(other.life)) &&
+    isEqualLists(one.selection.names, other.selection.names) &&
+    isEqualLists(one.selection.values, other.selection.values) &&
+    isEqualLists(one.fields.raw, other.fields.raw)
+  );
+}
+
+function isEqualLists(one: readonly unknown[], other: readonly unknown[]): boolean {
+  return one.length === other.length && one.every((value, at) => value === other[at]);
+}
+
+/** Fixed cost of one stored response beside its strings and bytes, as measured on Node 20: its place in the store, what is written down of it, waste in slabs, and garbage that is collected late while responses come and go. */
+const RECORD_OVERHEAD_BYTES = 512;
+/** What one costs beside that whose objects stay for as long as it is stored. */
+const OBJECTS_OVERHEAD_BYTES = 900;
 /** What a line of a field section that is too large for a slab costs beside its text: two strings' heads and two references. */
 const FIELD_LINE_OVERHEAD_BYTES = 56;
 /** What a chunk of a body that is too large for a slab costs beside its bytes. */
@@ -121,13 +151,15 @@ export function storedBytes(stored: StoredResponse): number {
   const { fields, body } = stored;
   const ownChunks = body.isHeldWhole && body.packableBytes === 0 ? body.chunkCount : 0;
   const chunks = ownChunks + (stored.partial?.chunkCount ?? 0);
+  const staysAwake = stored.tags !== undefined || stored.partial !== undefined;
   return (
     RECORD_OVERHEAD_BYTES +
+    (staysAwake ? OBJECTS_OVERHEAD_BYTES : 0) +
     stored.key.length +
     selection +
     tags +
     fields.bytes +
-    (fields.packableBytes > MAX_IN_SLAB_BYTES ? fields.count * FIELD_LINE_OVERHEAD_BYTES : 0) +
+    (fields.packableBytes > MAX_IN_SLAB_BYTES ? OBJECTS_OVERHEAD_BYTES + fields.count * FIELD_LINE_OVERHEAD_BYTES : 0) +
     chunks * CHUNK_OVERHEAD_BYTES +
     // What of it still waits to be written below is not charged: it is bounded there.
     (body.below === undefined ? body.heldBytes : 0) +

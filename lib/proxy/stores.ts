@@ -2,6 +2,7 @@
 import type { Clock } from '../base/clock.js';
 import { DISK_CLOSE_TIMEOUT_MS } from '../base/disk-limits.js';
 import { ConfigError } from '../base/errors.js';
+import { hasRedis } from '../config/redis-options.js';
 import type { Config } from '../config/schema.js';
 import type { DiskReadings } from '../observe/disk-meters.js';
 import type { Events } from '../observe/events.js';
@@ -28,8 +29,9 @@ export interface Stores {
 
 /** `savesHotKeys`: of those that share a disk one does. Throws a ConfigError where the path of the disk tier is somebody else's. */
 export function openStores({ cache }: Config, clock: Clock, events: Events, savesHotKeys: boolean): Stores {
-  const memory = createMemoryStore({ budgetBytes: cache.memoryBytes, clock, events });
   const { path, sizeBytes } = cache.disk;
+  const keepsBodies = path !== undefined || hasRedis(cache.redis);
+  const memory = createMemoryStore({ budgetBytes: cache.memoryBytes, clock, events, keepsBodies });
   const below = path === undefined ? undefined : new Below({ path, sizeBytes }, memory, clock, events, savesHotKeys);
   const store = below?.store ?? memory;
   return {

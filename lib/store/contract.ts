@@ -15,8 +15,11 @@ export interface Store {
    * The array is the store's own: read it, keep no reference across an await.
    */
   peek(key: string): readonly StoredResponse[] | undefined;
-  /** Where what peek() gives is held in memory: to look there again is no lookup. */
-  place(key: string): Place | undefined;
+  /**
+   * Where what peek() gives is held in memory: to look there again is no lookup. `isForNow`: it is asked this once, and
+   * the place is good until anything else is asked of the store.
+   */
+  place(key: string, isForNow?: boolean): Place | undefined;
   /**
    * Looks below memory for what it has not, or has an older form of; `choose` picks among that, newest first. What it
    * picks is in memory from now on where it is small enough. Undefined where there is nothing better than what peek() gives.

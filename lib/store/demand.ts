@@ -26,6 +26,7 @@ interface Due {
 
 export class Demand {
   readonly #slots: Slots<StoredResponse>;
+  readonly #at: (slot: number) => StoredResponse;
   readonly #clock: Clock;
   readonly #wheel: Wheel;
   readonly #stepper: Stepper;
@@ -37,8 +38,10 @@ export class Demand {
   /** Uses in a window as long as the rule says before that. */
   readonly #beforeHits = new Column(Float64Array);
 
-  constructor(slots: Slots<StoredResponse>, clock: Clock) {
+  /** `at`: what is in a slot in use. */
+  constructor(slots: Slots<StoredResponse>, clock: Clock, at: (slot: number) => StoredResponse) {
     this.#slots = slots;
+    this.#at = at;
     this.#clock = clock;
     this.#wheel = new Wheel(slots, DEMAND_TICK_MS, clock.now());
     this.#stepper = new Stepper(clock, () => this.#step());
@@ -131,9 +134,9 @@ export class Demand {
 
   /** At the instant of its plan, what is to be told; before that the window is opened that matters then. */
   #look(slot: number, now: number): Due | undefined {
-    const stored = this.#slots.at(slot);
-    const plan = stored === undefined ? undefined : this.#watch?.planFor(stored);
-    if (stored === undefined || plan === undefined) return undefined;
+    const stored = this.#at(slot);
+    const plan = this.#watch?.planFor(stored);
+    if (plan === undefined) return undefined;
     const opensAt = plan.at - plan.withinMs;
     if (opensAt > now) {
       // The wheel is coarse far ahead, and early.

@@ -57,8 +57,8 @@ export class LateStore implements Store {
     return this.#store.peek(key);
   }
 
-  place(key: string): Place | undefined {
-    return this.#store.place(key);
+  place(key: string, isForNow?: boolean): Place | undefined {
+    return this.#store.place(key, isForNow);
   }
 
   recall(

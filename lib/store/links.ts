@@ -10,8 +10,8 @@ export const NO_SLOT = -1;
 export class Links {
   readonly #listCount: number;
   /** Nodes 0..listCount-1 are the lists' own ends; slot s is node listCount + s. A node that is in no list points at itself. */
-  readonly #next = new Column(Int32Array);
-  readonly #prev = new Column(Int32Array);
+  readonly #next = new Column(Uint32Array);
+  readonly #prev = new Column(Uint32Array);
   #nodes = 0;
 
   constructor(listCount: number) {

@@ -19,9 +19,10 @@ import type { Events } from '../observe/events.js';
 import type { DemandWatch, Place, RemovalReason, Store, StoreStats, Tier, Usage } from './contract.js';
 import { Demand } from './demand.js';
 import { Eviction } from './eviction.js';
-import { createKeyedMap } from './keyed.js';
+import { awakeCountFor, Groups } from './groups.js';
 import { Ledger } from './ledger.js';
 import { NO_SLOT } from './links.js';
+import { LowestStore } from './lowest.js';
 import { Packing } from './packing.js';
 import { hashOf, Slots } from './slots.js';
 import { Stepper } from './stepper.js';
@@ -35,21 +36,25 @@ export interface MemoryStoreOptions {
   readonly events: Events;
   /** The largest response that is stored at all; default: half of the budget. */
   readonly maxObjectBytes?: number;
+  /** Keys of which the responses are objects; default: by the budget. */
+  readonly awakeCount?: number;
+  /** Tiers below know bodies by their identity. */
+  readonly keepsBodies?: boolean;
 }
 
 export function createMemoryStore(options: MemoryStoreOptions): Store {
   return new MemoryStore(options);
 }
 
-class MemoryStore implements Store {
+class MemoryStore extends LowestStore implements Store {
   readonly #clock: Clock;
   readonly #events: Events;
   readonly #ledger: Ledger;
   readonly #maxObjectBytes: number | undefined;
-  readonly #keyed = createKeyedMap<Variants>((variants) => this.#lapsed(variants));
   readonly #slots = new Slots<StoredResponse>();
   readonly #eviction = new Eviction(this.#slots);
   readonly #packing = new Packing(this.#slots);
+  readonly #groups: Groups;
   readonly #tags = new TagIndex();
   readonly #wheel: Wheel;
   /** Once somebody wanted to know it. */
@@ -59,14 +64,27 @@ class MemoryStore implements Store {
   readonly #repacking: Stepper;
   /** The variants that peek() gave last: touch() of one of them needs no second lookup. */
   #peeked: Variants | undefined;
+  /** What scan() shows just now, and where it is: to ask about it needs no lookup, and wakes nothing. */
+  #shown: StoredResponse | undefined;
+  #shownSlot = NO_SLOT;
   #isClosed = false;
 
   constructor(options: MemoryStoreOptions) {
+    super();
     const { clock } = options;
     this.#clock = clock;
     this.#events = options.events;
     this.#maxObjectBytes = options.maxObjectBytes;
     this.#ledger = new Ledger(options.budgetBytes, options.maxObjectBytes);
+    this.#groups = new Groups({
+      slots: this.#slots,
+      packing: this.#packing,
+      clock,
+      awakeCount: options.awakeCount ?? awakeCountFor(options.budgetBytes),
+      keepsBodies: options.keepsBodies ?? false,
+      // Its memory goes at the next step.
+      onLapsed: (slot) => this.#wheel.hasten(slot),
+    });
     this.#wheel = new Wheel(this.#slots, SWEEP_EVERY_MS, clock.now());
     this.#pruning = new Stepper(clock, () => this.#pruneStep());
     this.#sweep = new Stepper(clock, () => this.#sweepStep());
@@ -82,28 +100,19 @@ class MemoryStore implements Store {
   }
 
   peek(key: string): readonly StoredResponse[] | undefined {
-    const variants = this.#keyed.get(key);
+    const variants = this.#groups.get(key);
     if (variants === undefined) return undefined;
     this.#peeked = variants;
     return variants.list;
   }
 
-  place(key: string): Place | undefined {
-    return this.#keyed.get(key);
+  place(key: string, isForNow?: boolean): Place | undefined {
+    return isForNow === true ? this.#groups.look(key) : this.#groups.get(key);
   }
-
-  readonly below = undefined;
 
   get maxCopyBytes(): number {
     return this.maxObjectBytes;
   }
-
-  /** There is nothing below. */
-  recall(): undefined {
-    return undefined;
-  }
-
-  passOver(): void {}
 
   known(key: string): readonly StoredResponse[] {
     return this.peek(key) ?? [];
@@ -167,18 +176,20 @@ class MemoryStore implements Store {
     const bytes = storedBytes(next);
     const place = this.#eviction.withdraw(slot);
     const fits = this.#makeRoom(bytes - before, before, this.#ledger.budgetBytes);
+    // What made room may have let this key fall asleep: it wakes here.
+    const variants = this.#variantsOf(next.key);
+    this.#shown = undefined;
+    this.#groups.forget(slot);
     this.#slots.replace(slot, next, bytes);
     this.#packing.put(slot, next);
     this.#tags.delete(current.tags, slot);
     this.#tags.add(next.tags, slot);
     this.#ledger.bytes += bytes - before;
-    const variants = this.#keyed.get(next.key);
-    assert(variants !== undefined, 'the key of a held response has variants');
     variants.renew(slot, next);
     this.#eviction.restore(slot, place);
-    this.#schedule(slot, next, now);
+    this.#schedule(slot, next.life.graceUntil, next.life.keepUntil, now);
     this.#demand?.schedule(slot, next, now);
-    this.#keyed.set(next.key, variants, keptUntil(variants) - now);
+    this.#groups.set(variants);
     // Only where fills in flight hold all the rest of the budget: then the budget wins.
     if (!fits) this.#drop(slot, 'evicted');
     this.#prune();
@@ -197,7 +208,7 @@ class MemoryStore implements Store {
   }
 
   removeKey(key: string, reason: RemovalReason): number {
-    const slots = this.#keyed.get(key)?.slots ?? [];
+    const slots = this.#groups.get(key)?.slots ?? [];
     for (const slot of slots) this.#drop(slot, reason);
     return slots.length;
   }
@@ -205,43 +216,24 @@ class MemoryStore implements Store {
   scan(from: number, count: number, visit: (stored: StoredResponse, place: number) => void): number | undefined {
     const until = Math.min(from + count, this.#slots.end);
     for (let slot = from; slot < until; slot++) {
-      const stored = this.#slots.at(slot);
-      if (stored !== undefined) visit(stored, slot);
+      if (!this.#slots.isUsed(slot)) continue;
+      this.#shown = this.#groups.at(slot);
+      this.#shownSlot = slot;
+      visit(this.#shown, slot);
+      this.#shown = undefined;
     }
     return until < this.#slots.end ? until : undefined;
   }
 
   tagged(tag: string): StoredResponse[] {
     const found: StoredResponse[] = [];
-    for (const slot of this.#tags.of(tag)) {
-      const stored = this.#slots.at(slot);
-      assert(stored !== undefined, 'the tag index holds what is stored alone');
-      found.push(stored);
-    }
+    for (const slot of this.#tags.of(tag)) found.push(this.#groups.at(slot));
     return found;
-  }
-
-  changeUnseen(): void {}
-
-  scanBelow(): undefined {
-    return undefined;
-  }
-
-  keysBelow(): readonly string[] {
-    return [];
   }
 
   tierOf(stored: StoredResponse): Tier | undefined {
     return this.holds(stored) ? 'memory' : undefined;
   }
-
-  settled(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  openSpill(): undefined {}
-
-  giveUp(): void {}
 
   usage(stored: StoredResponse): Usage | undefined {
     const slot = this.#slotOf(stored);
@@ -276,63 +268,76 @@ class MemoryStore implements Store {
   }
 
   #slotOf(stored: StoredResponse): number | undefined {
-    const slot = this.#keyed.get(stored.key)?.slotOf(stored) ?? NO_SLOT;
+    if (stored === this.#shown) return this.#shownSlot;
+    const slot = this.#groups.get(stored.key)?.slotOf(stored) ?? NO_SLOT;
     return slot === NO_SLOT ? undefined : slot;
   }
 
+  #variantsOf(key: string): Variants {
+    const variants = this.#groups.get(key);
+    assert(variants !== undefined, 'the key of a held response has variants');
+    return variants;
+  }
+
   #replacedBy(stored: StoredResponse, replaces: StoredResponse | undefined): number[] {
-    const variants = this.#keyed.get(stored.key);
+    const variants = this.#groups.get(stored.key);
     if (variants === undefined) return [];
-    return variants.slots.filter((_, at) => {
+    const replacedSlot = replaces === undefined ? NO_SLOT : variants.slotOf(replaces);
+    return variants.slots.filter((slot, at) => {
       const own = variants.list[at];
-      return own !== undefined && (own === replaces || isSameSelection(own.selection, stored.selection));
+      return own !== undefined && (slot === replacedSlot || isSameSelection(own.selection, stored.selection));
     });
   }
 
   /** Enters a response that has its slot under its key, newest first. */
   #link(stored: StoredResponse, slot: number, now: number): void {
-    let variants = this.#keyed.get(stored.key);
+    let variants = this.#groups.get(stored.key);
     if (variants !== undefined && variants.list.length >= MAX_VARIANTS) {
       const oldest = variants.slots[variants.slots.length - 1];
       if (oldest !== undefined) this.#drop(oldest, 'evicted');
     }
     if (variants === undefined) variants = new Variants(stored, slot);
     else variants.add(stored, slot);
-    this.#keyed.set(stored.key, variants, keptUntil(variants) - now);
+    this.#groups.set(variants);
     this.#tags.add(stored.tags, slot);
-    this.#schedule(slot, stored, now);
+    this.#schedule(slot, stored.life.graceUntil, stored.life.keepUntil, now);
     this.#demand?.schedule(slot, stored, now);
   }
 
-  #schedule(slot: number, stored: StoredResponse, now: number): void {
-    this.#wheel.schedule(slot, stored.life.graceUntil > now ? stored.life.graceUntil : stored.life.keepUntil);
+  #schedule(slot: number, graceUntil: number, keepUntil: number, now: number): void {
+    this.#wheel.schedule(slot, graceUntil > now ? graceUntil : keepUntil);
   }
 
   watchDemand(watch: DemandWatch | undefined): void {
-    if (watch !== undefined) this.#demand ??= new Demand(this.#slots, this.#clock);
+    if (watch !== undefined) this.#demand ??= new Demand(this.#slots, this.#clock, (slot) => this.#groups.at(slot));
     this.#demand?.setWatch(watch);
   }
 
   #drop(slot: number, reason: RemovalReason): void {
-    const stored = this.#slots.at(slot);
-    assert(stored !== undefined, 'a slot that is dropped holds a response');
-    const variants = this.#keyed.get(stored.key);
-    assert(variants !== undefined, 'the key of a held response has variants');
-    if (variants.list.length > 1) variants.remove(slot);
-    else {
-      this.#keyed.delete(stored.key);
-      variants.giveUp();
-      if (this.#peeked === variants) this.#peeked = undefined;
-    }
+    if (this.#groups.isAsleep(slot)) this.#groups.takeOut(slot);
+    else this.#unlink(slot);
+    if (slot === this.#shownSlot) this.#shown = undefined;
     const bytes = this.#slots.bytes(slot);
     this.#eviction.remove(slot);
     this.#wheel.cancel(slot);
     this.#demand?.drop(slot);
-    this.#tags.delete(stored.tags, slot);
+    this.#groups.forget(slot);
     this.#packing.drop(slot);
     this.#slots.give(slot);
     this.#ledger.subtract(bytes);
     this.#events.removed(reason, bytes);
+  }
+
+  /** The opposite of #link() for what is awake. */
+  #unlink(slot: number): void {
+    const stored = this.#groups.at(slot);
+    this.#tags.delete(stored.tags, slot);
+    const variants = this.#variantsOf(stored.key);
+    if (variants.list.length > 1) variants.remove(slot);
+    else {
+      this.#groups.delete(variants);
+      if (this.#peeked === variants) this.#peeked = undefined;
+    }
   }
 
   /** Evicts one response; returns its bytes, or 0 where there is none to evict. */
@@ -373,27 +378,15 @@ class MemoryStore implements Store {
     this.#wheel.turn(now);
     for (let count = 0; count < SWEEP_STEP_COUNT && this.#wheel.hasDue; count++) {
       const slot = this.#wheel.takeDue();
-      const stored = this.#slots.at(slot);
-      assert(stored !== undefined, 'only slots in use come due');
-      if (stored.life.keepUntil <= now) this.#drop(slot, 'expired');
+      const graceUntil = this.#groups.graceUntil(slot);
+      const keepUntil = this.#groups.keepUntil(slot);
+      if (keepUntil <= now) this.#drop(slot, 'expired');
       else {
-        if (stored.life.graceUntil <= now) this.#eviction.graceEnded(slot);
-        this.#schedule(slot, stored, now);
+        if (graceUntil <= now) this.#eviction.graceEnded(slot);
+        this.#schedule(slot, graceUntil, keepUntil, now);
       }
     }
     if (this.#ledger.objects === 0) return undefined;
     return this.#wheel.hasDue ? STORE_STEP_DELAY_MS : SWEEP_EVERY_MS;
   }
-
-  /** A key was looked up past its ttl by the wall clock: where it is past keep by ours too, its memory goes at the next step. */
-  #lapsed(variants: Variants): void {
-    if (keptUntil(variants) > this.#clock.now()) return;
-    for (const slot of variants.slots) this.#wheel.hasten(slot);
-  }
-}
-
-function keptUntil(variants: Variants): number {
-  let until = Number.NEGATIVE_INFINITY;
-  for (const stored of variants.list) if (stored.life.keepUntil > until) until = stored.life.keepUntil;
-  return until;
 }

@@ -5,10 +5,13 @@
  * It counts for each slab the bytes of what is stored in it. A slab with nothing left in it is let go; where too much of
  * all slabs is waste, the responses in those of which too much is waste are moved together, a few at a time.
  */
+import assert from 'node:assert';
 import { PACK_STEP_COUNT, PACK_WASTE_BYTES, PACK_WASTE_SHARE } from '../base/limits.js';
 import { MAX_IN_SLAB_BYTES, SLAB_BYTES, Slab } from '../base/slab.js';
+import { Fields } from '../http/fields.js';
+import { Body } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
-import { Column } from './column.js';
+import { Rows } from './column.js';
 import type { Slots } from './slots.js';
 
 /** What a slot has in no slab. */
@@ -39,6 +42,12 @@ class Shelf {
   /** NOWHERE for what is not one of these. */
   numberOf(slab: Slab | undefined): number {
     return slab === undefined ? NOWHERE : (this.#numbers.get(slab) ?? NOWHERE);
+  }
+
+  at(number: number): Slab {
+    const slab = this.#slabs[number];
+    assert(slab !== undefined, 'a slab stays while something is in it');
+    return slab;
   }
 
   use(number: number, bytes: number): void {
@@ -77,25 +86,85 @@ class Shelf {
   }
 }
 
+/** Parts of a response that may lie in slabs. */
+const PARTS = 3;
+const BYTES_SHIFT = 16;
+const AT_MASK = 0xffff;
+
+/** Where one part of the response in each slot lies, and how much that is. */
+class Part {
+  readonly #shelf: Shelf;
+  readonly #rows: Rows;
+  readonly #part: number;
+
+  /** In each row: the slab of each part, then the place of each in its slab and its length. */
+  constructor(shelf: Shelf, rows: Rows, part: number) {
+    this.#shelf = shelf;
+    this.#rows = rows;
+    this.#part = part;
+  }
+
+  /** NOWHERE: in none. */
+  slabNumber(slot: number): number {
+    return this.#rows.get(slot, this.#part);
+  }
+
+  slab(slot: number): Slab {
+    return this.#shelf.at(this.slabNumber(slot));
+  }
+
+  at(slot: number): number {
+    return this.#rows.get(slot, PARTS + this.#part) & AT_MASK;
+  }
+
+  bytes(slot: number): number {
+    return this.#rows.get(slot, PARTS + this.#part) >>> BYTES_SHIFT;
+  }
+
+  set(slot: number, number: number, at: number, bytes: number): void {
+    // Taken before the other is given: they may be one.
+    this.#shelf.use(number, bytes);
+    this.give(slot);
+    if (number === NOWHERE) return;
+    this.#rows.set(slot, this.#part, number);
+    this.#rows.set(slot, PARTS + this.#part, (bytes << BYTES_SHIFT) | at);
+  }
+
+  give(slot: number): void {
+    this.#shelf.use(this.slabNumber(slot), -this.bytes(slot));
+    this.#rows.set(slot, this.#part, NOWHERE);
+    this.#rows.set(slot, PARTS + this.#part, 0);
+  }
+
+  /** Lays a copy of these bytes down. */
+  lay(slot: number, from: Uint8Array, fromAt: number, bytes: number): void {
+    const slab = this.#shelf.withRoom(bytes);
+    const at = slab.take(bytes);
+    slab.bytes.set(from.subarray(fromAt, fromAt + bytes), at);
+    this.set(slot, this.#shelf.numberOf(slab), at, bytes);
+  }
+
+  /** Moves it to where it has better neighbours, if it is alone in its slab. */
+  move(slot: number): void {
+    if (this.#shelf.isSparse(this.slabNumber(slot)))
+      this.lay(slot, this.slab(slot).bytes, this.at(slot), this.bytes(slot));
+  }
+}
+
 export class Packing {
   readonly #slots: Slots<StoredResponse>;
   readonly #shelf = new Shelf();
-  /** By slot: the slab of its fields and that of its body, and how much it has there. */
-  readonly #fieldsIn = new Column(Uint32Array);
-  readonly #bodyIn = new Column(Uint32Array);
-  readonly #fieldsBytes = new Column(Uint16Array);
-  readonly #bodyBytes = new Column(Uint16Array);
+  readonly #rows = new Rows(PARTS * 2);
+  readonly #fields = new Part(this.#shelf, this.#rows, 0);
+  readonly #body = new Part(this.#shelf, this.#rows, 1);
+  /** What is to be known of the response beside these, of which there is no object: asleep.ts. */
+  readonly head = new Part(this.#shelf, this.#rows, 2);
   /** The next slot to look at; past the last one: a round is over. */
   #at = 0;
 
   constructor(slots: Slots<StoredResponse>) {
     this.#slots = slots;
-    slots.follow((capacity) => {
-      this.#fieldsIn.grow(capacity);
-      this.#bodyIn.grow(capacity);
-      this.#fieldsBytes.grow(capacity);
-      this.#bodyBytes.grow(capacity);
-    });
+    slots.follow((capacity) => this.#rows.grow(capacity));
   }
 
   /** Bytes of all slabs, and how much of that is in use. */
@@ -120,8 +189,30 @@ export class Packing {
   }
 
   drop(slot: number): void {
-    this.#giveFields(slot);
-    this.#giveBody(slot);
+    this.#fields.give(slot);
+    this.#body.give(slot);
+    this.head.give(slot);
+  }
+
+  hasFields(slot: number): boolean {
+    return this.#fields.slabNumber(slot) !== NOWHERE;
+  }
+
+  hasBody(slot: number): boolean {
+    return this.#body.slabNumber(slot) !== NOWHERE;
+  }
+
+  hasHead(slot: number): boolean {
+    return this.head.slabNumber(slot) !== NOWHERE;
+  }
+
+  /** Those of the slot, which has them in a slab, as an object. */
+  fieldsOf(slot: number): Fields {
+    return Fields.packedIn(this.#fields.slab(slot), this.#fields.at(slot), this.#fields.bytes(slot));
+  }
+
+  bodyOf(slot: number): Body {
+    return Body.packedIn(this.#body.slab(slot), this.#body.at(slot), this.#body.bytes(slot));
   }
 
   /** Looks at the next few slots, and moves what lies in a slab that is not worth it. Returns whether there are more in this round. */
@@ -129,9 +220,14 @@ export class Packing {
     const until = Math.min(this.#at + PACK_STEP_COUNT, this.#slots.end);
     for (let slot = this.#at; slot < until; slot++) {
       const stored = this.#slots.at(slot);
-      if (stored === undefined) continue;
-      if (this.#shelf.isSparse(this.#fieldsIn.get(slot))) this.#claimFields(slot, stored, true);
-      if (this.#shelf.isSparse(this.#bodyIn.get(slot))) this.#claimBody(slot, stored, true);
+      this.head.move(slot);
+      if (stored === undefined) {
+        this.#fields.move(slot);
+        this.#body.move(slot);
+      } else {
+        if (this.#shelf.isSparse(this.#fields.slabNumber(slot))) this.#claimFields(slot, stored, true);
+        if (this.#shelf.isSparse(this.#body.slabNumber(slot))) this.#claimBody(slot, stored, true);
+      }
     }
     this.#at = until < this.#slots.end ? until : 0;
     return this.#at > 0;
@@ -145,11 +241,7 @@ export class Packing {
       const slab = this.#shelf.withRoom(bytes);
       number = fields.pack(slab) ? this.#shelf.numberOf(slab) : NOWHERE;
     }
-    // Taken before the other is given: they may be one.
-    this.#shelf.use(number, bytes);
-    this.#giveFields(slot);
-    this.#fieldsIn.set(slot, number);
-    this.#fieldsBytes.set(slot, number === NOWHERE ? 0 : bytes);
+    this.#fields.set(slot, number, fields.slabAt, bytes);
   }
 
   #claimBody(slot: number, { body }: StoredResponse, isToMove: boolean): void {
@@ -161,19 +253,6 @@ export class Packing {
       body.pack(slab);
       number = this.#shelf.numberOf(slab);
     }
-    this.#shelf.use(number, bytes);
-    this.#giveBody(slot);
-    this.#bodyIn.set(slot, number);
-    this.#bodyBytes.set(slot, number === NOWHERE ? 0 : bytes);
-  }
-
-  #giveFields(slot: number): void {
-    this.#shelf.use(this.#fieldsIn.get(slot), -this.#fieldsBytes.get(slot));
-    this.#fieldsIn.set(slot, NOWHERE);
-  }
-
-  #giveBody(slot: number): void {
-    this.#shelf.use(this.#bodyIn.get(slot), -this.#bodyBytes.get(slot));
-    this.#bodyIn.set(slot, NOWHERE);
+    this.#body.set(slot, number, body.slabAt, bytes);
   }
 }

@@ -3,7 +3,7 @@
  * by that number, some 45 bytes each, instead of in objects.
  */
 
-import { Column, PAGE_SLOTS } from './column.js';
+import { Column, PAGE_SLOTS, Pages } from './column.js';
 
 export { hashOf } from '../base/hash.js';
 
@@ -14,8 +14,9 @@ const MAX_USES = 3;
 const MAX_HITS = 2 ** 32 - 1;
 
 export class Slots<T> {
-  /** What each slot holds; undefined where it is free. */
-  #held: (T | undefined)[] = [];
+  /** What each slot holds; undefined where it is free, or what it holds is no object just now (asleep.ts). */
+  readonly #held = new Pages<T>();
+  #end = 0;
   /** Bytes that each slot is charged for. */
   readonly #bytes = new Column(Float64Array);
   /** Hash of the key, for the memory of evicted keys. */
@@ -26,6 +27,7 @@ export class Slots<T> {
   readonly #hits = new Column(Uint32Array);
   /** Number of the eviction list that the slot is in. */
   readonly #place = new Column(Uint8Array);
+  readonly #isUsed = new Column(Uint8Array);
   readonly #free: number[] = [];
   readonly #onGrow: ((capacity: number) => void)[] = [];
   #count = 0;
@@ -51,29 +53,40 @@ export class Slots<T> {
   }
 
   take(held: T, bytes: number, hash: number): number {
-    const slot = this.#free.pop() ?? this.#held.length;
+    const slot = this.#free.pop() ?? this.#end++;
     if (slot >= this.#capacity) this.#grow(Math.min(this.#capacity * 2, this.#capacity + PAGE_SLOTS));
-    this.#held[slot] = held;
+    this.#held.set(slot, held);
     this.#bytes.set(slot, bytes);
     this.#hash.set(slot, hash);
     this.#uses.set(slot, 0);
     this.#hits.set(slot, 0);
+    this.#isUsed.set(slot, 1);
     this.#count++;
     return slot;
   }
 
+  isUsed(slot: number): boolean {
+    return this.#isUsed.get(slot) === 1;
+  }
+
   give(slot: number): void {
-    this.#held[slot] = undefined;
+    this.#isUsed.set(slot, 0);
+    this.#held.set(slot, undefined);
     this.#free.push(slot);
     this.#count--;
   }
 
   at(slot: number): T | undefined {
-    return this.#held[slot];
+    return this.#held.get(slot);
+  }
+
+  /** Holds what the slot is about as another object, or as none. */
+  hold(slot: number, held: T | undefined): void {
+    this.#held.set(slot, held);
   }
 
   replace(slot: number, held: T, bytes: number): void {
-    this.#held[slot] = held;
+    this.#held.set(slot, held);
     this.#bytes.set(slot, bytes);
   }
 
@@ -91,7 +104,7 @@ export class Slots<T> {
 
   /** Slots that were ever in use: each held one is below. */
   get end(): number {
-    return this.#held.length;
+    return this.#end;
   }
 
   hits(slot: number): number {
@@ -123,7 +136,8 @@ export class Slots<T> {
 
   #grow(capacity: number): void {
     this.#capacity = capacity;
-    for (const column of [this.#bytes, this.#hash, this.#uses, this.#hits, this.#place]) column.grow(capacity);
+    for (const column of [this.#bytes, this.#hash, this.#uses, this.#hits, this.#place, this.#isUsed])
+      column.grow(capacity);
     for (const grow of this.#onGrow) grow(capacity);
   }
 }

@@ -49,8 +49,8 @@ class TieredStore implements Store, Below {
     return this.#memory.peek(key);
   }
 
-  place(key: string): Place | undefined {
-    return this.#memory.place(key);
+  place(key: string, isForNow?: boolean): Place | undefined {
+    return this.#memory.place(key, isForNow);
   }
 
   recall(

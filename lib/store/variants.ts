@@ -2,7 +2,7 @@
  * The stored responses of one key, newest first (RFC 9111 §4.1).
  * Their lists are replaced and never changed in place, so that a caller may walk one while responses come and go.
  */
-import type { Selection, StoredResponse } from '../object/stored.js';
+import { isSameRecord, type Selection, type StoredResponse } from '../object/stored.js';
 import { NO_SLOT } from './links.js';
 
 const NONE: readonly StoredResponse[] = [];
@@ -12,9 +12,26 @@ export class Variants {
   /** The slot of each, in the same order; where there is one response, as nearly always, its number alone. */
   #slots: number | readonly number[];
 
-  constructor(first: StoredResponse, slot: number) {
+  /** Objects for these records were made a second time: who holds the first ones means the same. */
+  readonly #isWoken: boolean;
+  /** Among which of those that are awake it is, and its place there (groups.ts). */
+  ring: { leave(variants: Variants): void } | undefined;
+  ringAt = 0;
+  /** Hits of all, when it was last considered there. */
+  seenHits = 0;
+
+  constructor(first: StoredResponse, slot: number, isWoken = false) {
     this.list = [first];
     this.#slots = slot;
+    this.#isWoken = isWoken;
+  }
+
+  /** Of what was kept as bytes. */
+  static woken(list: readonly StoredResponse[], slots: readonly number[]): Variants {
+    const variants = new Variants(list[0] as StoredResponse, slots[0] as number, true);
+    variants.list = list;
+    variants.#slots = slots;
+    return variants;
   }
 
   /** Of all of them; there is one for as long as the key is held. */
@@ -29,8 +46,10 @@ export class Variants {
   /** NO_SLOT for one that is not among them. */
   slotOf(stored: StoredResponse): number {
     const { list } = this;
-    if (typeof this.#slots === 'number') return list[0] === stored ? this.#slots : NO_SLOT;
-    return this.#slots[list.indexOf(stored)] ?? NO_SLOT;
+    if (typeof this.#slots === 'number' && list[0] === stored) return this.#slots;
+    let at = list.indexOf(stored);
+    if (at < 0 && this.#isWoken) at = list.findIndex((own) => isSameRecord(own, stored));
+    return this.slots[at] ?? NO_SLOT;
   }
 
   add(stored: StoredResponse, slot: number): void {

@@ -229,3 +229,23 @@ t.test(
     t.same(hit.informed, [], 'and are never stored');
   },
 );
+
+t.test('what fell asleep while it was refreshed is not refreshed a second time, and the 304 is about it', async (t) => {
+  const walk = makeWalk({ awakeCount: 1 });
+  const stale = { 'Cache-Control': 'max-age=10, stale-while-revalidate=100', ETag: '"one"' };
+  walk.get('/a');
+  walk.origin.last.respond(200, stale, 'hello');
+  walk.clock.advance(15_000);
+  t.equal(walk.get('/a').body, 'hello');
+  const refresh = walk.origin.last;
+  for (const other of ['/b', '/c', '/d']) {
+    for (let use = 0; use < 2; use++) walk.get(other);
+    walk.origin.last.respond(200, { 'Cache-Control': 'max-age=1000' }, other);
+    walk.get(other);
+  }
+  const askedBefore = walk.origin.count;
+  t.equal(walk.get('/a').body, 'hello');
+  t.equal(walk.origin.count, askedBefore, 'the refresh under way is known to be about it');
+  refresh.respond(304, stale);
+  t.match([walk.get('/a').outcome, walk.origin.count], ['HIT', askedBefore]);
+});

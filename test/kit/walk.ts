@@ -229,6 +229,8 @@ export interface WalkOptions {
   readonly leases?: Leases;
   /** One for several walks. */
   readonly clock?: FakeClock;
+  /** Keys whose responses stay objects in memory; default: one, so that most walks meet what was asleep. */
+  readonly awakeCount?: number;
   /** In place of one in memory. */
   readonly store?: Store;
   readonly siblings?: Siblings;
@@ -262,10 +264,11 @@ export function makeWalk(options: WalkOptions = {}): Walk {
     answered: (event) => void answered.push(event),
   };
   const rule: Rule = { ...ORIGIN_DECIDES, ...options.rule };
+  const { budgetBytes = 16 * 1024 * 1024, awakeCount = 1 } = options;
   const engine = new Engine({
     clock,
     events,
-    store: options.store ?? createMemoryStore({ budgetBytes: options.budgetBytes ?? 16 * 1024 * 1024, clock, events }),
+    store: options.store ?? createMemoryStore({ budgetBytes, clock, events, awakeCount }),
     origin,
     pace: new OriginPace(),
     markers: createMarkers({ max: 100, clock }),

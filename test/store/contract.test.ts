@@ -41,6 +41,14 @@ const STORES: Readonly<Record<string, (t: Test) => Bench>> = {
     const clock = new FakeClock(START);
     return benchOf(clock, createMemoryStore({ budgetBytes: 100 * KB, clock, events: SILENT }), async () => {});
   },
+  'memory that has one key as objects': () => {
+    const clock = new FakeClock(START);
+    return benchOf(
+      clock,
+      createMemoryStore({ budgetBytes: 100 * KB, clock, events: SILENT, awakeCount: 1 }),
+      async () => {},
+    );
+  },
   'memory over a disk': (t) => {
     const clock = new FakeClock(START);
     const disk = openDisk(t, { clock, memoryBytes: 100 * KB });

@@ -354,7 +354,7 @@ t.test('a machine that slept for a year sweeps what ended meanwhile, and no more
 });
 
 t.test('eviction prefers what is past grace to what is fresh, in whatever order they came', (t) => {
-  const { store, clock, make } = setUp(1750 * KB);
+  const { store, clock, make } = setUp(1150 * KB);
   const fresh: StoredResponse[] = [];
   const past: StoredResponse[] = [];
   for (let at = 0; at < 300; at++) {

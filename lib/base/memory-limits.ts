@@ -1,0 +1,13 @@
+/** The limits of the memory tier's objects: all that is beyond them is kept as bytes. */
+/** Keys whose stored responses are objects; beyond: what was not asked for lately is bytes alone. */
+export const MAX_AWAKE = 32_768;
+/** The same for the smallest budget. */
+export const MIN_AWAKE = 256;
+/** Bytes of the budget for each such key. */
+export const AWAKE_BUDGET_SHARE_BYTES = 8 * 1024;
+/** As a share of these: further keys, those stored or brought back last. */
+export const FRESH_SHARE = 1 / 32;
+/** Of these, how many that were used are passed over in the search for one that becomes bytes. */
+export const MAX_AWAKE_LOOKS = 8;
+/** What many stored responses have in common, such as status and rule: combinations of it; beyond: those with another one stay objects. */
+export const MAX_COMMON_TERMS = 256;

@@ -1,0 +1,171 @@
+/**
+ * What there is to know of a stored response beside its fields and its body, as bytes in memory, and what many responses
+ * have in common, once for all of them. Not a record (lib/object/record.ts): no other process reads it, and it is read and
+ * written ten times as fast.
+ */
+import { MAX_IN_SLAB_BYTES } from '../base/slab.js';
+import type { Fields } from '../http/fields.js';
+import type { Body } from '../object/body.js';
+import { compactLife, instantsOf } from '../object/life.js';
+import type { Mutable } from '../object/record.js';
+import type { Life, Selection, StoredResponse } from '../object/stored.js';
+import type { Common } from './asleep-terms.js';
+
+/** The numbers of a head: eight instants of a life, in the order of instantsOf(), then those of the record. */
+const GRACE_UNTIL = 2;
+const KEEP_UNTIL = 4;
+const FETCHED_AT = 8;
+const RECEIVED_WALL = 9;
+const RECEIVED_AT = 10;
+const REQUESTED_AT = 11;
+const CHANCE = 12;
+const EXPIRED_AT = 13;
+const NUMBERS = 14;
+const NUMBER_BYTES = 8;
+
+/** Length of the key, how many selecting fields there are, whether there is a made tag, which values are absent. */
+const COUNTS_AT = NUMBERS * NUMBER_BYTES;
+const TEXTS_AT = COUNTS_AT + 8;
+/** Between texts behind the key: none of them holds it. */
+const BETWEEN = '\n';
+const BETWEEN_CODE = 10;
+const NO_SELECTION: Selection = { names: [], values: [] };
+
+/** Of the head that is written or read. NaN: absent. */
+const numbers = new Float64Array(NUMBERS);
+const numberBytes = new Uint8Array(numbers.buffer);
+
+export const headBytes = Buffer.allocUnsafeSlow(MAX_IN_SLAB_BYTES);
+
+/** Writes the head into `headBytes`; returns its length, or 0 where it cannot be kept so. */
+export function writeHead(stored: StoredResponse): number {
+  const { key, selection, madeTag } = stored;
+  let rest = madeTag ?? '';
+  let absent = 0;
+  for (const [at, name] of selection.names.entries()) {
+    const value = selection.values[at];
+    if (value === undefined) absent |= 1 << at;
+    rest += `${BETWEEN}${name}${BETWEEN}${value ?? ''}`;
+  }
+  const end = TEXTS_AT + key.length + rest.length;
+  if (end > MAX_IN_SLAB_BYTES || countBetween(key) < 0) return 0;
+  if (countBetween(rest) !== selection.names.length * 2) return 0;
+  numbers.set(instantsOf(stored.life));
+  numbers[FETCHED_AT] = stored.fetchedAt;
+  numbers[RECEIVED_WALL] = stored.receivedWall;
+  numbers[RECEIVED_AT] = stored.receivedAt ?? Number.NaN;
+  numbers[REQUESTED_AT] = stored.requestedAt ?? Number.NaN;
+  numbers[CHANCE] = stored.chance ?? Number.NaN;
+  numbers[EXPIRED_AT] = stored.expiredAt ?? Number.NaN;
+  headBytes.set(numberBytes);
+  headBytes.writeUInt16LE(key.length, COUNTS_AT);
+  headBytes[COUNTS_AT + 2] = selection.names.length;
+  headBytes[COUNTS_AT + 3] = madeTag === undefined ? 0 : 1;
+  headBytes.writeInt32LE(absent, COUNTS_AT + 4);
+  headBytes.write(key, TEXTS_AT, 'latin1');
+  if (rest !== '') headBytes.write(rest, TEXTS_AT + key.length, 'latin1');
+  return end;
+}
+
+export function graceUntilIn(bytes: Buffer, at: number): number {
+  return bytes.readDoubleLE(at + GRACE_UNTIL * NUMBER_BYTES);
+}
+
+export function keepUntilIn(bytes: Buffer, at: number): number {
+  return bytes.readDoubleLE(at + KEEP_UNTIL * NUMBER_BYTES);
+}
+
+export function isHeadOf(key: string, bytes: Buffer, at: number): boolean {
+  const from = at + TEXTS_AT;
+  return bytes.readUInt16LE(at + COUNTS_AT) === key.length && bytes.toString('latin1', from, from + key.length) === key;
+}
+
+/** The response again. `key`: where that is known. */
+export function readHead(
+  bytes: Buffer,
+  at: number,
+  length: number,
+  common: Common,
+  fields: Fields,
+  body: Body,
+  key: string | undefined,
+): StoredResponse {
+  bytes.copy(numberBytes, 0, at, at + numberBytes.length);
+  const textsAt = at + TEXTS_AT;
+  const keyEnd = textsAt + bytes.readUInt16LE(at + COUNTS_AT);
+  const nameCount = bytes[at + COUNTS_AT + 2] as number;
+  const hasMadeTag = bytes[at + COUNTS_AT + 3] === 1;
+  const rest = nameCount > 0 || hasMadeTag ? bytes.toString('latin1', keyEnd, at + length).split(BETWEEN) : NO_TEXTS;
+  const { status, reasonPhrase, rule, madeBy, despite, pushed } = common;
+  const stored: Mutable<StoredResponse> = {
+    key: key ?? bytes.toString('latin1', textsAt, keyEnd),
+    selection: nameCount === 0 ? NO_SELECTION : selectionOf(rest, bytes.readInt32LE(at + COUNTS_AT + 4)),
+    status,
+    reasonPhrase,
+    fields,
+    body,
+    partial: undefined,
+    life: lifeOf(common),
+    tags: undefined,
+    madeTag: hasMadeTag ? rest[0] : undefined,
+    expiredAt: known(numbers[EXPIRED_AT]),
+    rule,
+    madeBy,
+    despite,
+    fetchedAt: numbers[FETCHED_AT] as number,
+    receivedWall: numbers[RECEIVED_WALL] as number,
+  };
+  // Where one of these is absent it stays so.
+  const receivedAt = known(numbers[RECEIVED_AT]);
+  const requestedAt = known(numbers[REQUESTED_AT]);
+  const chance = known(numbers[CHANCE]);
+  if (receivedAt !== undefined) stored.receivedAt = receivedAt;
+  if (requestedAt !== undefined) stored.requestedAt = requestedAt;
+  if (chance !== undefined) stored.chance = chance;
+  if (pushed !== undefined) stored.pushed = pushed;
+  return stored;
+}
+
+const NO_TEXTS: readonly string[] = [];
+
+function known(value: number | undefined): number | undefined {
+  return value === undefined || Number.isNaN(value) ? undefined : value;
+}
+
+function selectionOf(rest: readonly string[], absent: number): Selection {
+  const names: string[] = [];
+  const values: (string | undefined)[] = [];
+  for (let at = 1; at < rest.length; at += 2) {
+    values.push((absent & (1 << names.length)) === 0 ? rest[at + 1] : undefined);
+    names.push(rest[at] as string);
+  }
+  return { names, values };
+}
+
+function lifeOf({ alwaysValidate, validateByRule, staleForbiddenBy, ttlSource }: Common): Life {
+  return compactLife({
+    bornAt: numbers[0] as number,
+    staleAt: numbers[1] as number,
+    graceUntil: numbers[GRACE_UNTIL] as number,
+    offlineGraceUntil: numbers[3] as number,
+    keepUntil: numbers[KEEP_UNTIL] as number,
+    errorUntil: numbers[5] as number,
+    unreachableUntil: numbers[6] as number,
+    ceilingAt: numbers[7] as number,
+    alwaysValidate,
+    validateByRule,
+    staleForbiddenBy,
+    ttlSource,
+  });
+}
+
+/** How often a text holds what stands between texts; -1 where one byte is not enough for each character. */
+function countBetween(text: string): number {
+  let count = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code > 0xff) return -1;
+    if (code === BETWEEN_CODE) count++;
+  }
+  return count;
+}

@@ -1,0 +1,151 @@
+/**
+ * Stored responses that nobody has asked for lately, as bytes in slabs and numbers in columns: an object that the garbage
+ * collector has to look at costs time in each collection, and a million responses were fifteen million objects.
+ *
+ * Objects are made of them again when somebody asks. Those are others than before, and mean the same record: isSameRecord().
+ */
+import { Body } from '../object/body.js';
+import type { StoredResponse } from '../object/stored.js';
+import { graceUntilIn, headBytes, isHeadOf, keepUntilIn, readHead, writeHead } from './asleep-head.js';
+import { AsleepTable } from './asleep-table.js';
+import { CommonTerms, NO_TERMS } from './asleep-terms.js';
+import { Column, Pages } from './column.js';
+import { NO_SLOT } from './links.js';
+import type { Packing } from './packing.js';
+import type { Slots } from './slots.js';
+import { Variants } from './variants.js';
+
+export class Asleep {
+  readonly #slots: Slots<StoredResponse>;
+  readonly #packing: Packing;
+  readonly #keepsBodies: boolean;
+  readonly #table = new AsleepTable();
+  readonly #terms = new CommonTerms();
+  /** By slot: what it has in common with others; NO_TERMS: nothing of it is written down. */
+  readonly #termsOf = new Column(Uint16Array);
+  /** The slot of the next variant of the same key, plus one. */
+  readonly #next = new Column(Uint32Array);
+  /** Bodies that are in no slab, or that somebody knows by their identity. */
+  readonly #bodies = new Pages<Body>();
+
+  /** `keepsBodies`: other tiers know bodies by their identity. */
+  constructor(slots: Slots<StoredResponse>, packing: Packing, keepsBodies: boolean) {
+    this.#slots = slots;
+    this.#packing = packing;
+    this.#keepsBodies = keepsBodies;
+    slots.follow((capacity) => {
+      this.#termsOf.grow(capacity);
+      this.#next.grow(capacity);
+    });
+  }
+
+  /** Of a slot in use. */
+  has(slot: number): boolean {
+    return this.#slots.at(slot) === undefined;
+  }
+
+  /** All variants of a key are bytes from now on. False where one of them cannot be, and all stay as they are. */
+  lay(variants: Variants): boolean {
+    const { list, slots } = variants;
+    for (const [at, slot] of slots.entries()) if (!this.#writeDown(slot, list[at] as StoredResponse)) return false;
+    const first = slots[0] as number;
+    if (!this.#table.add(this.#slots.hash(first), first)) return false;
+    for (const [at, slot] of slots.entries()) {
+      const { body } = list[at] as StoredResponse;
+      const hasBytes = this.#packing.hasBody(slot) || body.receivedBytes === 0;
+      this.#bodies.set(slot, this.#keepsBodies || !hasBytes ? body : undefined);
+      this.#next.set(slot, (slots[at + 1] ?? NO_SLOT) + 1);
+      this.#slots.hold(slot, undefined);
+    }
+    variants.giveUp();
+    return true;
+  }
+
+  /** What is written down of a record stays for as long as that is what is stored, asleep or not. */
+  #writeDown(slot: number, stored: StoredResponse): boolean {
+    if (this.#termsOf.get(slot) !== NO_TERMS) return true;
+    // Those with tags are asked for by thousands at once.
+    if (stored.partial !== undefined || stored.tags !== undefined || !this.#packing.hasFields(slot)) return false;
+    const length = writeHead(stored);
+    const terms = length === 0 ? NO_TERMS : this.#terms.take(stored);
+    if (terms === NO_TERMS) return false;
+    this.#termsOf.set(slot, terms);
+    this.#packing.head.lay(slot, headBytes, 0, length);
+    return true;
+  }
+
+  /** Another record comes into the slot, or none. */
+  forget(slot: number): void {
+    this.#terms.give(this.#termsOf.get(slot));
+    this.#termsOf.set(slot, NO_TERMS);
+    this.#packing.head.give(slot);
+  }
+
+  /** All variants of the key as objects, which they are from now on. */
+  wake(key: string, hash: number): Variants | undefined {
+    const variants = this.lookAt(key, hash);
+    if (variants === undefined) return undefined;
+    for (const [at, slot] of variants.slots.entries()) {
+      if (at === 0) this.#table.remove(hash, slot);
+      this.#slots.hold(slot, variants.list[at]);
+      this.#bodies.set(slot, undefined);
+    }
+    return variants;
+  }
+
+  /** The same for one look: they stay asleep. */
+  lookAt(key: string, hash: number): Variants | undefined {
+    const first = this.#table.find(hash, (slot) => this.#isOf(slot, key));
+    if (first === NO_SLOT) return undefined;
+    const next = this.#next.get(first);
+    if (next === 0) return new Variants(this.look(first, key), first, true);
+    const slots: number[] = [];
+    for (let slot = first; slot !== NO_SLOT; slot = this.#next.get(slot) - 1) slots.push(slot);
+    return Variants.woken(
+      slots.map((slot) => this.look(slot, key)),
+      slots,
+    );
+  }
+
+  /** What is in the slot, which stays asleep. `key`: where that is known. */
+  look(slot: number, key?: string): StoredResponse {
+    const { head } = this.#packing;
+    const body = this.#bodies.get(slot) ?? (this.#packing.hasBody(slot) ? this.#packing.bodyOf(slot) : Body.empty);
+    const common = this.#terms.at(this.#termsOf.get(slot));
+    const { bytes } = head.slab(slot);
+    return readHead(bytes, head.at(slot), head.bytes(slot), common, this.#packing.fieldsOf(slot), body, key);
+  }
+
+  graceUntil(slot: number): number {
+    return graceUntilIn(this.#packing.head.slab(slot).bytes, this.#packing.head.at(slot));
+  }
+
+  keepUntil(slot: number): number {
+    return keepUntilIn(this.#packing.head.slab(slot).bytes, this.#packing.head.at(slot));
+  }
+
+  /** Takes one out for good. The other variants of its key sleep on. */
+  takeOut(slot: number): void {
+    const hash = this.#slots.hash(slot);
+    const next = this.#next.get(slot);
+    let before = NO_SLOT;
+    const first = this.#table.find(hash, (from) => {
+      before = NO_SLOT;
+      for (let at = from; at !== NO_SLOT; at = this.#next.get(at) - 1) {
+        if (at === slot) return true;
+        before = at;
+      }
+      return false;
+    });
+    if (first === NO_SLOT) throw new Error('what is asleep is in the table');
+    if (before !== NO_SLOT) this.#next.set(before, next);
+    else if (next === 0) this.#table.remove(hash, slot);
+    else this.#table.replace(hash, slot, next - 1);
+    this.#bodies.set(slot, undefined);
+  }
+
+  #isOf(slot: number, key: string): boolean {
+    const { head } = this.#packing;
+    return isHeadOf(key, head.slab(slot).bytes, head.at(slot));
+  }
+}

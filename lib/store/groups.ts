@@ -1,0 +1,203 @@
+/**
+ * The variants of each key: those of some thousand keys, asked for or stored last, as objects; those of all others asleep
+ * (asleep.ts). Whoever looks for a key finds no difference.
+ *
+ * What comes in is among a few hundred that are fresh, and goes to sleep as the oldest of them where nobody has used it
+ * meanwhile: its objects die young, and most of what is stored is not asked for soon. Among the others that stay awake it is
+ * chosen as by a clock's hand, which passes over what was used since it came by last, a few times at most.
+ */
+import type { Clock } from '../base/clock.js';
+import { AWAKE_BUDGET_SHARE_BYTES, FRESH_SHARE, MAX_AWAKE, MAX_AWAKE_LOOKS, MIN_AWAKE } from '../base/memory-limits.js';
+import type { StoredResponse } from '../object/stored.js';
+import { Asleep } from './asleep.js';
+import { createKeyedMap, type KeyedMap } from './keyed.js';
+import type { Packing } from './packing.js';
+import { hashOf, type Slots } from './slots.js';
+import type { Variants } from './variants.js';
+
+export interface GroupsOptions {
+  readonly slots: Slots<StoredResponse>;
+  readonly packing: Packing;
+  readonly clock: Clock;
+  /** Keys that stay awake at most. */
+  readonly awakeCount: number;
+  readonly keepsBodies: boolean;
+  /** Hears of a slot that was looked up after the end of its keep. */
+  readonly onLapsed: (slot: number) => void;
+}
+
+/** For a budget: what is awake takes about a kilobyte more than what is charged. */
+export function awakeCountFor(budgetBytes: number): number {
+  return Math.min(MAX_AWAKE, Math.max(MIN_AWAKE, Math.floor(budgetBytes / AWAKE_BUDGET_SHARE_BYTES)));
+}
+
+/** Those that are awake, in the order in which one of them is to go to sleep. */
+class Ring {
+  readonly #members: (Variants | undefined)[];
+  #hand = 0;
+
+  constructor(count: number) {
+    this.#members = new Array<Variants | undefined>(count).fill(undefined);
+  }
+
+  /** The one whose turn it is. */
+  get next(): Variants | undefined {
+    return this.#members[this.#hand];
+  }
+
+  /** It has another turn, when all others have had theirs. */
+  pass(): void {
+    this.#hand = (this.#hand + 1) % this.#members.length;
+  }
+
+  /** In the place of the one whose turn it is. */
+  enter(variants: Variants): void {
+    this.#members[this.#hand] = variants;
+    variants.ring = this;
+    variants.ringAt = this.#hand;
+    this.pass();
+  }
+
+  leave(variants: Variants): void {
+    this.#members[variants.ringAt] = undefined;
+    variants.ring = undefined;
+  }
+}
+
+export class Groups {
+  readonly #slots: Slots<StoredResponse>;
+  readonly #clock: Clock;
+  readonly #awake: KeyedMap<Variants>;
+  readonly #asleep: Asleep;
+  readonly #onLapsed: (slot: number) => void;
+  readonly #fresh: Ring;
+  readonly #established: Ring;
+
+  constructor({ slots, packing, clock, awakeCount, keepsBodies, onLapsed }: GroupsOptions) {
+    this.#slots = slots;
+    this.#clock = clock;
+    this.#onLapsed = onLapsed;
+    this.#awake = createKeyedMap<Variants>((variants) => this.#lapsed(variants));
+    this.#asleep = new Asleep(slots, packing, keepsBodies);
+    this.#fresh = new Ring(Math.ceil(awakeCount * FRESH_SHARE));
+    this.#established = new Ring(awakeCount);
+  }
+
+  get(key: string): Variants | undefined {
+    return this.#awake.get(key) ?? this.#wake(key);
+  }
+
+  /** The same for one look, which wakes nothing: to let something fall asleep for it takes longer than all the rest. */
+  look(key: string): Variants | undefined {
+    return this.#awake.get(key) ?? this.#asleep.lookAt(key, hashOf(key));
+  }
+
+  #wake(key: string): Variants | undefined {
+    const variants = this.#asleep.wake(key, hashOf(key));
+    if (variants !== undefined) this.set(variants);
+    return variants;
+  }
+
+  /** Enters a key, or tells that what is stored under it has changed. */
+  set(variants: Variants): void {
+    this.#keep(variants);
+    if (variants.ring === undefined) this.#enter(variants);
+  }
+
+  #keep(variants: Variants): void {
+    this.#awake.set(variants.key, variants, keptUntil(variants) - this.#clock.now());
+  }
+
+  /** The key of `variants` is given up. */
+  delete(variants: Variants): void {
+    this.#awake.delete(variants.key);
+    this.#leave(variants);
+    variants.giveUp();
+  }
+
+  /** What is in a slot in use; asked for in this way it stays asleep. */
+  at(slot: number): StoredResponse {
+    return this.#slots.at(slot) ?? this.#asleep.look(slot);
+  }
+
+  isAsleep(slot: number): boolean {
+    return this.#asleep.has(slot);
+  }
+
+  graceUntil(slot: number): number {
+    return this.#slots.at(slot)?.life.graceUntil ?? this.#asleep.graceUntil(slot);
+  }
+
+  keepUntil(slot: number): number {
+    return this.#slots.at(slot)?.life.keepUntil ?? this.#asleep.keepUntil(slot);
+  }
+
+  /** Takes out for good what is asleep. */
+  takeOut(slot: number): void {
+    this.#asleep.takeOut(slot);
+  }
+
+  /** Another record comes into the slot, or none. */
+  forget(slot: number): void {
+    this.#asleep.forget(slot);
+  }
+
+  #enter(variants: Variants): void {
+    const oldest = this.#fresh.next;
+    if (oldest !== undefined) {
+      if (this.#isUsed(oldest)) this.#establish(oldest);
+      else this.#putToSleep(oldest);
+    }
+    variants.seenHits = this.#hitsOf(variants);
+    this.#fresh.enter(variants);
+  }
+
+  #establish(variants: Variants): void {
+    this.#leave(variants);
+    const ring = this.#established;
+    for (let looks = 0; looks < MAX_AWAKE_LOOKS; looks++) {
+      const { next } = ring;
+      if (next === undefined || !this.#isUsed(next)) break;
+      ring.pass();
+    }
+    if (ring.next !== undefined) this.#putToSleep(ring.next);
+    ring.enter(variants);
+  }
+
+  /** Since it was asked last. */
+  #isUsed(variants: Variants): boolean {
+    const hits = this.#hitsOf(variants);
+    const isUsed = hits !== variants.seenHits;
+    variants.seenHits = hits;
+    return isUsed;
+  }
+
+  #putToSleep(variants: Variants): void {
+    this.#leave(variants);
+    this.#awake.delete(variants.key);
+    // One that cannot sleep stays as it is, and enters again when something else is stored under its key.
+    if (!this.#asleep.lay(variants)) this.#keep(variants);
+  }
+
+  #leave(variants: Variants): void {
+    variants.ring?.leave(variants);
+  }
+
+  /** A key was looked up past its ttl by the wall clock: where it is past keep by ours too, it is told. */
+  #lapsed(variants: Variants): void {
+    if (keptUntil(variants) > this.#clock.now()) return;
+    for (const slot of variants.slots) this.#onLapsed(slot);
+  }
+
+  #hitsOf(variants: Variants): number {
+    let hits = 0;
+    for (const slot of variants.slots) hits += this.#slots.hits(slot);
+    return hits;
+  }
+}
+
+function keptUntil(variants: Variants): number {
+  let until = Number.NEGATIVE_INFINITY;
+  for (const stored of variants.list) if (stored.life.keepUntil > until) until = stored.life.keepUntil;
+  return until;
+}

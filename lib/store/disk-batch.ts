@@ -29,6 +29,8 @@ export type DiskOrder =
   | { readonly kind: 'drop-body'; readonly bodyId: Uint8Array; readonly chunks: number }
   /** A body that is written gets no record, unless it has one already. */
   | { readonly kind: 'orphan'; readonly bodyId: Uint8Array }
+  /** A body is being read: it stays for a while, also where its record goes. */
+  | { readonly kind: 'hold'; readonly bodyId: Uint8Array }
   /** The record keys to begin with after a restart. */
   | { readonly kind: 'hot'; readonly list: Uint8Array }
   /** Everything. */
@@ -36,7 +38,7 @@ export type DiskOrder =
   /** Nothing: that it was done tells that all before it was. */
   | { readonly kind: 'mark' };
 
-const KINDS = ['put', 'chunk', 'remove', 'use', 'drop-body', 'hot', 'clear', 'mark', 'orphan'] as const;
+const KINDS = ['put', 'chunk', 'remove', 'use', 'drop-body', 'hot', 'clear', 'mark', 'orphan', 'hold'] as const;
 const VARIED = 1;
 const HAS_BODY = 2;
 const NOTHING = new Uint8Array(0);
@@ -86,6 +88,7 @@ export class BatchWriter {
         this.#run(order.bodyId);
         return;
       case 'orphan':
+      case 'hold':
         this.#run(order.bodyId);
         return;
       case 'hot':
@@ -166,6 +169,7 @@ export function* ordersIn(batch: Uint8Array): IterableIterator<DiskOrder> {
         break;
       }
       case 'orphan':
+      case 'hold':
         yield { kind, bodyId: run() };
         break;
       case 'hot':

@@ -1,6 +1,12 @@
 /** Bodies on disk: which id a body has there, and how its bytes are read and checked. */
 import { randomBytes } from 'node:crypto';
-import { DISK_READ_AHEAD_CHUNKS } from '../base/disk-limits.js';
+import type { Clock } from '../base/clock.js';
+import {
+  DISK_CHUNKS_AT_ONCE,
+  DISK_HOLD_AGAIN_MS,
+  DISK_READ_AHEAD_CHUNKS,
+  MAX_DISK_HOLDS,
+} from '../base/disk-limits.js';
 import { Body, type BodyBelow } from '../object/body.js';
 import { joined } from '../object/chunks.js';
 import type { StoredResponse } from '../object/stored.js';
@@ -24,9 +30,16 @@ export class DiskBodies {
   /** Ids are never given twice, by no process and no start: ascending in time, so that neighbours lie together. */
   readonly #idStem: Buffer;
   #idCount = 0;
+  /** A body is being read, which takes a while. */
+  onReading: (id: Buffer) => void = () => {};
+  readonly #clock: Clock;
+  /** Bodies of which that was told, and when it is to be told again. */
+  readonly #told = new Map<string, number>();
 
-  constructor(table: DiskTable, now: number) {
+  /** `now`: on the scale of the file. */
+  constructor(table: DiskTable, clock: Clock, now: number) {
     this.#table = table;
+    this.#clock = clock;
     this.#idStem = Buffer.alloc(BODY_ID_BYTES);
     this.#idStem.writeUInt32BE(Math.floor(now / 1000) >>> 0);
     randomBytes(4).copy(this.#idStem, 4);
@@ -94,6 +107,7 @@ export class DiskBodies {
         if (from >= bytes) return undefined;
         if (index !== heldIndex || held === undefined) {
           held = this.chunk({ id: ref.id, bytes }, index);
+          if (chunkCount(bytes) > DISK_CHUNKS_AT_ONCE) this.#tellReading(ref.id);
           heldIndex = index;
           if (held !== undefined) this.#fetchAhead(ref.id, index + 1, chunkCount(bytes));
         }
@@ -105,6 +119,15 @@ export class DiskBodies {
         return held.subarray(from - start, Math.min(held.length, until - start));
       },
     };
+  }
+
+  #tellReading(id: Buffer): void {
+    const name = id.toString('latin1');
+    const now = this.#clock.now();
+    if ((this.#told.get(name) ?? Number.NEGATIVE_INFINITY) > now) return;
+    if (this.#told.size >= MAX_DISK_HOLDS) this.#told.clear();
+    this.#told.set(name, now + DISK_HOLD_AGAIN_MS);
+    this.onReading(id);
   }
 
   #fetchAhead(id: Buffer, from: number, end: number): void {

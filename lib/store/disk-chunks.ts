@@ -5,6 +5,8 @@
 import {
   DISK_CHUNKS_AT_ONCE,
   DISK_DOOM_MS,
+  DISK_HELD_MAX_MS,
+  DISK_HOLD_MS,
   DISK_ORPHAN_MS,
   DISK_STEP_CHUNKS,
   DISK_STEP_COUNT,
@@ -20,6 +22,7 @@ export class DiskChunks {
   readonly #bodies: DiskTable;
   readonly #doomed: DiskTable;
   readonly #shares: DiskTable;
+  readonly #holds: DiskTable;
   /** Bodies of which chunks were written in this job and that no record has yet: how many chunks there are. */
   readonly #fresh = new Map<string, { readonly bodyId: Buffer; chunks: number }>();
   #now = 0;
@@ -28,6 +31,7 @@ export class DiskChunks {
     this.#bodies = tables.bodies;
     this.#doomed = tables.doomed;
     this.#shares = tables.shares;
+    this.#holds = tables.holds;
   }
 
   begin(now: number): void {
@@ -101,6 +105,26 @@ export class DiskChunks {
     this.#doom(bodyId, chunks, DISK_DOOM_MS);
   }
 
+  /** It is being read: what reads it must not break off because something else wants its room. */
+  hold(bodyId: Uint8Array): void {
+    const value = Buffer.allocUnsafe(8);
+    value.writeDoubleLE(this.#now + DISK_HOLD_MS);
+    this.#holds.put(bodyId, value);
+  }
+
+  /** The bodies that are being read; those that were are forgotten. */
+  #held(): ReadonlySet<string> {
+    const held = new Set<string>();
+    const over: Buffer[] = [];
+    this.#holds.range(FIRST, BEHIND_ALL, (bodyId, value) => {
+      if (value.readDoubleLE(0) > this.#now) held.add(idOf(bodyId));
+      else over.push(bodyId);
+      return true;
+    });
+    for (const bodyId of over) this.#holds.remove(bodyId);
+    return held;
+  }
+
   #deleteChunks(bodyId: Uint8Array, from: number, until: number): void {
     for (let index = from; index < until; index++) this.#bodies.remove(chunkKey(bodyId, index));
   }
@@ -116,8 +140,10 @@ export class DiskChunks {
   dropDoomed(isUrgent: boolean): boolean {
     let left = DISK_STEP_CHUNKS;
     const found: [bodyId: Buffer, chunks: number, at: number][] = [];
+    const held = this.#held();
     this.#doomed.range(FIRST, BEHIND_ALL, (bodyId, value) => {
       const at = value.readDoubleLE(0);
+      if (held.has(idOf(bodyId)) && this.#now < at + DISK_HELD_MAX_MS) return true;
       // One that is just being written is no less wanted than what is stored.
       if (at <= this.#now || (isUrgent && at <= this.#now + DISK_DOOM_MS))
         found.push([bodyId, value.readUInt32LE(8), at]);

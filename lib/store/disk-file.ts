@@ -9,7 +9,18 @@ import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { Views } from '../base/views.js';
 
-export const TABLES = ['records', 'varied', 'bodies', 'uses', 'expiries', 'tags', 'doomed', 'shares', 'meta'] as const;
+export const TABLES = [
+  'records',
+  'varied',
+  'bodies',
+  'uses',
+  'expiries',
+  'tags',
+  'doomed',
+  'shares',
+  'holds',
+  'meta',
+] as const;
 export type TableName = (typeof TABLES)[number];
 
 export interface DiskTable {

@@ -9,6 +9,7 @@
  * tags      hash of a tag, record key
  * doomed    body id -> from when on its chunks may go, how many there are
  * shares    body id -> records that have it, where it is more than one
+ * holds     body id -> until when it counts as being read
  * meta      what concerns the whole
  */
 import { createHash } from 'node:crypto';

@@ -51,12 +51,13 @@ export class DiskReading {
     const latest = this.read(() => file.tables.meta.get(NOW_KEY))?.readDoubleLE(0) ?? 0;
     this.skewMs = Math.max(0, latest - clock.now());
     this.glanced = new DiskGlance(this.skewMs);
-    this.bodies = new DiskBodies(file.tables.bodies, clock.now() + this.skewMs);
+    this.bodies = new DiskBodies(file.tables.bodies, clock, clock.now() + this.skewMs);
   }
 
   /** From now on `queue` says what waits. */
   attach(queue: DiskQueue): void {
     this.#waiting = queue;
+    this.bodies.onReading = (bodyId) => queue.order({ kind: 'hold', bodyId }, 0);
   }
 
   get #queue(): DiskQueue {
@@ -176,7 +177,11 @@ export class DiskReading {
       return Body.of([own]);
     }
     if (parts !== undefined) return this.read(() => this.bodies.load(ref));
-    return this.bodies.below(ref, () => this.lost(key, place));
+    return this.bodies.below(ref, () => {
+      // What was read may have been replaced meanwhile: what is there now is none the worse.
+      const entry = this.read(() => this.#file.tables.records.get(place));
+      if (entry !== undefined && Entry.over(entry)?.bodyId.equals(ref.id) !== false) this.lost(key, place);
+    });
   }
 
   lost(key: string, recordKey: Buffer): void {

@@ -150,6 +150,9 @@ export class DiskWriting {
       case 'orphan':
         this.#chunks.disown(order.bodyId);
         return;
+      case 'hold':
+        this.#chunks.hold(order.bodyId);
+        return;
       case 'hot':
         this.#table('meta').put(HOT_KEY, order.list);
         return;

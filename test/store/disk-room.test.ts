@@ -1,7 +1,8 @@
 // Goal: issue 5, a disk tier that is full serves nothing that it has not, and is not full of what nobody wants. Method: bodies that arrive on a small disk, written by hand.
 import t, { type Test } from 'tap';
-import { DISK_DOOM_MS, DISK_TIDY_EVERY_MS } from '../../lib/base/disk-limits.js';
+import { DISK_DOOM_MS, DISK_HELD_MAX_MS, DISK_HOLD_MS, DISK_TIDY_EVERY_MS } from '../../lib/base/disk-limits.js';
 import { Body } from '../../lib/object/body.js';
+import type { BodyReader } from '../../lib/object/reader.js';
 import type { StoredResponse } from '../../lib/object/stored.js';
 import { FakeClock } from '../kit/clock.js';
 import { type DiskBench, openDisk } from '../kit/disk.js';
@@ -136,4 +137,78 @@ t.test('issue 5: to give up a body that a record has changes nothing', async (t)
   await bench.tier.settled();
   t.equal(bench.file.tables.doomed.count, 0);
   t.equal(readable(bench), 5 * MB);
+});
+
+/** Reads to the end, or to where it breaks off. */
+function restOf(reader: BodyReader): number {
+  let bytes = 0;
+  for (let read = reader.read(); typeof read !== 'string'; read = reader.read()) bytes += read.length;
+  return bytes;
+}
+
+/** One step of tidying up, and what it writes. */
+async function tidied(bench: DiskBench, clock: FakeClock, ms: number): Promise<void> {
+  clock.advance(ms);
+  await bench.tier.settled();
+}
+
+t.test(
+  'issue 5: a large body that is replaced while it is read is read to its end, though the disk is full',
+  async (t) => {
+    const clock = new FakeClock();
+    const bench = openDisk(t, { clock, sizeBytes: 16 * MB });
+    bench.store.put(stored(spilled(bench, 5 * MB)));
+    await bench.tier.settled();
+    const reader = bench.store.recall(KEY, ([newest]) => newest)?.body.open();
+    if (reader === undefined) throw new Error('it is on disk');
+    const first = reader.read();
+    await bench.tier.settled();
+    for (let n = 0; n < 3; n++) {
+      bench.store.put({ ...stored(spilled(bench, 5 * MB)), fetchedAt: clock.now() + n });
+      await bench.tier.settled();
+    }
+    t.ok(bench.reports.some(({ isFull }) => isFull) || bench.tier.stats.usedBytes > 10 * MB, 'there is need');
+    t.equal(first.length + restOf(reader), 5 * MB);
+    t.equal(bench.tier.stats.unreadable.body, 0);
+  },
+);
+
+t.test('issue 5: a body that is not read any more, or for too long, gives its room back', async (t) => {
+  for (const isRead of [false, true]) {
+    const clock = new FakeClock();
+    const bench = openDisk(t, { clock, sizeBytes: 16 * MB });
+    bench.store.put(stored(spilled(bench, 5 * MB)));
+    await bench.tier.settled();
+    const reader = bench.store.recall(KEY, ([newest]) => newest)?.body.open();
+    reader?.read();
+    bench.store.removeKey(KEY, 'purged');
+    await bench.tier.settled();
+    await tidied(bench, clock, DISK_DOOM_MS - 1);
+    t.ok(bench.file.tables.bodies.count > 0);
+    for (let ms = 0; ms < DISK_HELD_MAX_MS + DISK_HOLD_MS && bench.file.tables.bodies.count > 0; ms += 10_000) {
+      if (isRead) reader?.read();
+      await tidied(bench, clock, 10_000);
+      await tidied(bench, clock, DISK_TIDY_EVERY_MS);
+      const isDue = isRead ? ms > DISK_HELD_MAX_MS : ms > DISK_HOLD_MS;
+      if (isDue) t.equal(bench.file.tables.bodies.count, 0, `after ${ms} ms`);
+    }
+    t.equal(bench.file.tables.bodies.count, 0);
+    t.equal(bench.file.tables.holds.count <= 1, true);
+  }
+});
+
+t.test('issue 5: a reader whose body is gone at last takes nothing away from what replaced it', async (t) => {
+  const clock = new FakeClock();
+  const bench = openDisk(t, { clock, sizeBytes: 64 * MB });
+  bench.store.put(stored(spilled(bench, 5 * MB)));
+  await bench.tier.settled();
+  const reader = bench.store.recall(KEY, ([newest]) => newest)?.body.open();
+  reader?.read();
+  bench.store.put({ ...stored(spilled(bench, 6 * MB)), fetchedAt: clock.now() + 1 });
+  await bench.tier.settled();
+  await tidied(bench, clock, DISK_DOOM_MS + DISK_HOLD_MS);
+  for (let n = 0; n < 3; n++) await tidied(bench, clock, DISK_TIDY_EVERY_MS);
+  t.ok(reader !== undefined && restOf(reader) < 5 * MB, 'it breaks off');
+  await bench.tier.settled();
+  t.equal(readable(bench), 6 * MB);
 });

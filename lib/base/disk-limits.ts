@@ -72,6 +72,10 @@ export const PROMOTE_AT_ONCE_SHARE = 0.8;
 export const MAX_DISK_PART_BYTES = 1024 * 1024;
 /** Chunks of a body that are fetched ahead of its reader. */
 export const DISK_READ_AHEAD_CHUNKS = 4;
+/** Chunks that were read last and are kept for who reads the same body a little behind: 32 MB. */
+export const DISK_SHARED_CHUNKS = 512;
+/** How long they are kept where nobody reads. */
+export const DISK_SHARED_CHUNKS_MS = 1_000;
 /** A body larger than this goes to disk as it arrives, and is not held in memory. */
 export const SPILL_FROM_BYTES = 4 * 1024 * 1024;
 /** Bytes of such a body by which the disk may be behind the origin, before the origin is asked to pause. */

@@ -12,6 +12,7 @@ import { joined } from '../object/chunks.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { DiskTable } from './disk-file.js';
 import { BODY_ID_BYTES, chunkCount, chunkKey, DISK_CHUNK_BYTES, openChunk } from './disk-keys.js';
+import { RecentChunks } from './recent-chunks.js';
 
 /** A body, or the parts of one, whose chunks are on disk, or in front of whatever is written next. */
 export interface BodyRef {
@@ -33,6 +34,7 @@ export class DiskBodies {
   /** A body is being read, which takes a while. */
   onReading: (id: Buffer) => void = () => {};
   readonly #clock: Clock;
+  readonly #recent: RecentChunks;
   /** Bodies of which that was told, and when it is to be told again. */
   readonly #told = new Map<string, number>();
 
@@ -40,6 +42,7 @@ export class DiskBodies {
   constructor(table: DiskTable, clock: Clock, now: number) {
     this.#table = table;
     this.#clock = clock;
+    this.#recent = new RecentChunks(clock);
     this.#idStem = Buffer.alloc(BODY_ID_BYTES);
     this.#idStem.writeUInt32BE(Math.floor(now / 1000) >>> 0);
     randomBytes(4).copy(this.#idStem, 4);
@@ -71,10 +74,14 @@ export class DiskBodies {
   /** The bytes of a whole chunk; undefined where it is not there, or damaged. */
   chunk({ id, bytes }: Pick<BodyRef, 'id' | 'bytes'>, index: number): Buffer | undefined {
     const key = chunkKey(id, index);
-    const value = this.#table.get(key);
+    // One buffer takes all that is looked up: a buffer of lmdb's own for each chunk costs more than the copy.
+    const value = this.#table.view(key);
     const chunk = value === undefined ? undefined : openChunk(key, value);
     const expected = Math.min(DISK_CHUNK_BYTES, bytes - index * DISK_CHUNK_BYTES);
-    return chunk?.length === expected ? chunk : undefined;
+    if (chunk?.length !== expected) return undefined;
+    const own = Buffer.allocUnsafeSlow(expected);
+    chunk.copy(own);
+    return own;
   }
 
   /** A body all of whose bytes are in memory now; undefined where one of them is lost. */
@@ -100,13 +107,17 @@ export class DiskBodies {
   reading(ref: Pick<BodyRef, 'id'>, availableBytes: () => number, onLost: () => void): BodyBelow {
     let heldIndex = -1;
     let held: Buffer | undefined;
+    const name = ref.id.toString('latin1');
     return {
       read: (from, until) => {
         const bytes = availableBytes();
         const index = Math.floor(from / DISK_CHUNK_BYTES);
         if (from >= bytes) return undefined;
         if (index !== heldIndex || held === undefined) {
-          held = this.chunk({ id: ref.id, bytes }, index);
+          const read = (): Buffer | undefined => this.chunk({ id: ref.id, bytes }, index);
+          // The last chunk of what is still being written may get longer.
+          const isWhole = (index + 1) * DISK_CHUNK_BYTES <= bytes;
+          held = isWhole ? this.#recent.get(`${name} ${index}`, read) : read();
           if (chunkCount(bytes) > DISK_CHUNKS_AT_ONCE) this.#tellReading(ref.id);
           heldIndex = index;
           if (held !== undefined) this.#fetchAhead(ref.id, index + 1, chunkCount(bytes));

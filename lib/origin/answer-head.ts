@@ -63,12 +63,7 @@ export function codingFault(transferEncoding: string, hasLength: boolean): strin
   return isUnknown ? undefined : `Transfer-Encoding: ${coding.slice(0, 40)}`;
 }
 
-/** A reason phrase that can be written again; it means nothing (RFC 9112 §4), so one that cannot is dropped. */
-export function writableReason(phrase: string): string {
-  return CONTROL.test(phrase) ? '' : phrase;
-}
-
-/** The same of a phrase that node's parser has read. */
+/** A reason phrase that node's parser has read, as it can be written again; it means nothing (RFC 9112 §4), so one that cannot is dropped. */
 export function readReason(phrase: string | undefined): string {
   if (phrase === undefined || CONTROL.test(phrase)) return '';
   // The parser decoded it as UTF-8; heads are written as latin1, so this gives the bytes back.

@@ -5,10 +5,11 @@
 import { MAX_INTERIM_RESPONSES, MAX_RESPONSE_FIELDS_BYTES } from '../base/limits.js';
 import { Fields } from '../http/fields.js';
 import { splitList } from '../http/tokens.js';
-import { codingFault, isBodiless, writableReason } from './answer-head.js';
+import { codingFault, isBodiless } from './answer-head.js';
 import { Chunked } from './chunked.js';
 import type { OriginResponseHead } from './contract.js';
 import type { AnswerProgress } from './failure.js';
+import { reasonOf } from './field-names.js';
 import { FieldSection } from './field-section.js';
 import { Lines } from './lines.js';
 
@@ -49,8 +50,6 @@ export class AnswerReader {
   #minor = 1;
   #status = 0;
   #reason = '';
-  /** What Content-Length says; undefined where it is not there. */
-  #length: number | undefined;
   #leftBytes = 0;
   #keepsAlive = false;
   #keepAliveMs: number | undefined;
@@ -177,8 +176,7 @@ export class AnswerReader {
     else {
       this.#minor = minor;
       this.#status = status;
-      this.#reason =
-        length > STATUS_END + 1 ? writableReason(line.toString('latin1', from + STATUS_END + 1, until)) : '';
+      this.#reason = length > STATUS_END + 1 ? reasonOf(line, from + STATUS_END + 1, until) : '';
       this.#section.begin();
       this.#state = 'fields';
     }
@@ -199,8 +197,7 @@ export class AnswerReader {
   #headFault(): string | undefined {
     const { transferEncoding, contentLength } = this.#section;
     if (this.#status === 101) return 'an upgrade that was not asked for';
-    this.#length = contentLength === undefined ? undefined : lengthOf(contentLength);
-    if (contentLength !== undefined && this.#length === undefined) return 'a length that is none';
+    if (Number.isNaN(contentLength)) return 'a length that is none';
     if (transferEncoding === undefined) return undefined;
     // HTTP/1.0 knows no transfer coding: its framing is faulty then (RFC 9112 §6.1).
     if (this.#minor === 0) return 'Transfer-Encoding in HTTP/1.0';
@@ -219,10 +216,10 @@ export class AnswerReader {
   }
 
   #endHead(bytes: Buffer, at: number, until: number): number {
-    const { contentLength } = this.#section;
+    const { contentLength, isLengthListed } = this.#section;
     let fields = this.#section.takeFields();
     // RFC 9112 §6.3, rule 5: equal lengths are one, and go on as one.
-    if (contentLength?.includes(',') === true) fields = fields.set('Content-Length', String(this.#length));
+    if (isLengthListed) fields = fields.set('Content-Length', String(contentLength));
     this.#progress = 'head';
     this.#chooseFraming();
     this.#judgeKeepAlive();
@@ -242,16 +239,16 @@ export class AnswerReader {
 
   /** RFC 9112 §6.3. */
   #chooseFraming(): void {
-    const { transferEncoding } = this.#section;
+    const { transferEncoding, contentLength } = this.#section;
     if (isBodiless(this.#method, this.#status)) {
       this.#state = 'length';
       this.#leftBytes = 0;
     } else if (transferEncoding?.toLowerCase() === 'chunked') {
       this.#state = 'chunks';
       this.#chunked.begin();
-    } else if (transferEncoding === undefined && this.#length !== undefined) {
+    } else if (transferEncoding === undefined && contentLength !== undefined) {
       this.#state = 'length';
-      this.#leftBytes = this.#length;
+      this.#leftBytes = contentLength;
     } else this.#state = 'close';
   }
 
@@ -260,8 +257,8 @@ export class AnswerReader {
    * answer to HEAD has no framing, is one whose end would be that of the same body: such an origin is closing it already.
    */
   #judgeKeepAlive(): void {
-    const { connection, keepAlive, transferEncoding } = this.#section;
-    const isUnframed = this.#method === 'HEAD' && this.#length === undefined && transferEncoding === undefined;
+    const { connection, keepAlive, contentLength, transferEncoding } = this.#section;
+    const isUnframed = this.#method === 'HEAD' && contentLength === undefined && transferEncoding === undefined;
     const isKept = connection === undefined ? this.#minor > 0 : isKeptBy(connection, this.#minor);
     this.#keepsAlive = isKept && this.#state !== 'close' && !(isUnframed && !isBodiless('GET', this.#status));
     this.#keepAliveMs = keepAlive === undefined ? undefined : timeoutOf(keepAlive);
@@ -320,14 +317,4 @@ function startsWith(bytes: Buffer, from: number, length: number): boolean {
 /** Whether a status line may begin so: else no end of a line need be waited for. */
 function mayBegin(held: Buffer): boolean {
   return startsWith(held, 0, Math.min(held.length, PREFIX.length));
-}
-
-/** The length that a Content-Length field, or several that are equal, speaks of (RFC 9110 §8.6); undefined where none. */
-function lengthOf(value: string): number | undefined {
-  if (/^\d{1,15}$/.test(value)) return Number(value);
-  const lengths = value.split(',').map((one) => one.trim());
-  const [first] = lengths;
-  if (first === undefined || !/^\d+$/.test(first) || !lengths.every((one) => one === first)) return undefined;
-  const length = Number(first);
-  return Number.isSafeInteger(length) ? length : undefined;
 }

@@ -51,6 +51,8 @@ interface Unsent {
 
 export class OriginConnection implements AnswerHandler, Taker {
   readonly #options: ConnectionOptions;
+  readonly #clock: Clock;
+  readonly #host: string;
   readonly #reader = new AnswerReader(this);
   #intake = new Intake(this);
   #socket: Socket | undefined;
@@ -77,6 +79,8 @@ export class OriginConnection implements AnswerHandler, Taker {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
+    this.#clock = options.clock;
+    this.#host = options.url.host;
   }
 
   get isOpen(): boolean {
@@ -89,13 +93,12 @@ export class OriginConnection implements AnswerHandler, Taker {
 
   /** Sends one request; the one before must have told `free`. */
   send(request: OriginRequest, listener: ExchangeListener): void {
-    const { clock, url } = this.#options;
     this.#listener = listener;
     this.#reader.begin(request.method);
     // An old connection takes one last request, so that the name is looked up anew.
-    const now = clock.now();
+    const now = this.#clock.now();
     this.#isLast = this.#isOpen && now - this.#openedAt > ORIGIN_CONNECTION_TTL_MS;
-    const head = writeRequestHead(request, url.host, this.#isLast);
+    const head = writeRequestHead(request, this.#host, this.#isLast);
     if (head === undefined) this.#refuseRequest(listener);
     else if (this.#isOpen) this.#write(head, request, now);
     else {
@@ -145,7 +148,7 @@ export class OriginConnection implements AnswerHandler, Taker {
       });
     }
     this.#isOpen = true;
-    this.#openedAt = this.#options.clock.now();
+    this.#openedAt = this.#clock.now();
     this.#sentCount = 0;
     const unsent = this.#unsent;
     this.#unsent = undefined;
@@ -171,7 +174,7 @@ export class OriginConnection implements AnswerHandler, Taker {
   }
 
   /** What is waited for now may take this long from now on. */
-  #limit(ms: number, now = this.#options.clock.now()): void {
+  #limit(ms: number, now = this.#clock.now()): void {
     this.deadlineAt = now + ms;
     this.#options.deadlines.note(this.deadlineAt, now);
   }
@@ -233,7 +236,7 @@ export class OriginConnection implements AnswerHandler, Taker {
   }
 
   data(bytes: Buffer, from: number, until: number): void {
-    this.deadlineAt = this.#options.clock.now() + this.#options.idleTimeoutMs;
+    this.deadlineAt = this.#clock.now() + this.#options.idleTimeoutMs;
     this.#listener?.data(this.#intake.keep(bytes, from, until));
   }
 

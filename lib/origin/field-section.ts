@@ -9,11 +9,18 @@ import { nameOf, readValue, tokenEnd } from './field-names.js';
 const TAB = 0x09;
 const SPACE = 0x20;
 const COLON = 0x3a;
+const ZERO = 0x30;
+/** Any number of so many digits is exact. */
+const MAX_DIGITS = 15;
 
 export class FieldSection {
   #raw: string[] = [];
-  /** Values of the fields that framing goes by, all lines joined as a list (RFC 9110 §5.3); undefined where there is none. */
-  contentLength: string | undefined;
+  /** What Content-Length says; NaN where that is no length (RFC 9110 §8.6), undefined where it is not there. */
+  contentLength: number | undefined;
+  /** It says so more than once, which is to go on as one (RFC 9112 §6.3, rule 5). */
+  isLengthListed = false;
+  #lengths = '';
+  /** Values of the other fields that framing goes by, all lines joined as a list (RFC 9110 §5.3); undefined where there is none. */
   transferEncoding: string | undefined;
   connection: string | undefined;
   keepAlive: string | undefined;
@@ -29,6 +36,7 @@ export class FieldSection {
   begin(): void {
     this.#raw = [];
     this.contentLength = undefined;
+    this.isLengthListed = false;
     this.transferEncoding = undefined;
     this.connection = undefined;
     this.keepAlive = undefined;
@@ -50,7 +58,7 @@ export class FieldSection {
     this.#raw.push(name.text, value);
     switch (name.role) {
       case 'content-length':
-        this.contentLength = listed(this.contentLength, value);
+        this.#addLength(value, bytes, start, end);
         break;
       case 'transfer-encoding':
         this.transferEncoding = listed(this.transferEncoding, value);
@@ -66,6 +74,35 @@ export class FieldSection {
     }
     return undefined;
   }
+
+  #addLength(value: string, bytes: Buffer, from: number, until: number): void {
+    const isFirst = this.contentLength === undefined;
+    this.#lengths = isFirst ? value : `${this.#lengths}, ${value}`;
+    const plain = isFirst ? decimalOf(bytes, from, until) : undefined;
+    this.contentLength = plain ?? listedLength(this.#lengths);
+    this.isLengthListed = plain === undefined && this.#lengths.includes(',');
+  }
+}
+
+/** A number that the bytes are; undefined where they are something else, or too many to be sure. */
+function decimalOf(bytes: Buffer, from: number, until: number): number | undefined {
+  if (until === from || until - from > MAX_DIGITS) return undefined;
+  let number = 0;
+  for (let at = from; at < until; at++) {
+    const digit = (bytes[at] as number) - ZERO;
+    if (!(digit >= 0 && digit <= 9)) return undefined;
+    number = number * 10 + digit;
+  }
+  return number;
+}
+
+/** The length that equal ones are (RFC 9110 §8.6); NaN where they differ, or are none. */
+function listedLength(value: string): number {
+  const lengths = value.split(',').map((one) => one.trim());
+  const [first] = lengths;
+  if (first === undefined || !/^\d+$/.test(first) || !lengths.every((one) => one === first)) return Number.NaN;
+  const length = Number(first);
+  return Number.isSafeInteger(length) ? length : Number.NaN;
 }
 
 function isBlank(byte: number): boolean {

@@ -24,12 +24,13 @@ import type { Storing } from './verdict.js';
  * All of it is here, and small: it is stored, or not, before anybody is told of it, and whoever waits gets its body in one
  * piece. False, and nobody has heard anything, where it has to take the longer way.
  */
-export function storeAtOnce(fill: Fill, receipt: Receipt, { fields, despite }: Storing, content: Buffer): boolean {
+export function storeAtOnce(fill: Fill, receipt: Receipt, storing: Storing, content: Buffer): boolean {
+  const { fields, despite } = storing;
   const { parts, spec, fate, course } = fill;
   // Other processes follow a body as it arrives, and a tag is made of it then.
   if (spec.method !== 'GET' || content.length > STORE_AT_ONCE_BYTES || course.leasing !== undefined) return false;
-  if (wantsTag(spec, receipt)) return false;
-  const response = madeResponse(spec, receipt, fields, bodyOf(content), despite);
+  if (wantsTag(spec, receipt, storing.rule)) return false;
+  const response = madeResponse(spec, receipt, fields, bodyOf(content), despite, storing);
   const kept = fate.isExpired ? expiredResponse(response, parts.clock.now()) : response;
   const ending = keepWhole(parts, spec, kept, undefined, 'here', fate.isSuperseded);
   if (ending.reason === 'no-room') return false;

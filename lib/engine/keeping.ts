@@ -15,8 +15,8 @@ import type { EngineParts } from './parts.js';
 import { freshenedResponse, type Part, partRecord, type Receipt, ruleOf } from './response.js';
 
 /** Whether an entity-tag is to be made of the body: for a whole response whose origin sends none. */
-export function wantsTag(spec: FillSpec, receipt: Receipt): boolean {
-  return ruleOf(spec, receipt).etag === 'make' && receipt.status === 200 && !receipt.fields.has('etag');
+export function wantsTag(spec: FillSpec, receipt: Receipt, rule = ruleOf(spec, receipt)): boolean {
+  return rule.etag === 'make' && receipt.status === 200 && !receipt.fields.has('etag');
 }
 
 /** putWhole(), unless a purge or an update came while it arrived. What is not stored gives its room below memory back. */

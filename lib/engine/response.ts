@@ -12,7 +12,7 @@ import type { SafetyOverride, StoredResponse } from '../object/stored.js';
 import type { OriginResponseHead } from '../origin/contract.js';
 import { correctedInitialAgeMs } from '../policy/age.js';
 import { receivedResponseFields } from '../policy/hygiene.js';
-import { lifeOf } from '../policy/lifetime.js';
+import { type Governing, lifeOf } from '../policy/lifetime.js';
 import { mergeFields } from '../policy/merge.js';
 import { judgeStorable } from '../policy/storable.js';
 import { tagsOf } from '../policy/tags.js';
@@ -96,9 +96,15 @@ export function ruleOf(
   return spec.rules.ruleForResponse(spec.request, status, fields);
 }
 
+/** What a response was judged by. */
+export interface JudgedBy {
+  readonly by: Governing;
+  readonly rule: Rule;
+}
+
 /**
  * The record of a response that just came. `storable` are the fields that may be stored; without them the record is for
- * its one receiver and carries all end-to-end fields.
+ * its one receiver and carries all end-to-end fields. `judged`: what is known already of how these were judged.
  */
 export function madeResponse(
   spec: Pick<FillSpec, 'key' | 'method' | 'request' | 'rules'>,
@@ -106,13 +112,14 @@ export function madeResponse(
   storable: Fields | undefined,
   body: Body,
   despite: readonly SafetyOverride[] = [],
+  judged?: Partial<JudgedBy>,
 ): StoredResponse {
   let fields = (storable ?? receipt.fields).without('age');
   // The length of a GET is told by the body itself; that of a HEAD is known from the field alone.
   if (spec.method === 'GET') fields = fields.without('content-length');
   // RFC 9110 §6.6.1: a recipient with a clock supplies a Date that is missing.
   if (!fields.has('date')) fields = fields.append('Date', formatHttpDate(receipt.responseWall));
-  const rule = ruleOf(spec, receipt);
+  const rule = judged?.rule ?? ruleOf(spec, receipt);
   return {
     key: spec.key,
     selection: selectionOf(varyNames(fields), spec.request.fields),
@@ -125,6 +132,7 @@ export function madeResponse(
       status: receipt.status,
       fields: receipt.fields,
       rule,
+      by: judged?.by,
       initialAgeMs: correctedInitialAgeMs(receipt),
       receivedAt: receipt.responseAt,
       receivedWall: receipt.responseWall,
@@ -186,6 +194,7 @@ export function freshenedResponse(spec: FillSpec, target: StoredResponse, receip
       status: target.status,
       fields: merged,
       rule,
+      by: verdict.store ? verdict.by : undefined,
       initialAgeMs: correctedInitialAgeMs(receipt),
       receivedAt: receipt.responseAt,
       receivedWall: receipt.responseWall,

@@ -2,18 +2,35 @@
  * What an answer of the origin means for the fill that asked: a verdict without side effects, in the order in which the
  * questions decide. Implements RFC 9111 §3, §3.3, §3.4, §4.3.3 and the design, sections 1 and 2.
  */
+import type { Rule } from '../config/rule.js';
 import type { Fields } from '../http/fields.js';
 import type { SafetyOverride, StoredResponse } from '../object/stored.js';
+import type { Governing } from '../policy/lifetime.js';
 import { mergeFields } from '../policy/merge.js';
 import { judgeStorable } from '../policy/storable.js';
 import type { Conditions, FillSpec } from './fill-contract.js';
-import { contentLength, isSameRepresentation, type Part, partOf, type Receipt, ruleOf } from './response.js';
+import {
+  contentLength,
+  isSameRepresentation,
+  type JudgedBy,
+  type Part,
+  partOf,
+  type Receipt,
+  ruleOf,
+} from './response.js';
 
 export type Answer =
   /** A 304 to a condition of ours, or to none. */
   | { readonly kind: 'not-modified' }
   /** To be stored whole. */
-  | { readonly kind: 'whole'; readonly fields: Fields; readonly despite: readonly SafetyOverride[] }
+  | {
+      readonly kind: 'whole';
+      readonly fields: Fields;
+      readonly despite: readonly SafetyOverride[];
+      /** The directives, and the rule, that it was judged by. */
+      readonly by: Governing;
+      readonly rule: Rule;
+    }
   /** A part, to be stored as such. */
   | {
       readonly kind: 'part';
@@ -36,7 +53,7 @@ export type Answer =
   | { readonly kind: 'uncacheable'; readonly reason: string };
 
 /** What is to be stored of an answer, and by which overrides of its rule. */
-export type Storing = Pick<Answer & { readonly kind: 'whole' }, 'fields' | 'despite'>;
+export type Storing = Pick<Answer & { readonly kind: 'whole' }, 'fields' | 'despite'> & Partial<JudgedBy>;
 
 /** Statuses that count as a failure of the origin (design, section 1). */
 export function isFailureStatus(status: number): boolean {
@@ -67,14 +84,15 @@ export function judgeAnswer(
     if (!isClients || !spec.request.fields.has('range')) return { kind: 'repeat', reason: 'unsolicited-206' };
     if (spec.method === 'GET') return judgePart(spec, receipt, maxObjectBytes);
   }
-  const verdict = judgeStored(spec, receipt);
+  const rule = ruleOf(spec, receipt);
+  const verdict = judgeStored(spec, receipt, rule);
   // An error answer never takes the place of what is stored (PEERS scar 3); on its own it goes by its own fields.
   if (isFailureStatus(receipt.status) && (spec.basis !== undefined || !verdict.store)) return { kind: 'error-status' };
   if (!verdict.store) return { kind: 'uncacheable', reason: verdict.reason };
   if (isEventStream(receipt.fields)) return { kind: 'uncacheable', reason: 'event-stream' };
   const expectedBytes = contentLength(receipt.fields) ?? 0;
   if (spec.method === 'GET' && expectedBytes > maxObjectBytes) return { kind: 'uncacheable', reason: 'too-large' };
-  return { kind: 'whole', fields: verdict.fields, despite: verdict.despite };
+  return { kind: 'whole', fields: verdict.fields, despite: verdict.despite, by: verdict.by, rule };
 }
 
 /** RFC 9110 §15.4.5: a 304 answers these two conditions, and no other. */
@@ -87,7 +105,7 @@ function isEventStream(fields: Fields): boolean {
   return /^text\/event-stream\s*(;|$)/i.test(fields.first('content-type') ?? '');
 }
 
-function judgeStored(spec: FillSpec, receipt: Receipt): ReturnType<typeof judgeStorable> {
+function judgeStored(spec: FillSpec, receipt: Receipt, rule = ruleOf(spec, receipt)): ReturnType<typeof judgeStorable> {
   // A question with content is asked by POST, whatever is made of the answer here.
   const isCachedPost = spec.request.content !== undefined;
   return judgeStorable({
@@ -96,7 +114,7 @@ function judgeStored(spec: FillSpec, receipt: Receipt): ReturnType<typeof judgeS
     requestFields: spec.request.fields,
     status: receipt.status,
     fields: receipt.fields,
-    rule: ruleOf(spec, receipt),
+    rule,
     receivedWall: receipt.responseWall,
   });
 }

@@ -128,13 +128,15 @@ export interface LifeInput {
   readonly receivedWall: number;
   /** From 0 to below 1: which part of the rule's jitter is taken. Default 0. */
   readonly chance?: number;
+  /** The directives that govern it; found in the fields where not given. */
+  readonly by?: Governing | undefined;
   /** Whether the origin can be asked by condition; found in the fields where not given. */
   readonly hasValidator?: boolean;
 }
 
 export function lifeOf(input: LifeInput): Life {
   const { status, fields, rule, receivedAt } = input;
-  const by = governing(fields, input.rule.targetedFields);
+  const by = input.by ?? governing(fields, input.rule.targetedFields);
   const { control } = by;
   const bornAt = receivedAt - input.initialAgeMs;
   const ceilingAt = bornAt + rule.maxStalenessMs;
@@ -145,15 +147,15 @@ export function lifeOf(input: LifeInput): Life {
   const sentErrorMs = directiveMs(control.staleIfError);
   const mayServeErrors = !isForbidden(staleForbiddenBy, sentErrorMs);
   const mayServeGrace = !isForbidden(staleForbiddenBy, sentGraceMs);
-  const ms = (setting: StatusSetting, sentMs: number | undefined) => chosenMs(settingFor(setting, status), sentMs);
-  const [grace, error] = [byHealth(rule.grace), byHealth(rule.staleIfError)];
-  const graceMs = mayServeGrace ? (ms(grace.healthy, sentGraceMs) ?? 0) : 0;
-  const offlineGraceMs = mayServeGrace ? (ms(grace.unhealthy, sentGraceMs) ?? 0) : 0;
-  const errorMs = ms(error.healthy, sentErrorMs);
-  const offlineMs = ms(error.unhealthy, sentErrorMs);
+  const grace = byHealth(rule.grace);
+  const error = byHealth(rule.staleIfError);
+  const graceMs = mayServeGrace ? (msOf(grace.healthy, status, sentGraceMs) ?? 0) : 0;
+  const offlineGraceMs = mayServeGrace ? (msOf(grace.unhealthy, status, sentGraceMs) ?? 0) : 0;
+  const errorMs = msOf(error.healthy, status, sentErrorMs);
+  const offlineMs = msOf(error.unhealthy, status, sentErrorMs);
 
   const isUseful = (input.hasValidator ?? hasValidator(fields)) || mayServeErrors;
-  const keepMs = ms(rule.keep, undefined) ?? (isUseful ? DEFAULT_KEEP_MS : 0);
+  const keepMs = msOf(rule.keep, status, undefined) ?? (isUseful ? DEFAULT_KEEP_MS : 0);
   const errorUntil = staleAt + (mayServeErrors ? (errorMs ?? 0) : 0);
   const offlineUntil = staleAt + (mayServeErrors ? (offlineMs ?? 0) : 0);
   const keepUntil = Math.max(staleAt + graceMs + keepMs, staleAt + offlineGraceMs, errorUntil, offlineUntil);
@@ -227,6 +229,11 @@ function staleForbiddance(control: CacheControl, rule: Rule): StaleForbiddance |
  */
 function isForbidden(by: StaleForbiddance | undefined, sentMs: number | undefined): boolean {
   return by !== undefined && !(by === 's-maxage' && sentMs !== undefined);
+}
+
+/** The same of what a rule says for a status. */
+function msOf(setting: StatusSetting, status: number, sentMs: number | undefined): number | undefined {
+  return chosenMs(settingFor(setting, status), sentMs);
 }
 
 /** The duration that holds for `setting` where the origin sent `sentMs`; undefined where nobody said anything. */

@@ -40,6 +40,8 @@ export type StorableVerdict =
       readonly fields: Fields;
       /** The overrides of the rule that this rests on: without any one of them it would not be stored. */
       readonly despite: readonly SafetyOverride[];
+      /** The directives that this was judged by. */
+      readonly by: Governing;
     }
   | { readonly store: false; readonly reason: UncacheableReason };
 
@@ -108,7 +110,7 @@ export function judgeStorable(input: StorableInput): StorableVerdict {
   const by = governing(input.fields, input.rule.targetedFields);
   const reason = prohibition(input, by) ?? uselessness(input) ?? leak(input, by);
   if (reason !== undefined) return { store: false, reason };
-  return { store: true, fields: fieldsToStore(input, by), despite: overridesUsed(input, by) };
+  return { store: true, fields: fieldsToStore(input, by), despite: overridesUsed(input, by), by };
 }
 
 const NO_OVERRIDES: readonly SafetyOverride[] = [];
@@ -116,11 +118,16 @@ const NO_OVERRIDES: readonly SafetyOverride[] = [];
 /** Which of the rule's overrides made the difference, each taken away by itself. */
 function overridesUsed(input: StorableInput, by: Governing): readonly SafetyOverride[] {
   const { rule } = input;
-  if (!SAFETY_OVERRIDES.some((name) => rule[name])) return NO_OVERRIDES;
+  if (!hasOverride(rule)) return NO_OVERRIDES;
   return SAFETY_OVERRIDES.filter((name) => {
     const careful = { ...input, rule: { ...rule, [name]: false } };
     return rule[name] && (prohibition(careful, by) ?? leak(careful, by)) !== undefined;
   });
+}
+
+function hasOverride(rule: Rule): boolean {
+  for (const name of SAFETY_OVERRIDES) if (rule[name]) return true;
+  return false;
 }
 
 /** What RFC 9111 §3 prohibits, clause by clause. */

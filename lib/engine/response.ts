@@ -96,6 +96,9 @@ export function ruleOf(
   return spec.rules.ruleForResponse(spec.request, status, fields);
 }
 
+/** A record with each of its members named, so that none is forgotten where one is made of another. */
+type EachMember = Required<Omit<StoredResponse, 'pushed'>>;
+
 /** What a response was judged by. */
 export interface JudgedBy {
   readonly by: Governing;
@@ -186,9 +189,15 @@ export function freshenedResponse(spec: FillSpec, target: StoredResponse, receip
     rule,
     receivedWall: receipt.responseWall,
   });
-  const response: StoredResponse = {
-    ...target,
+  // Each member by name, as madeResponse() has them: to copy a record of so many costs more than all the rest of this.
+  const made: EachMember = {
+    key: target.key,
+    selection: target.selection,
+    status: target.status,
+    reasonPhrase: target.reasonPhrase,
     fields: verdict.store ? verdict.fields : merged,
+    body: target.body,
+    partial: target.partial,
     // Freshness comes from the merged fields, not from those of the 304 alone (PEERS scar 2).
     life: lifeOf({
       status: target.status,
@@ -201,15 +210,18 @@ export function freshenedResponse(spec: FillSpec, target: StoredResponse, receip
       chance: receipt.chance,
     }),
     tags: tagsOf(verdict.store ? verdict.fields : merged, rule.tagsFrom),
+    madeTag: target.madeTag,
+    expiredAt: undefined,
     rule: rule.name,
     madeBy: rule,
     receivedAt: receipt.responseAt,
     chance: receipt.chance,
     despite: verdict.store ? verdict.despite : target.despite,
-    expiredAt: undefined,
     requestedAt: receipt.requestAt,
+    fetchedAt: target.fetchedAt,
     receivedWall: receipt.responseWall,
   };
+  const response = target.pushed === undefined ? made : { ...made, pushed: target.pushed };
   const isSelected = isSelectedBy(target.selection, spec.request.fields);
   const selection = selectionOf(varyNames(response.fields), spec.request.fields);
   const variant = isSelected ? undefined : { ...response, selection };

@@ -1,7 +1,7 @@
 // Goal: a connection to the origin is used again where the next answer cannot be mistaken, and no longer than the origin keeps it. Method: a scripted origin over real sockets; time is a FakeClock.
 import t, { type Test } from 'tap';
 import { ORIGIN_KEEP_ALIVE_MS, ORIGIN_READ_BYTES } from '../../lib/base/limits.js';
-import { SLAB_BYTES } from '../../lib/base/slab.js';
+import { MAX_IN_SLAB_BYTES, SLAB_BYTES } from '../../lib/base/slab.js';
 import { Fields } from '../../lib/http/fields.js';
 import type { OriginClient } from '../../lib/origin/contract.js';
 import { createBarrier, turns } from '../kit/barrier.js';
@@ -135,33 +135,39 @@ t.test('RFC 9112 §9.5: the same of a head that the kernel did not take at once'
   t.equal(client.stats.connected, 0);
 });
 
-t.test('what is kept of a body is not written over by later reads, and pins no more than twice its size', async (t) => {
-  for (const isSecure of [false, true]) {
-    const { origin, ask } = await bench(t, isSecure);
-    const chunk = (letter: string, bytes: number): string => `${bytes.toString(16)}\r\n${letter.repeat(bytes)}\r\n`;
-    const letters = [...'abcdefghijklmnopqrstuvwxyz'];
-    const sizes = letters.map((_, i) => (i % 5) * ORIGIN_READ_BYTES + i + 1);
-    const bodies: [head: string, wire: string, body: string][] = [
-      [
-        'Transfer-Encoding: chunked',
-        `${letters.map((letter, i) => chunk(letter, sizes[i] as number)).join('')}0\r\n\r\n`,
-        letters.map((letter, i) => letter.repeat(sizes[i] as number)).join(''),
-      ],
-    ];
-    const flat = bodies[0]?.[2] ?? '';
-    bodies.push([`Content-Length: ${flat.length}`, flat, flat]);
-    for (const [head, wire, body] of bodies) {
-      origin.script(send(`HTTP/1.1 200 OK\r\n${head}\r\n\r\n${wire}`)).script(send(OK));
-      const recorder = await ask();
-      const other = await ask();
-      t.equal(other.body, 'ok');
-      t.ok(recorder.body === body, 'every byte is what it was');
-      for (const { buffer, length } of recorder.chunks)
-        if (length * 2 < buffer.byteLength) t.fail(`${length} bytes pin ${buffer.byteLength}`);
+t.test(
+  'what is kept of a body is not written over by later reads, and pins no more than twice its size, or a slab',
+  async (t) => {
+    for (const isSecure of [false, true]) {
+      const { origin, ask } = await bench(t, isSecure);
+      const chunk = (letter: string, bytes: number): string => `${bytes.toString(16)}\r\n${letter.repeat(bytes)}\r\n`;
+      const letters = [...'abcdefghijklmnopqrstuvwxyz'];
+      const sizes = letters.map((_, i) => (i % 5) * ORIGIN_READ_BYTES + i + 1);
+      const bodies: [head: string, wire: string, body: string][] = [
+        [
+          'Transfer-Encoding: chunked',
+          `${letters.map((letter, i) => chunk(letter, sizes[i] as number)).join('')}0\r\n\r\n`,
+          letters.map((letter, i) => letter.repeat(sizes[i] as number)).join(''),
+        ],
+      ];
+      const flat = bodies[0]?.[2] ?? '';
+      bodies.push([`Content-Length: ${flat.length}`, flat, flat]);
+      for (const [head, wire, body] of bodies) {
+        origin.script(send(`HTTP/1.1 200 OK\r\n${head}\r\n\r\n${wire}`)).script(send(OK));
+        const recorder = await ask();
+        const other = await ask();
+        t.equal(other.body, 'ok');
+        t.ok(recorder.body === body, 'every byte is what it was');
+        for (const { buffer, length } of recorder.chunks) {
+          // How the last bytes come is for the kernel and for the version of Node to say.
+          const most = length <= MAX_IN_SLAB_BYTES ? Math.max(SLAB_BYTES, length * 2) : length * 2;
+          if (buffer.byteLength > most) t.fail(`${length} bytes pin ${buffer.byteLength}`);
+        }
+      }
+      t.equal(origin.connectionCount, 1);
     }
-    t.equal(origin.connectionCount, 1);
-  }
-});
+  },
+);
 
 t.test('small bodies lie together, each in its own place', async (t) => {
   const { origin, ask } = await bench(t);

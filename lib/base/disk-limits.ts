@@ -6,6 +6,8 @@ export const MAX_DISK_BYTES = 16 * 1024 ** 4;
 export const DISK_BATCH_BYTES = 1024 * 1024;
 /** Orders that go to the writer at once: to put more of them into words would hold up requests for longer than they notice. */
 export const DISK_BATCH_ORDERS = 128;
+/** Of these, put into words in one turn: requests come in between. */
+export const DISK_WORDED_ORDERS = 8;
 /** Longest time that an order for the disk tier waits for others to be written with it. */
 export const DISK_FLUSH_MS = 50;
 /** Bytes that wait to be written to disk; beyond: what comes is stored in memory alone. */

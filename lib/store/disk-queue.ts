@@ -15,6 +15,7 @@ import {
   DISK_TIDY_EVERY_MS,
   DISK_TIDY_STEP_MS,
   DISK_USE_FLUSH_MS,
+  DISK_WORDED_ORDERS,
   MAX_DISK_PENDING_BYTES,
   MAX_DISK_PENDING_ORDERS,
   MAX_DISK_PENDING_USES,
@@ -95,6 +96,8 @@ export class DiskQueue {
   #items: Item[] = [];
   #inFlight: Item[] = [];
   #isBusy = false;
+  /** The next batch, while it is put into words. */
+  #batch: BatchWriter | undefined;
   #timer: Timer | undefined;
   #tidyTimer: Timer | undefined;
   #retryTimer: Timer | undefined;
@@ -195,7 +198,8 @@ export class DiskQueue {
 
   /** Resolves when what waits now is written, or cannot be. */
   settled(): Promise<void> {
-    if (!this.isWritable || (this.#items.length === 0 && !this.#isBusy)) return Promise.resolve();
+    if (!this.isWritable || (this.#items.length === 0 && !this.#isBusy && this.#batch === undefined))
+      return Promise.resolve();
     return new Promise((resolve) => {
       // Behind what waits, so that it is told in its turn.
       this.order({ kind: 'mark' }, 0, () => resolve());
@@ -259,9 +263,25 @@ export class DiskQueue {
     this.#timer?.cancel();
     this.#timer = undefined;
     if (this.#isBusy || this.#isClosed) return;
-    const to = new BatchWriter(FIRST_BATCH_BYTES);
+    this.#batch ??= new BatchWriter(FIRST_BATCH_BYTES);
+    this.#word(this.#batch);
+    const hasRoom = this.#inFlight.length < DISK_BATCH_ORDERS && this.#batch.byteLength < DISK_BATCH_BYTES;
+    if (hasRoom && !this.#isUrgent && this.#items.length > 0) {
+      this.#timer = this.#parts.clock.after(0, () => this.#flush());
+      return;
+    }
+    for (const key of this.#uses.values()) this.#batch.add({ kind: 'use', key });
+    this.#uses.clear();
+    const batch = this.#batch.take();
+    this.#batch = undefined;
+    this.#send(batch);
+  }
+
+  /** Puts some of what waits into words, or all of it where somebody waits for that: to do so takes time from requests. */
+  #word(to: BatchWriter): void {
+    const most = this.#isUrgent ? DISK_BATCH_ORDERS : DISK_WORDED_ORDERS;
     let count = 0;
-    while (count < this.#items.length && count < DISK_BATCH_ORDERS && to.byteLength < DISK_BATCH_BYTES) {
+    while (count < most && this.#inFlight.length < DISK_BATCH_ORDERS && to.byteLength < DISK_BATCH_BYTES) {
       const item = this.#items[count++];
       if (item === undefined) break;
       if (item.isVoid) {
@@ -273,11 +293,6 @@ export class DiskQueue {
       }
     }
     this.#items.splice(0, count);
-    for (const [place, key] of this.#uses) {
-      to.add({ kind: 'use', key });
-      this.#uses.delete(place);
-    }
-    this.#send(to.take());
   }
 
   #write(item: Item, to: BatchWriter): void {
@@ -364,7 +379,7 @@ export class DiskQueue {
     this.#tidyTimer?.cancel();
     this.#tidyTimer = this.#parts.clock.after(delayMs, () => {
       this.#tidyLater(DISK_TIDY_EVERY_MS);
-      if (!this.#isBusy && this.isWritable && !this.#isClosed) this.#send(undefined);
+      if (!this.#isBusy && this.#batch === undefined && this.isWritable && !this.#isClosed) this.#send(undefined);
     });
   }
 }

@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { DISK_BATCH_ORDERS, DISK_THREAD_NICE } from '../../lib/base/disk-limits.js';
+import type { Timer } from '../../lib/base/clock.js';
+import { DISK_BATCH_ORDERS, DISK_FLUSH_MS, DISK_THREAD_NICE, DISK_WORDED_ORDERS } from '../../lib/base/disk-limits.js';
 import { openThreadPort } from '../../lib/store/disk-port.js';
 import { FakeClock } from '../kit/clock.js';
 import { makeDirectory, openDisk } from '../kit/disk.js';
@@ -45,6 +46,48 @@ t.test('issue 5: what waits is put into words in batches of so many, and all of 
   await bench.tier.settled();
   t.equal(bench.tier.stats.records, count);
   t.equal(bench.reports.length, 3);
+});
+
+/** Tells how many responses were put into words in one turn of a timer, at most. */
+class TurnClock extends FakeClock {
+  worded = (): number => 0;
+  most = 0;
+
+  override after(delayMs: number, run: () => void): Timer {
+    return super.after(delayMs, () => {
+      const before = this.worded();
+      run();
+      this.most = Math.max(this.most, this.worded() - before);
+    });
+  }
+}
+
+t.test('issue 5: what waits is put into words a few at a time, and in one batch', async (t) => {
+  const clock = new TurnClock();
+  const bench = openDisk(t, { clock });
+  clock.worded = () => bench.tier.stats.writes.response;
+  const count = DISK_WORDED_ORDERS * 3 + 1;
+  for (let at = 0; at < count; at++) bench.store.put(makeStored({ key: `http://a.test/${at}`, bornAt: 0 }));
+  for (let turn = 0; turn < 10; turn++) clock.advance(DISK_FLUSH_MS);
+  t.equal(bench.tier.stats.writes.response, count);
+  t.equal(clock.most, DISK_WORDED_ORDERS);
+  await bench.tier.settled();
+  t.equal(bench.tier.stats.records, count);
+  t.equal(bench.reports.find(({ records }) => records > 0)?.records, count);
+});
+
+t.test('issue 5: who waits for what waits does not wait for the end of these turns', async (t) => {
+  const clock = new FakeClock();
+  const bench = openDisk(t, { clock });
+  for (let at = 0; at < DISK_WORDED_ORDERS * 3; at++) {
+    bench.store.put(makeStored({ key: `http://a.test/${at}`, bornAt: 0 }));
+    if (at % 2 === 0) bench.store.put(makeStored({ key: `http://a.test/${at}`, bornAt: 1 }));
+  }
+  clock.advance(DISK_FLUSH_MS - 1);
+  const isSettled = bench.tier.settled();
+  await isSettled;
+  t.equal(bench.tier.stats.records, DISK_WORDED_ORDERS * 3);
+  t.equal(bench.tier.stats.pendingBytes, 0);
 });
 
 t.test('a process that ends while its thread writes does end, with the exit code that it meant', async (t) => {

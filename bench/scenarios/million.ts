@@ -35,14 +35,18 @@ function draws(keys: number): string[] {
   });
 }
 
-function pauses(phase: string, { delayMaxMs, delayP999Ms, gcLongestMs, gcCount, gcTotalMs, waitedMs }: ProbeReport) {
+function pauses(phase: string, report: ProbeReport): Figure[] {
+  const { delayMaxMs, delayP999Ms, ownDelayMaxMs, gcLongestMs, gcCount, gcTotalMs, waitedMs } = report;
   const target = { is: 'at most', value: MOST_PAUSE_MS } as const;
-  const others = waitedMs === undefined ? '' : `; others had its core for ${waitedMs.toFixed(0)} ms in all`;
-  const figures: Figure[] = [
+  const others =
+    waitedMs === undefined
+      ? ''
+      : `; ${delayMaxMs.toFixed(0)} ms with the time that others had its core, ${waitedMs.toFixed(0)} ms in all`;
+  return [
     {
       subject: 'patina',
       what: `${phase}: longest delay of the loop`,
-      value: delayMaxMs,
+      value: ownDelayMaxMs ?? delayMaxMs,
       unit: 'ms',
       target,
       note: `p99.9 ${delayP999Ms.toFixed(1)} ms${others}`,
@@ -56,7 +60,6 @@ function pauses(phase: string, { delayMaxMs, delayP999Ms, gcLongestMs, gcCount, 
       note: `${gcCount} of ${gcTotalMs.toFixed(0)} ms in all`,
     },
   ];
-  return figures;
 }
 
 export const million: Scenario = {

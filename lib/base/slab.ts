@@ -10,12 +10,17 @@ export const SLAB_BYTES = 64 * 1024;
 export const MAX_IN_SLAB_BYTES = 4 * 1024;
 
 export class Slab {
-  readonly bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  readonly bytes: Buffer;
   #usedBytes = 0;
+
+  /** `size`: of one that is for a single thing. */
+  constructor(size = SLAB_BYTES) {
+    this.bytes = Buffer.allocUnsafeSlow(size);
+  }
 
   /** Whether so many bytes more have a place in it. */
   hasRoom(length: number): boolean {
-    return this.#usedBytes + length <= SLAB_BYTES;
+    return this.#usedBytes + length <= this.bytes.length;
   }
 
   /** Gives a place out, for good; its first byte. */

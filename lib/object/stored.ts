@@ -134,9 +134,7 @@ function isEqualLists(one: readonly unknown[], other: readonly unknown[]): boole
 const RECORD_OVERHEAD_BYTES = 512;
 /** What one costs beside that whose objects stay for as long as it is stored. */
 const OBJECTS_OVERHEAD_BYTES = 900;
-/** What a line of a field section that is too large for a slab costs beside its text: two strings' heads and two references. */
-const FIELD_LINE_OVERHEAD_BYTES = 56;
-/** What a chunk of a body that is too large for a slab costs beside its bytes. */
+/** What a chunk of a body, or a field section, that is too large for a slab costs beside its bytes. */
 const CHUNK_OVERHEAD_BYTES = 300;
 
 /** What a tag costs beside its text, in the record and in the index, as measured where no two responses share one. */
@@ -159,7 +157,7 @@ export function storedBytes(stored: StoredResponse): number {
     selection +
     tags +
     fields.bytes +
-    (fields.packableBytes > MAX_IN_SLAB_BYTES ? OBJECTS_OVERHEAD_BYTES + fields.count * FIELD_LINE_OVERHEAD_BYTES : 0) +
+    (fields.packableBytes > MAX_IN_SLAB_BYTES ? OBJECTS_OVERHEAD_BYTES + CHUNK_OVERHEAD_BYTES : 0) +
     chunks * CHUNK_OVERHEAD_BYTES +
     // What of it still waits to be written below is not charged: it is bounded there.
     (body.below === undefined ? body.heldBytes : 0) +

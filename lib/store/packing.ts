@@ -236,8 +236,12 @@ export class Packing {
   #claimFields(slot: number, { fields }: StoredResponse, isToMove: boolean): void {
     const bytes = fields.packableBytes;
     let number = this.#shelf.numberOf(fields.slab);
-    if (bytes === 0 || bytes > MAX_IN_SLAB_BYTES) number = NOWHERE;
-    else if (number === NOWHERE || (isToMove && this.#shelf.isSparse(number))) {
+    if (bytes === 0) number = NOWHERE;
+    else if (bytes > MAX_IN_SLAB_BYTES) {
+      // On the heap of strings its bytes would be collected late: that grows to several times what is in use.
+      if (fields.slab === undefined) fields.pack(new Slab(bytes));
+      number = NOWHERE;
+    } else if (number === NOWHERE || (isToMove && this.#shelf.isSparse(number))) {
       const slab = this.#shelf.withRoom(bytes);
       number = fields.pack(slab) ? this.#shelf.numberOf(slab) : NOWHERE;
     }

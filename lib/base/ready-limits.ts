@@ -11,3 +11,12 @@ export const READY_IDLE_PRUNINGS = 3;
 export const MAX_HEAD_AS_STORED_BYTES = 8 * 1024;
 /** A reply's body up to this size is kept behind its head, as one piece for one write. */
 export const READY_BODY_BYTES = 4 * 1024;
+/** The largest reply that is put together in one piece at each request, head and body: to copy so much costs less than a write of two pieces. */
+export const MAX_ONE_PIECE_BYTES = 24 * 1024;
+/**
+ * What was asked for so often between two prunings is kept ready from then on. To make an entry, and to collect it later, costs
+ * as much as some five hits without one.
+ */
+export const READY_ASKED_TIMES = 4;
+/** Places to count that in, by hash: two keys that share one are counted together. */
+export const READY_COUNT_PLACES = 128 * 1024;

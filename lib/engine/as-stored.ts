@@ -3,13 +3,12 @@
  * made of them. Only where that is what handle() replies (test/engine/as-stored.test.ts compares the bytes).
  */
 import type { Rule } from '../config/rule.js';
-import { Fields } from '../http/fields.js';
 import { markOf } from '../object/made-by.js';
 import { ageSecAt } from '../policy/age.js';
 import { leavesResponses } from '../policy/client-fields.js';
 import type { Glance, PlainSight } from '../store/contract.js';
 import type { BytesAsStored, ClientRequest, ReadyReply, Reply, ReplyNote } from './contract.js';
-import { type Delivery, replyFields } from './deliver.js';
+import { type Delivery, toldBehind } from './deliver.js';
 import type { EngineSettings } from './parts.js';
 import { toldReply, ttlSecAt } from './told.js';
 
@@ -41,6 +40,8 @@ export class AsStored implements ReadyReply, BytesAsStored {
   readonly ageSec: number;
   readonly ttlSec: number;
   readonly isSteady = false;
+  readonly isKept = false;
+  readonly refresh = undefined;
   written: unknown;
   readonly own: readonly string[];
   readonly #seen: Glance;
@@ -65,7 +66,7 @@ export class AsStored implements ReadyReply, BytesAsStored {
     this.ttlSec = ttlSecAt(sight, now);
     const { outcome, status, rule, collapsed } = delivery;
     this.note = { outcome, reason: status.detail, rule, ageSec: this.ageSec, collapsed };
-    this.own = replyFields(Fields.empty, this.ageSec, delivery, via);
+    this.own = toldBehind(this.ageSec, delivery, via);
     this.#seen = seen;
     this.#sight = sight;
     this.#delivery = delivery;

@@ -127,6 +127,10 @@ export interface ReadyReply {
   readonly isSteady: boolean;
   /** The same as bytes, where they may go out as they are stored; good until anything else is asked for. */
   readonly asStored?: BytesAsStored | undefined;
+  /** Asked for often: it is worth to keep it as bytes. */
+  readonly isKept: boolean;
+  /** Where it is stale and nobody else has it freshened: to be called with the request once it is answered. */
+  readonly refresh: ((asked: ClientRequest) => void) | undefined;
   /** For whoever writes it: the same as bytes, of this second or, where it is steady, of one before. */
   written: unknown;
 }

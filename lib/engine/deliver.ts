@@ -34,12 +34,11 @@ export interface Delivery {
 
 const NO_PAYLOAD: Payload = { kind: 'none' };
 
-/** The fields of a reply: what is stored, then Age, Via and Cache-Status. */
-export function replyFields(base: Fields, ageSec: number | undefined, delivery: Delivery, via: string): string[] {
-  const raw = base.raw.slice();
-  if (ageSec !== undefined) raw.push('Age', String(ageSec));
-  raw.push('Via', via, 'Cache-Status', formatCacheStatus(delivery.status));
-  return raw;
+/** What a reply says behind what is stored: Age, Via and Cache-Status. */
+export function toldBehind(ageSec: number | undefined, delivery: Delivery, via: string): string[] {
+  const status = formatCacheStatus(delivery.status);
+  if (ageSec === undefined) return ['Via', via, 'Cache-Status', status];
+  return ['Age', String(ageSec), 'Via', via, 'Cache-Status', status];
 }
 
 export function deliver(
@@ -60,7 +59,7 @@ export function deliver(
   };
   const precondition = evaluatePreconditions(request.method, request.fields, stored);
   if (precondition === 'not-modified') {
-    const fields = new Fields(replyFields(notModifiedFields(stored.fields), ageSec, delivery, via));
+    const fields = notModifiedFields(stored.fields).followedBy(toldBehind(ageSec, delivery, via));
     return { status: 304, reasonPhrase: 'Not Modified', fields, payload: NO_PAYLOAD, note };
   }
   if (precondition === 'precondition-failed') {
@@ -68,35 +67,36 @@ export function deliver(
     const date = stored.fields.first('date');
     if (date !== undefined) raw.unshift('Date', date);
     const body = Buffer.from('A condition of the request does not hold for the stored response.\n');
-    const fields = new Fields(replyFields(new Fields(raw), ageSec, delivery, via));
+    const fields = new Fields([...raw, ...toldBehind(ageSec, delivery, via)]);
     const payload: Payload =
       request.method === 'HEAD' ? NO_PAYLOAD : { kind: 'bytes', chunks: [body], length: body.length };
     return { status: 412, reasonPhrase: 'Precondition Failed', fields, payload, note };
   }
-  const raw = replyFields(stored.fields, ageSec, delivery, via);
+  const behind = toldBehind(ageSec, delivery, via);
   const total = totalBytes(stored);
   if (request.method === 'HEAD') {
     // RFC 9110 §9.3.2: the fields that a GET would have got, length included where it is known.
     if (total !== undefined && stored.status !== 204 && !stored.fields.has('content-length')) {
-      raw.push('Content-Length', String(total));
+      behind.push('Content-Length', String(total));
     }
     return {
       status: stored.status,
       reasonPhrase: stored.reasonPhrase,
-      fields: new Fields(raw),
+      fields: stored.fields.followedBy(behind),
       payload: NO_PAYLOAD,
       note,
     };
   }
+  const fields = stored.fields.followedBy(behind);
   const ranges = selectRanges(request.fields, stored, total);
   if (ranges.kind !== 'whole' && total !== undefined) {
-    const partial = deliverRanges(stored, ranges, total, raw);
+    const partial = deliverRanges(stored, ranges, total, fields);
     if (partial !== undefined) return { ...partial, note };
   }
   return {
     status: stored.status,
     reasonPhrase: stored.reasonPhrase,
-    fields: new Fields(raw),
+    fields,
     payload: payloadOf(stored, 0, total, delivery.trailers),
     note,
   };
@@ -168,20 +168,19 @@ function deliverRanges(
   stored: StoredResponse,
   ranges: Exclude<RangeVerdict, { kind: 'whole' }>,
   total: number,
-  raw: string[],
+  whole: Fields,
 ): Pick<Reply, 'status' | 'reasonPhrase' | 'fields' | 'payload'> | undefined {
   if (ranges.kind === 'unsatisfiable') {
     // The stored fields describe a body that is not sent: Content-Type and the like stay away.
-    const kept = new Fields(raw).filter((name) => !name.startsWith('content-'));
+    const kept = whole.filter((name) => !name.startsWith('content-'));
     const fields = kept.append('Content-Range', unsatisfiedRange(total));
     return { status: 416, reasonPhrase: 'Range Not Satisfiable', fields, payload: bytesOf([]) };
   }
   if (ranges.kind === 'single') {
-    raw.push('Content-Range', contentRange(ranges.from, ranges.until, total));
     return {
       status: 206,
       reasonPhrase: 'Partial Content',
-      fields: new Fields(raw),
+      fields: whole.append('Content-Range', contentRange(ranges.from, ranges.until, total)),
       payload: payloadOf(stored, ranges.from, ranges.until),
     };
   }
@@ -197,7 +196,7 @@ function deliverRanges(
   return {
     status: 206,
     reasonPhrase: 'Partial Content',
-    fields: new Fields(raw).without('content-type').append('Content-Type', parts.contentType),
+    fields: whole.without('content-type').append('Content-Type', parts.contentType),
     payload: bytesOf(out),
   };
 }

@@ -39,7 +39,7 @@ import { Relifing, relifedFor } from './relife.js';
 import { forEverybody, shaped, withContent, withoutConnectionOptions } from './requests.js';
 import type { Receipt } from './response.js';
 import { type SynthSpec, synthReply } from './synth.js';
-import { hitDelivery, toldReply, ttlSecAt } from './told.js';
+import { gracedDelivery, hitDelivery, toldReply } from './told.js';
 import { Transaction } from './transaction.js';
 
 export class Engine implements RequestHandler {
@@ -148,9 +148,7 @@ export class Engine implements RequestHandler {
     if (verdict.kind === 'serve') {
       this.used(chosen);
       if (verdict.refresh) this.#serveGraced(request, sink, chosen, now, verdict.reason);
-      else {
-        this.reply(request, sink, chosen, hitDelivery(chosen, verdict.phase, verdict.reason, now));
-      }
+      else this.reply(request, sink, chosen, hitDelivery(chosen, verdict.phase, verdict.reason, now));
       return;
     }
     if (verdict.kind === 'gone') {
@@ -189,16 +187,14 @@ export class Engine implements RequestHandler {
 
   /** In grace: the answer goes out first, then one background request for all (RFC 5861 §3). */
   #serveGraced(request: ClientRequest, sink: ReplySink, chosen: StoredResponse, now: number, reason: string): void {
-    const isRefreshing = this.collapse.isRefreshing(chosen, request.fields) || this.refreshes.isAwaited(chosen);
-    const isHeldBack = !isRefreshing && this.parts.failures.pending(chosen.key) !== undefined;
-    this.reply(request, sink, chosen, {
-      outcome: isHeldBack ? 'STALE' : 'UPDATING',
-      status: { kind: 'hit', ttlSec: ttlSecAt(chosen.life, now), detail: isHeldBack ? 'stale-origin-backoff' : reason },
-      rule: chosen.rule,
-      collapsed: false,
-      fromStore: true,
-    });
-    if (!isRefreshing && !isHeldBack) this.refreshes.touched(chosen, request);
+    const { delivery, wantsRefresh } = gracedDelivery(this, chosen, request, now, reason);
+    this.reply(request, sink, chosen, delivery);
+    if (wantsRefresh) this.refreshes.touched(chosen, request);
+  }
+
+  refreshGraced(stored: StoredResponse, received: ClientRequest): void {
+    const asked = withoutConnectionOptions(received);
+    this.refreshes.touched(stored, shaped(asked, this.parts.live.rules.ruleFor(asked)));
   }
 
   /** Starts a background request that freshens `chosen`; undefined where too many are under way. `ended` hears of its end. */

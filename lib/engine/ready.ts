@@ -9,11 +9,9 @@
 import type { Timer } from '../base/clock.js';
 import { MAX_KEY_LENGTH, WRITE_AT_ONCE_BYTES } from '../base/limits.js';
 import { MAX_READY_HOSTS, MAX_READY_REPLIES, READY_IDLE_PRUNINGS, READY_PRUNE_MS } from '../base/ready-limits.js';
-import { SECOND_MS } from '../base/units.js';
 import type { Rule } from '../config/rule.js';
 import { Fields } from '../http/fields.js';
 import type { Life, StoredResponse } from '../object/stored.js';
-import { ageSecAt } from '../policy/age.js';
 import { leavesResponses } from '../policy/client-fields.js';
 import { requestKey } from '../policy/key.js';
 import { reasonToPass } from '../policy/pass.js';
@@ -22,68 +20,20 @@ import { judgeReuse } from '../policy/reuse.js';
 import type { Glance, Place } from '../store/contract.js';
 import { STATUS_PREFIX } from './accepted.js';
 import { AsStored, StandingRule } from './as-stored.js';
-import type { ClientRequest, ReadyReply, Reply, ReplyNote } from './contract.js';
+import type { ClientRequest, ReadyReply, Reply } from './contract.js';
 import type { EngineParts, EngineSettings } from './parts.js';
-import { hitDelivery, toldReply, ttlSecAt } from './told.js';
+import { Answer } from './ready-answer.js';
+import { Asked } from './ready-asked.js';
+import { type GraceSource, gracedDelivery, hitDelivery, toldReply } from './told.js';
 
 /** What the table needs of the engine. */
-export interface ReadySource {
+export interface ReadySource extends GraceSource {
   readonly parts: EngineParts;
   readonly via: string;
   /** Notes that a stored response was used. */
   used(stored: StoredResponse, place: Place): void;
-}
-
-const NOT_MADE: Reply = {
-  status: 500,
-  reasonPhrase: '',
-  fields: Fields.empty,
-  payload: { kind: 'none' },
-  note: { outcome: 'ERROR', reason: 'internal', rule: '', ageSec: undefined, collapsed: false },
-};
-
-/** One reply, and until when it is the same. */
-class Answer implements ReadyReply {
-  until = Number.NEGATIVE_INFINITY;
-  /** The If-None-Match that it answers. */
-  condition: string | undefined;
-  written: unknown;
-  isSteady = false;
-  ageSec = 0;
-  ttlSec = 0;
-  note: ReplyNote = NOT_MADE.note;
-  #reply: Reply = NOT_MADE;
-  #make: ((at: number) => Reply) | undefined;
-  #at = 0;
-  #isOutdated = false;
-
-  get status(): number {
-    return this.#reply.status;
-  }
-
-  get reply(): Reply {
-    if (this.#isOutdated && this.#make !== undefined) this.#reply = this.#make(this.#at);
-    this.#isOutdated = false;
-    return this.#reply;
-  }
-
-  /** Another reply. `make` makes it for a moment. */
-  become(make: (at: number) => Reply, at: number, isSteady: boolean): void {
-    this.#make = make;
-    this.#reply = make(at);
-    this.#isOutdated = false;
-    this.isSteady = isSteady;
-    this.note = this.#reply.note;
-    this.written = undefined;
-  }
-
-  /** The same one, later. */
-  grow(at: number): void {
-    const { outcome, reason, rule, collapsed } = this.note;
-    this.note = { outcome, reason, rule, ageSec: this.ageSec, collapsed };
-    this.#at = at;
-    this.#isOutdated = true;
-  }
+  /** Starts what is to freshen a response that was served stale to `asked`. */
+  refreshGraced(stored: StoredResponse, asked: ClientRequest): void;
 }
 
 /** A target whose requests are answered from one stored response. */
@@ -105,9 +55,7 @@ class Entry {
   }
 }
 
-/** A target that was asked for once of late. */
-const ONCE = 'once';
-type Entries = Map<string, Entry | typeof ONCE>;
+type Entries = Map<string, Entry>;
 
 export class ReadyReplies {
   readonly #source: ReadySource;
@@ -117,6 +65,7 @@ export class ReadyReplies {
   #isOn = false;
   #lastHost = '';
   #lastEntries: Entries | undefined;
+  readonly #asked = new Asked();
   #pruning: Timer | undefined;
   readonly #standing = new StandingRule();
 
@@ -143,25 +92,23 @@ export class ReadyReplies {
     if (parts.live !== this.#live) this.#begin(parts.live);
     if (!this.#isOn || (isHead && (condition !== undefined || parts.live.rules.readsMethod))) return undefined;
     if (host !== this.#lastHost || this.#lastEntries === undefined) this.#enter(host);
-    const entries = this.#lastEntries;
-    let entry = entries?.get(target);
-    if (entry === undefined || entry === ONCE || entry.place.list !== entry.list) {
+    let entry = this.#lastEntries?.get(target);
+    if (entry === undefined || entry.place.list !== entry.list) {
       const found = this.#look(plainRequest(isHead, host, target, condition), entry !== undefined, now);
-      // What comes from below memory is kept by nobody.
-      if (entry === undefined && !(found instanceof AsStored)) this.#note(host, target);
       if (!(found instanceof Entry)) {
-        if (entry !== undefined) entries?.set(target, ONCE);
+        if (entry !== undefined && this.#lastEntries?.delete(target) === true) this.#count--;
         return found;
       }
-      entries?.set(target, found);
+      this.#keep(host, target, found);
       entry = found;
     }
     const answer = isHead ? entry.head : condition === undefined ? entry.get : entry.conditional;
     const isSame = answer.condition === condition;
     if (now >= answer.until || !isSame) {
       const isGrown = isSame && answer.isSteady && this.#grow(answer, entry.stored, now);
-      if (!isGrown && !this.#renew(answer, entry.stored, plainRequest(isHead, host, target, condition), now)) {
-        return undefined;
+      const request = isGrown ? undefined : plainRequest(isHead, host, target, condition);
+      if (request !== undefined && !this.#renew(answer, entry.stored, request, now)) {
+        return this.#once(entry.place, entry.stored, request, now);
       }
       answer.condition = condition;
     }
@@ -184,37 +131,56 @@ export class ReadyReplies {
   }
 
   /**
-   * The first time: nothing is made for what is asked for once. Where there is no place, what has one keeps it as long
-   * as it is asked for: to start anew each time would cost more than it saves.
+   * Nothing is kept for what is asked for once, and where there is no place, what has one keeps it as long as it is asked
+   * for: to start anew each time would cost more than it saves.
    */
-  #note(host: string, target: string): void {
-    if (this.#count >= MAX_READY_REPLIES) return;
+  #isWorthKeeping(host: string, key: string): boolean {
+    this.#pruning ??= this.#source.parts.clock.every(READY_PRUNE_MS, () => this.#prune());
+    if (!this.#asked.isOften(key) || this.#count >= MAX_READY_REPLIES) return false;
+    return this.#hosts.size < MAX_READY_HOSTS || this.#hosts.has(host);
+  }
+
+  #keep(host: string, target: string, entry: Entry): void {
     let entries = this.#hosts.get(host);
     if (entries === undefined) {
-      if (this.#hosts.size >= MAX_READY_HOSTS) return;
       entries = new Map();
       this.#hosts.set(host, entries);
     }
-    entries.set(target, ONCE);
-    this.#count++;
-    this.#pruning ??= this.#source.parts.clock.every(READY_PRUNE_MS, () => this.#prune());
+    if (!entries.has(target)) this.#count++;
+    entries.set(target, entry);
+    this.#lastEntries = entries;
   }
 
   /** What is to be kept ready, where memory has it and that is wanted; else a reply of its own, where it is as plain. */
   #look(request: ClientRequest, isKept: boolean, now: number): Entry | ReadyReply | undefined {
     const key = this.#plainKey(request);
     if (key === undefined) return undefined;
-    const place = this.#source.parts.store.place(key, !isKept);
+    const isWorthIt = isKept || this.#isWorthKeeping(request.host, key);
+    const place = this.#source.parts.store.place(key, !isWorthIt);
     if (place === undefined) return this.#below(key, request, now);
     const stored = this.#onlyIn(place, request);
     if (stored === undefined) return undefined;
-    return isKept ? new Entry(place, place.list, stored) : this.#once(place, stored, request, now);
+    return isWorthIt ? new Entry(place, place.list, stored) : this.#once(place, stored, request, now);
   }
 
-  /** A reply that is kept by nobody: most of what is asked for once is not asked for again soon. */
+  /**
+   * A reply that is kept by nobody: most of what is asked for once is not asked for again soon, and what is said of a
+   * stale response depends on more than time.
+   */
   #once(place: Place, stored: StoredResponse, request: ClientRequest, now: number): ReadyReply | undefined {
+    const { parts, via } = this.#source;
+    const verdict = judgeReuse(stored.life, NO_DIRECTIVES, now, !parts.origin.healthy);
+    if (verdict.kind !== 'serve') return undefined;
     const answer = new Answer();
-    if (!this.#renew(answer, stored, request, now)) return undefined;
+    if (verdict.phase === 'fresh') {
+      const delivery = hitDelivery(stored, 'fresh', verdict.reason, now);
+      answer.be(toldReply(parts.live, request, stored, delivery, now, via));
+    } else {
+      const { delivery, wantsRefresh } = gracedDelivery(this.#source, stored, request, now, verdict.reason);
+      answer.be(toldReply(parts.live, request, stored, delivery, now, via));
+      if (wantsRefresh) answer.refresh = (asked) => this.#source.refreshGraced(stored, asked);
+    }
+    answer.tell(stored, now);
     this.#source.used(stored, place);
     return answer;
   }
@@ -257,8 +223,13 @@ export class ReadyReplies {
 
   #madeOf(stored: StoredResponse | undefined, request: ClientRequest, now: number): ReadyReply | undefined {
     if (stored === undefined || !this.#isUnderItsRule(stored, request)) return undefined;
+    const reason = this.#reasonFor(stored.life, now);
+    if (reason === undefined) return undefined;
+    const { parts, via } = this.#source;
     const answer = new Answer();
-    return this.#renew(answer, stored, request, now) ? answer : undefined;
+    answer.be(toldReply(parts.live, request, stored, hitDelivery(stored, 'fresh', reason, now), now, via));
+    answer.tell(stored, now);
+    return answer;
   }
 
   #isUnderItsRule({ madeBy, status, fields }: StoredResponse, request: ClientRequest): boolean {
@@ -269,7 +240,7 @@ export class ReadyReplies {
   #onlyIn({ list }: Place, request: ClientRequest): StoredResponse | undefined {
     const [stored] = list;
     if (stored === undefined || list.length > 1 || stored.selection.names.length > 0) return undefined;
-    if (stored.partial !== undefined || stored.body.wholeChunks === undefined) return undefined;
+    if (stored.partial !== undefined || !stored.body.isHeldWhole) return undefined;
     // What is written piece by piece has no use for it.
     if (stored.body.receivedBytes > WRITE_AT_ONCE_BYTES) return undefined;
     return this.#isUnderItsRule(stored, request) ? stored : undefined;
@@ -284,14 +255,14 @@ export class ReadyReplies {
       toldReply(live, request, stored, hitDelivery(stored, 'fresh', reason, at), at, this.#source.via);
     const rule = live.rules.ruleForResponse(request, stored.status, stored.fields);
     answer.become(make, now, leavesResponses(rule));
-    setTimes(answer, stored, now);
+    answer.tell(stored, now);
     return true;
   }
 
   /** Lets the reply get older, of which nothing but its times changes. False where another is needed. */
   #grow(answer: Answer, stored: StoredResponse, now: number): boolean {
     if (this.#reasonFor(stored.life, now) !== answer.note.reason) return false;
-    setTimes(answer, stored, now);
+    answer.tell(stored, now);
     answer.grow(now);
     return true;
   }
@@ -304,9 +275,10 @@ export class ReadyReplies {
 
   /** Takes out what was not asked for lately, or is not what is stored any more: a body must not be held by this alone. */
   #prune(): void {
+    this.#asked.forget();
     for (const [host, entries] of this.#hosts) {
       for (const [target, entry] of entries) {
-        if (entry !== ONCE && entry.place.list === entry.list && entry.idle++ < READY_IDLE_PRUNINGS) continue;
+        if (entry.place.list === entry.list && entry.idle++ < READY_IDLE_PRUNINGS) continue;
         if (entries.delete(target)) this.#count--;
       }
       if (entries.size === 0) this.#hosts.delete(host);
@@ -317,28 +289,12 @@ export class ReadyReplies {
 
   clear(): void {
     this.#hosts.clear();
+    this.#asked.forget();
     this.#lastEntries = undefined;
     this.#count = 0;
     this.#pruning?.cancel();
     this.#pruning = undefined;
   }
-}
-
-/** What the reply says of its age now, and until when. */
-function setTimes(answer: Answer, stored: StoredResponse, now: number): void {
-  answer.ageSec = ageSecAt(stored.life, now);
-  answer.ttlSec = ttlSecAt(stored.life, now);
-  answer.until = Math.min(nextSecond(stored.life.bornAt, now), lastSecond(stored.life.staleAt, now));
-}
-
-/** When the age in whole seconds is the next one. */
-function nextSecond(since: number, now: number): number {
-  return since + (Math.floor((now - since) / SECOND_MS) + 1) * SECOND_MS;
-}
-
-/** When the whole seconds that are left are fewer. */
-function lastSecond(end: number, now: number): number {
-  return end - Math.floor((end - now) / SECOND_MS) * SECOND_MS;
 }
 
 /** Whether what a rule makes of a request, and its key, depend on no field that a plain request may have. */

@@ -1,11 +1,14 @@
 /** The reply that is made from a stored response, as its rule has clients see it. */
 import type { Rule } from '../config/rule.js';
 import type { Life, StoredResponse } from '../object/stored.js';
+import type { Outcome } from '../observe/events.js';
 import { ageSecAt } from '../policy/age.js';
 import { clientFields, leavesResponses } from '../policy/client-fields.js';
+import type { CollapseTable } from './collapse.js';
 import type { ClientRequest, Reply } from './contract.js';
 import { type Delivery, deliver } from './deliver.js';
-import type { EngineSettings } from './parts.js';
+import type { EngineParts, EngineSettings } from './parts.js';
+import type { Refreshes } from './refreshes.js';
 
 /** The reply to one request. `via`: our member of Via. */
 export function toldReply(
@@ -30,20 +33,40 @@ function toldTo(stored: StoredResponse, rule: Rule, { status, fromStore }: Deliv
   return { ...stored, fields: clientFields(fields, rule, ageSecAt(stored.life, now), isShared) };
 }
 
+/** What a delivery tells of a stored response. */
+type Lived = Pick<StoredResponse, 'life' | 'rule'>;
+
 /** How a stored response goes out that may be used without asking anybody. */
-export function hitDelivery(
-  { life, rule }: Pick<StoredResponse, 'life' | 'rule'>,
-  phase: 'fresh' | 'grace',
-  reason: string,
+export function hitDelivery(stored: Lived, phase: 'fresh' | 'grace', reason: string, now: number): Delivery {
+  return delivered(stored, phase === 'fresh' ? 'HIT' : 'STALE', reason, now);
+}
+
+/** What is asked before a stale response goes out. */
+export interface GraceSource {
+  readonly parts: Pick<EngineParts, 'failures'>;
+  readonly collapse: Pick<CollapseTable, 'isRefreshing'>;
+  readonly refreshes: Pick<Refreshes, 'isAwaited'>;
+}
+
+/** How a response in grace goes out, and whether it is for this request to have it freshened (RFC 5861 §3). */
+export function gracedDelivery(
+  { parts, collapse, refreshes }: GraceSource,
+  stored: StoredResponse,
+  request: ClientRequest,
   now: number,
-): Delivery {
-  return {
-    outcome: phase === 'fresh' ? 'HIT' : 'STALE',
-    status: { kind: 'hit', ttlSec: ttlSecAt(life, now), detail: reason },
-    rule,
-    collapsed: false,
-    fromStore: true,
-  };
+  reason: string,
+): { readonly delivery: Delivery; readonly wantsRefresh: boolean } {
+  const isRefreshing = collapse.isRefreshing(stored, request.fields) || refreshes.isAwaited(stored);
+  const isHeldBack = !isRefreshing && parts.failures.pending(stored.key) !== undefined;
+  const delivery = isHeldBack
+    ? delivered(stored, 'STALE', 'stale-origin-backoff', now)
+    : delivered(stored, 'UPDATING', reason, now);
+  return { delivery, wantsRefresh: !isRefreshing && !isHeldBack };
+}
+
+function delivered(stored: Lived, outcome: Outcome, detail: string, now: number): Delivery {
+  const status = { kind: 'hit', ttlSec: ttlSecAt(stored.life, now), detail } as const;
+  return { outcome, status, rule: stored.rule, collapsed: false, fromStore: true };
 }
 
 export function ttlSecAt({ staleAt }: Life, now: number): number {

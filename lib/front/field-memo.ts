@@ -43,7 +43,7 @@ export class FieldMemo {
     this.host = host;
     this.isLast = isLast;
     this.fieldsBytes = fieldsBytes;
-    this.isPlain = !isLast && !saysSomething(fields);
+    this.isPlain = !saysSomething(fields);
     this.condition = fields.get('if-none-match');
     this.userAgent = fields.first('user-agent');
     this.referer = fields.first('referer');

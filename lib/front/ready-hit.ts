@@ -3,17 +3,20 @@
  * the others as they are. What is told of them is what the exchange of a common reply tells.
  */
 import { READY_BODY_BYTES } from '../base/ready-limits.js';
-import type { ReadyReply, ReplyNote } from '../engine/contract.js';
+import type { ClientRequest, ReadyReply, ReplyNote } from '../engine/contract.js';
 import { CACHE_NAME } from '../http/cache-status.js';
+import type { Fields } from '../http/fields.js';
 import type { AnsweredEvent, Outcome } from '../observe/events.js';
 import { type Straight, writeStraight } from '../origin/straight.js';
 import { bytesAsStored, lendAsStored } from './as-stored.js';
 import type { ClientConnection, Running } from './connection.js';
 import { isWrittenAtOnce, plainHead, UnwritableField } from './reply.js';
+import { ReplyBytes } from './reply-bytes.js';
 
 const NOTHING = Buffer.alloc(0);
 const ZERO = 0x30;
 const NO_CHUNKS: readonly Buffer[] = [];
+const onePiece = new ReplyBytes();
 
 /** The bytes of one reply. */
 class Written {
@@ -103,63 +106,119 @@ function writtenOf(ready: ReadyReply, isHead: boolean, debugHeader: string | und
   }
 }
 
+/** A request whose fields say nothing to a cache. */
+export interface PlainAsker {
+  readonly host: string;
+  readonly fields: Fields;
+  /** Its client wants no further reply on this connection. */
+  readonly isLast: boolean;
+  readonly userAgent: string | undefined;
+  readonly referer: string | undefined;
+}
+
 /** Sends what is ready. False where it cannot be sent like this, and nothing has happened then. */
 export function sendReady(
   connection: ClientConnection,
   isHead: boolean,
   target: string,
-  asker: Asker,
+  asker: PlainAsker,
   startedAt: number,
   ready: ReadyReply,
 ): boolean {
   const { lane } = connection;
-  const { status, note, asStored } = ready;
-  const bytes = asStored === undefined ? undefined : bytesAsStored(asStored, status, lane.debugHeader, note.outcome);
-  let went: Exclude<Straight, 'not'>;
-  let bodyBytes: number;
-  if (asStored !== undefined && bytes !== undefined) {
-    // What waits behind others waits in bytes of its own size: the place that all share is larger than most replies by far.
-    const isAlone = connection.isIdle && connection.socket.writableLength === 0;
-    went = send(connection, isAlone ? bytes : Buffer.from(bytes), NO_CHUNKS);
-    bodyBytes = asStored.bodyBytes;
-    if (went !== 'taken' && isAlone) lendAsStored();
+  const { status, note } = ready;
+  let bodyBytes = 0;
+  let went: Went;
+  const piece = pieceOf(ready, isHead, asker.isLast, lane.debugHeader);
+  if (piece !== undefined) {
+    if (asker.isLast) connection.closeAfter(false);
+    bodyBytes = isHead ? 0 : pieceBodyBytes(ready);
+    went = sendPiece(connection, piece, ready.asStored === undefined || asker.isLast ? lendOne : lendAsStored);
   } else {
-    const written = writtenOf(ready, isHead, lane.debugHeader);
+    const written = asker.isLast ? undefined : writtenOf(ready, isHead, lane.debugHeader);
     if (written === undefined) return false;
-    went = send(connection, written.bytes, written.chunks);
     bodyBytes = written.bodyBytes;
-    if (went !== 'taken') written.isLent = true;
+    went = sendWritten(connection, written);
   }
   const hit = new ReadyHit(connection, isHead, target, asker, startedAt, status, note, bodyBytes);
   if (went === 'begun') new Unsent(connection, hit).wait();
   else {
     if (went === 'failed') hit.ending = 'aborted';
     lane.events.answered(hit);
+    if (asker.isLast) connection.socket.destroySoon();
   }
+  ready.refresh?.(asRequest(connection, isHead, target, asker, startedAt));
   return true;
 }
 
-function send(connection: ClientConnection, bytes: Buffer, chunks: readonly Buffer[]): Exclude<Straight, 'not'> {
+/** What is put together for one reply alone: where nothing of it is kept, or more than what is kept is to be said. */
+function pieceOf(
+  ready: ReadyReply,
+  isHead: boolean,
+  isLast: boolean,
+  debugHeader: string | undefined,
+): Buffer | undefined {
+  if (ready.isKept && !isLast) return undefined;
+  const { asStored, status, note } = ready;
+  if (asStored !== undefined && !isLast) return bytesAsStored(asStored, status, debugHeader, note.outcome);
+  return onePiece.of(ready.reply, isHead, debugHeader, isLast);
+}
+
+function pieceBodyBytes({ asStored, reply }: ReadyReply): number {
+  if (asStored !== undefined) return asStored.bodyBytes;
+  return reply.payload.kind === 'bytes' ? reply.payload.length : 0;
+}
+
+/** The same request as the engine takes it. */
+function asRequest(
+  { remoteAddress }: ClientConnection,
+  isHead: boolean,
+  target: string,
+  { host, fields }: PlainAsker,
+  startedAt: number,
+): ClientRequest {
+  const method = isHead ? 'HEAD' : 'GET';
+  const common = { scheme: 'http', httpVersion: '1.1', hasBody: false, isUpgrade: false } as const;
+  return { ...common, method, target, host, fields, remoteAddress, startedAt };
+}
+
+function sendWritten(connection: ClientConnection, written: Written): Went {
+  const { bytes, chunks, bodyBytes } = written;
+  const piece = chunks.length === 0 ? undefined : onePiece.joined(bytes, chunks, bodyBytes);
+  if (piece !== undefined) return sendPiece(connection, piece, lendOne);
+  const went = chunks.length === 0 ? sendBytes(connection, bytes) : sendChunks(connection, bytes, chunks);
+  if (went !== 'taken') written.isLent = true;
+  return went;
+}
+
+const lendOne = (): void => onePiece.lend();
+
+/** Sends what lies in a place that others share; `lend` leaves that to whoever writes it. */
+function sendPiece(connection: ClientConnection, bytes: Buffer, lend: () => void): Went {
+  // What waits behind others waits in bytes of its own size: the place that all share is larger than most replies by far.
+  const isAlone = connection.isIdle && connection.socket.writableLength === 0;
+  const went = sendBytes(connection, isAlone ? bytes : Buffer.from(bytes));
+  if (went !== 'taken' && isAlone) lend();
+  return went;
+}
+
+type Went = Exclude<Straight, 'not'>;
+
+function sendBytes(connection: ClientConnection, bytes: Buffer): Went {
   const { socket } = connection;
-  if (chunks.length === 0) {
-    // Where one before it is unfinished the stream queues, which knows when that is too much.
-    const went = connection.isIdle ? writeStraight(socket, bytes) : 'not';
-    if (went !== 'not') return went;
-    socket.write(bytes);
-  } else {
-    socket.cork();
-    socket.write(bytes);
-    for (const chunk of chunks) socket.write(chunk);
-    socket.uncork();
-  }
+  // Where one before it is unfinished the stream queues, which knows when that is too much.
+  const went = connection.isIdle ? writeStraight(socket, bytes) : 'not';
+  if (went !== 'not') return went;
+  socket.write(bytes);
   return socket.writableLength === 0 ? 'taken' : 'begun';
 }
 
-/** What the field section of a request says for the log. */
-interface Asker {
-  readonly host: string;
-  readonly userAgent: string | undefined;
-  readonly referer: string | undefined;
+function sendChunks({ socket }: ClientConnection, bytes: Buffer, chunks: readonly Buffer[]): Went {
+  socket.cork();
+  socket.write(bytes);
+  for (const chunk of chunks) socket.write(chunk);
+  socket.uncork();
+  return socket.writableLength === 0 ? 'taken' : 'begun';
 }
 
 /** What is told of a request whose reply was written: made by a constructor, which costs less than a literal of so many members. */
@@ -186,7 +245,7 @@ class ReadyHit implements AnsweredEvent {
     { lane, remoteAddress }: ClientConnection,
     isHead: boolean,
     target: string,
-    asker: Asker,
+    asker: PlainAsker,
     startedAt: number,
     status: number,
     note: ReplyNote,

@@ -10,7 +10,7 @@ export type RawFields = readonly string[];
 
 /** Between the parts of a packed section: no name and no value holds it (RFC 9110 §5.5). */
 const BETWEEN = '\n';
-const BETWEEN_CODE = 10;
+export const BETWEEN_CODE = 10;
 /** Packed sections that are also there as lists: those read last. */
 const IN_USE_COUNT = 1024;
 
@@ -31,20 +31,20 @@ export class Fields {
   static readonly empty = new Fields([]);
 
   /** Undefined while it is packed and nobody reads it. Not a `#` name, so that comparing two sections deeply compares this. */
-  private list: RawFields | undefined;
+  protected list: RawFields | undefined;
   /** Where it is packed: see pack(). */
   #slab: Slab | undefined;
   #slabAt = 0;
   #slabBytes = 0;
 
   /** Wraps without copying: the caller gives the list away. */
-  constructor(raw: RawFields) {
+  constructor(raw: RawFields | undefined) {
     this.list = raw;
   }
 
   /** Names and values in turn. Shared, never to be changed in place. */
   get raw(): RawFields {
-    return this.list ?? this.#unpacked();
+    return this.list ?? this.unpacked();
   }
 
   /** From an object, for code and tests that write fields by hand. */
@@ -163,6 +163,11 @@ export class Fields {
     return fields;
   }
 
+  /** With these lines at the end, which are not joined to the others before somebody asks for a list of all. */
+  followedBy(lines: RawFields): Fields {
+    return new FollowedFields(this, lines);
+  }
+
   /** The slab that it is packed in, if it is. */
   get slab(): Slab | undefined {
     return this.#slab;
@@ -209,7 +214,7 @@ export class Fields {
     return true;
   }
 
-  #unpacked(): RawFields {
+  protected unpacked(): RawFields {
     const slab = this.#slab;
     if (slab === undefined) return [];
     const raw = slab.bytes.toString('latin1', this.#slabAt, this.#slabAt + this.#slabBytes).split(BETWEEN);
@@ -231,6 +236,23 @@ export class Fields {
     let sum = 0;
     for (const text of this.raw) sum += text.length;
     return sum + this.raw.length * 2;
+  }
+}
+
+/** A section that is stored and what is told behind it: to write the two needs no list of both. */
+export class FollowedFields extends Fields {
+  readonly base: Fields;
+  readonly behind: RawFields;
+
+  constructor(base: Fields, behind: RawFields) {
+    super(undefined);
+    this.base = base;
+    this.behind = behind;
+  }
+
+  protected override unpacked(): RawFields {
+    this.list = [...this.base.raw, ...this.behind];
+    return this.list;
   }
 }
 

@@ -5,6 +5,7 @@ import t, { type Test } from 'tap';
 import {
   MAX_READY_HOSTS,
   MAX_READY_REPLIES,
+  READY_ASKED_TIMES,
   READY_IDLE_PRUNINGS,
   READY_PRUNE_MS,
 } from '../../lib/base/ready-limits.js';
@@ -22,8 +23,8 @@ const HOST = 'example.test';
 const FRESH = { 'Cache-Control': 'max-age=60', Date: 'Thu, 01 Jan 2026 00:00:00 GMT', ETag: '"v1"' };
 
 /** A walk under these rules, with what the origin says to each GET for something new. */
-function walkUnder(conf: Conf, answer: Written = FRESH): Walk {
-  const walk = makeWalk();
+function walkUnder(conf: Conf, answer: Written = FRESH, budgetBytes?: number): Walk {
+  const walk = budgetBytes === undefined ? makeWalk() : makeWalk({ budgetBytes, awakeCount: MAX_READY_REPLIES * 2 });
   const { engine } = walk;
   engine.reconfigure({ ...engine.parts.live, rules: makeRules(readConfig({ origin: 'http://o', ...conf })) });
   for (const target of ['/a', '/b.css', '/c?x=1&y=2']) {
@@ -33,12 +34,18 @@ function walkUnder(conf: Conf, answer: Written = FRESH): Walk {
   return walk;
 }
 
-/** What is ready. Nothing is made for what is asked for once: this is the second time. */
+/** What is ready: the first time made for one request, and kept once it was asked for often enough. Both must be the same. */
 function ready(walk: Walk, target: string, condition?: string, isHead = false): Reply | undefined {
-  walk.engine.ready(isHead, HOST, target, condition, walk.clock.now());
-  const answer = walk.engine.ready(isHead, HOST, target, condition, walk.clock.now());
-  if (answer === undefined) return undefined;
+  const ask = () => walk.engine.ready(isHead, HOST, target, condition, walk.clock.now());
+  const first = ask()?.reply;
+  for (let i = 0; i < READY_ASKED_TIMES; i++) ask();
+  const answer = ask();
+  if (answer === undefined) {
+    assert.equal(first, undefined);
+    return undefined;
+  }
   const { reply } = answer;
+  assert.deepEqual(shown(reply), shown(first));
   // Who has the bytes goes by these.
   assert.deepEqual([answer.status, answer.note], [reply.status, reply.note]);
   assert.equal(answer.ageSec, reply.note.ageSec);
@@ -154,15 +161,44 @@ t.test('decision 0016: what is ready is gone with what it was made of', async (t
   engine.close();
 });
 
-t.test('decision 0016: a 304 makes it anew, and a refresh in grace leaves it to handle()', async (t) => {
+t.test('RFC 5861 §3: a stale response is ready too, and is freshened once for all who are served it', async (t) => {
   const walk = walkUnder({ defaults: { grace: '1h' } });
+  const { engine, clock, origin } = walk;
+  const ask = () => engine.ready(false, HOST, '/a', undefined, clock.now());
+  const asked = { method: 'GET', target: '/a', scheme: 'http', host: HOST, httpVersion: '1.1' } as const;
+  const fields = Fields.of({ Host: HOST, 'User-Agent': 'one', Connection: 'X-Hop', 'X-Hop': '1' });
+  const request = { ...asked, fields, remoteAddress: '', hasBody: false, isUpgrade: false, startedAt: clock.now() };
   t.equal(ready(walk, '/a')?.fields.get('x-new'), undefined);
-  walk.clock.advance(61_000);
-  t.equal(ready(walk, '/a'), undefined);
-  t.equal(walk.get('/a').outcome, 'UPDATING');
-  walk.origin.last.respond(304, { ...FRESH, Date: 'Thu, 01 Jan 2026 00:01:01 GMT', 'X-New': 'yes' });
+  clock.advance(61_000);
+  const before = origin.count;
+  const first = ask();
+  t.equal(first?.note.outcome, 'UPDATING');
+  t.equal(first?.reply.fields.get('cache-status'), 'patina; hit; ttl=-1; detail=stale-while-revalidate');
+  t.equal(origin.count, before, 'the answer goes out first');
+  first?.refresh?.(request);
+  t.equal(origin.count, before + 1);
+  t.equal(origin.last.field('user-agent'), 'one', 'asked as the client would');
+  t.equal(origin.last.field('if-none-match'), '"v1"');
+  t.equal(origin.last.field('x-hop'), undefined);
+  const second = ask();
+  t.equal(second?.note.outcome, 'UPDATING');
+  t.equal(second?.refresh, undefined, 'it is under way');
+  t.strictSame(shown(walk.get('/a').replied), shown(second?.reply));
+  origin.last.fail();
+  const held = ask();
+  t.equal(held?.note.outcome, 'STALE');
+  t.equal(held?.note.reason, 'stale-origin-backoff');
+  t.equal(held?.refresh, undefined, 'a failing origin is asked by a clock, not by traffic');
+  t.strictSame(shown(walk.get('/a').replied), shown(held?.reply));
+  clock.advance(120_000);
+  const later = ask();
+  t.strictSame(shown(walk.get('/a').replied), shown(later?.reply));
+  origin.last.respond(304, { ...FRESH, 'Cache-Control': 'max-age=600', 'X-New': 'yes' });
   t.equal(ready(walk, '/a')?.fields.get('x-new'), 'yes');
-  walk.engine.close();
+  t.equal(ready(walk, '/a')?.note.outcome, 'HIT');
+  clock.advance(600_000 + 3_600_000);
+  t.equal(ask(), undefined, 'past grace it takes more');
+  engine.close();
 });
 
 t.test('decision 0016: a request with any other field that the engine asks for does not count as plain', async (t) => {
@@ -211,25 +247,44 @@ t.test('design, promise 4: hits that were ready keep a response from eviction as
 });
 
 t.test('limits: what is kept ready is bounded, and forgotten when nobody asks for it', async (t) => {
-  const walk = walkUnder({});
+  const walk = walkUnder({}, FRESH, 128 * 1024 * 1024);
   const { engine, clock } = walk;
   const ask = (target: string, host = HOST) => engine.ready(false, host, target, undefined, clock.now());
+  const often = (target: string, host?: string) => {
+    for (let i = 0; i < READY_ASKED_TIMES; i++) ask(target, host);
+    return ask(target, host);
+  };
+  for (let i = 0; i < MAX_READY_REPLIES + 10; i++) {
+    walk.get(`/flood/${i}`);
+    walk.origin.last.respond(200, FRESH, 'x');
+  }
   for (let i = 0; i < MAX_READY_REPLIES + 10; i++) ask(`/flood/${i}`);
+  t.equal(engine.stats.ready, 0, 'what is asked for once has no place');
+  for (let i = 0; i < MAX_READY_REPLIES + 10; i++) often(`/flood/${i}`);
   t.equal(engine.stats.ready, MAX_READY_REPLIES);
-  t.equal(ready(walk, '/a')?.status, 200);
-  t.equal(engine.stats.ready, MAX_READY_REPLIES, 'made for this request alone: no place just now');
+  t.equal(often('/a')?.isKept, false, 'made for this request alone: no place just now');
   clock.advance(READY_PRUNE_MS);
-  t.equal(engine.stats.ready, 0, 'what was asked for once goes at the next look');
-  t.equal(ready(walk, '/a')?.status, 200);
-  for (let i = 0; i < MAX_READY_REPLIES + 10; i++) ask(`/flood/${i}`);
-  t.equal(ask('/a')?.reply.status, 200, 'a flood takes no place of what is asked for');
-  clock.advance(READY_PRUNE_MS);
-  t.equal(engine.stats.ready, 1, 'asked for since the last look');
+  t.equal(engine.stats.ready, MAX_READY_REPLIES, 'asked for since the last look');
   clock.advance(READY_PRUNE_MS * READY_IDLE_PRUNINGS);
   t.equal(engine.stats.ready, 0);
-  for (let i = 0; i < MAX_READY_HOSTS + 10; i++) ask('/', `host-${i}`);
-  t.equal(engine.stats.ready, MAX_READY_HOSTS);
+  for (let i = 1; i < READY_ASKED_TIMES; i++) ask('/a');
   clock.advance(READY_PRUNE_MS);
+  t.equal(ask('/a')?.isKept, false, 'what was counted before is forgotten');
+  t.equal(often('/a')?.isKept, true);
+  for (let i = 0; i < MAX_READY_REPLIES + 10; i++) ask(`/flood/${i}`);
+  t.equal(ask('/a')?.isKept, true, 'a flood takes no place of what is asked for');
+  clock.advance(READY_PRUNE_MS);
+  t.equal(engine.stats.ready, 1);
+  clock.advance(READY_PRUNE_MS * READY_IDLE_PRUNINGS);
+  t.equal(engine.stats.ready, 0);
+  for (let i = 0; i < MAX_READY_HOSTS + 10; i++) {
+    const host = `host-${i}`;
+    walk.send({ target: '/', host });
+    walk.origin.last.respond(200, FRESH, 'x');
+    often('/', host);
+  }
+  t.equal(engine.stats.ready, MAX_READY_HOSTS);
+  clock.advance(READY_PRUNE_MS * (READY_IDLE_PRUNINGS + 1));
   t.equal(engine.stats.ready, 0);
   engine.close();
 });

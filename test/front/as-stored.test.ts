@@ -137,7 +137,7 @@ t.test('what waits for a client that does not read takes little more memory than
     began: (one: unknown) => running.push(one),
   };
   const ready = { status: 200, note, asStored, ageSec: 7, ttlSec: 1, isSteady: false } as unknown as ReadyReply;
-  const asker = { host: HOST, userAgent: undefined, referer: undefined };
+  const asker = { host: HOST, fields: Fields.empty, isLast: false, userAgent: undefined, referer: undefined };
   const COUNT = 50;
   for (let i = 0; i < COUNT; i++) {
     t.ok(sendReady(connection as unknown as ClientConnection, false, '/', asker, 0, ready));

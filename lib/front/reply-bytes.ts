@@ -1,0 +1,225 @@
+/**
+ * A reply as bytes in one piece, without a text of its head and without a buffer of its own: for what is asked for so
+ * seldom that nothing of it is worth keeping. A stored section goes from its slab to here as it is. What this does not know to
+ * write is left to plainHead() of reply.ts, which says the same (test/front/reply-bytes.test.ts compares the two).
+ */
+import { ONE_BUFFER_BYTES } from '../base/limits.js';
+import { MAX_ONE_PIECE_BYTES } from '../base/ready-limits.js';
+import { Views } from '../base/views.js';
+import type { Reply } from '../engine/contract.js';
+import { BETWEEN_CODE, type Fields, FollowedFields, type RawFields } from '../http/fields.js';
+
+/** It cannot be written here: it has no room, or a line that takes more than to be copied. */
+const NOT_HERE = -1;
+
+const NAME = 1;
+const VALUE = 2;
+/** What each byte may stand in: RFC 9110 §5.6.2 and §5.5. */
+const CLASSES = makeClasses();
+
+function makeClasses(): Uint8Array {
+  const classes = new Uint8Array(256);
+  for (let code = 0x20; code <= 0xff; code++) if (code !== 0x7f) classes[code] = VALUE;
+  classes[0x09] = VALUE;
+  const tokens = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~";
+  for (const token of tokens) classes[token.charCodeAt(0)] = NAME | VALUE;
+  return classes;
+}
+
+const COLON = 0x3a;
+const SPACE = 0x20;
+const CR = 0x0d;
+const LF = 0x0a;
+const ZERO = 0x30;
+
+/** Names of lines that are not copied as they are, in lower case: ours to write, where they are written at all. */
+const FRAMING = ['connection', 'keep-alive', 'content-length', 'transfer-encoding'] as const;
+
+export class ReplyBytes {
+  #bytes = Buffer.allocUnsafeSlow(MAX_ONE_PIECE_BYTES);
+  #views = new Views(this.#bytes);
+  #debugHeader: string | undefined;
+  /** In lower case. */
+  #debugName = '';
+
+  /**
+   * Head and body; undefined where it is not for here. What it gave is good until the next call, or, once it is lent, for
+   * good. `isLast`: the connection ends behind it.
+   */
+  of(reply: Reply, isHead: boolean, debugHeader: string | undefined, isLast: boolean): Buffer | undefined {
+    const { payload, fields, status } = reply;
+    if (debugHeader !== this.#debugHeader) this.#debugName = debugHeader?.toLowerCase() ?? '';
+    this.#debugHeader = debugHeader;
+    if (!(fields instanceof FollowedFields) || payload.kind === 'reader' || status === 204) return undefined;
+    const hasBody = payload.kind === 'bytes' && !isHead;
+    // Without content there is none to leave out: the store gives none to HEAD.
+    if (hasBody ? status === 304 : payload.kind !== 'none' || !(isHead || status === 304)) return undefined;
+    if (hasBody && payload.length > ONE_BUFFER_BYTES) return undefined;
+    const length = hasBody ? String(payload.length) : isHead ? toldLength(fields) : undefined;
+    let at = this.#text('HTTP/1.1 ', 0);
+    at = this.#number(status, at);
+    this.#bytes[at++] = SPACE;
+    at = this.#text(reply.reasonPhrase, at);
+    at = this.#end(at);
+    at = this.#section(fields.base, at);
+    at = this.#lines(
+      fields.behind,
+      isHead && length !== undefined ? fields.behind.length - 2 : fields.behind.length,
+      at,
+    );
+    if (length !== undefined) at = this.#line('Content-Length', length, at);
+    if (debugHeader !== undefined) at = this.#line(debugHeader, reply.note.outcome, at);
+    if (isLast) at = this.#line('Connection', 'close', at);
+    at = this.#end(at);
+    if (at === NOT_HERE) return undefined;
+    return hasBody ? this.#withBody(at, payload.chunks, payload.length) : this.#views.until(at);
+  }
+
+  /** A head with the body behind it; undefined where that is too much for one piece. */
+  joined(head: Buffer, chunks: readonly Buffer[], length: number): Buffer | undefined {
+    if (head.length + length > MAX_ONE_PIECE_BYTES || length > ONE_BUFFER_BYTES) return undefined;
+    this.#bytes.set(head, 0);
+    return this.#withBody(head.length, chunks, length);
+  }
+
+  /** What was given last is on its way still: it must stay as it is. */
+  lend(): void {
+    this.#bytes = Buffer.allocUnsafeSlow(MAX_ONE_PIECE_BYTES);
+    this.#views = new Views(this.#bytes);
+  }
+
+  #withBody(from: number, chunks: readonly Buffer[], length: number): Buffer | undefined {
+    if (from + length > MAX_ONE_PIECE_BYTES) return undefined;
+    let at = from;
+    for (const chunk of chunks) {
+      this.#bytes.set(chunk, at);
+      at += chunk.length;
+    }
+    return this.#views.until(at);
+  }
+
+  /** The lines of a section. Each of these functions returns where it ends, or NOT_HERE, also where it is given that. */
+  #section(fields: Fields, at: number): number {
+    const { slab } = fields;
+    if (slab === undefined) return this.#lines(fields.raw, fields.raw.length, at);
+    const until = fields.slabAt + fields.packableBytes;
+    // A line grows by two bytes at most, and has two at least.
+    if (at === NOT_HERE || at + fields.packableBytes * 2 + MAX_REST_BYTES > MAX_ONE_PIECE_BYTES) return NOT_HERE;
+    return this.#packed(slab.bytes, fields.slabAt, until, at);
+  }
+
+  #packed(from: Buffer, start: number, until: number, into: number): number {
+    const bytes = this.#bytes;
+    let at = into;
+    for (let read = start; read < until; ) {
+      const nameAt = at;
+      let code = from[read++] as number;
+      for (; code !== BETWEEN_CODE; code = from[read++] as number) {
+        if (((CLASSES[code] as number) & NAME) === 0 || read >= until) return NOT_HERE;
+        bytes[at++] = code;
+      }
+      if (at === nameAt) return NOT_HERE;
+      const isLeftOut = this.#isDebugHeader(nameAt, at);
+      if (isFraming(bytes, nameAt, at)) return NOT_HERE;
+      bytes[at++] = COLON;
+      bytes[at++] = SPACE;
+      for (; read < until; read++) {
+        code = from[read] as number;
+        if (code === BETWEEN_CODE) break;
+        if (((CLASSES[code] as number) & VALUE) === 0) return NOT_HERE;
+        bytes[at++] = code;
+      }
+      read++;
+      bytes[at++] = CR;
+      bytes[at++] = LF;
+      // What a cache of the same name behind us said is not what happened here.
+      if (isLeftOut) at = nameAt;
+    }
+    return at;
+  }
+
+  #lines(raw: RawFields, count: number, from: number): number {
+    let at = from;
+    for (let i = 0; i < count; i += 2) {
+      const start = at;
+      at = this.#line(raw[i] as string, raw[i + 1] as string, at);
+      if (at === NOT_HERE) return NOT_HERE;
+      const nameUntil = start + (raw[i] as string).length;
+      if (isFraming(this.#bytes, start, nameUntil)) return NOT_HERE;
+      if (this.#isDebugHeader(start, nameUntil)) at = start;
+    }
+    return at;
+  }
+
+  #line(name: string, value: string, from: number): number {
+    let at = this.#text(name, from);
+    if (at === NOT_HERE || at === from) return NOT_HERE;
+    for (let i = from; i < at; i++) if (((CLASSES[this.#bytes[i] as number] as number) & NAME) === 0) return NOT_HERE;
+    this.#bytes[at++] = COLON;
+    this.#bytes[at++] = SPACE;
+    at = this.#text(value, at);
+    return this.#end(at);
+  }
+
+  #text(text: string, from: number): number {
+    if (from === NOT_HERE || from + text.length + MAX_REST_BYTES > MAX_ONE_PIECE_BYTES) return NOT_HERE;
+    const bytes = this.#bytes;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 0xff || ((CLASSES[code] as number) & VALUE) === 0) return NOT_HERE;
+      bytes[from + i] = code;
+    }
+    return from + text.length;
+  }
+
+  #number(value: number, at: number): number {
+    if (at === NOT_HERE) return NOT_HERE;
+    let digits = 1;
+    for (let rest = value; rest >= 10; rest /= 10) digits++;
+    let rest = value;
+    for (let i = at + digits - 1; i >= at; i--) {
+      this.#bytes[i] = ZERO + (rest % 10);
+      rest = Math.floor(rest / 10);
+    }
+    return at + digits;
+  }
+
+  #end(at: number): number {
+    if (at === NOT_HERE) return NOT_HERE;
+    this.#bytes[at] = CR;
+    this.#bytes[at + 1] = LF;
+    return at + 2;
+  }
+
+  #isDebugHeader(from: number, until: number): boolean {
+    return (
+      this.#debugName.length === until - from &&
+      this.#debugHeader !== undefined &&
+      isNamed(this.#bytes, from, this.#debugName)
+    );
+  }
+}
+
+/** The Content-Length that a reply to HEAD says last of all, where the store knows it. */
+function toldLength({ behind }: FollowedFields): string | undefined {
+  return behind[behind.length - 2] === 'Content-Length' ? behind[behind.length - 1] : undefined;
+}
+
+/** Room that is left behind every text: for the end of a head. */
+const MAX_REST_BYTES = 128;
+
+function isFraming(bytes: Uint8Array, from: number, until: number): boolean {
+  const length = until - from;
+  for (const name of FRAMING) if (name.length === length && isNamed(bytes, from, name)) return true;
+  return false;
+}
+
+/** Whether a token is `name`, which is in lower case. */
+function isNamed(bytes: Uint8Array, from: number, name: string): boolean {
+  for (let i = 0; i < name.length; i++) {
+    const code = bytes[from + i] as number;
+    const lower = code >= 0x41 && code <= 0x5a ? code | 0x20 : code;
+    if (lower !== name.charCodeAt(i)) return false;
+  }
+  return true;
+}

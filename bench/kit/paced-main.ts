@@ -1,13 +1,13 @@
 /** The process of paced.ts: keep-alive connections on raw sockets, one request at a time on each. */
 import { connect, type Socket } from 'node:net';
-import type { PacedOrder } from './paced.js';
+import type { PacedOrder, Sample } from './paced.js';
 import { isPage } from './slow-origin.js';
 
 const order = JSON.parse(process.argv[2] ?? '') as PacedOrder;
 const targets = order.targets ?? ['/page'];
 const HEAD_END = Buffer.from('\r\n\r\n');
 
-let ms: number[] = [];
+let samples: Sample[] = [];
 let failed = 0;
 let reasons = new Map<string, number>();
 
@@ -22,6 +22,7 @@ class Client {
   #sentAt: number | undefined;
   #received: Buffer[] = [];
   #count = 0;
+  #target = '';
 
   constructor(port: number, offset: number) {
     this.#port = port;
@@ -45,9 +46,9 @@ class Client {
 
   send(): void {
     if (this.#sentAt !== undefined) return;
+    this.#target = targets[this.#count++ % targets.length] ?? '/';
     this.#sentAt = performance.now();
-    const target = targets[this.#count++ % targets.length];
-    this.#socket?.write(`GET ${target} HTTP/1.1\r\nHost: a.example\r\n\r\n`);
+    this.#socket?.write(`GET ${this.#target} HTTP/1.1\r\nHost: a.example\r\n\r\n`);
   }
 
   #data(bytes: Buffer): void {
@@ -59,7 +60,10 @@ class Client {
     const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1]);
     const body = all.subarray(at + HEAD_END.length);
     if (body.length < length) return;
-    if (this.#sentAt !== undefined) ms.push(performance.now() - this.#sentAt);
+    if (this.#sentAt !== undefined) {
+      const told = /\r\ncache-status: *([^\r]*)/i.exec(head)?.[1] ?? '';
+      samples.push({ ms: performance.now() - this.#sentAt, target: this.#target, told });
+    }
     this.#sentAt = undefined;
     this.#received = [];
     if (!/^HTTP\/1\.1 200 /.test(head)) fail(head.slice(0, 12));
@@ -72,8 +76,8 @@ await Promise.all(clients.map((client) => client.open()));
 process.on('SIGTERM', () => process.exit(0));
 process.on('message', () => {
   const told = [...reasons].map(([reason, count]) => `${reason} ${count}`).join(', ');
-  process.send?.({ ms, failed, reasons: told });
-  [ms, failed, reasons] = [[], 0, new Map()];
+  process.send?.({ samples, failed, reasons: told });
+  [samples, failed, reasons] = [[], 0, new Map()];
 });
 process.send?.('ready');
 // All at once to begin with, then each at its own time.

@@ -14,6 +14,9 @@ export interface PacedOrder {
 
 export interface Sample {
   readonly ms: number;
+  readonly target: string;
+  /** Cache-Status of the answer. */
+  readonly told: string;
 }
 
 /** What happened since it was asked for the last time. */
@@ -41,8 +44,8 @@ export async function startPacedClients(order: PacedOrder): Promise<PacedClients
   return {
     async next() {
       child.send('report');
-      const [report] = (await once(child, 'message')) as [{ ms: number[]; failed: number; reasons: string }];
-      return { ...report, samples: report.ms.map((ms) => ({ ms })) };
+      const [report] = (await once(child, 'message')) as [PacedReport];
+      return report;
     },
     async close() {
       child.kill('SIGTERM');

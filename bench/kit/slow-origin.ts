@@ -4,9 +4,13 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+const LASTING_SEC = 86_400;
+
 export interface SlowOriginOptions {
   readonly delayMs: number;
   readonly ttlMs: number;
+  /** Of these targets the answers stay fresh, and are not noted. */
+  readonly lasting?: readonly string[];
   /** Each so manieth answer is another page. */
   readonly changesEvery?: number;
 }
@@ -31,12 +35,13 @@ export function isPage(body: Buffer): boolean {
 }
 
 export async function startSlowOrigin(options: SlowOriginOptions): Promise<SlowOrigin> {
-  const { delayMs, ttlMs, changesEvery = 4 } = options;
+  const { delayMs, ttlMs, lasting = [], changesEvery = 4 } = options;
   const times: number[] = [];
   const counts = new Map<string, number>();
   const server = createServer((request, response) => {
-    times.push(performance.now());
     const target = request.url ?? '/';
+    const isLasting = lasting.includes(target);
+    if (!isLasting) times.push(performance.now());
     const count = (counts.get(target) ?? 0) + 1;
     counts.set(target, count);
     const version = Math.floor(count / changesEvery);
@@ -44,7 +49,7 @@ export async function startSlowOrigin(options: SlowOriginOptions): Promise<SlowO
       const etag = `"${version}"`;
       const fields = {
         ETag: etag,
-        'Cache-Control': `max-age=${Math.round(ttlMs / 1000)}, stale-while-revalidate=60`,
+        'Cache-Control': `max-age=${isLasting ? LASTING_SEC : Math.round(ttlMs / 1000)}, stale-while-revalidate=60`,
         'Content-Type': 'text/plain',
       };
       const isSame = request.headers['if-none-match'] === etag;

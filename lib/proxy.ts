@@ -92,7 +92,7 @@ class ComposedProxy implements Running, Part {
     });
     this.#adminToken = options.adminToken;
     this.events = events;
-    this.#stores = openStores(config, clock, events, this.#isFirst);
+    this.#stores = openStores(config, clock, events, this.#isPart);
     this.#store = this.#stores.store;
     this.#markers = createMarkers({ max: MAX_MARKERS, clock });
     this.#origin = new ReplaceableOrigin(makeWays(config, clock, events));

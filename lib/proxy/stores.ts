@@ -27,12 +27,12 @@ export interface Stores {
   close(): Promise<void>;
 }
 
-/** `savesHotKeys`: of those that share a disk one does. Throws a ConfigError where the path of the disk tier is somebody else's. */
-export function openStores({ cache }: Config, clock: Clock, events: Events, savesHotKeys: boolean): Stores {
+/** `hasOthers`: processes that share the disk. Throws a ConfigError where the path of the disk tier is somebody else's. */
+export function openStores({ cache }: Config, clock: Clock, events: Events, hasOthers: boolean): Stores {
   const { path, sizeBytes } = cache.disk;
   const keepsBodies = path !== undefined || hasRedis(cache.redis);
   const memory = createMemoryStore({ budgetBytes: cache.memoryBytes, clock, events, keepsBodies });
-  const below = path === undefined ? undefined : new Below({ path, sizeBytes }, memory, clock, events, savesHotKeys);
+  const below = path === undefined ? undefined : new Below({ path, sizeBytes }, memory, clock, events, hasOthers);
   const store = below?.store ?? memory;
   return {
     store,
@@ -57,7 +57,7 @@ export function openStores({ cache }: Config, clock: Clock, events: Events, save
 class Below {
   readonly store: Store;
   readonly #clock: Clock;
-  readonly #savesHotKeys: boolean;
+  readonly #hasOthers: boolean;
   readonly #tries: DiskTries;
   #disk: DiskTier | undefined;
   /** It can be had, and is not in line with memory yet. */
@@ -65,11 +65,11 @@ class Below {
   #hot: HotKeys | undefined;
   #isStarted = false;
 
-  constructor(plan: DiskPlan, memory: Store, clock: Clock, events: Events, savesHotKeys: boolean) {
+  constructor(plan: DiskPlan, memory: Store, clock: Clock, events: Events, hasOthers: boolean) {
     const problem = diskPathProblem(plan.path);
     if (problem?.kind === 'foreign') throw new ConfigError([`cache.disk.path: ${problem.sentence}`]);
     this.#clock = clock;
-    this.#savesHotKeys = savesHotKeys;
+    this.#hasOthers = hasOthers;
     this.#tries = new DiskTries(plan, clock, events);
     const disk = this.#tries.first();
     if (disk !== undefined) {
@@ -92,7 +92,13 @@ class Below {
 
   #has(disk: DiskTier): void {
     this.#disk = disk;
-    this.#hot = new HotKeys({ store: this.store, disk, clock: this.#clock, saves: this.#savesHotKeys });
+    this.#hot = new HotKeys({
+      store: this.store,
+      disk,
+      clock: this.#clock,
+      hasOthers: this.#hasOthers,
+      random: Math.random,
+    });
     if (this.#isStarted) this.#hot.start();
   }
 

@@ -2,7 +2,9 @@
  * What is asked for most is in memory again soon after a restart: a small list of it is written now and then and at the
  * end, and after a start what it names is brought up from disk, in small steps, as a lookup would.
  *
- * Hits of earlier runs count on, half as much with each list: a process that has just begun knows little of its own.
+ * Hits of earlier runs count on, half as much with each list: a process that has just begun knows little of its own. Where
+ * several processes share the disk each writes the list, at a time of its own, and what it finds in the one of the others
+ * counts half, so that what any of them is asked for most is in it.
  */
 import type { Clock, Timer } from '../base/clock.js';
 import {
@@ -25,8 +27,10 @@ export interface HotKeysOptions {
   readonly store: Store;
   readonly disk: DiskTier;
   readonly clock: Clock;
-  /** Whether this process writes the list; of those that share a disk one does. */
-  readonly saves: boolean;
+  /** Whether other processes write the list as well. */
+  readonly hasOthers: boolean;
+  /** From 0 to below 1. */
+  readonly random: () => number;
 }
 
 export class HotKeys {
@@ -50,14 +54,25 @@ export class HotKeys {
 
   /** The process serves from now on. */
   start(): void {
-    const { disk, clock, saves } = this.#options;
+    const { clock, hasOthers, random } = this.#options;
+    this.#named = this.#listed();
+    for (const { recordKey: key, hits } of this.#named) this.#earlier.set(key.toString('latin1'), hits);
+    if (this.#named.length > 0) this.#reading.start(HOT_STEP_DELAY_MS);
+    const goOn = (): void => {
+      this.#every = clock.every(HOT_SAVE_EVERY_MS, () => this.#making.start(0));
+    };
+    // Those that begin together would read one list, and the last to write would be the only one that counts.
+    if (hasOthers) this.#every = clock.after(random() * HOT_SAVE_EVERY_MS, goOn);
+    else goOn();
+  }
+
+  /** The list that is there; none where it cannot be read. */
+  #listed(): HotEntry[] {
+    const { disk } = this.#options;
     const list = disk.hotList();
     const named = list === undefined ? [] : decodeHotList(list);
     if (named === undefined) disk.counts.unreadable('hot-list');
-    this.#named = named ?? [];
-    for (const { recordKey: key, hits } of this.#named) this.#earlier.set(key.toString('latin1'), hits);
-    if (this.#named.length > 0) this.#reading.start(HOT_STEP_DELAY_MS);
-    if (saves) this.#every = clock.every(HOT_SAVE_EVERY_MS, () => this.#making.start(0));
+    return named ?? [];
   }
 
   /** Writes the list a last time, before the disk closes. */
@@ -119,6 +134,13 @@ export class HotKeys {
     const own = new Map(this.#found.map(({ recordKey: key, hits }) => [key.toString('latin1'), hits]));
     this.#found = [];
     for (const [key, hits] of this.#earlier) own.set(key, (own.get(key) ?? 0) + hits);
+    if (this.#options.hasOthers) {
+      for (const { recordKey: key, hits } of this.#listed()) {
+        const name = key.toString('latin1');
+        // What it knows of itself was written by itself.
+        if (!own.has(name) && hits > 1) own.set(name, hits >>> 1);
+      }
+    }
     const entries = [...own].map(([key, hits]) => ({ recordKey: Buffer.from(key, 'latin1'), hits }));
     this.#earlier = new Map(
       [...this.#earlier].map(([key, hits]) => [key, hits >>> 1] as const).filter(([, hits]) => hits > 0),

@@ -46,11 +46,11 @@ export function withExplanation(
   const bare = header === undefined || given === undefined ? request : withoutField(request, header);
   const isAsked = given !== undefined && isSecret(given, secret);
   if (!isAsked && !isTraced) return { request: bare, sink };
-  const told = (content: Buffer | undefined): Explanation => {
+  const tell = (content: Buffer | undefined): Explanation => {
     const known = content === undefined ? bare : withContent(bare, content);
     return explainNow(parts, known, select);
   };
-  return { request: bare, sink: new ExplainingSink(parts, sink, told, isAsked, isTraced) };
+  return { request: bare, sink: new ExplainingSink(parts, sink, tell, isAsked, isTraced) };
 }
 
 /** What a request gets now, from what is stored. Of a POST whose content is not known nothing is found. */
@@ -99,21 +99,23 @@ function withoutField(request: ClientRequest, name: string): ClientRequest {
 class ExplainingSink implements ReplySink {
   readonly #parts: EngineParts;
   readonly #sink: ReplySink;
-  readonly #told: (content: Buffer | undefined) => Explanation;
+  readonly #tell: (content: Buffer | undefined) => Explanation;
   readonly #isAsked: boolean;
   readonly #isTraced: boolean;
-  #content: Buffer | undefined;
+  /** Of the moment when all of the request was here: its answer may be stored before it is told. */
+  #told: Explanation;
 
   constructor(
     parts: EngineParts,
     sink: ReplySink,
-    told: (content: Buffer | undefined) => Explanation,
+    tell: (content: Buffer | undefined) => Explanation,
     isAsked: boolean,
     isTraced: boolean,
   ) {
     this.#parts = parts;
     this.#sink = sink;
-    this.#told = told;
+    this.#tell = tell;
+    this.#told = tell(undefined);
     this.#isAsked = isAsked;
     this.#isTraced = isTraced;
   }
@@ -138,7 +140,7 @@ class ExplainingSink implements ReplySink {
 
   takeContent(maxBytes: number, done: (content: Buffer | undefined) => void): void {
     this.#sink.takeContent(maxBytes, (content) => {
-      this.#content = content;
+      this.#told = this.#tell(content);
       done(content);
     });
   }
@@ -148,7 +150,7 @@ class ExplainingSink implements ReplySink {
   }
 
   #explained(fields: Fields, reason: string): Fields {
-    const told = this.#told(this.#content);
+    const told = this.#told;
     if (this.#isTraced) {
       this.#parts.events.notice('trace', 'explained', `${told.request}: ${reason}`, { explanation: told });
     }

@@ -18,7 +18,8 @@ t.test(
     const house = await openProxy(t, { conf: CONF });
     house.origin.respond(() => ({ fields: ['ETag', '"1"', 'Vary', 'X-Explain'], body: 'x' }));
     const cold = await house.get('/a', `x-explain: ${SECRET}`);
-    t.match(JSON.parse(cold.field('x-patina-explanation') ?? '{}'), { rule: 'a', key: 'http://a.example/a' });
+    const explained = JSON.parse(cold.field('x-patina-explanation') ?? '{}');
+    t.match(explained, { rule: 'a', key: 'http://a.example/a', now: { gets: 'miss', reason: 'uri-miss' } });
     t.equal(house.origin.requests[0]?.field('x-explain'), undefined, 'it goes no further');
     const hit = await house.get('/a', `X-Explain: ${SECRET}`);
     t.equal(hit.field('cdn-cache'), 'HIT', 'nor is it of any variant');

@@ -4,7 +4,7 @@
  * Run: node dist/bench/eviction.js [--quick]
  */
 
-import { hashOf } from '../lib/store/slots.js';
+import { hashOf } from '../lib/base/hash.js';
 import { ClockPolicy, type EvictionPolicy, LruPolicy, makeS3Fifo, SievePolicy, TinyLfuPolicy } from './policies.js';
 
 const KEY_COUNT = 100_000;

@@ -1,6 +1,7 @@
 /** Tells what is asked for often enough to be kept ready. */
+
+import { hashOf } from '../base/hash.js';
 import { READY_ASKED_TIMES, READY_COUNT_PLACES } from '../base/ready-limits.js';
-import { hashOf } from '../store/slots.js';
 
 /** How often what is not kept ready was asked for since the last pruning, by hash: to note each key in a map costs more than its hit. */
 export class Asked {

@@ -3,6 +3,7 @@
  * Freshening makes a new record with the same body (RFC 9111 §4.3.4); nothing is ever changed in place,
  * so an identity check tells whether a late answer still concerns what is stored now.
  */
+import { isSameList } from '../base/lists.js';
 import { MAX_IN_SLAB_BYTES } from '../base/slab.js';
 import type { Fields } from '../http/fields.js';
 import type { Body } from './body.js';
@@ -119,15 +120,11 @@ export function isSameRecord(one: StoredResponse, other: StoredResponse): boolea
     one.status === other.status &&
     one.madeBy === other.madeBy &&
     one.body.receivedBytes === other.body.receivedBytes &&
-    isEqualLists(instantsOf(one.life), instantsOf(other.life)) &&
-    isEqualLists(one.selection.names, other.selection.names) &&
-    isEqualLists(one.selection.values, other.selection.values) &&
-    isEqualLists(one.fields.raw, other.fields.raw)
+    isSameList(instantsOf(one.life), instantsOf(other.life)) &&
+    isSameList(one.selection.names, other.selection.names) &&
+    isSameList(one.selection.values, other.selection.values) &&
+    isSameList(one.fields.raw, other.fields.raw)
   );
-}
-
-function isEqualLists(one: readonly unknown[], other: readonly unknown[]): boolean {
-  return one.length === other.length && one.every((value, at) => value === other[at]);
 }
 
 /** Fixed cost of one stored response beside its strings and bytes, as measured on Node 20: its place in the store, what is written down of it, waste in slabs, and garbage that is collected late while responses come and go. */

@@ -1,5 +1,7 @@
 /** What many stored responses have in common, such as their status and their rule, each combination once and by number. */
+
 import assert from 'node:assert';
+import { isSameList } from '../base/lists.js';
 import { MAX_COMMON_TERMS } from '../base/memory-limits.js';
 import type { Life, StoredResponse } from '../object/stored.js';
 
@@ -81,12 +83,5 @@ function isLike(common: Common | undefined, stored: StoredResponse): boolean {
     common.alwaysValidate === life.alwaysValidate &&
     common.validateByRule === life.validateByRule &&
     isSameList(common.despite, stored.despite)
-  );
-}
-
-function isSameList(one: readonly string[] | undefined, other: readonly string[] | undefined): boolean {
-  if (one === other) return true;
-  return (
-    one !== undefined && other !== undefined && one.length === other.length && one.every((x, at) => x === other[at])
   );
 }

@@ -7,12 +7,13 @@
  * chosen as by a clock's hand, which passes over what was used since it came by last, a few times at most.
  */
 import type { Clock } from '../base/clock.js';
+import { hashOf } from '../base/hash.js';
 import { AWAKE_BUDGET_SHARE_BYTES, FRESH_SHARE, MAX_AWAKE, MAX_AWAKE_LOOKS, MIN_AWAKE } from '../base/memory-limits.js';
 import type { StoredResponse } from '../object/stored.js';
 import { Asleep } from './asleep.js';
 import { createKeyedMap, type KeyedMap } from './keyed.js';
 import type { Packing } from './packing.js';
-import { hashOf, type Slots } from './slots.js';
+import type { Slots } from './slots.js';
 import type { Variants } from './variants.js';
 
 export interface GroupsOptions {

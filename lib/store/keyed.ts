@@ -11,8 +11,8 @@
  * keys with one hash the first has it; the others, few or made by an attacker, go by their text.
  */
 import NodeCache from 'node-cache';
+import { hashOf } from '../base/hash.js';
 import { SECOND_MS } from '../base/units.js';
-import { hashOf } from './slots.js';
 
 /** Two to the power of this: instances. */
 const SHARD_BITS = 6;

@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert';
 import type { Clock } from '../base/clock.js';
+import { hashOf } from '../base/hash.js';
 import {
   MAX_EVICTIONS_AT_ONCE,
   MAX_VARIANTS,
@@ -24,7 +25,7 @@ import { Ledger } from './ledger.js';
 import { NO_SLOT } from './links.js';
 import { LowestStore } from './lowest.js';
 import { Packing } from './packing.js';
-import { hashOf, Slots } from './slots.js';
+import { Slots } from './slots.js';
 import { Stepper } from './stepper.js';
 import { TagIndex } from './tag-index.js';
 import { isSameSelection, Variants } from './variants.js';

@@ -5,8 +5,6 @@
 
 import { Column, PAGE_SLOTS, Pages } from './column.js';
 
-export { hashOf } from '../base/hash.js';
-
 const FIRST_CAPACITY = 1024;
 /** Uses beyond this are not told apart. */
 const MAX_USES = 3;

@@ -1,11 +1,12 @@
 // Goal: the parts of eviction (lists, ghost, S3-FIFO, order of the queues) do what they say. Method: each alone, slots by hand, properties against plain arrays.
 import fc from 'fast-check';
 import t from 'tap';
+import { hashOf } from '../../lib/base/hash.js';
 import { MAX_EVICTION_LOOKS } from '../../lib/base/limits.js';
 import { Eviction } from '../../lib/store/eviction.js';
 import { Ghost } from '../../lib/store/ghost.js';
 import { Links, NO_SLOT } from '../../lib/store/links.js';
-import { hashOf, Slots } from '../../lib/store/slots.js';
+import { Slots } from '../../lib/store/slots.js';
 
 t.test('lists of slots keep their order under any moves, also while they grow', (t) => {
   const move = fc.record({ to: fc.nat(2), slot: fc.nat(39), splice: fc.boolean() });

@@ -1,8 +1,8 @@
 // Goal: node-cache never deletes by itself, and tells of keys past their ttl; keys of one hash are told apart. Method: the map alone, with ttls that end at once by the real clock; keys found to collide, and a model.
 import fc from 'fast-check';
 import t from 'tap';
+import { hashOf } from '../../lib/base/hash.js';
 import { createKeyedMap } from '../../lib/store/keyed.js';
-import { hashOf } from '../../lib/store/slots.js';
 
 t.test('a key past its ttl is still given, and told of', async (t) => {
   const lapsed: string[] = [];

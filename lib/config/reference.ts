@@ -47,10 +47,33 @@ function boundsOf({ min, max }: OptionRow): string {
   return max === undefined ? '' : ` At most ${max}.`;
 }
 
+const lastKey = (path: string): string => path.slice(path.lastIndexOf('.') + 1);
+
+/** Where an option says word for word what an earlier one of its name says, that one: nobody should read it twice. */
+function toldBefore(rows: readonly OptionRow[]): ReadonlyMap<OptionRow, OptionRow> {
+  const first = new Map<string, OptionRow>();
+  const again = new Map<OptionRow, OptionRow>();
+  for (const row of rows) {
+    const said = JSON.stringify([lastKey(row.path), row.type, row.doc, row.min, row.max]);
+    const before = first.get(said);
+    if (before === undefined) first.set(said, row);
+    else again.set(row, before);
+  }
+  return again;
+}
+
+/** Type and meaning of an option. */
+function told(row: OptionRow, before: OptionRow | undefined): [type: string, meaning: string] {
+  if (before === undefined) return [row.type, row.doc + boundsOf(row)];
+  return [`as \`${before.path}\``, 'The same, for what this rule is for.'];
+}
+
 /** The reference as Markdown, one table for each section. */
 export function markdownReference(): string {
   const out: string[] = [];
-  for (const { path, doc, options } of sections()) {
+  const all = sections();
+  const again = toldBefore(all.flatMap(({ options }) => options));
+  for (const { path, doc, options } of all) {
     out.push(
       `### ${path === '' ? 'Top of the file' : `\`${path}\``}`,
       '',
@@ -61,7 +84,8 @@ export function markdownReference(): string {
     );
     for (const row of options) {
       const preset = row.default === undefined ? '' : `\`${row.default}\``;
-      const cells = [`\`${row.path}\``, row.type, preset, row.doc + boundsOf(row)];
+      const [type, meaning] = told(row, again.get(row));
+      const cells = [`\`${row.path}\``, type, preset, meaning];
       out.push(`| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`);
     }
     out.push('');
@@ -74,11 +98,16 @@ const HELP_COLUMNS = 100;
 /** The options as lines for a terminal. */
 export function plainReference(): string {
   const out: string[] = [];
-  for (const row of optionRows()) {
+  const rows = optionRows();
+  const again = toldBefore(rows);
+  for (const row of rows) {
+    const before = again.get(row);
+    const [type, meaning] = told(row, before);
     const preset = row.default === undefined ? '' : `, default ${row.default}`;
-    const [first = '', ...more] = wrap(`${row.path}  (${row.type}${preset})`, HELP_COLUMNS - 6);
+    const [first = '', ...more] = wrap(`${row.path}  (${type}${preset})`.replaceAll('`', ''), HELP_COLUMNS - 6);
     out.push(`  ${first}`, ...more.map((line) => `      ${line}`));
-    out.push(...wrap((row.doc + boundsOf(row)).replaceAll('`', ''), HELP_COLUMNS - 6).map((line) => `      ${line}`));
+    if (before !== undefined) continue;
+    out.push(...wrap(meaning.replaceAll('`', ''), HELP_COLUMNS - 6).map((line) => `      ${line}`));
   }
   return out.join('\n');
 }

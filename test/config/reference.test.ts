@@ -33,6 +33,14 @@ t.test('--help and the README name every option', async (t) => {
   t.ok(Math.max(...help.split('\n').map((line) => line.length)) <= 100, 'the help fits a terminal');
 });
 
+t.test('what rules take over from defaults is explained once', async (t) => {
+  const [help, readme] = [plainReference(), markdownReference()];
+  t.match(readme, '| `rules[].ttl` | as `defaults.ttl` |', 'README');
+  t.match(help, '  rules[].ttl  (as defaults.ttl)\n  rules[].grace', '--help');
+  const { doc = '' } = optionRows().find(({ path }) => path === 'defaults.ttl') ?? {};
+  t.equal(readme.split(doc.replaceAll('|', '\\|')).length, 2, 'README: one paragraph');
+});
+
 t.test('conf/patina.yaml is valid', async (t) => {
   const settings = loadConfig({ file: EXAMPLE });
   t.equal(settings.origin.url?.origin, 'http://127.0.0.1:3000');

@@ -33,6 +33,7 @@ export class Asleep {
     this.#slots = slots;
     this.#packing = packing;
     this.#keepsBodies = keepsBodies;
+    packing.bodyAsleep = (slot) => this.#bodies.get(slot);
     slots.follow((capacity) => {
       this.#termsOf.grow(capacity);
       this.#next.grow(capacity);

@@ -159,6 +159,8 @@ export class Packing {
   readonly #body = new Part(this.#shelf, this.#rows, 1);
   /** What is to be known of the response beside these, of which there is no object: asleep.ts. */
   readonly head = new Part(this.#shelf, this.#rows, 2);
+  /** The body of a slot that holds no object, where there is one for its body all the same: it must not pin the slab that it is moved from. */
+  bodyAsleep: (slot: number) => Body | undefined = () => undefined;
   /** The next slot to look at; past the last one: a round is over. */
   #at = 0;
 
@@ -185,7 +187,7 @@ export class Packing {
   /** What is stored in the slot from now on: a new response, or the next record of the same. */
   put(slot: number, stored: StoredResponse): void {
     this.#claimFields(slot, stored, false);
-    this.#claimBody(slot, stored, false);
+    this.#claimBody(slot, stored.body, false);
   }
 
   drop(slot: number): void {
@@ -221,13 +223,12 @@ export class Packing {
     for (let slot = this.#at; slot < until; slot++) {
       const stored = this.#slots.at(slot);
       this.head.move(slot);
-      if (stored === undefined) {
-        this.#fields.move(slot);
-        this.#body.move(slot);
-      } else {
-        if (this.#shelf.isSparse(this.#fields.slabNumber(slot))) this.#claimFields(slot, stored, true);
-        if (this.#shelf.isSparse(this.#body.slabNumber(slot))) this.#claimBody(slot, stored, true);
-      }
+      if (stored === undefined) this.#fields.move(slot);
+      else if (this.#shelf.isSparse(this.#fields.slabNumber(slot))) this.#claimFields(slot, stored, true);
+      if (!this.#shelf.isSparse(this.#body.slabNumber(slot))) continue;
+      const body = stored?.body ?? this.bodyAsleep(slot);
+      if (body === undefined) this.#body.move(slot);
+      else this.#claimBody(slot, body, true);
     }
     this.#at = until < this.#slots.end ? until : 0;
     return this.#at > 0;
@@ -248,7 +249,7 @@ export class Packing {
     this.#fields.set(slot, number, fields.slabAt, bytes);
   }
 
-  #claimBody(slot: number, { body }: StoredResponse, isToMove: boolean): void {
+  #claimBody(slot: number, body: Body, isToMove: boolean): void {
     const bytes = body.packableBytes;
     let number = this.#shelf.numberOf(body.slab);
     if (bytes === 0) number = NOWHERE;

@@ -1,7 +1,9 @@
 // Goal: a stored response that was kept as bytes comes back as what it was, and whoever held the object from before is understood. Method: memory with one key awake; any records by fast-check; the table beside a Map.
 import fc from 'fast-check';
 import t from 'tap';
+import { PACK_WASTE_BYTES } from '../../lib/base/limits.js';
 import { MAX_COMMON_TERMS } from '../../lib/base/memory-limits.js';
+import { SLAB_BYTES } from '../../lib/base/slab.js';
 import { Fields } from '../../lib/http/fields.js';
 import { Body } from '../../lib/object/body.js';
 import { compactLife } from '../../lib/object/life.js';
@@ -210,6 +212,26 @@ t.test(
       sleep(all);
       t.equal(all.store.peek('k')?.[0]?.body === stored.body, isSame);
     }
+    t.end();
+  },
+);
+
+t.test(
+  'bodies that are kept as objects are moved together with the rest: none pins a slab of which most is gone',
+  (t) => {
+    const clock = new FakeClock();
+    const budgetBytes = PACK_WASTE_BYTES * 8;
+    const store = createMemoryStore({ budgetBytes, clock, events: SILENT, awakeCount: 1, keepsBodies: true });
+    const all = Array.from({ length: Math.ceil((PACK_WASTE_BYTES * 2) / 1000) }, (_, n) =>
+      makeStored({ key: `k${n}`, bornAt: clock.now(), bodyBytes: 1000 }),
+    );
+    for (const stored of all) store.put(stored);
+    for (const [n, stored] of all.entries()) if (n % 20 > 0) store.remove(stored, 'purged');
+    clock.advance(60_000);
+    const kept = all.filter((_, n) => n % 20 === 0);
+    const slabs = new Set(kept.map(({ body }) => body.slab));
+    t.ok(slabs.size <= Math.ceil((kept.length * 2000) / SLAB_BYTES), `${slabs.size} slabs for ${kept.length} bodies`);
+    for (const { key, body } of kept) t.equal(store.peek(key)?.[0]?.body, body);
     t.end();
   },
 );

@@ -164,8 +164,10 @@ function pieceOf(
   return onePiece.of(ready.reply, isHead, debugHeader, isLast);
 }
 
-function pieceBodyBytes({ asStored, reply }: ReadyReply): number {
-  if (asStored !== undefined) return asStored.bodyBytes;
+function pieceBodyBytes(ready: ReadyReply): number {
+  if (ready.asStored !== undefined) return ready.asStored.bodyBytes;
+  // Of what goes out as it is stored a reply is made when it is asked for: not by taking it out beside the other.
+  const { reply } = ready;
   return reply.payload.kind === 'bytes' ? reply.payload.length : 0;
 }
 

@@ -49,6 +49,8 @@ export class Crew {
   admin = '';
   out = '';
   err = '';
+  /** The worker that has the first connection of eachWorker(): whichever was ready to serve first. */
+  first: WorkerFacts | undefined;
 
   constructor(origin: ScriptedOrigin, child: ChildProcess, file: string) {
     this.origin = origin;
@@ -107,7 +109,10 @@ export class Crew {
   /** A connection to each of two workers: the second one goes to the one that has none. */
   async eachWorker(): Promise<[RawClient, RawClient]> {
     const one = await this.connect();
-    await until(async () => (await this.workers()).some(({ connections }) => connections === 1));
+    await until(async () => {
+      this.first = (await this.workers()).find(({ connections }) => connections === 1);
+      return this.first !== undefined;
+    });
     return [one, await this.connect()];
   }
 

@@ -91,6 +91,7 @@ export interface PassPlan {
     status: number,
     reasonPhrase: string,
     fields: Fields,
+    receivedVersion?: '1.0',
   ): { readonly fields: Fields; readonly note: ReplyNote; readonly tap?: BodyTap | undefined };
   /** Fields of a 101 for the client. */
   upgraded(fields: Fields): { fields: Fields; note: ReplyNote };

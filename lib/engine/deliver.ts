@@ -34,6 +34,11 @@ export interface Delivery {
 
 const NO_PAYLOAD: Payload = { kind: 'none' };
 
+/** RFC 9110 §7.6.3: our member of Via says the version of the message that was received. `own`: for one of 1.1. */
+export function viaOf(receivedVersion: '1.0' | undefined, own: string): string {
+  return receivedVersion === undefined ? own : `${receivedVersion}${own.slice(own.indexOf(' '))}`;
+}
+
 /** What a reply says behind what is stored: Age, Via and Cache-Status. */
 export function toldBehind(ageSec: number | undefined, delivery: Delivery, via: string): string[] {
   const status = formatCacheStatus(delivery.status);
@@ -57,9 +62,10 @@ export function deliver(
     ageSec,
     collapsed: delivery.collapsed,
   };
+  const behind = toldBehind(ageSec, delivery, viaOf(stored.receivedVersion, via));
   const precondition = evaluatePreconditions(request.method, request.fields, stored);
   if (precondition === 'not-modified') {
-    const fields = notModifiedFields(stored.fields).followedBy(toldBehind(ageSec, delivery, via));
+    const fields = notModifiedFields(stored.fields).followedBy(behind);
     return { status: 304, reasonPhrase: 'Not Modified', fields, payload: NO_PAYLOAD, note };
   }
   if (precondition === 'precondition-failed') {
@@ -67,12 +73,11 @@ export function deliver(
     const date = stored.fields.first('date');
     if (date !== undefined) raw.unshift('Date', date);
     const body = Buffer.from('A condition of the request does not hold for the stored response.\n');
-    const fields = new Fields([...raw, ...toldBehind(ageSec, delivery, via)]);
+    const fields = new Fields([...raw, ...behind]);
     const payload: Payload =
       request.method === 'HEAD' ? NO_PAYLOAD : { kind: 'bytes', chunks: [body], length: body.length };
     return { status: 412, reasonPhrase: 'Precondition Failed', fields, payload, note };
   }
-  const behind = toldBehind(ageSec, delivery, via);
   const total = totalBytes(stored);
   if (request.method === 'HEAD') {
     // RFC 9110 §9.3.2: the fields that a GET would have got, length included where it is known.

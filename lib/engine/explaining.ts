@@ -131,8 +131,8 @@ class ExplainingSink implements ReplySink {
   pass(plan: PassPlan): void {
     this.#sink.pass({
       ...plan,
-      respond: (status, reasonPhrase, fields) => {
-        const made = plan.respond(status, reasonPhrase, fields);
+      respond: (status, reasonPhrase, fields, receivedVersion) => {
+        const made = plan.respond(status, reasonPhrase, fields, receivedVersion);
         return { ...made, fields: this.#explained(made.fields, made.note.reason) };
       },
     });

@@ -11,6 +11,7 @@ import { receivedResponseFields, requestToOrigin } from '../policy/hygiene.js';
 import { invalidatedKeys, isSafe } from '../policy/invalidate.js';
 import { effectiveScheme, requestKey } from '../policy/key.js';
 import type { ClientRequest, PassPlan, Reply, ReplyNote } from './contract.js';
+import { viaOf } from './deliver.js';
 import type { Engine } from './engine.js';
 import { oneHopLess } from './last-hop.js';
 import { synthReply } from './synth.js';
@@ -22,17 +23,17 @@ export function planPass(engine: Engine, request: ClientRequest, reason: string)
   const via = `1.1 ${hygiene.via}`;
   const fwd = request.method === 'GET' || request.method === 'HEAD' ? 'bypass' : 'method';
   const note: ReplyNote = { outcome: 'BYPASS', reason, rule, ageSec: undefined, collapsed: false };
-  const addOwn = (fields: Fields, status: number): Fields => {
+  const addOwn = (fields: Fields, status: number, receivedVersion?: '1.0'): Fields => {
     const entry: CacheStatusEntry = { kind: 'fwd', fwd, fwdStatus: status, detail: reason };
     const raw = fields.raw.slice();
     if (!fields.has('date')) raw.push('Date', formatHttpDate(parts.clock.wall()));
-    raw.push('Via', via, 'Cache-Status', formatCacheStatus(entry));
+    raw.push('Via', viaOf(receivedVersion, via), 'Cache-Status', formatCacheStatus(entry));
     return new Fields(raw);
   };
   const requestAt = parts.clock.now();
   return {
     requestFields: oneHopLess(request, requestToOrigin(request, hygiene)),
-    respond(status, reasonPhrase, fields) {
+    respond(status, reasonPhrase, fields, receivedVersion) {
       const received = receivedResponseFields(fields);
       const { method, host, target } = request;
       const scheme = effectiveScheme(request);
@@ -44,6 +45,7 @@ export function planPass(engine: Engine, request: ClientRequest, reason: string)
       const receipt = {
         status,
         reasonPhrase,
+        receivedVersion,
         fields: received,
         requestAt,
         responseAt: clock.now(),
@@ -51,7 +53,7 @@ export function planPass(engine: Engine, request: ClientRequest, reason: string)
         chance: parts.random(),
       };
       const told = clientFields(received, rules.ruleForResponse(request, status, received), 0, false);
-      return { fields: addOwn(told, status), note, tap: engine.capture(request, receipt) };
+      return { fields: addOwn(told, status, receivedVersion), note, tap: engine.capture(request, receipt) };
     },
     upgraded: (fields) => ({ fields: addOwn(fields, 101), note }),
     failed: (error) => failedReply(engine, request, rule, error, via),

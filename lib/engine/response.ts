@@ -23,6 +23,7 @@ import type { FillSpec } from './fill-contract.js';
 export interface Receipt {
   readonly status: number;
   readonly reasonPhrase: string;
+  readonly receivedVersion?: '1.0' | undefined;
   /** End-to-end fields. */
   readonly fields: Fields;
   readonly requestAt: number;
@@ -37,6 +38,7 @@ export function receiptOf(head: OriginResponseHead, requestAt: number, clock: Cl
   return {
     status: head.status,
     reasonPhrase: head.reasonPhrase,
+    receivedVersion: head.receivedVersion,
     fields: receivedResponseFields(head.fields),
     requestAt,
     responseAt: clock.now(),
@@ -97,7 +99,7 @@ export function ruleOf(
 }
 
 /** A record with each of its members named, so that none is forgotten where one is made of another. */
-type EachMember = Required<Omit<StoredResponse, 'pushed'>>;
+type EachMember = Required<Omit<StoredResponse, 'pushed' | 'receivedVersion'>>;
 
 /** What a response was judged by. */
 export interface JudgedBy {
@@ -123,7 +125,7 @@ export function madeResponse(
   // RFC 9110 §6.6.1: a recipient with a clock supplies a Date that is missing.
   if (!fields.has('date')) fields = fields.append('Date', formatHttpDate(receipt.responseWall));
   const rule = judged?.rule ?? ruleOf(spec, receipt);
-  return {
+  const made: EachMember = {
     key: spec.key,
     selection: selectionOf(varyNames(fields), spec.request.fields),
     status: receipt.status,
@@ -154,6 +156,12 @@ export function madeResponse(
     fetchedAt: receipt.responseAt,
     receivedWall: receipt.responseWall,
   };
+  return receivedBy(made, receipt);
+}
+
+/** Members that few have would cost a further object in all others. */
+function receivedBy(made: StoredResponse, { receivedVersion }: Receipt): StoredResponse {
+  return receivedVersion === undefined ? made : { ...made, receivedVersion };
 }
 
 /** What a merged 304 makes of a stored response. */
@@ -221,7 +229,8 @@ export function freshenedResponse(spec: FillSpec, target: StoredResponse, receip
     fetchedAt: target.fetchedAt,
     receivedWall: receipt.responseWall,
   };
-  const response = target.pushed === undefined ? made : { ...made, pushed: target.pushed };
+  const freshened = receivedBy(made, receipt);
+  const response = target.pushed === undefined ? freshened : { ...freshened, pushed: target.pushed };
   const isSelected = isSelectedBy(target.selection, spec.request.fields);
   const selection = selectionOf(varyNames(response.fields), spec.request.fields);
   const variant = isSelected ? undefined : { ...response, selection };

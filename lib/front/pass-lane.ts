@@ -34,9 +34,9 @@ function watch(plan: PassPlan, connection: ClientConnection, exchange: Exchange,
   };
   return {
     requestFields: plan.requestFields,
-    respond(status, reasonPhrase, fields) {
+    respond(status, reasonPhrase, fields, receivedVersion) {
       try {
-        return answering(status, plan.respond(status, reasonPhrase, fields));
+        return answering(status, plan.respond(status, reasonPhrase, fields, receivedVersion));
       } catch (error) {
         // The tunnel breaks the reply off; without this line it would look as if the client had left.
         events.notice('error', 'internal', 'An answer of the origin could not be passed on.', { error });

@@ -43,6 +43,7 @@ export function storedAround(head: Omit<RecordHead, 'note'>, body: Body): Stored
   if (head.chance !== undefined) stored.chance = head.chance;
   if (head.tags !== undefined) stored.tags = head.tags;
   if (head.pushed !== undefined) stored.pushed = head.pushed;
+  if (head.receivedVersion !== undefined) stored.receivedVersion = head.receivedVersion;
   if (head.madeTag !== undefined) stored.madeTag = head.madeTag;
   if (head.expiredAt !== undefined) stored.expiredAt = head.expiredAt;
   if (head.despite !== undefined) stored.despite = head.despite;

@@ -37,6 +37,7 @@ export const RECORD_MEMBERS: Readonly<Record<keyof StoredResponse, 'record' | 'b
   life: 'record',
   tags: 'record',
   pushed: 'record',
+  receivedVersion: 'record',
   madeTag: 'record',
   expiredAt: 'record',
   rule: 'record',
@@ -118,6 +119,8 @@ export const VALIDATE_BY_RULE = 1024;
 const PUSHED = 2048;
 /** Its field lines may go out as they stand. */
 export const SENDABLE = 4096;
+/** It came by HTTP/1.0. */
+const RECEIVED_1_0 = 8192;
 
 /** The bytes of a complete response, in order: of its body, or of its parts. Undefined where they are not all in memory. */
 export function recordChunks({ body, partial }: StoredResponse): readonly Buffer[] | undefined {
@@ -184,8 +187,10 @@ function writeHead(to: RecordWriter, stored: StoredResponse): void {
   if (chance !== undefined) bits |= HAS.chance;
   if (despite !== undefined) bits |= HAS.despite;
   if (requestedAt !== undefined) bits |= HAS_REQUESTED_AT;
+  if (stored.receivedVersion !== undefined) bits |= RECEIVED_1_0;
   const { raw } = stored.fields;
-  if (partial === undefined && selection.names.length === 0 && isSendable(stored.reasonPhrase, raw)) bits |= SENDABLE;
+  const isPlain = partial === undefined && selection.names.length === 0 && stored.receivedVersion === undefined;
+  if (isPlain && isSendable(stored.reasonPhrase, raw)) bits |= SENDABLE;
   to.count(bits);
   to.count(stored.status);
   to.count(recordBodyBytes(stored));
@@ -303,6 +308,7 @@ function readHead(from: RecordReader, about?: string): Mutable<Omit<RecordHead, 
   if (chance !== undefined) head.chance = chance;
   if (tags !== undefined) head.tags = tags;
   if ((bits & HAS.pushed) !== 0) head.pushed = (bits & PUSHED) !== 0;
+  if ((bits & RECEIVED_1_0) !== 0) head.receivedVersion = '1.0';
   if (madeTag !== undefined) head.madeTag = madeTag;
   if (expiredAt !== undefined) head.expiredAt = expiredAt;
   if (despiteBits !== undefined) head.despite = SAFETY_OVERRIDES.filter((_, at) => despiteBits & (1 << at));

@@ -79,6 +79,8 @@ export interface StoredResponse {
   readonly tags?: readonly string[] | undefined;
   /** It was not fetched: an operator pushed it. A 304 that freshens it does not change that. */
   readonly pushed?: boolean;
+  /** The version of the message that brought it, or freshened it last, where that is older than 1.1: Via says it (RFC 9110 §7.6.3). */
+  readonly receivedVersion?: '1.0';
   /** An entity-tag made from the body, for clients: the origin does not know it. */
   readonly madeTag?: string | undefined;
   /** When an operator made it stale, on Clock.now's scale: what was asked for before that is never fresh again. */

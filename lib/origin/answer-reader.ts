@@ -223,7 +223,10 @@ export class AnswerReader {
     this.#progress = 'head';
     this.#chooseFraming();
     this.#judgeKeepAlive();
-    const head = { status: this.#status, reasonPhrase: this.#reason, fields };
+    const status = this.#status;
+    const reasonPhrase = this.#reason;
+    const head: OriginResponseHead =
+      this.#minor > 0 ? { status, reasonPhrase, fields } : { status, reasonPhrase, fields, receivedVersion: '1.0' };
     const end = at + this.#leftBytes;
     if (this.#state === 'length' && end <= until && !this.isPaused && this.#handler.takesWhole) {
       this.#state = 'complete';

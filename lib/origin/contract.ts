@@ -15,6 +15,8 @@ export interface OriginRequest {
 export interface OriginResponseHead {
   readonly status: number;
   readonly reasonPhrase: string;
+  /** The version of the message, where it is older than 1.1. */
+  readonly receivedVersion?: '1.0';
   /** As received: hop-by-hop fields are still in it. */
   readonly fields: Fields;
 }

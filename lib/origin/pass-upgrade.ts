@@ -22,6 +22,7 @@ import {
   brokeOff,
   interimBytes,
   judgeHead,
+  oldVersionOf,
   originForm,
   type PassEnd,
   type PassReply,
@@ -174,7 +175,7 @@ export class UpgradePass {
     const phrase = readReason(answer.statusMessage);
     // Ends with the connection where it has no length: there is no chunked coding at hand here (RFC 9112 §6.3).
     this.#writeHead(status, phrase, [
-      ...replyLines(status, this.#plan.respond(status, phrase, fields).fields),
+      ...replyLines(status, this.#plan.respond(status, phrase, fields, oldVersionOf(answer)).fields),
       'Connection',
       'close',
     ]);

@@ -22,6 +22,7 @@ import {
   brokeOff,
   interimBytes,
   judgeHead,
+  oldVersionOf,
   originForm,
   type PassEnd,
   type PassReply,
@@ -220,7 +221,7 @@ export class WebPass {
     const status = answer.statusCode ?? 502;
     const phrase = readReason(answer.statusMessage);
     try {
-      const reply = this.#plan.respond(status, phrase, fields);
+      const reply = this.#plan.respond(status, phrase, fields, oldVersionOf(answer));
       this.#tap = reply.tap;
       this.#writeHead(status, phrase, reply.fields);
     } catch {

@@ -47,6 +47,8 @@ export interface TunnelPlan {
     status: number,
     reasonPhrase: string,
     fields: Fields,
+    /** Where the message was of an older version than 1.1. */
+    receivedVersion?: '1.0',
   ): { readonly fields: Fields; readonly tap?: AnswerTap | undefined };
   upgraded(fields: Fields): { readonly fields: Fields };
   failed(error: OriginError): PassReply;
@@ -181,6 +183,11 @@ export function judgeHead(answer: IncomingMessage): Fields | string {
   if (answer.httpVersion !== '1.1' && answer.httpVersion !== '1.0') return `version HTTP/${answer.httpVersion}`;
   if (answer.httpVersion === '1.0' && fields.has('transfer-encoding')) return 'Transfer-Encoding in HTTP/1.0';
   return statusFault(answer.statusCode ?? 0) ?? framingFault(fields) ?? fields;
+}
+
+/** As TunnelPlan.respond() takes it. */
+export function oldVersionOf({ httpVersion }: IncomingMessage): '1.0' | undefined {
+  return httpVersion === '1.0' ? httpVersion : undefined;
 }
 
 /** Whether a body broke off though node says that it ended: one that ends with its connection, which was reset. */

@@ -96,7 +96,7 @@ export function readHead(
   const nameCount = bytes[at + COUNTS_AT + 2] as number;
   const hasMadeTag = bytes[at + COUNTS_AT + 3] === 1;
   const rest = nameCount > 0 || hasMadeTag ? bytes.toString('latin1', keyEnd, at + length).split(BETWEEN) : NO_TEXTS;
-  const { status, reasonPhrase, rule, madeBy, despite, pushed } = common;
+  const { status, reasonPhrase, rule, madeBy, despite, pushed, receivedVersion } = common;
   const stored: Mutable<StoredResponse> = {
     key: key ?? bytes.toString('latin1', textsAt, keyEnd),
     selection: nameCount === 0 ? NO_SELECTION : selectionOf(rest, bytes.readInt32LE(at + COUNTS_AT + 4)),
@@ -123,6 +123,7 @@ export function readHead(
   if (requestedAt !== undefined) stored.requestedAt = requestedAt;
   if (chance !== undefined) stored.chance = chance;
   if (pushed !== undefined) stored.pushed = pushed;
+  if (receivedVersion !== undefined) stored.receivedVersion = receivedVersion;
   return stored;
 }
 

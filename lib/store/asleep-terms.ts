@@ -6,7 +6,10 @@ import { MAX_COMMON_TERMS } from '../base/memory-limits.js';
 import type { Life, StoredResponse } from '../object/stored.js';
 
 type OfLife = Pick<Life, 'alwaysValidate' | 'validateByRule' | 'staleForbiddenBy' | 'ttlSource'>;
-type OfRecord = Pick<StoredResponse, 'status' | 'reasonPhrase' | 'rule' | 'madeBy' | 'despite' | 'pushed'>;
+type OfRecord = Pick<
+  StoredResponse,
+  'status' | 'reasonPhrase' | 'rule' | 'madeBy' | 'despite' | 'pushed' | 'receivedVersion'
+>;
 
 export interface Common extends OfLife, OfRecord {}
 
@@ -48,7 +51,7 @@ export class CommonTerms {
     this.#free.push(number);
   }
 
-  #add({ status, reasonPhrase, rule, madeBy, despite, pushed, life }: StoredResponse): number {
+  #add({ status, reasonPhrase, rule, madeBy, despite, pushed, receivedVersion, life }: StoredResponse): number {
     const number = this.#free.pop() ?? this.#all.length;
     if (number > MAX_COMMON_TERMS) return NO_TERMS;
     const { alwaysValidate, validateByRule, staleForbiddenBy, ttlSource } = life;
@@ -59,6 +62,7 @@ export class CommonTerms {
       madeBy,
       despite,
       ...(pushed === undefined ? {} : { pushed }),
+      ...(receivedVersion === undefined ? {} : { receivedVersion }),
       alwaysValidate,
       validateByRule,
       staleForbiddenBy,
@@ -78,6 +82,7 @@ function isLike(common: Common | undefined, stored: StoredResponse): boolean {
     common.rule === stored.rule &&
     common.reasonPhrase === stored.reasonPhrase &&
     common.pushed === stored.pushed &&
+    common.receivedVersion === stored.receivedVersion &&
     common.ttlSource === life.ttlSource &&
     common.staleForbiddenBy === life.staleForbiddenBy &&
     common.alwaysValidate === life.alwaysValidate &&

@@ -72,7 +72,16 @@ const partial: fc.Arbitrary<Segments> = fc
     return more.reduce((all, run) => all.with(run), Segments.of(first, isKnown ? at + 10 : undefined));
   });
 
-type Optional = 'tags' | 'pushed' | 'madeTag' | 'expiredAt' | 'receivedAt' | 'chance' | 'despite' | 'requestedAt';
+type Optional =
+  | 'tags'
+  | 'pushed'
+  | 'receivedVersion'
+  | 'madeTag'
+  | 'expiredAt'
+  | 'receivedAt'
+  | 'chance'
+  | 'despite'
+  | 'requestedAt';
 
 const response: fc.Arbitrary<StoredResponse> = fc
   .record({
@@ -93,6 +102,7 @@ const response: fc.Arbitrary<StoredResponse> = fc
       {
         tags: fc.array(text, { maxLength: 4 }),
         pushed: fc.boolean(),
+        receivedVersion: fc.constant('1.0' as const),
         madeTag: text,
         expiredAt: instant,
         receivedAt: instant,
@@ -153,6 +163,7 @@ t.test('issue 5: each member of a stored response is in the record, in the body,
     chance: 0.5,
     despite: ['sharePrivate'],
     requestedAt: 3,
+    receivedVersion: '1.0' as const,
   };
   t.strictSame(Object.keys(RECORD_MEMBERS).sort(), Object.keys(full).sort());
   const { head } = decodeRecord(encodeRecord(full));

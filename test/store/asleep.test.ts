@@ -73,6 +73,7 @@ const record = fc.record({
   bodyBytes: fc.constantFrom(0, 1, 100, 4096, 4097, 20_000),
   status: fc.constantFrom(200, 404),
   pushed: fc.constantFrom(undefined, true, false),
+  receivedVersion: fc.constantFrom(undefined, '1.0' as const),
   despite: fc.constantFrom(undefined, [], ['sharePrivate' as const]),
   tags: fc.constantFrom(undefined, ['a', 'b']),
   more: fc.record(
@@ -84,13 +85,14 @@ const record = fc.record({
 t.test('a response that was asleep says in every member what it said before', (t) => {
   const rule = { name: 'a rule' };
   fc.assert(
-    fc.property(record, ({ life, key, names, fields, bodyBytes, pushed, tags, more, ...one }) => {
+    fc.property(record, ({ life, key, names, fields, bodyBytes, pushed, receivedVersion, tags, more, ...one }) => {
       const all = bench();
       const stored: StoredResponse = {
         ...makeStored({ bornAt: 0, bodyBytes }),
         ...one,
         ...more,
         ...(pushed === undefined ? {} : { pushed }),
+        ...(receivedVersion === undefined ? {} : { receivedVersion }),
         key: `k${key}`,
         selection: { names: names.map(([name]) => name), values: names.map(([, value]) => value) },
         fields: new Fields(fields.flat()),

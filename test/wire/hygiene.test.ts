@@ -1,10 +1,11 @@
 // Goal: what a proxy takes out of a message, and puts into it, in both directions; interim responses, trailers, upgrades,
 // loops. Method: raw clients and a scripted origin that keeps what it was sent, the whole proxy in between.
 import { createServer } from 'node:http';
-import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { WebSocket, WebSocketServer } from 'ws';
 import { createBarrier } from '../kit/barrier.js';
+import { FakeClock } from '../kit/clock.js';
 import { cacheStatus, detailOf, HOST, openProxy, request } from '../kit/proxy-kit.js';
 import { readBody, send, until } from '../kit/scripted-origin.js';
 
@@ -35,6 +36,27 @@ t.test('RFC 9110 §7.6.1: hop-by-hop and Connection-listed fields of a request g
     t.equal(seen.field('x-three'), '3');
     t.notMatch(seen.field('connection') ?? '', /x-/i);
   }
+});
+
+t.test('RFC 9110 §7.6.3: Via says by which version the message was received, from the store and past it', async (t) => {
+  const clock = new FakeClock();
+  const house = await openProxy(t, { clock, conf: { name: 'me', defaults: { grace: '1h' } } });
+  const fields = 'Cache-Control: max-age=60\r\nETag: "1"\r\n';
+  const old = send(`HTTP/1.0 200 OK\r\n${fields}Content-Length: 2\r\n\r\nhi`);
+  const ends = (socket: Socket): void => void socket.end();
+  house.origin.script(old, ends);
+  const via = async (...lines: string[]) => (await house.get('/a', ...lines)).field('via');
+  t.equal(await via(), '1.0 me', 'as it came');
+  for (const lines of [[], ['If-None-Match: "1"'], ['Range: bytes=0-0'], ['If-Match: "2"']]) {
+    t.equal(await via(...lines), '1.0 me', lines.join());
+  }
+  t.equal((await house.ask(request('HEAD', '/a'), 'HEAD')).field('via'), '1.0 me');
+  for (let hits = 0; hits < 8; hits++) t.equal(await via(), '1.0 me', 'as it is kept ready');
+  house.origin.respond(() => ({ status: 304, fields: ['Cache-Control', 'max-age=60', 'ETag', '"1"'] }));
+  t.equal(await via('Cache-Control: no-cache'), '1.1 me', 'the 304 came by 1.1');
+  house.origin.script(old, ends);
+  t.equal((await house.ask(request('POST', '/a', 'Content-Length: 0'))).field('via'), '1.0 me');
+  t.equal((await house.origin.seen(1)).field('via'), '1.1 me');
 });
 
 t.test('RFC 9110 §7.6.1: those of a response go no further, at first and from the store', async (t) => {

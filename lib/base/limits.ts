@@ -55,6 +55,8 @@ export const BREAKER_FAILURES = 5;
 export const MAX_ORIGIN_QUEUE = 10_000;
 /** Bytes of log lines that go to the destination in one write. */
 export const LOG_BATCH_BYTES = 64 * 1024;
+/** Pieces of memory for log lines that are kept while nothing is in them: one is filled while another is written. */
+export const MAX_SPARE_LOG_BATCHES = 2;
 /** Longest time that a log line waits for others to be written with it. */
 export const LOG_FLUSH_MS = 200;
 /** The same for lines that a person is watching. */

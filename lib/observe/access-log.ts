@@ -8,7 +8,7 @@ import { LOG_FLUSH_MS, LOG_FLUSH_WATCHED_MS } from '../base/limits.js';
 import { type Events, SILENT } from './events.js';
 import { LineSink, type LogDestination } from './line-sink.js';
 import { ReadableLines } from './readable.js';
-import { defuse, formatRequestLine, isoTime } from './request-line.js';
+import { defuse, isoTime, RequestLines } from './request-line.js';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -40,7 +40,7 @@ export interface AccessLog extends Events {
   /** From the next line on. */
   reconfigure(settings: LogSettings): void;
   /** Writes whole lines that another process made. Returns whether there is room for more now; else flush() tells when. */
-  pass(lines: string): boolean;
+  pass(lines: Uint8Array): boolean;
   close(): Promise<void>;
   readonly stats: { readonly droppedLines: number; readonly failedWrites: number };
 }
@@ -144,6 +144,7 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
   });
   const isColoured = options.isColoured ?? (sink.isTerminal && (process.env['NO_COLOR'] ?? '') === '');
   const lines = new ReadableLines(isColoured);
+  const jsonLines = new RequestLines(sink);
   let notices = makeNotices(options);
   let requests = makeRequestLines(options);
 
@@ -153,7 +154,7 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
 
   function makeRequestLines({ format, level, sample = 1 }: LogSettings): Pick<Events, 'asked' | 'answered'> {
     const answered: Record<AccessLogOptions['format'], Events['answered']> = {
-      json: (event) => sink.write(formatRequestLine(event)),
+      json: (event) => jsonLines.write(event),
       pretty: (event) => sink.write(lines.request(event)),
       off: () => {},
     };
@@ -182,7 +183,7 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
     },
     flush: () => sink.flush(),
     reopen: () => sink.reopen(),
-    pass: (text) => sink.write(text),
+    pass: (lines) => sink.copy(lines),
     close: () => sink.close(),
     get stats() {
       return sink.stats;

@@ -6,13 +6,13 @@ import { closeSync, fstatSync, openSync, write, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import type { Clock, Timer } from '../base/clock.js';
 import {
-  LOG_BATCH_BYTES,
   LOG_BUSY_RETRY_MS,
   LOG_CLOSE_TIMEOUT_MS,
   LOG_LAST_TRIES,
   LOG_RETRY_MS,
   MAX_LOG_PENDING_BYTES,
 } from '../base/limits.js';
+import { countLines, type LineBatch, LineBatches } from './line-batch.js';
 
 /** A stream that takes log lines, such as process.stdout or a stub. */
 export interface LogStream {
@@ -42,17 +42,6 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
-/** As UTF-8, which ASCII is already, and nearly all lines are: that is told, and copied, several times as fast. */
-function encoded(batch: string): Buffer {
-  return Buffer.byteLength(batch) === batch.length ? Buffer.from(batch, 'latin1') : Buffer.from(batch);
-}
-
-function countLines(batch: Buffer): number {
-  let lines = 0;
-  for (let at = batch.indexOf(10); at >= 0; at = batch.indexOf(10, at + 1)) lines++;
-  return lines;
-}
-
 /** What every open sink still does when the process ends: one listener for all of them, however many there are. */
 const lastWrites = new Set<() => void>();
 
@@ -78,11 +67,16 @@ export class LineSink {
   #fd: number;
   /** A descriptor that reopen() replaced while a write to it was under way. */
   #retiredFd: number | undefined;
+  readonly #batches = new LineBatches();
   /** The batch that lines are added to. */
-  #open = '';
-  readonly #sealed: string[] = [];
-  /** What is being written now, without the part already written. */
-  #writing: Buffer | undefined;
+  #open: LineBatch = this.#batches.make(0);
+  /** The open batch is to be written as soon as nothing is before it. */
+  #isOpenDue = false;
+  readonly #full: LineBatch[] = [];
+  /** What is being written now, and how many bytes of it are written. */
+  #writing: LineBatch | undefined;
+  #writtenBytes = 0;
+  /** Of lines that are not being written yet. */
   #heldBytes = 0;
   #timer: Timer | undefined;
   /** Set while a failed write waits to be tried again. */
@@ -121,38 +115,82 @@ export class LineSink {
     return { droppedLines: this.#droppedLines, failedWrites: this.#failedWrites };
   }
 
-  /** Takes one line that ends with a newline, or several of them. Returns whether there is room for many more. */
-  write(line: string): boolean {
-    // Counted in UTF-16 units: the lines are nearly all ASCII, and the bound is one of memory.
-    if (this.#state !== 'open' || this.#heldBytes + line.length > MAX_LOG_PENDING_BYTES) {
-      this.#droppedLines++;
-      return false;
-    }
-    this.#open += line;
-    this.#heldBytes += line.length;
-    if (this.#open.length >= LOG_BATCH_BYTES) this.#seal();
-    else this.#timer ??= this.#clock.after(this.#flushMs, () => this.#seal());
+  /** Takes a line that ends with a newline, or several of them. */
+  write(lines: string): void {
+    const batch = this.room(Buffer.byteLength(lines));
+    if (batch !== undefined) this.added(batch.bytes.write(lines, batch.length));
+  }
+
+  /** The same of lines that are bytes already. Returns whether there is room for many more. */
+  copy(lines: Uint8Array): boolean {
+    const batch = this.room(lines.length);
+    if (batch === undefined) return false;
+    batch.bytes.set(lines, batch.length);
+    this.added(lines.length);
     return this.#heldBytes < MAX_LOG_PENDING_BYTES / 2;
   }
 
-  #seal(): void {
+  /**
+   * Where the next line may be written, of at most so many bytes: in this batch, behind its length; added() is to be told
+   * of it. Undefined: nothing is taken any more, or too much is held; the line is lost, and counted.
+   */
+  room(mostBytes: number): LineBatch | undefined {
+    if (this.#state !== 'open' || this.#heldBytes + mostBytes > MAX_LOG_PENDING_BYTES) {
+      this.#droppedLines++;
+      return undefined;
+    }
+    if (this.#open.length + mostBytes > this.#open.bytes.length) this.#fill(mostBytes);
+    return this.#open;
+  }
+
+  /** So many bytes, which are whole lines, were written behind the length of the batch that room() gave. */
+  added(bytes: number): void {
+    this.#open.length += bytes;
+    this.#heldBytes += bytes;
+    this.#timer ??= this.#clock.after(this.#flushMs, this.#seal);
+  }
+
+  /** Opens another batch: the open one has no room for so many bytes. */
+  #fill(bytes: number): void {
+    if (this.#open.length > 0) this.#full.push(this.#batches.fit(this.#open));
+    this.#nextOpen(bytes);
+    this.#pump();
+  }
+
+  #nextOpen(bytes: number): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (this.#open !== '') this.#sealed.push(this.#open);
-    this.#open = '';
+    this.#isOpenDue = false;
+    this.#open = this.#batches.make(bytes);
+  }
+
+  /** Whatever the open batch holds is to be written: at once, or, so that it fills, when what is before it was written. */
+  readonly #seal = (): void => {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#isOpenDue = this.#open.length > 0;
     this.#pump();
+  };
+
+  #takeNext(): LineBatch | undefined {
+    const full = this.#full.shift();
+    if (full !== undefined || !this.#isOpenDue) return full;
+    const batch = this.#open;
+    this.#nextOpen(0);
+    return batch;
   }
 
   #pump(): void {
     if (this.#writing !== undefined) return;
-    const batch = this.#sealed.shift();
+    const batch = this.#takeNext();
     if (batch === undefined) {
       for (const run of this.#onIdle.splice(0)) run();
       if (this.#state === 'closed') this.#closeFile();
       return;
     }
     this.#heldBytes -= batch.length;
-    this.#writing = encoded(batch);
+    this.#writing = batch;
+    this.#writtenBytes = 0;
     this.#writeOn();
   }
 
@@ -161,19 +199,20 @@ export class LineSink {
     this.#retry = undefined;
     const batch = this.#writing;
     if (batch === undefined) return;
-    const length = batch.length;
+    const from = this.#writtenBytes;
+    const length = batch.length - from;
     if (this.#stream === undefined) {
-      write(this.#fd, batch, 0, length, null, (error, written) => this.#wrote(batch, error, written));
+      write(this.#fd, batch.bytes, from, length, null, (error, written) => this.#wrote(batch, error, written));
       return;
     }
     try {
-      this.#stream.write(batch, (error) => this.#wrote(batch, error, length));
+      this.#stream.write(batch.bytes.subarray(from, batch.length), (error) => this.#wrote(batch, error, length));
     } catch (error) {
       this.#wrote(batch, error, 0);
     }
   }
 
-  #wrote(batch: Buffer, error: unknown, written: number): void {
+  #wrote(batch: LineBatch, error: unknown, written: number): void {
     this.#closeRetired();
     // A stream may answer twice, or for a batch that was given up meanwhile.
     if (this.#writing !== batch) return;
@@ -185,11 +224,14 @@ export class LineSink {
       else this.#retry = this.#clock.after(code === 'EAGAIN' ? LOG_BUSY_RETRY_MS : LOG_RETRY_MS, () => this.#writeOn());
       return;
     }
-    this.#writing = written < batch.length ? batch.subarray(written) : undefined;
-    if (this.#writing !== undefined) {
+    this.#writtenBytes += written;
+    if (this.#writtenBytes < batch.length) {
       this.#writeOn();
       return;
     }
+    this.#writing = undefined;
+    // A stream may look at the bytes for longer than it says: what it was given is not used again.
+    if (this.#stream === undefined) this.#batches.giveBack(batch);
     this.#reportLoss();
     this.#pump();
   }
@@ -217,10 +259,10 @@ export class LineSink {
 
   /** Drops all that is held. */
   #abandon(): void {
-    if (this.#writing !== undefined) this.#droppedLines += countLines(this.#writing);
+    if (this.#writing !== undefined) this.#droppedLines += countLines(this.#writing, this.#writtenBytes);
     this.#writing = undefined;
-    for (const batch of [...this.#sealed.splice(0), this.#open]) this.#droppedLines += countLines(Buffer.from(batch));
-    this.#open = '';
+    for (const batch of [...this.#full.splice(0), this.#open]) this.#droppedLines += countLines(batch, 0);
+    this.#nextOpen(0);
     this.#heldBytes = 0;
     this.#pump();
   }
@@ -290,11 +332,9 @@ export class LineSink {
     if (this.#stream !== undefined || this.#state === 'broken' || this.#state === 'closed') return;
     try {
       if (this.#writing !== undefined && !fstatSync(this.#fd).isFile()) return;
-      for (const batch of [...this.#sealed.splice(0), this.#open]) {
-        let rest = Buffer.from(batch);
-        while (rest.length > 0) rest = rest.subarray(writeSync(this.#fd, rest));
-      }
-      this.#open = '';
+      for (const { bytes, length } of [...this.#full.splice(0), this.#open])
+        for (let at = 0; at < length; ) at += writeSync(this.#fd, bytes, at, length - at);
+      this.#open = this.#batches.make(0);
     } catch {
       this.#failedWrites++;
     }

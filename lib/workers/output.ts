@@ -4,7 +4,7 @@ import { MAX_OUTPUT_LINE_BYTES } from '../base/worker-limits.js';
 
 export interface OutputSink {
   /** Whole lines. Returns whether there is room for more now. */
-  pass(lines: string): boolean;
+  pass(lines: Uint8Array): boolean;
   /** Resolves when there is. */
   flush(): Promise<void>;
 }
@@ -20,12 +20,12 @@ export function passLines(from: Readable, to: OutputSink): void {
     const isEndless = end === 0 && bytes.length > MAX_OUTPUT_LINE_BYTES;
     const whole = isEndless ? bytes : bytes.subarray(0, end);
     held = isEndless ? Buffer.alloc(0) : bytes.subarray(end);
-    if (whole.length === 0 || to.pass(whole.toString('utf8'))) return;
+    if (whole.length === 0 || to.pass(whole)) return;
     from.pause();
     void to.flush().then(() => from.resume());
   });
   from.on('end', () => {
     // The last words of one that died in the middle of a line.
-    if (held.length > 0) to.pass(`${held.toString('utf8')}\n`);
+    if (held.length > 0) to.pass(Buffer.concat([held, Buffer.of(NEWLINE)]));
   });
 }

@@ -316,6 +316,61 @@ t.test(
   },
 );
 
+t.test('a destination that is slow gets full batches, in order, whatever is written meanwhile', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'patina-log-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'access.log');
+  const log = createAccessLog({ format: 'json', destination: path, clock: new FakeClock() });
+  const count = 3000;
+  for (let i = 0; i < count; i++) {
+    // A write to a file ends on another thread: batches go out while others are filled, and their memory is used again.
+    if (i % 500 === 499) await log.flush();
+    log.answered(answered({ target: `/${i}`, userAgent: 'x'.repeat(i % 700), ageSec: i }));
+  }
+  await log.close();
+  const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
+  const wanted = Array.from({ length: count }, (_, i) => `/${i} ${i % 700} ${i}`);
+  const told = lines.map((line) => JSON.parse(line) as { target: string; ua: string; age: number });
+  t.strictSame(
+    told.map(({ target, ua, age }) => `${target} ${ua.length} ${age}`),
+    wanted,
+  );
+});
+
+t.test('a line of any length is whole, between others', async (t) => {
+  const { stream, log } = make(t);
+  const targets = [10, 4 * LOG_BATCH_BYTES, 20, LOG_BATCH_BYTES, 30].map((length) => `/${'\u00e4'.repeat(length)}`);
+  for (const target of targets) log.answered(answered({ target }));
+  await log.flush();
+  t.strictSame(
+    stream.lines.map((line) => (JSON.parse(line) as { target: string }).target),
+    targets,
+  );
+});
+
+t.test('numbers and instants on a line are those of the request, as JSON writes them', async (t) => {
+  const { stream, log } = make(t);
+  const event = fc.record({
+    durationMs: fc.oneof(
+      fc.double({ min: 0, max: 1e7, noNaN: true }),
+      fc.constantFrom(0, 0.001, 0.01, 0.1, 1, 1.05, 1e12),
+    ),
+    bodyBytes: fc.oneof(fc.nat(), fc.maxSafeNat()),
+    ageSec: fc.oneof(fc.nat(1000), fc.constantFrom(2 ** 31 - 1, 2 ** 31, 2 ** 32)),
+    startedWall: fc.oneof(fc.integer({ min: 0, max: 4e12 }), fc.double({ min: 1.8e12, max: 1.80001e12, noNaN: true })),
+  });
+  const events = fc.sample(event, 1000);
+  for (const one of events) log.answered(answered(one));
+  await log.flush();
+  for (const [i, line] of stream.lines.entries()) {
+    const { durationMs, bodyBytes, ageSec, startedWall } = events[i] ?? answered({});
+    const ms = Math.round(durationMs * 1000) / 1000;
+    const wanted = `"bytes":${bodyBytes},"ms":${ms},"outcome":"HIT","reason":"fresh","rule":"defaults","age":${ageSec},`;
+    t.ok(line.includes(wanted), `${wanted} in ${line}`);
+    t.equal((JSON.parse(line) as { time: string }).time, new Date(Math.floor(startedWall)).toISOString());
+  }
+});
+
 t.test('a full disk: the batch is kept and written once there is room again', async (t) => {
   const { stream, clock, log } = make(t);
   stream.script.push('ENOSPC', 'ENOSPC', 'EAGAIN');

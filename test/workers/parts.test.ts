@@ -209,7 +209,7 @@ t.test('issue 5: lines pass whole, and no faster than they are taken', async (t)
   const passed: string[] = [];
   let flushed = (): void => {};
   passLines(from, {
-    pass: (lines) => passed.push(lines) !== 2,
+    pass: (lines) => passed.push(Buffer.from(lines).toString()) !== 2,
     flush: () =>
       new Promise((resolve) => {
         flushed = resolve;

@@ -3,6 +3,7 @@
 import type { Fields } from '../http/fields.js';
 import type { BodyReader } from '../object/body.js';
 import type { Outcome } from '../observe/events.js';
+import type { MemorySight } from '../store/contract.js';
 
 /** The content of a request, whole. */
 export interface Content {
@@ -128,6 +129,8 @@ export interface ReadyReply {
   readonly isSteady: boolean;
   /** The same as bytes, where they may go out as they are stored; good until anything else is asked for. */
   readonly asStored?: BytesAsStored | undefined;
+  /** The same as its parts, where it is not kept, and answers a GET; good until anything else is asked for. */
+  readonly held?: BytesHeld | undefined;
   /** Asked for often: it is worth to keep it as bytes. */
   readonly isKept: boolean;
   /** Where it is stale and nobody else has it freshened: to be called with the request once it is answered. */
@@ -146,6 +149,21 @@ export interface BytesAsStored {
   readonly own: readonly string[];
   readonly bodyFrom: number;
   readonly bodyBytes: number;
+}
+
+/** The parts of a reply to GET behind its status, as they lie in memory. Content-Length comes behind them. */
+export interface BytesHeld {
+  readonly sight: MemorySight;
+  readonly ageSec: number;
+  readonly ttlSec: number;
+  readonly lines: HitLines;
+}
+
+/** What a hit says behind the fields that are stored: Age, and the values of Via and of Cache-Status around its ttl. The same object says the same. */
+export interface HitLines {
+  readonly via: string;
+  readonly beforeTtl: string;
+  readonly behindTtl: string;
 }
 
 export interface RequestHandler {

@@ -1,6 +1,4 @@
 /** Tells what is asked for often enough to be kept ready. */
-
-import { hashOf } from '../base/hash.js';
 import { READY_ASKED_TIMES, READY_COUNT_PLACES } from '../base/ready-limits.js';
 
 /** How often what is not kept ready was asked for since the last pruning, by hash: to note each key in a map costs more than its hit. */
@@ -8,9 +6,9 @@ export class Asked {
   readonly #counts = new Uint8Array(READY_COUNT_PLACES);
   #isAny = false;
 
-  /** Counts a key. Returns whether it is asked for often. */
-  isOften(key: string): boolean {
-    const place = hashOf(key) % READY_COUNT_PLACES;
+  /** Counts a key by its hash. Returns whether it is asked for often. */
+  isOften(hash: number): boolean {
+    const place = hash % READY_COUNT_PLACES;
     const count = (this.#counts[place] as number) + 1;
     this.#isAny = true;
     if (count >= READY_ASKED_TIMES) return true;

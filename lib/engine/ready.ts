@@ -7,10 +7,9 @@
  * holds for as long as what they looked at is the same: the settings, what is stored under the key, and the second.
  */
 import type { Timer } from '../base/clock.js';
+import { hashOf } from '../base/hash.js';
 import { MAX_KEY_LENGTH, WRITE_AT_ONCE_BYTES } from '../base/limits.js';
 import { MAX_READY_HOSTS, MAX_READY_REPLIES, READY_IDLE_PRUNINGS, READY_PRUNE_MS } from '../base/ready-limits.js';
-import type { Rule } from '../config/rule.js';
-import { Fields } from '../http/fields.js';
 import type { Life, StoredResponse } from '../object/stored.js';
 import { leavesResponses } from '../policy/client-fields.js';
 import { requestKey } from '../policy/key.js';
@@ -21,7 +20,9 @@ import type { Glance, Place } from '../store/contract.js';
 import { STATUS_PREFIX } from './accepted.js';
 import { AsStored, StandingRule } from './as-stored.js';
 import type { ClientRequest, ReadyReply, Reply } from './contract.js';
+import { HeldReplies } from './held.js';
 import type { EngineParts, EngineSettings } from './parts.js';
+import { plainRequest, readsTargetAlone } from './plain.js';
 import { Answer } from './ready-answer.js';
 import { Asked } from './ready-asked.js';
 import { type GraceSource, gracedDelivery, hitDelivery, toldReply } from './told.js';
@@ -68,9 +69,12 @@ export class ReadyReplies {
   readonly #asked = new Asked();
   #pruning: Timer | undefined;
   readonly #standing = new StandingRule();
+  /** For what is not kept. */
+  readonly #held: HeldReplies;
 
   constructor(source: ReadySource) {
     this.#source = source;
+    this.#held = new HeldReplies(source);
   }
 
   get count(): number {
@@ -93,8 +97,18 @@ export class ReadyReplies {
     if (!this.#isOn || (isHead && (condition !== undefined || parts.live.rules.readsMethod))) return undefined;
     if (host !== this.#lastHost || this.#lastEntries === undefined) this.#enter(host);
     let entry = this.#lastEntries?.get(target);
+    let isCounted = false;
+    if (entry === undefined && !isHead && condition === undefined) {
+      const hash = this.#held.hashOf(host, target);
+      if (hash !== undefined && !this.#isWorthKeeping(host, hash)) {
+        const held = this.#held.find(hash, host, target, now);
+        if (held !== undefined) return held;
+        isCounted = true;
+      }
+    }
     if (entry === undefined || entry.place.list !== entry.list) {
-      const found = this.#look(plainRequest(isHead, host, target, condition), entry !== undefined, now);
+      const request = plainRequest(isHead, host, target, condition);
+      const found = this.#look(request, entry !== undefined, isCounted, now);
       if (!(found instanceof Entry)) {
         if (entry !== undefined && this.#lastEntries?.delete(target) === true) this.#count--;
         return found;
@@ -134,9 +148,9 @@ export class ReadyReplies {
    * Nothing is kept for what is asked for once, and where there is no place, what has one keeps it as long as it is asked
    * for: to start anew each time would cost more than it saves.
    */
-  #isWorthKeeping(host: string, key: string): boolean {
+  #isWorthKeeping(host: string, hash: number): boolean {
     this.#pruning ??= this.#source.parts.clock.every(READY_PRUNE_MS, () => this.#prune());
-    if (!this.#asked.isOften(key) || this.#count >= MAX_READY_REPLIES) return false;
+    if (!this.#asked.isOften(hash) || this.#count >= MAX_READY_REPLIES) return false;
     return this.#hosts.size < MAX_READY_HOSTS || this.#hosts.has(host);
   }
 
@@ -151,11 +165,14 @@ export class ReadyReplies {
     this.#lastEntries = entries;
   }
 
-  /** What is to be kept ready, where memory has it and that is wanted; else a reply of its own, where it is as plain. */
-  #look(request: ClientRequest, isKept: boolean, now: number): Entry | ReadyReply | undefined {
+  /**
+   * What is to be kept ready, where memory has it and that is wanted; else a reply of its own, where it is as plain. `isCounted`: it is
+   * known not to be worth keeping.
+   */
+  #look(request: ClientRequest, isKept: boolean, isCounted: boolean, now: number): Entry | ReadyReply | undefined {
     const key = this.#plainKey(request);
     if (key === undefined) return undefined;
-    const isWorthIt = isKept || this.#isWorthKeeping(request.host, key);
+    const isWorthIt = isKept || (!isCounted && this.#isWorthKeeping(request.host, hashOf(key)));
     const place = this.#source.parts.store.place(key, !isWorthIt);
     if (place === undefined) return this.#below(key, request, now);
     const stored = this.#onlyIn(place, request);
@@ -295,30 +312,4 @@ export class ReadyReplies {
     this.#pruning?.cancel();
     this.#pruning = undefined;
   }
-}
-
-/** Whether what a rule makes of a request, and its key, depend on no field that a plain request may have. */
-function readsTargetAlone({ normalize, request, key, push }: Rule): boolean {
-  const { acceptEncoding, acceptLanguage } = normalize;
-  return (
-    push === 'off' &&
-    acceptEncoding.length + acceptLanguage.length === 0 &&
-    request.remove.length + request.set.length + request.append.length === 0 &&
-    key.headers.length + key.cookies.length === 0
-  );
-}
-
-function plainRequest(isHead: boolean, host: string, target: string, condition: string | undefined): ClientRequest {
-  return {
-    method: isHead ? 'HEAD' : 'GET',
-    target,
-    scheme: 'http',
-    host,
-    fields: new Fields(condition === undefined ? ['Host', host] : ['Host', host, 'If-None-Match', condition]),
-    httpVersion: '1.1',
-    remoteAddress: '',
-    hasBody: false,
-    isUpgrade: false,
-    startedAt: 0,
-  };
 }

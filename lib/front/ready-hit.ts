@@ -159,13 +159,15 @@ function pieceOf(
   debugHeader: string | undefined,
 ): Buffer | undefined {
   if (ready.isKept && !isLast) return undefined;
-  const { asStored, status, note } = ready;
+  const { asStored, held, status, note } = ready;
+  if (held !== undefined && !isLast) return onePiece.held(held, debugHeader, note.outcome);
   if (asStored !== undefined && !isLast) return bytesAsStored(asStored, status, debugHeader, note.outcome);
   return onePiece.of(ready.reply, isHead, debugHeader, isLast);
 }
 
 function pieceBodyBytes(ready: ReadyReply): number {
   if (ready.asStored !== undefined) return ready.asStored.bodyBytes;
+  if (ready.held !== undefined) return ready.held.sight.bodyBytes;
   // Of what goes out as it is stored a reply is made when it is asked for: not by taking it out beside the other.
   const { reply } = ready;
   return reply.payload.kind === 'bytes' ? reply.payload.length : 0;

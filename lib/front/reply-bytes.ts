@@ -6,7 +6,7 @@
 import { ONE_BUFFER_BYTES } from '../base/limits.js';
 import { MAX_ONE_PIECE_BYTES } from '../base/ready-limits.js';
 import { Views } from '../base/views.js';
-import type { Reply } from '../engine/contract.js';
+import type { BytesHeld, HitLines, Reply } from '../engine/contract.js';
 import { BETWEEN_CODE, type Fields, FollowedFields, type RawFields } from '../http/fields.js';
 
 /** It cannot be written here: it has no room, or a line that takes more than to be copied. */
@@ -48,19 +48,14 @@ export class ReplyBytes {
    */
   of(reply: Reply, isHead: boolean, debugHeader: string | undefined, isLast: boolean): Buffer | undefined {
     const { payload, fields, status } = reply;
-    if (debugHeader !== this.#debugHeader) this.#debugName = debugHeader?.toLowerCase() ?? '';
-    this.#debugHeader = debugHeader;
+    this.#heed(debugHeader);
     if (!(fields instanceof FollowedFields) || payload.kind === 'reader' || status === 204) return undefined;
     const hasBody = payload.kind === 'bytes' && !isHead;
     // Without content there is none to leave out: the store gives none to HEAD.
     if (hasBody ? status === 304 : payload.kind !== 'none' || !(isHead || status === 304)) return undefined;
     if (hasBody && payload.length > ONE_BUFFER_BYTES) return undefined;
     const length = hasBody ? String(payload.length) : isHead ? toldLength(fields) : undefined;
-    let at = this.#text('HTTP/1.1 ', 0);
-    at = this.#number(status, at);
-    this.#bytes[at++] = SPACE;
-    at = this.#text(reply.reasonPhrase, at);
-    at = this.#end(at);
+    let at = this.#statusLine(status, reply.reasonPhrase);
     at = this.#section(fields.base, at);
     at = this.#lines(
       fields.behind,
@@ -75,6 +70,29 @@ export class ReplyBytes {
     return hasBody ? this.#withBody(at, payload.chunks, payload.length) : this.#views.until(at);
   }
 
+  /** A reply to GET of the parts that memory holds; else as of(). */
+  held(
+    { sight, ageSec, ttlSec, lines }: BytesHeld,
+    debugHeader: string | undefined,
+    outcome: string,
+  ): Buffer | undefined {
+    this.#heed(debugHeader);
+    const { bodyBytes } = sight;
+    if (bodyBytes > ONE_BUFFER_BYTES) return undefined;
+    let at = this.#statusLine(sight.status, sight.reasonPhrase);
+    at = this.#packed(sight.section, sight.sectionFrom, sight.sectionUntil, at);
+    at = this.#hitLines(lines, ageSec, ttlSec, at);
+    at = this.#text('Content-Length: ', at);
+    at = this.#end(this.#number(bodyBytes, at));
+    if (debugHeader !== undefined) at = this.#line(debugHeader, outcome, at);
+    at = this.#end(at);
+    if (at === NOT_HERE || at + bodyBytes > MAX_ONE_PIECE_BYTES) return undefined;
+    const { slab, bodyFrom } = sight;
+    if (slab === undefined) return this.#withBody(at, sight.chunks, bodyBytes);
+    this.#bytes.set(slab.subarray(bodyFrom, bodyFrom + bodyBytes), at);
+    return this.#views.until(at + bodyBytes);
+  }
+
   /** A head with the body behind it; undefined where that is too much for one piece. */
   joined(head: Buffer, chunks: readonly Buffer[], length: number): Buffer | undefined {
     if (head.length + length > MAX_ONE_PIECE_BYTES || length > ONE_BUFFER_BYTES) return undefined;
@@ -86,6 +104,25 @@ export class ReplyBytes {
   lend(): void {
     this.#bytes = Buffer.allocUnsafeSlow(MAX_ONE_PIECE_BYTES);
     this.#views = new Views(this.#bytes);
+  }
+
+  #heed(debugHeader: string | undefined): void {
+    if (debugHeader !== this.#debugHeader) this.#debugName = debugHeader?.toLowerCase() ?? '';
+    this.#debugHeader = debugHeader;
+  }
+
+  #statusLine(status: number, reasonPhrase: string): number {
+    let at = this.#text('HTTP/1.1 ', 0);
+    at = this.#number(status, at);
+    this.#bytes[at++] = SPACE;
+    return this.#end(this.#text(reasonPhrase, at));
+  }
+
+  #hitLines({ via, beforeTtl, behindTtl }: HitLines, ageSec: number, ttlSec: number, from: number): number {
+    let at = this.#end(this.#number(ageSec, this.#text('Age: ', from)));
+    at = this.#end(this.#text(via, this.#text('Via: ', at)));
+    at = this.#text(beforeTtl, this.#text('Cache-Status: ', at));
+    return this.#end(this.#text(behindTtl, this.#number(ttlSec, at)));
   }
 
   #withBody(from: number, chunks: readonly Buffer[], length: number): Buffer | undefined {
@@ -102,13 +139,12 @@ export class ReplyBytes {
   #section(fields: Fields, at: number): number {
     const { slab } = fields;
     if (slab === undefined) return this.#lines(fields.raw, fields.raw.length, at);
-    const until = fields.slabAt + fields.packableBytes;
-    // A line grows by two bytes at most, and has two at least.
-    if (at === NOT_HERE || at + fields.packableBytes * 2 + MAX_REST_BYTES > MAX_ONE_PIECE_BYTES) return NOT_HERE;
-    return this.#packed(slab.bytes, fields.slabAt, until, at);
+    return this.#packed(slab.bytes, fields.slabAt, fields.slabAt + fields.packableBytes, at);
   }
 
   #packed(from: Buffer, start: number, until: number, into: number): number {
+    // A line grows by two bytes at most, and has two at least.
+    if (into === NOT_HERE || into + (until - start) * 2 + MAX_REST_BYTES > MAX_ONE_PIECE_BYTES) return NOT_HERE;
     const bytes = this.#bytes;
     let at = into;
     for (let read = start; read < until; ) {

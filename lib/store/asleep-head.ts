@@ -12,8 +12,14 @@ import type { Life, Selection, StoredResponse } from '../object/stored.js';
 import type { Common } from './asleep-terms.js';
 
 /** The numbers of a head: eight instants of a life, in the order of instantsOf(), then those of the record. */
+const BORN_AT = 0;
+const STALE_AT = 1;
 const GRACE_UNTIL = 2;
+const OFFLINE_GRACE_UNTIL = 3;
 const KEEP_UNTIL = 4;
+const ERROR_UNTIL = 5;
+const UNREACHABLE_UNTIL = 6;
+const CEILING_AT = 7;
 const FETCHED_AT = 8;
 const RECEIVED_WALL = 9;
 const RECEIVED_AT = 10;
@@ -75,9 +81,87 @@ export function keepUntilIn(bytes: Buffer, at: number): number {
   return bytes.readDoubleLE(at + KEEP_UNTIL * NUMBER_BYTES);
 }
 
-export function isHeadOf(key: string, bytes: Buffer, at: number): boolean {
-  const from = at + TEXTS_AT;
-  return bytes.readUInt16LE(at + COUNTS_AT) === key.length && bytes.toString('latin1', from, from + key.length) === key;
+/** Whether the key is these two texts together. */
+export function isHeadOfBoth(first: string, second: string, bytes: Buffer, at: number): boolean {
+  if (bytes.readUInt16LE(at + COUNTS_AT) !== first.length + second.length) return false;
+  const secondAt = at + TEXTS_AT + first.length;
+  // Keys differ behind the origin more often than in it.
+  return isTextAt(second, bytes, secondAt) && isTextAt(first, bytes, at + TEXTS_AT);
+}
+
+function isTextAt(text: string, bytes: Buffer, from: number): boolean {
+  for (let at = 0; at < text.length; at++) if (bytes[from + at] !== text.charCodeAt(at)) return false;
+  return true;
+}
+
+export function hasSelection(bytes: Buffer, at: number): boolean {
+  return bytes[at + COUNTS_AT + 2] !== 0;
+}
+
+/** The life in one head after another, read as far as somebody asks. */
+export class LifeInHead implements Life {
+  #bytes: Buffer = headBytes;
+  #at = 0;
+  #common!: Common;
+
+  in(bytes: Buffer, at: number, common: Common): this {
+    this.#bytes = bytes;
+    this.#at = at;
+    this.#common = common;
+    return this;
+  }
+
+  #number(index: number): number {
+    return this.#bytes.readDoubleLE(this.#at + index * NUMBER_BYTES);
+  }
+
+  get bornAt(): number {
+    return this.#number(BORN_AT);
+  }
+
+  get staleAt(): number {
+    return this.#number(STALE_AT);
+  }
+
+  get graceUntil(): number {
+    return this.#number(GRACE_UNTIL);
+  }
+
+  get offlineGraceUntil(): number {
+    return this.#number(OFFLINE_GRACE_UNTIL);
+  }
+
+  get keepUntil(): number {
+    return this.#number(KEEP_UNTIL);
+  }
+
+  get errorUntil(): number {
+    return this.#number(ERROR_UNTIL);
+  }
+
+  get unreachableUntil(): number {
+    return this.#number(UNREACHABLE_UNTIL);
+  }
+
+  get ceilingAt(): number {
+    return this.#number(CEILING_AT);
+  }
+
+  get alwaysValidate(): boolean {
+    return this.#common.alwaysValidate;
+  }
+
+  get validateByRule(): boolean {
+    return this.#common.validateByRule;
+  }
+
+  get staleForbiddenBy(): Life['staleForbiddenBy'] {
+    return this.#common.staleForbiddenBy;
+  }
+
+  get ttlSource(): Life['ttlSource'] {
+    return this.#common.ttlSource;
+  }
 }
 
 /** The response again. `key`: where that is known. */
@@ -145,14 +229,14 @@ function selectionOf(rest: readonly string[], absent: number): Selection {
 
 function lifeOf({ alwaysValidate, validateByRule, staleForbiddenBy, ttlSource }: Common): Life {
   return compactLife({
-    bornAt: numbers[0] as number,
-    staleAt: numbers[1] as number,
+    bornAt: numbers[BORN_AT] as number,
+    staleAt: numbers[STALE_AT] as number,
     graceUntil: numbers[GRACE_UNTIL] as number,
-    offlineGraceUntil: numbers[3] as number,
+    offlineGraceUntil: numbers[OFFLINE_GRACE_UNTIL] as number,
     keepUntil: numbers[KEEP_UNTIL] as number,
-    errorUntil: numbers[5] as number,
-    unreachableUntil: numbers[6] as number,
-    ceilingAt: numbers[7] as number,
+    errorUntil: numbers[ERROR_UNTIL] as number,
+    unreachableUntil: numbers[UNREACHABLE_UNTIL] as number,
+    ceilingAt: numbers[CEILING_AT] as number,
     alwaysValidate,
     validateByRule,
     staleForbiddenBy,

@@ -6,12 +6,22 @@
  */
 import { Body } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
-import { graceUntilIn, headBytes, isHeadOf, keepUntilIn, readHead, writeHead } from './asleep-head.js';
+import {
+  graceUntilIn,
+  hasSelection,
+  headBytes,
+  isHeadOfBoth,
+  keepUntilIn,
+  LifeInHead,
+  readHead,
+  writeHead,
+} from './asleep-head.js';
 import { AsleepTable } from './asleep-table.js';
 import { CommonTerms, NO_TERMS } from './asleep-terms.js';
 import { Column, Pages } from './column.js';
 import { NO_SLOT } from './links.js';
 import type { Packing } from './packing.js';
+import type { Sight } from './sight.js';
 import type { Slots } from './slots.js';
 import { Variants } from './variants.js';
 
@@ -27,6 +37,9 @@ export class Asleep {
   readonly #next = new Column(Uint32Array);
   /** Bodies that are in no slab, or that somebody knows by their identity. */
   readonly #bodies = new Pages<Body>();
+  readonly #life = new LifeInHead();
+  #soughtOrigin = '';
+  #soughtTarget = '';
 
   /** `keepsBodies`: other tiers know bodies by their identity. */
   constructor(slots: Slots<StoredResponse>, packing: Packing, keepsBodies: boolean) {
@@ -108,6 +121,33 @@ export class Asleep {
     );
   }
 
+  /**
+   * Has `sight` show what is the only one under the key that these two texts are together. False where there is none such, or
+   * it is to be selected.
+   */
+  sight(sight: Sight, hash: number, origin: string, target: string): boolean {
+    this.#soughtOrigin = origin;
+    this.#soughtTarget = target;
+    const slot = this.#table.find(hash, this.#isSought);
+    if (slot === NO_SLOT || this.#next.get(slot) > 0) return false;
+    const packing = this.#packing;
+    const { bytes } = packing.head.slab(slot);
+    const at = packing.head.at(slot);
+    if (hasSelection(bytes, at)) return false;
+    const terms = this.#terms.at(this.#termsOf.get(slot));
+    sight.is(slot, terms, this.#life.in(bytes, at, terms));
+    packing.showFields(slot, sight);
+    const body = this.#bodies.get(slot);
+    if (body !== undefined) return sight.hasBody(body);
+    packing.showBody(slot, sight);
+    return true;
+  }
+
+  readonly #isSought = (slot: number): boolean => {
+    const { head } = this.#packing;
+    return isHeadOfBoth(this.#soughtOrigin, this.#soughtTarget, head.slab(slot).bytes, head.at(slot));
+  };
+
   /** What is in the slot, which stays asleep. `key`: where that is known. */
   look(slot: number, key?: string): StoredResponse {
     const { head } = this.#packing;
@@ -147,6 +187,6 @@ export class Asleep {
 
   #isOf(slot: number, key: string): boolean {
     const { head } = this.#packing;
-    return isHeadOf(key, head.slab(slot).bytes, head.at(slot));
+    return isHeadOfBoth(key, '', head.slab(slot).bytes, head.at(slot));
   }
 }

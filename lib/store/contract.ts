@@ -21,6 +21,13 @@ export interface Store {
    */
   place(key: string, isForNow?: boolean): Place | undefined;
   /**
+   * What memory holds under the key that these two texts are together, where it is the only response there, whole and
+   * selected by nothing; undefined where it takes more than a look. `hash`: of the key (lib/base/hash.ts).
+   */
+  sight(hash: number, origin: string, target: string): MemorySight | undefined;
+  /** What sight() gave last has answered a request. */
+  sighted(): void;
+  /**
    * Looks below memory for what it has not, or has an older form of; `choose` picks among that, newest first. What it
    * picks is in memory from now on where it is small enough. Undefined where there is nothing better than what peek() gives.
    * `adopt` says as what it is to be stored from now on; undefined: not at all, and it goes.
@@ -120,6 +127,22 @@ export interface Place {
    * key is given up, after which this place is never used again.
    */
   readonly list: readonly StoredResponse[];
+}
+
+/**
+ * A stored response as far as a reply to a plain request needs it, read where it lies: no object is made of it. Good until
+ * anything else is asked of the store.
+ */
+export interface MemorySight extends Pick<StoredResponse, 'status' | 'reasonPhrase' | 'rule' | 'madeBy' | 'life'> {
+  /** Its field section, packed as Fields.pack() does. */
+  readonly section: Buffer;
+  readonly sectionFrom: number;
+  readonly sectionUntil: number;
+  /** Its body where that lies in one run of bytes that it shares with others; undefined: in chunks of its own. */
+  readonly slab: Buffer | undefined;
+  readonly bodyFrom: number;
+  readonly bodyBytes: number;
+  readonly chunks: readonly Buffer[];
 }
 
 /** What is below memory, for one reply at a time. */

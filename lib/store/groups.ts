@@ -13,6 +13,7 @@ import type { StoredResponse } from '../object/stored.js';
 import { Asleep } from './asleep.js';
 import { createKeyedMap, type KeyedMap } from './keyed.js';
 import type { Packing } from './packing.js';
+import { Sight } from './sight.js';
 import type { Slots } from './slots.js';
 import type { Variants } from './variants.js';
 
@@ -73,6 +74,7 @@ export class Groups {
   readonly #onLapsed: (slot: number) => void;
   readonly #fresh: Ring;
   readonly #established: Ring;
+  readonly #sight = new Sight();
 
   constructor({ slots, packing, clock, awakeCount, keepsBodies, onLapsed }: GroupsOptions) {
     this.#slots = slots;
@@ -91,6 +93,19 @@ export class Groups {
   /** The same for one look, which wakes nothing: to let something fall asleep for it takes longer than all the rest. */
   look(key: string): Variants | undefined {
     return this.#awake.get(key) ?? this.#asleep.lookAt(key, hashOf(key));
+  }
+
+  /** What is the only one under the key that these two texts are together. */
+  sight(hash: number, origin: string, target: string): Sight | undefined {
+    const sight = this.#sight;
+    if (this.#asleep.sight(sight, hash, origin, target)) return sight;
+    const variants = this.#awake.first(hash);
+    if (variants === undefined || variants.list.length > 1 || !isJoined(variants.key, origin, target)) return undefined;
+    return sight.over(variants.slots[0] as number, variants.list[0] as StoredResponse) ? sight : undefined;
+  }
+
+  get sightedSlot(): number {
+    return this.#sight.slot;
   }
 
   #wake(key: string): Variants | undefined {
@@ -195,6 +210,11 @@ export class Groups {
     for (const slot of variants.slots) hits += this.#slots.hits(slot);
     return hits;
   }
+}
+
+/** Whether a text is these two together, which are not joined for it. */
+function isJoined(text: string, first: string, second: string): boolean {
+  return text.length === first.length + second.length && text.endsWith(second) && text.startsWith(first);
 }
 
 function keptUntil(variants: Variants): number {

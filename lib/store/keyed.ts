@@ -21,6 +21,8 @@ const HASH_MASK = 0x7fffffff;
 
 export interface KeyedMap<V> {
   get(key: string): V | undefined;
+  /** One with this hash of its key; others may have the same hash. */
+  first(hash: number): V | undefined;
   /** Sets or replaces; `ttlMs` is when the key's last response has outlived its use. */
   set(key: string, value: V, ttlMs: number): void;
   delete(key: string): void;
@@ -49,6 +51,10 @@ export function createKeyedMap<V extends Keyed>(onLapsed: (value: V) => void): K
       const first = cache.get<V>(hash);
       if (first !== undefined && first.key === key) return first;
       return texts === 0 ? undefined : cache.get<V>(textOf(key));
+    },
+    first(hash) {
+      const masked = hash & HASH_MASK;
+      return shardOf(masked).cache.get<V>(masked);
     },
     set(key, value, ttlMs) {
       const hash = hashOf(key) & HASH_MASK;

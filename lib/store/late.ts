@@ -10,6 +10,7 @@ import type {
   Below,
   BelowReach,
   DemandWatch,
+  MemorySight,
   Place,
   RemovalReason,
   Store,
@@ -55,6 +56,14 @@ export class LateStore implements Store {
 
   peek(key: string): readonly StoredResponse[] | undefined {
     return this.#store.peek(key);
+  }
+
+  sight(hash: number, origin: string, target: string): MemorySight | undefined {
+    return this.#store.sight(hash, origin, target);
+  }
+
+  sighted(): void {
+    this.#store.sighted();
   }
 
   place(key: string, isForNow?: boolean): Place | undefined {

@@ -1,13 +1,35 @@
 /** What a store says of the tiers below it where there are none. */
+import type { StoredResponse } from '../object/stored.js';
 import type { Store } from './contract.js';
 
 type OfBelow = Pick<
   Store,
-  'below' | 'recall' | 'passOver' | 'changeUnseen' | 'scanBelow' | 'keysBelow' | 'settled' | 'openSpill' | 'giveUp'
+  | 'below'
+  | 'known'
+  | 'maxCopyBytes'
+  | 'recall'
+  | 'passOver'
+  | 'changeUnseen'
+  | 'scanBelow'
+  | 'keysBelow'
+  | 'settled'
+  | 'openSpill'
+  | 'giveUp'
 >;
 
 export abstract class LowestStore implements OfBelow {
   readonly below = undefined;
+  abstract readonly maxObjectBytes: number;
+
+  abstract peek(key: string): readonly StoredResponse[] | undefined;
+
+  known(key: string): readonly StoredResponse[] {
+    return this.peek(key) ?? [];
+  }
+
+  get maxCopyBytes(): number {
+    return this.maxObjectBytes;
+  }
 
   recall(): undefined {}
 

@@ -17,7 +17,7 @@ import {
 } from '../base/limits.js';
 import { type StoredResponse, storedBytes } from '../object/stored.js';
 import type { Events } from '../observe/events.js';
-import type { DemandWatch, Place, RemovalReason, Store, StoreStats, Tier, Usage } from './contract.js';
+import type { DemandWatch, MemorySight, Place, RemovalReason, Store, StoreStats, Tier, Usage } from './contract.js';
 import { Demand } from './demand.js';
 import { Eviction } from './eviction.js';
 import { awakeCountFor, Groups } from './groups.js';
@@ -102,21 +102,20 @@ class MemoryStore extends LowestStore implements Store {
 
   peek(key: string): readonly StoredResponse[] | undefined {
     const variants = this.#groups.get(key);
-    if (variants === undefined) return undefined;
-    this.#peeked = variants;
-    return variants.list;
+    if (variants !== undefined) this.#peeked = variants;
+    return variants?.list;
   }
 
   place(key: string, isForNow?: boolean): Place | undefined {
     return isForNow === true ? this.#groups.look(key) : this.#groups.get(key);
   }
 
-  get maxCopyBytes(): number {
-    return this.maxObjectBytes;
+  sight(hash: number, origin: string, target: string): MemorySight | undefined {
+    return this.#groups.sight(hash, origin, target);
   }
 
-  known(key: string): readonly StoredResponse[] {
-    return this.peek(key) ?? [];
+  sighted(): void {
+    this.#slots.use(this.#groups.sightedSlot);
   }
 
   touch(stored: StoredResponse, place?: Place): void {

@@ -12,10 +12,12 @@ import { Fields } from '../http/fields.js';
 import { Body } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
 import { Rows } from './column.js';
+import type { Sight } from './sight.js';
 import type { Slots } from './slots.js';
 
 /** What a slot has in no slab. */
 const NOWHERE = 0;
+const NO_BYTES = Buffer.alloc(0);
 
 /** The slabs of one store, by number; what is in use of each. */
 class Shelf {
@@ -211,6 +213,17 @@ export class Packing {
   /** Those of the slot, which has them in a slab, as an object. */
   fieldsOf(slot: number): Fields {
     return Fields.packedIn(this.#fields.slab(slot), this.#fields.at(slot), this.#fields.bytes(slot));
+  }
+
+  showFields(slot: number, sight: Sight): void {
+    sight.hasSection(this.#fields.slab(slot).bytes, this.#fields.at(slot), this.#fields.bytes(slot));
+  }
+
+  /** The body of the slot, or none where it has none in a slab. */
+  showBody(slot: number, sight: Sight): void {
+    const number = this.#body.slabNumber(slot);
+    if (number === NOWHERE) sight.hasBytes(NO_BYTES, 0, 0);
+    else sight.hasBytes(this.#shelf.at(number).bytes, this.#body.at(slot), this.#body.bytes(slot));
   }
 
   bodyOf(slot: number): Body {

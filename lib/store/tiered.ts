@@ -14,6 +14,7 @@ import type {
   BelowReach,
   DemandWatch,
   Glance,
+  MemorySight,
   Place,
   RemovalReason,
   Store,
@@ -47,6 +48,14 @@ class TieredStore implements Store, Below {
 
   peek(key: string): readonly StoredResponse[] | undefined {
     return this.#memory.peek(key);
+  }
+
+  sight(hash: number, origin: string, target: string): MemorySight | undefined {
+    return this.#memory.sight(hash, origin, target);
+  }
+
+  sighted(): void {
+    this.#memory.sighted();
   }
 
   place(key: string, isForNow?: boolean): Place | undefined {

@@ -60,6 +60,6 @@ function keptAside({ warm }: ConfigSettings): Warning[] {
   const https = warm.sitemaps.findIndex((sitemap) => sitemap.startsWith('https:'));
   if (https < 0 || warm.scheme !== 'listed') return [];
   const sentence =
-    'what https URLs list is stored for visitors who came by https, which this proxy learns from X-Forwarded-Proto alone: where what ends TLS before it does not send that, say warm.scheme: http';
+    'what https URLs list is stored for visitors who came by https, which this proxy learns from X-Forwarded-Proto alone: where what ends TLS before it does not send that, say warm.scheme: http, or, where it sends Forwarded, have it send both';
   return [{ code: 'warm-scheme', path: ['warm', 'sitemaps', https], sentence }];
 }

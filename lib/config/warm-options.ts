@@ -85,7 +85,7 @@ export const warm = section(
     ),
     scheme: choice(['listed', 'http', 'https'], {
       default: 'listed',
-      doc: 'The scheme that visitors come by, which is part of the key. `listed`: that of each URL. `http`: for sitemaps that list https where what ends TLS before this proxy sends no X-Forwarded-Proto.',
+      doc: 'The scheme that visitors come by, which is part of the key. `listed`: that of each URL. `http`: for sitemaps that list https where what ends TLS before this proxy sends no X-Forwarded-Proto. Where it says https by Forwarded (RFC 7239) alone, visitors have keys of their own, which nothing is warmed for: have it send X-Forwarded-Proto as well.',
     }),
     every: duration({
       default: '5m',

@@ -88,6 +88,13 @@ export const WARM_PROOFS: Readonly<Record<string, (t: Test) => Promise<void>>> =
     const map = (): string => urlset(`https://${HOST}/a`);
     const listed = await round(await open(t, {}, map));
     t.equal((await listed.get('/a')).field('cdn-cache'), 'MISS', 'it is stored for those who come by https');
+    const byBoth = ['Accept-Encoding: gzip', 'X-Forwarded-Proto: https', 'Forwarded: for=192.0.2.1;proto=https'];
+    t.equal((await listed.get('/a', ...byBoth)).field('cdn-cache'), 'HIT');
+    t.equal(
+      (await listed.get('/a', 'Accept-Encoding: gzip', 'Forwarded: proto=https')).field('cdn-cache'),
+      'MISS',
+      'said',
+    );
     const http = await round(await open(t, { scheme: 'http' }, map));
     const [, page] = http.origin.requests;
     t.equal(page?.field('x-forwarded-proto'), 'http');

@@ -1,6 +1,6 @@
 /** The body of a request to the operator's listener: bounded, and asked for only when it is wanted (RFC 9110 §10.1.1). */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ADMIN_MAX_BODY_BYTES } from '../base/limits.js';
+import { ADMIN_MAX_BODY_BYTES } from '../base/admin-limits.js';
 import { type AdminReply, makeProblem } from './problem.js';
 
 export interface RequestBody {

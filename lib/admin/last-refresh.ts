@@ -1,6 +1,7 @@
 /** How the last exchange with the origin for each key ended: failures too, which the stored response does not show. */
+
+import { MAX_NOTED_REFRESHES, MAX_NOTED_REFRESHES_BYTES } from '../base/admin-limits.js';
 import type { Clock } from '../base/clock.js';
-import { MAX_NOTED_REFRESHES, MAX_NOTED_REFRESHES_BYTES } from '../base/limits.js';
 import { type AskedEnd, type Events, SILENT } from '../observe/events.js';
 import { Remembered } from '../store/remembered.js';
 

@@ -1,6 +1,12 @@
 /** Stored responses as an operator sees them: one page of a list, or all there is to say of one URL. */
+
+import {
+  ADMIN_MAX_PAGE_COUNT,
+  ADMIN_PAGE_COUNT,
+  ADMIN_SCAN_BELOW_COUNT,
+  ADMIN_SCAN_COUNT,
+} from '../base/admin-limits.js';
 import type { Clock } from '../base/clock.js';
-import { ADMIN_MAX_PAGE_COUNT, ADMIN_PAGE_COUNT, ADMIN_SCAN_BELOW_COUNT, ADMIN_SCAN_COUNT } from '../base/limits.js';
 import type { ExplainedRequest, Explanation } from '../explain/explain.js';
 import { readRequest } from '../explain/request.js';
 import type { StoredResponse } from '../object/stored.js';

@@ -1,7 +1,7 @@
 /** The operations of the admin listener: what a request asks for, what is done, and what is told of it. */
 import { STATUS_CODES } from 'node:http';
+import { ADMIN_MAX_WAIT_MS } from '../base/admin-limits.js';
 import type { Clock } from '../base/clock.js';
-import { ADMIN_MAX_WAIT_MS } from '../base/limits.js';
 import type { Counts, Pushed, PushedHead, RefreshOrder, RefreshRun, Refused, Target } from '../engine/operations.js';
 import { Fields } from '../http/fields.js';
 import type { Events, Operation } from '../observe/events.js';

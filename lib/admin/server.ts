@@ -5,7 +5,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../base/clock.js';
 import {
   ADMIN_BODY_TIMEOUT_MS,
   ADMIN_CLOSE_TIMEOUT_MS,
@@ -15,7 +14,8 @@ import {
   ADMIN_MAX_WAIT_MS,
   ADMIN_REQUEST_TIMEOUT_MS,
   ADMIN_SWEEP_MS,
-} from '../base/limits.js';
+} from '../base/admin-limits.js';
+import type { Clock } from '../base/clock.js';
 import { isLoopbackAddress } from '../base/loopback.js';
 import type { Address } from '../config/address.js';
 import type { Events } from '../observe/events.js';

@@ -1,5 +1,6 @@
 /**
- * Every bound of the process that is not a setting of its own: what it is, its default, and what happens beyond it.
+ * Every bound of the process that is not a setting of its own: what it is, its default, and what happens beyond it. Those
+ * of one part alone are in the files beside this one: `warm-limits.ts` and so on.
  * The `limits` section of the conf file overrides those marked (conf).
  */
 
@@ -77,18 +78,6 @@ export const MAX_RULE_LABELS = 1_000;
 export const MAX_NOTICE_LABELS = 200;
 /** Places for the durations of last full fetches, to tell what a 304 saved; of two keys in one place the newer stays. */
 export const TIMED_KEYS = 16_384;
-/** Connections to the admin listener at once; beyond: closed at once. */
-export const ADMIN_MAX_CONNECTIONS = 128;
-/** Bytes of a request head on the admin listener; beyond: 431. */
-export const ADMIN_MAX_HEAD_BYTES = 16 * 1024;
-/** Time for a request head on the admin listener, beyond: 408; and the longest time without a byte of its body. */
-export const ADMIN_REQUEST_TIMEOUT_MS = 10_000;
-/** How often connections of the admin listener are looked at for slow ones: the precision of that time. */
-export const ADMIN_SWEEP_MS = 1_000;
-/** Time that an idle connection to the admin listener stays open. */
-export const ADMIN_KEEP_ALIVE_MS = 5_000;
-/** Longest time that closing the admin listener waits for running requests. */
-export const ADMIN_CLOSE_TIMEOUT_MS = 1_000;
 /** Further requests without conditions that one fill may send after a 304 that concerns nothing stored. */
 export const MAX_REPEATS_PER_FILL = 1;
 /** Bytes by which the reservation of a fill of unknown length grows. */
@@ -107,12 +96,6 @@ export const MAX_SENT_ENTITY_TAG_BYTES = 4 * 1024;
 export const MAX_NORMAL_FORMS = 512;
 /** Longest such value that is remembered. */
 export const MAX_NORMAL_FORM_BYTES = 256;
-/** Bytes of a conf file; beyond: refused. */
-export const MAX_CONFIG_BYTES = 1024 * 1024;
-/** Nodes that the aliases of a conf file may stand for, in all; beyond: refused. */
-export const MAX_CONFIG_ALIASES = 100;
-/** Problems of a conf file that are told at once; beyond: their number. */
-export const MAX_CONFIG_PROBLEMS = 50;
 /** Share of the memory budget from which on stored responses are pruned in the background. */
 export const PRUNE_FROM_SHARE = 0.85;
 /** Share of the memory budget that fills in flight may charge together; beyond: they stream through unstored. */
@@ -230,82 +213,14 @@ export const MAX_ALIASES = 10_000;
 export const MAX_ALIASES_BYTES = 1024 * 1024;
 /** How long a connection rests during a drain before it is closed, so that a request which is on its way to it is still answered. */
 export const DRAIN_REST_MS = 250;
-
-/** Bytes of a sitemap, unpacked, and on the wire; beyond: refused. What the sitemap protocol allows. */
-export const MAX_SITEMAP_BYTES = 50 * 1024 * 1024;
-/** URLs of one sitemap, and sitemaps of one index; beyond: refused. What the sitemap protocol allows. */
-export const MAX_SITEMAP_URLS = 50_000;
-/** Characters of one URL in a sitemap; beyond: passed over. What the sitemap protocol allows. */
-export const MAX_SITEMAP_URL_LENGTH = 2_048;
-/** Sitemaps of one round, index files included; beyond: refused. */
-export const MAX_SITEMAPS = 1_000;
-/** Most sitemaps and hosts that the configuration may name. */
-export const MAX_NAMED_SITEMAPS = 100;
-/** Index files within index files, the outermost one included; beyond: refused. */
-export const MAX_SITEMAP_DEPTH = 3;
-/** Redirects on the way to one sitemap; beyond: refused. */
-export const MAX_SITEMAP_REDIRECTS = 3;
-/** Time for one sitemap to arrive, redirects included; beyond: given up. */
-export const SITEMAP_FETCH_MAX_MS = 120_000;
-/** Bytes of a sitemap that wait to be read; beyond: the origin is not read on. */
-export const MAX_SITEMAP_QUEUED_BYTES = 256 * 1024;
-/** Bytes of a sitemap that are read in one turn of the event loop: requests are answered between two. */
-export const SITEMAP_STEP_BYTES = 16 * 1024;
-/** Bytes of one tag, comment or CDATA section of a sitemap; beyond: refused. */
-export const MAX_XML_TOKEN_BYTES = 1024 * 1024;
-/** Bytes of what is read of one entry of a sitemap; beyond: refused. */
-export const MAX_SITEMAP_ENTRY_BYTES = 16 * 1024;
-/** Elements within each other in a sitemap; beyond: refused. */
-export const MAX_XML_DEPTH = 64;
-/** Layers of compression around one sitemap: the file, and the coding it is sent in. */
-export const MAX_GZIP_LAYERS = 2;
-/** How often, about, one lastmod has a page asked about that names a day, a month or a year. */
-export const LASTMOD_LOOKS_MAX = 48;
-/** URLs of a sitemap that are put beside those of the others in one turn of the event loop. */
-export const WARM_MERGE_COUNT = 2_000;
-/** URLs of a round that are looked up in one turn of the event loop. */
-export const WARM_STEP_COUNT = 200;
-/** Failures of the origin in a row after which a round leaves the rest to the next one. */
-export const WARM_FAILURES_MAX = 10;
-/** Share of the memory budget beyond which warming adds nothing that is not stored. */
-export const WARM_ROOM_SHARE = 0.8;
-/** First pause after a sitemap that could not be read for a passing reason, doubled each time up to `warm.every`. */
-export const WARM_RETRY_FIRST_MS = 5_000;
-/** Longest Retry-After of an answer to the request for a sitemap that is honoured. */
-export const WARM_RETRY_AFTER_MAX_MS = 86_400_000;
-/** How long a page whose answer may not be stored is left alone, unless its lastmod moves on. */
-export const WARM_UNCACHEABLE_MS = 86_400_000;
-/** How far a pace may catch up on what timers lost. */
-export const WARM_BURST_MS = 50;
-/** Pause between two states of the line that shows progress on a terminal. */
-export const WARM_PROGRESS_MS = 200;
-
 /** Pass lanes to an earlier origin that may still have something running, kept after reloads. */
 export const MAX_RETIRED_TUNNELS = 8;
-
-/** Longest value that the line about a changed option shows, in characters. */
-export const MAX_CHANGE_TEXT = 80;
-/** How long a conf file must have stayed as it is before a change of it is read: it may be half written. */
-export const CONFIG_SETTLE_MS = 200;
-/** How often a watched conf file is looked at. */
-export const CONFIG_WATCH_MS = 1000;
-
-/** Longest regular expression of a rule, in characters. */
-export const MAX_PATTERN_LENGTH = 1024;
-/** Most members of one list in a rule's match. */
-export const MAX_MATCH_MEMBERS = 100;
-/** Most entries of one list of rules. */
-export const MAX_RULES = 1000;
-
-/** Most names in one list of a rule that makes keys or edits fields. */
-export const MAX_KEY_PARTS = 32;
 /** Bytes of the content of a POST that its rule caches, since it is part of the key; beyond: it goes past the cache. */
 export const MAX_KEYED_CONTENT_BYTES = 64 * 1024;
 /** How deep arrays and objects may stand in each other in JSON that is sorted for the key; beyond: byte for byte. */
 export const MAX_KEYED_JSON_DEPTH = 64;
 /** Longest key; what makes a longer one goes past the cache. */
 export const MAX_KEY_LENGTH = 32_768;
-
 /** Stored responses that one step puts under new rules after a reload. */
 export const RELIFE_STEP_COUNT = 1000;
 /** Tags purged or expired while one answer is on its way that are held against its head; beyond: it counts as purged. */
@@ -318,78 +233,11 @@ export const OPERATION_BELOW_STEP_COUNT = 200;
 export const MAX_OPERATION_REFRESHES = 8;
 /** Refresh operations at once; beyond: refused until one has ended. */
 export const MAX_REFRESH_OPERATIONS = 16;
-
-/** Most characters of a line of a conf file that a message shows. */
-export const MAX_SHOWN_LINE = 120;
-
 /** Longest explanation in a header field. */
 export const MAX_EXPLANATION_BYTES = 4096;
-
 /** Works that clients were told to come back for and that are remembered at once; beyond, the oldest are forgotten. */
 export const MAX_ACCEPTED = 10_000;
 /** For how long the status of such a work can be asked for after it began. */
 export const ACCEPTED_TTL_MS = 3_600_000;
-/** Bytes of a JSON body to the admin listener; beyond: 413. */
-export const ADMIN_MAX_BODY_BYTES = 64 * 1024;
-/** Time for a whole request to the admin listener, its body included; beyond: 408. */
-export const ADMIN_BODY_TIMEOUT_MS = 300_000;
-/** Longest time that an operation is waited for; beyond: the answer says that it goes on. */
-export const ADMIN_MAX_WAIT_MS = 60_000;
-/** Entries of one page of the list of stored responses, unless asked for otherwise. */
-export const ADMIN_PAGE_COUNT = 100;
-/** Most entries of one page. */
-export const ADMIN_MAX_PAGE_COUNT = 1_000;
-/** Stored responses that one page looks at; beyond: the page is shorter, and the next one goes on. */
-export const ADMIN_SCAN_COUNT = 20_000;
-/** The same of what is below memory, where a look costs more. */
-export const ADMIN_SCAN_BELOW_COUNT = 2_000;
-/** Keys whose last exchange with the origin is remembered for operators; beyond: the oldest goes. */
-export const MAX_NOTED_REFRESHES = 10_000;
-/** Length of these keys together, in bytes; beyond: as above. */
-export const MAX_NOTED_REFRESHES_BYTES = 1024 * 1024;
-/** Most addresses and networks in one list. */
-export const MAX_NETWORKS = 100;
-
 /** Times that one fill asks for its lease, or looks below, before it asks the origin without one. */
 export const MAX_LEASE_ROUNDS = 16;
-
-/** Requests to the origin that no client waits for and that wait for their turn; beyond: the least urgent are given up (see the refresh queue). */
-export const MAX_REFRESH_QUEUE = 10_000;
-/** Bytes of the requests that these hold; beyond: as above. */
-export const MAX_REFRESH_QUEUE_BYTES = 8 * 1024 * 1024;
-/** Longest time that one of them waits, retries included; beyond: it is given up. */
-export const MAX_REFRESH_AGE_MS = 600_000;
-/** Those who want to hear of the end of one of them; beyond: told at once that there is no room. */
-export const MAX_REFRESH_LISTENERS = 16;
-/** How often what is held back from a slow or failing origin is looked at again. */
-export const REFRESH_RECHECK_MS = 250;
-/** Times that the origin is asked for one key in the background, the first included: for a stale response that somebody used. */
-export const MAX_STALE_TRIES = 3;
-/** The same for a key with nothing stored, whose first fetch failed. */
-export const MAX_COLD_TRIES = 6;
-/** The same for a key that is warmed up. */
-export const MAX_WARM_TRIES = 3;
-/** The same for a popular response that is refreshed ahead of its expiry. */
-export const MAX_AHEAD_TRIES = 2;
-/** How often it is looked which responses are about to expire, to refresh the popular ones. */
-export const DEMAND_TICK_MS = 250;
-/** Stored responses that one such look takes in. */
-export const DEMAND_STEP_COUNT = 512;
-/** Least time before its expiry at which a popular response is refreshed, where it lives twice as long. */
-export const AHEAD_LEAD_MIN_MS = 1_000;
-/** Longest such time. */
-export const AHEAD_LEAD_MAX_MS = 60_000;
-/** Requests to the origin in a second that no client waits for (conf). */
-export const REFRESH_RATE = 1_000;
-/** The same at once (conf). */
-export const REFRESH_CONCURRENCY = 32;
-/** Time over which the recent latency of the origin is taken. */
-export const PACE_RECENT_MS = 1_000;
-/** Time over which the usual latency of the origin is learned. */
-export const PACE_BASELINE_MS = 120_000;
-/** Time after which what was last heard of the origin counts little. */
-export const PACE_FORGET_MS = 5_000;
-/** Latency that is noise: twice as long as a millisecond is no sign of anything. */
-export const PACE_NOISE_MS = 20;
-/** Answers from which the usual latency is learned at first, each counting the same. */
-export const PACE_WARM_UP_COUNT = 16;

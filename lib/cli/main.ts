@@ -2,7 +2,7 @@
 /** The `patina` command: arguments in, exit code out. */
 import { type Stats, unwatchFile, watchFile } from 'node:fs';
 import { systemClock } from '../base/clock.js';
-import { CONFIG_WATCH_MS } from '../base/limits.js';
+import { CONFIG_WATCH_MS } from '../base/config-limits.js';
 import { VERSION } from '../base/version.js';
 import { TOKEN_VARIABLE } from '../config/token.js';
 import { createProxy } from '../proxy.js';

@@ -1,8 +1,8 @@
 /** `patina run`: from arguments to a running proxy, to the end of it. The world outside comes in as an argument. */
 import { resolve } from 'node:path';
 import type { Clock, Timer } from '../base/clock.js';
+import { CONFIG_SETTLE_MS } from '../base/config-limits.js';
 import { ConfigError } from '../base/errors.js';
-import { CONFIG_SETTLE_MS } from '../base/limits.js';
 import { type Address, listenProblem } from '../config/address.js';
 import { loadWritten } from '../config/load.js';
 import type { Override } from '../config/overrides.js';

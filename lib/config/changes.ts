@@ -1,5 +1,5 @@
 /** What a reload changed, in the words of the conf file: one line for each option that is not what it was. */
-import { MAX_CHANGE_TEXT, MAX_CONFIG_PROBLEMS } from '../base/limits.js';
+import { MAX_CHANGE_TEXT, MAX_CONFIG_PROBLEMS } from '../base/config-limits.js';
 import { withoutPassword } from './secrets.js';
 
 /**

@@ -1,6 +1,6 @@
 /** A YAML document with the place of each of its values. The one importer of `yaml`. */
 import { isAlias, isMap, isNode, isScalar, LineCounter, type Node, parse, parseDocument, YAMLError } from 'yaml';
-import { MAX_CONFIG_ALIASES } from '../base/limits.js';
+import { MAX_CONFIG_ALIASES } from '../base/config-limits.js';
 
 /** Counted from 1, as editors do. */
 export interface Place {

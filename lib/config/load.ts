@@ -2,8 +2,8 @@
 import { X509Certificate } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { MAX_CONFIG_BYTES, MAX_CONFIG_PROBLEMS } from '../base/config-limits.js';
 import { ConfigError } from '../base/errors.js';
-import { MAX_CONFIG_BYTES, MAX_CONFIG_PROBLEMS } from '../base/limits.js';
 import { formatSize } from '../base/units.js';
 import { formatAddress } from './address.js';
 import { type Document, parseYaml } from './document.js';

@@ -1,5 +1,5 @@
 /** How the conditions of a rule's match are written and read. */
-import { MAX_MATCH_MEMBERS } from '../base/limits.js';
+import { MAX_MATCH_MEMBERS } from '../base/config-limits.js';
 import { compileGlob } from './glob.js';
 import { custom, type JsonSchema, type Option, optional, type Report, type Settings, text, wanted } from './kinds.js';
 import { compilePattern } from './pattern.js';

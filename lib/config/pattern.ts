@@ -1,6 +1,6 @@
 /** Regular expressions of the conf file, in linear time whatever the pattern and the path. The one importer of re2js. */
 import { RE2JS, RE2JSException } from 're2js';
-import { MAX_PATTERN_LENGTH } from '../base/limits.js';
+import { MAX_PATTERN_LENGTH } from '../base/config-limits.js';
 import type { Reading } from './kinds.js';
 
 export interface Pattern {

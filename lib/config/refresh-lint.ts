@@ -1,5 +1,5 @@
 /** What is allowed in the settings of refreshes and is of no use there: each with its consequence. */
-import { REFRESH_CONCURRENCY } from '../base/limits.js';
+import { REFRESH_CONCURRENCY } from '../base/refresh-limits.js';
 import { formatDuration, SECOND_MS } from '../base/units.js';
 import type { Warning } from './dangers.js';
 import type { StatusSetting } from './rule.js';

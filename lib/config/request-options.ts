@@ -1,5 +1,5 @@
 /** How the settings are written by which a rule makes keys and shapes requests. */
-import { MAX_KEY_PARTS } from '../base/limits.js';
+import { MAX_KEY_PARTS } from '../base/config-limits.js';
 import { custom, type JsonSchema, type Option, type Report, wanted } from './kinds.js';
 import type { FieldEdits, KeySetting, NormalizeSetting, QuerySetting } from './rule.js';
 

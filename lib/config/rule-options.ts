@@ -2,7 +2,7 @@
  * The part of the option table that rules are written in: each setting once, for `defaults` with its default, for a rule
  * as something that may be left out.
  */
-import { MAX_RULES } from '../base/limits.js';
+import { MAX_RULES } from '../base/config-limits.js';
 import { clientSetting, responseEdits } from './client-options.js';
 import { ceiling, healthSetting, percentage, statusSetting, ttlSetting } from './durations.js';
 import { choice, flag, list, nameInCode, optionalEach, presetEach, type Settings, section, text } from './kinds.js';

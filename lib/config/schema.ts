@@ -3,24 +3,23 @@
  * the settings, their validation, --help and the README's reference are all made from it. An option that is not
  * here does not exist; an option that is here acts.
  */
+
+import { MAX_NETWORKS, MAX_RULES } from '../base/config-limits.js';
 import { MAX_DISK_BYTES } from '../base/disk-limits.js';
 import {
   BODY_IDLE_TIMEOUT_MS,
   DRAIN_TIMEOUT_MS,
   KEEP_ALIVE_TIMEOUT_MS,
   MAX_CONNECTIONS,
-  MAX_NETWORKS,
   MAX_REQUEST_FIELD_COUNT,
   MAX_REQUEST_FIELDS_BYTES,
-  MAX_RULES,
   MAX_TARGET_BYTES,
   MAX_WAIT_MS,
   MAX_WAITERS_PER_FILL,
-  REFRESH_CONCURRENCY,
-  REFRESH_RATE,
   REPLY_IDLE_TIMEOUT_MS,
   REQUEST_HEAD_TIMEOUT_MS,
 } from '../base/limits.js';
+import { REFRESH_CONCURRENCY, REFRESH_RATE } from '../base/refresh-limits.js';
 import { formatDuration, formatSize, HOUR_MS, SECOND_MS } from '../base/units.js';
 import { MAX_WORKERS } from '../base/worker-limits.js';
 import { ADDRESS_FORM, readAddress } from './address.js';

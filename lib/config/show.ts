@@ -1,5 +1,5 @@
 /** A problem of a conf file as a person sees it: the sentence, the line that it is about, and a caret under the place. */
-import { MAX_SHOWN_LINE } from '../base/limits.js';
+import { MAX_SHOWN_LINE } from '../base/config-limits.js';
 
 /** The lines to print for one problem, `FILE:LINE:COLUMN: sentence`. `text` is the file's; what has no place is one line. */
 export function showProblem(problem: string, file: string, text: string): string[] {

@@ -1,6 +1,7 @@
 /** The options of warming: which sitemaps, how often, how fast, and how what they list is asked for. */
-import { MAX_KEY_PARTS, MAX_NAMED_SITEMAPS, MAX_SITEMAP_URL_LENGTH } from '../base/limits.js';
+import { MAX_KEY_PARTS } from '../base/config-limits.js';
 import { HOUR_MS, SECOND_MS } from '../base/units.js';
+import { MAX_NAMED_SITEMAPS, MAX_SITEMAP_URL_LENGTH } from '../base/warm-limits.js';
 import { percentage } from './durations.js';
 import { choice, count, custom, duration, type Option, type Reading, section, wanted } from './kinds.js';
 import { isMap } from './request-options.js';

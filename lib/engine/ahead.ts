@@ -1,5 +1,5 @@
 /** When a stored response is looked at, ahead of its expiry, and whether it is then popular enough to be refreshed (rule key `refresh_ahead`). */
-import { AHEAD_LEAD_MAX_MS, AHEAD_LEAD_MIN_MS } from '../base/limits.js';
+import { AHEAD_LEAD_MAX_MS, AHEAD_LEAD_MIN_MS } from '../base/refresh-limits.js';
 import type { RefreshAheadSetting, Rule } from '../config/rule.js';
 import type { Rules } from '../config/rules.js';
 import type { StoredResponse } from '../object/stored.js';

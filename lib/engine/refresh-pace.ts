@@ -2,7 +2,13 @@
  * How the origin fares, told by its answers: how slow it is beside what is usual for it, and how often it fails. Work
  * that no client waits for gives way by it, in degrees (decision 0014).
  */
-import { PACE_BASELINE_MS, PACE_FORGET_MS, PACE_NOISE_MS, PACE_RECENT_MS, PACE_WARM_UP_COUNT } from '../base/limits.js';
+import {
+  PACE_BASELINE_MS,
+  PACE_FORGET_MS,
+  PACE_NOISE_MS,
+  PACE_RECENT_MS,
+  PACE_WARM_UP_COUNT,
+} from '../base/refresh-limits.js';
 import { isFailureStatus } from './verdict.js';
 
 /** From 0, all is well, to 4. What gives way at which is the queue's to say. */

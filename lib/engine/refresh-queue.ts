@@ -14,7 +14,7 @@ import {
   MAX_STALE_TRIES,
   MAX_WARM_TRIES,
   REFRESH_RECHECK_MS,
-} from '../base/limits.js';
+} from '../base/refresh-limits.js';
 import { type Events, REFRESH_PRIORITIES, type RefreshOutcome, type RefreshPriority } from '../observe/events.js';
 import type { OriginClient } from '../origin/contract.js';
 import type { FillEnd } from './fill-contract.js';

@@ -2,7 +2,7 @@
  * What the engine puts into the refresh queue (issue 5, SYSTEMS row 3), and how each of it is asked for when its turn
  * comes: by what is stored and by the rules that hold then, not by those of the moment when it was put in.
  */
-import { REFRESH_RECHECK_MS } from '../base/limits.js';
+import { REFRESH_RECHECK_MS } from '../base/refresh-limits.js';
 import { Fields } from '../http/fields.js';
 import type { Selection, StoredResponse } from '../object/stored.js';
 import { requestKey } from '../policy/key.js';

@@ -4,7 +4,8 @@
  * compared with what they were up to `withinMs` before; nobody ever looks through all that is stored.
  */
 import type { Clock } from '../base/clock.js';
-import { DEMAND_STEP_COUNT, DEMAND_TICK_MS, STORE_STEP_DELAY_MS } from '../base/limits.js';
+import { STORE_STEP_DELAY_MS } from '../base/limits.js';
+import { DEMAND_STEP_COUNT, DEMAND_TICK_MS } from '../base/refresh-limits.js';
 import type { StoredResponse } from '../object/stored.js';
 import { Column } from './column.js';
 import type { DemandWatch } from './contract.js';

@@ -4,7 +4,7 @@
  */
 import type { Clock, Timer } from '../base/clock.js';
 import { OriginError } from '../base/errors.js';
-import { MAX_SITEMAP_REDIRECTS, SITEMAP_FETCH_MAX_MS, WARM_RETRY_AFTER_MAX_MS } from '../base/limits.js';
+import { MAX_SITEMAP_REDIRECTS, SITEMAP_FETCH_MAX_MS, WARM_RETRY_AFTER_MAX_MS } from '../base/warm-limits.js';
 import { parseHttpDate } from '../http/dates.js';
 import type { WarmRefusal } from '../observe/warm.js';
 import { type Listing, Refusal, type SitemapAnswer, type SitemapSource, type Validators } from './contract.js';

@@ -5,7 +5,7 @@
  * whether the page was changed again after we asked, so the origin is asked again while the span lasts, ever so often and
  * no more, and once when it is over. What names an instant is asked about once.
  */
-import { LASTMOD_LOOKS_MAX } from '../base/limits.js';
+import { LASTMOD_LOOKS_MAX } from '../base/warm-limits.js';
 import type { Lastmod } from './contract.js';
 
 /** What warming remembers of a URL. All on the wall clock. */

@@ -2,7 +2,7 @@
  * The store and the origin as warming sees them, through the engine: what it asks for goes through the refresh queue, so
  * that it shares the budget of all that no visitor waits for, and gives way to the more urgent of it.
  */
-import { WARM_ROOM_SHARE } from '../base/limits.js';
+import { WARM_ROOM_SHARE } from '../base/warm-limits.js';
 import type { Engine } from '../engine/engine.js';
 import { markerKeyOf } from '../engine/fill-order.js';
 import { requestOfUrl } from '../engine/own-request.js';

@@ -3,7 +3,7 @@
  * visitor would be, and the origin client with its limits and its breaker is the way.
  */
 import { OriginError } from '../base/errors.js';
-import { MAX_SITEMAP_QUEUED_BYTES } from '../base/limits.js';
+import { MAX_SITEMAP_QUEUED_BYTES } from '../base/warm-limits.js';
 import { requestOfUrl } from '../engine/own-request.js';
 import type { EngineParts } from '../engine/parts.js';
 import { Fields } from '../http/fields.js';

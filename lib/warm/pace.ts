@@ -1,6 +1,6 @@
 /** Lets so many begin in a second, evenly, and so many run at once. One waits for its turn at a time. */
 import type { Clock, Timer } from '../base/clock.js';
-import { WARM_BURST_MS } from '../base/limits.js';
+import { WARM_BURST_MS } from '../base/warm-limits.js';
 
 const SECOND_MS = 1000;
 /** What is due within so little begins at once: timers know nothing shorter. */

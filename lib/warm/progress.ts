@@ -3,7 +3,7 @@
  * time, so that whatever else is written to the terminal takes its place.
  */
 import type { Clock, Timer } from '../base/clock.js';
-import { WARM_PROGRESS_MS } from '../base/limits.js';
+import { WARM_PROGRESS_MS } from '../base/warm-limits.js';
 
 /** A terminal. */
 export interface Terminal {

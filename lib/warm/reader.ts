@@ -1,5 +1,5 @@
 /** Reads one sitemap as its bytes come, whatever its form, in steps between which the event loop turns. */
-import { MAX_SITEMAP_URL_LENGTH, MAX_SITEMAP_URLS, SITEMAP_STEP_BYTES } from '../base/limits.js';
+import { MAX_SITEMAP_URL_LENGTH, MAX_SITEMAP_URLS, SITEMAP_STEP_BYTES } from '../base/warm-limits.js';
 import { type Listed, type Listing, Refusal } from './contract.js';
 import { type Shaped, shapeOf, urlAsKey } from './shapes.js';
 import { parseEntries, type XmlEntry } from './xml.js';

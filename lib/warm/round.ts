@@ -3,7 +3,7 @@
  * pace. What the sitemap says was changed comes before what is only not stored yet; what the origin failed on comes last.
  */
 import type { Clock } from '../base/clock.js';
-import { WARM_FAILURES_MAX, WARM_STEP_COUNT, WARM_UNCACHEABLE_MS } from '../base/limits.js';
+import { WARM_FAILURES_MAX, WARM_STEP_COUNT, WARM_UNCACHEABLE_MS } from '../base/warm-limits.js';
 import type { WarmOutcome } from '../observe/warm.js';
 import type { WarmEnd, Warmer } from './contract.js';
 import { type Acted, isDue } from './due.js';

@@ -2,7 +2,7 @@
  * The documents that list URLs: sitemaps and index files of the sitemap protocol 0.9, RSS 2.0, and Atom (RFC 4287).
  * Which child of an entry is its URL, and which say when it was last changed.
  */
-import { MAX_SITEMAP_URL_LENGTH } from '../base/limits.js';
+import { MAX_SITEMAP_URL_LENGTH } from '../base/warm-limits.js';
 import { keyOfUrl } from '../policy/key.js';
 import { type Lastmod, Refusal } from './contract.js';
 import { readLastmod } from './lastmod.js';

@@ -2,7 +2,7 @@
  * All sitemaps of a configuration: those that it names, and what index files lead to, each read once in a round and in
  * turn. What a sitemap said last holds until it says something else; so a fault at the origin takes nothing away.
  */
-import { MAX_SITEMAP_DEPTH, MAX_SITEMAPS, WARM_MERGE_COUNT } from '../base/limits.js';
+import { MAX_SITEMAP_DEPTH, MAX_SITEMAPS, WARM_MERGE_COUNT } from '../base/warm-limits.js';
 import { type Lastmod, Refusal } from './contract.js';
 import { type DocumentParts, SitemapDocument } from './document.js';
 import type { ReadSitemap } from './reader.js';

@@ -1,7 +1,7 @@
 /** Takes the compression off a sitemap as it comes: the coding it was sent in (RFC 9110 §8.4), and that of a .gz file. Bounded on the way. */
 import { pipeline, type Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
-import { MAX_GZIP_LAYERS, MAX_SITEMAP_BYTES } from '../base/limits.js';
+import { MAX_GZIP_LAYERS, MAX_SITEMAP_BYTES } from '../base/warm-limits.js';
 import { Refusal } from './contract.js';
 
 const DECODERS: Readonly<Partial<Record<string, () => Transform>>> = {

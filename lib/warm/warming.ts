@@ -4,7 +4,7 @@
  * more than the next reading, however much there is still to fill.
  */
 import type { Clock, Timer } from '../base/clock.js';
-import { WARM_MERGE_COUNT, WARM_RETRY_FIRST_MS, WARM_STEP_COUNT } from '../base/limits.js';
+import { WARM_MERGE_COUNT, WARM_RETRY_FIRST_MS, WARM_STEP_COUNT } from '../base/warm-limits.js';
 import type { Events } from '../observe/events.js';
 import { WARM_REFUSALS, type WarmOutcome, type WarmRefusal, type WarmRound } from '../observe/warm.js';
 import type { Refusal, SitemapSource, Warmer, WarmSettings } from './contract.js';

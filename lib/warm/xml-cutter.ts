@@ -4,7 +4,7 @@
  * It knows of XML what a cut must know (XML 1.0 §2.1, §2.4-2.8, §3.1): where markup begins and ends, and that tags match.
  * A document type declaration is refused: with none of them there are no entities to blow up and no files to read.
  */
-import { MAX_SITEMAP_ENTRY_BYTES, MAX_XML_DEPTH, MAX_XML_TOKEN_BYTES } from '../base/limits.js';
+import { MAX_SITEMAP_ENTRY_BYTES, MAX_XML_DEPTH, MAX_XML_TOKEN_BYTES } from '../base/warm-limits.js';
 import { Refusal } from './contract.js';
 
 /** Where the entries of a document are, and what of them is wanted. Names have their prefixes. */

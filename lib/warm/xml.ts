@@ -1,6 +1,6 @@
 /** The only door to fast-xml-parser: entries of a sitemap or feed, as the cutter gives them, into texts and attributes. */
 import { XMLParser } from 'fast-xml-parser';
-import { MAX_XML_DEPTH } from '../base/limits.js';
+import { MAX_XML_DEPTH } from '../base/warm-limits.js';
 import { Refusal } from './contract.js';
 
 /** One child of an entry. */

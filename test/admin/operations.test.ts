@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { createAdmin } from '../../lib/admin/server.js';
 import { makeTokenCheck } from '../../lib/admin/token.js';
-import { ADMIN_MAX_BODY_BYTES, ADMIN_MAX_PAGE_COUNT } from '../../lib/base/limits.js';
+import { ADMIN_MAX_BODY_BYTES, ADMIN_MAX_PAGE_COUNT } from '../../lib/base/admin-limits.js';
 import { readConfig } from '../../lib/config/load.js';
 import { withOrigin } from '../../lib/config/schema.js';
 import { SILENT } from '../../lib/observe/events.js';

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import t, { type Test } from 'tap';
 import type { AdminSources } from '../../lib/admin/routes.js';
 import { createAdmin } from '../../lib/admin/server.js';
-import { ADMIN_CLOSE_TIMEOUT_MS, ADMIN_MAX_CONNECTIONS, ADMIN_MAX_HEAD_BYTES } from '../../lib/base/limits.js';
+import { ADMIN_CLOSE_TIMEOUT_MS, ADMIN_MAX_CONNECTIONS, ADMIN_MAX_HEAD_BYTES } from '../../lib/base/admin-limits.js';
 import { type Events, SILENT } from '../../lib/observe/events.js';
 import { cutOff } from '../../lib/origin/cut-off.js';
 import { createBarrier } from '../kit/barrier.js';

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { CONFIG_SETTLE_MS } from '../../lib/base/limits.js';
+import { CONFIG_SETTLE_MS } from '../../lib/base/config-limits.js';
 import { parseArguments } from '../../lib/cli/arguments.js';
 import { type RunningProxy, run, type World } from '../../lib/cli/run.js';
 import type { Config } from '../../lib/config/schema.js';

@@ -2,8 +2,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { MAX_CONFIG_BYTES, MAX_CONFIG_PROBLEMS } from '../../lib/base/config-limits.js';
 import { ConfigError } from '../../lib/base/errors.js';
-import { MAX_CONFIG_BYTES, MAX_CONFIG_PROBLEMS } from '../../lib/base/limits.js';
 import { loadConfig, readConfig } from '../../lib/config/load.js';
 import { type Override, parseSetting } from '../../lib/config/overrides.js';
 import { hasOrigin, withOrigin } from '../../lib/config/schema.js';

@@ -1,6 +1,6 @@
 // Goal: the refresh queue keeps its order, its budget and its promises to the origin (issue 5, SYSTEMS row 3). Method: a fake clock, and jobs whose ends the test plays.
 import t from 'tap';
-import { MAX_REFRESH_AGE_MS, MAX_REFRESH_LISTENERS, REFRESH_RECHECK_MS } from '../../lib/base/limits.js';
+import { MAX_REFRESH_AGE_MS, MAX_REFRESH_LISTENERS, REFRESH_RECHECK_MS } from '../../lib/base/refresh-limits.js';
 import type { FillEnd } from '../../lib/engine/fill-contract.js';
 import type { Begun, RefreshEnd, RefreshJob } from '../../lib/engine/refresh-contract.js';
 import { OriginPace } from '../../lib/engine/refresh-pace.js';

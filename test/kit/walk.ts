@@ -9,7 +9,7 @@
  */
 
 import { OriginError, type OriginFailure } from '../../lib/base/errors.js';
-import { REFRESH_CONCURRENCY, REFRESH_RATE } from '../../lib/base/limits.js';
+import { REFRESH_CONCURRENCY, REFRESH_RATE } from '../../lib/base/refresh-limits.js';
 import { ORIGIN_DECIDES, type Rule } from '../../lib/config/rule.js';
 import type { Rules } from '../../lib/config/rules.js';
 import type { ClientRequest, PassPlan, Reply, ReplySink } from '../../lib/engine/contract.js';

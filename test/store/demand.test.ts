@@ -1,6 +1,6 @@
 // Goal: the store tells what is asked for often at the instant when it matters, and looks at nothing else meanwhile. Method: a memory store with a fake clock and a watch that counts what it is asked.
 import t from 'tap';
-import { DEMAND_TICK_MS } from '../../lib/base/limits.js';
+import { DEMAND_TICK_MS } from '../../lib/base/refresh-limits.js';
 import type { StoredResponse } from '../../lib/object/stored.js';
 import { SILENT } from '../../lib/observe/events.js';
 import type { Store } from '../../lib/store/contract.js';

@@ -1,6 +1,6 @@
 // Goal: a lastmod means the span that it can mean, and a page is asked about when it may have changed since, and not for ever. Method: dates in a table; a day played hour by hour.
 import t from 'tap';
-import { LASTMOD_LOOKS_MAX } from '../../lib/base/limits.js';
+import { LASTMOD_LOOKS_MAX } from '../../lib/base/warm-limits.js';
 import { type Acted, isDue } from '../../lib/warm/due.js';
 import { readLastmod } from '../../lib/warm/lastmod.js';
 

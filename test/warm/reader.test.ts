@@ -8,7 +8,7 @@ import {
   MAX_XML_DEPTH,
   MAX_XML_TOKEN_BYTES,
   SITEMAP_STEP_BYTES,
-} from '../../lib/base/limits.js';
+} from '../../lib/base/warm-limits.js';
 import { Refusal } from '../../lib/warm/contract.js';
 import { entriesOf, index, pathsOf, read, SITE, URLSET, urlset } from './sitemaps.kit.js';
 

@@ -1,6 +1,6 @@
 // Goal: a round asks for what is missing or changed, in order, within its pace, and gives way to trouble. Method: a store that is a map, and an origin that a test answers for.
 import t from 'tap';
-import { WARM_FAILURES_MAX, WARM_UNCACHEABLE_MS } from '../../lib/base/limits.js';
+import { WARM_FAILURES_MAX, WARM_UNCACHEABLE_MS } from '../../lib/base/warm-limits.js';
 import type { Standing, WarmEnd, Warmer } from '../../lib/warm/contract.js';
 import { readLastmod } from '../../lib/warm/lastmod.js';
 import { Pace } from '../../lib/warm/pace.js';

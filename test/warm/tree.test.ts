@@ -1,7 +1,12 @@
 // Goal: sitemaps are fetched from the origin alone, by condition, within bounds, and what fails takes nothing away. Method: a played origin that has documents.
 import t from 'tap';
 import { OriginError } from '../../lib/base/errors.js';
-import { MAX_SITEMAP_DEPTH, MAX_SITEMAP_REDIRECTS, MAX_SITEMAPS, SITEMAP_FETCH_MAX_MS } from '../../lib/base/limits.js';
+import {
+  MAX_SITEMAP_DEPTH,
+  MAX_SITEMAP_REDIRECTS,
+  MAX_SITEMAPS,
+  SITEMAP_FETCH_MAX_MS,
+} from '../../lib/base/warm-limits.js';
 import type { Refusal } from '../../lib/warm/contract.js';
 import { type ReadTree, SitemapTree } from '../../lib/warm/tree.js';
 import { turns } from '../kit/barrier.js';

@@ -2,7 +2,7 @@
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import t from 'tap';
 import { OriginError } from '../../lib/base/errors.js';
-import { MAX_SITEMAP_BYTES } from '../../lib/base/limits.js';
+import { MAX_SITEMAP_BYTES } from '../../lib/base/warm-limits.js';
 import { Refusal } from '../../lib/warm/contract.js';
 import { unpacked } from '../../lib/warm/unpack.js';
 

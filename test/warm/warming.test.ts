@@ -1,7 +1,7 @@
 // Goal: warming keeps its schedule, backs off from trouble, follows a reload, and tells a person how it goes. Method: a played origin of sitemaps and a store that is a map.
 import t from 'tap';
 import { OriginError } from '../../lib/base/errors.js';
-import { WARM_RETRY_FIRST_MS } from '../../lib/base/limits.js';
+import { WARM_RETRY_FIRST_MS } from '../../lib/base/warm-limits.js';
 import { type NoticeLevel, SILENT } from '../../lib/observe/events.js';
 import type { WarmEvent } from '../../lib/observe/warm.js';
 import type { WarmEnd, Warmer, WarmSettings } from '../../lib/warm/contract.js';

@@ -1,6 +1,8 @@
 /**
  * The bytes of a reply that goes out as it is stored, put together in one place that is used again for the next one.
  */
+
+import { putText } from '../base/bytes.js';
 import { DISK_INLINE_BODY_BYTES } from '../base/disk-limits.js';
 import { MAX_HEAD_AS_STORED_BYTES } from '../base/ready-limits.js';
 import { Views } from '../base/views.js';
@@ -8,6 +10,9 @@ import type { BytesAsStored } from '../engine/contract.js';
 
 /** What is stored is brought behind the place of the reply first: within one buffer bytes are moved without views of them. */
 const STORED_AT = MAX_HEAD_AS_STORED_BYTES + DISK_INLINE_BODY_BYTES;
+const BEHIND_NAME = ': ';
+const LINE_END = '\r\n';
+const CONTENT_LENGTH = 'Content-Length: ';
 let place = Buffer.alloc(STORED_AT * 2);
 let views = new Views(place);
 
@@ -23,20 +28,31 @@ export function bytesAsStored(
 ): Buffer | undefined {
   if (bytes.length > STORED_AT || bodyBytes > DISK_INLINE_BODY_BYTES) return undefined;
   if (debugHeader !== undefined && hasLine(bytes, headFrom, headUntil, debugHeader)) return undefined;
-  let tail = '';
-  for (let at = 0; at < own.length; at += 2) tail += `${own[at]}: ${own[at + 1]}\r\n`;
-  tail += `Content-Length: ${bodyBytes}\r\n`;
-  if (debugHeader !== undefined) tail += `${debugHeader}: ${outcome}\r\n`;
-  tail += '\r\n';
   const line = `HTTP/1.1 ${status} `;
-  if (line.length + headUntil - headFrom + tail.length > MAX_HEAD_AS_STORED_BYTES) return undefined;
+  const length = String(bodyBytes);
+  let headBytes = line.length + headUntil - headFrom + CONTENT_LENGTH.length + length.length + LINE_END.length * 2;
+  for (let at = 0; at < own.length; at++) headBytes += (own[at] as string).length + LINE_END.length;
+  if (debugHeader !== undefined) headBytes += debugHeader.length + outcome.length + LINE_END.length * 2;
+  if (headBytes > MAX_HEAD_AS_STORED_BYTES) return undefined;
   place.set(bytes, STORED_AT);
-  let at = place.write(line, 'latin1');
+  let at = putText(place, line, 0);
   place.copyWithin(at, STORED_AT + headFrom, STORED_AT + headUntil);
   at += headUntil - headFrom;
-  at += place.write(tail, at, 'latin1');
+  for (let member = 0; member < own.length; member += 2) {
+    at = putLine(at, own[member] as string, own[member + 1] as string);
+  }
+  at = putText(place, CONTENT_LENGTH, at);
+  at = putText(place, length, at);
+  at = putText(place, LINE_END, at);
+  if (debugHeader !== undefined) at = putLine(at, debugHeader, outcome);
+  at = putText(place, LINE_END, at);
   place.copyWithin(at, STORED_AT + bodyFrom, STORED_AT + bodyFrom + bodyBytes);
   return views.until(at + bodyBytes);
+}
+
+function putLine(from: number, name: string, value: string): number {
+  const at = putText(place, BEHIND_NAME, putText(place, name, from));
+  return putText(place, LINE_END, putText(place, value, at));
 }
 
 /** What was given last is not written yet: it is left to whoever writes it. */

@@ -2,6 +2,7 @@
  * The record of a plain response, read where it lies: nothing is made of it but what its next reader asks for. For
  * what is sent once, as it stands, and kept by nobody.
  */
+import { doubleAt, uint32At } from '../base/bytes.js';
 import {
   ALWAYS_VALIDATE,
   FORBIDDANCES,
@@ -69,7 +70,7 @@ export class RecordSight implements Life {
     this.#moreEnd = this.#at;
     this.#ttlSource = this.#count();
     this.#forbiddance = this.#count();
-    return this.#findHead(start + bytes.readUInt32LE(tailAt), key);
+    return this.#findHead(start + uint32At(bytes, tailAt), key);
   }
 
   /** The texts, of which only their lengths stand among the numbers. */
@@ -144,11 +145,11 @@ export class RecordSight implements Life {
 
   get requestedAt(): number | undefined {
     // The last of the optional numbers.
-    return (this.#bits & HAS_REQUESTED_AT) === 0 ? undefined : this.bytes.readDoubleLE(this.#moreEnd - NUMBER_BYTES);
+    return (this.#bits & HAS_REQUESTED_AT) === 0 ? undefined : doubleAt(this.bytes, this.#moreEnd - NUMBER_BYTES);
   }
 
   #number(index: number): number {
-    return this.bytes.readDoubleLE(this.#lifeAt + index * NUMBER_BYTES);
+    return doubleAt(this.bytes, this.#lifeAt + index * NUMBER_BYTES);
   }
 
   #count(): number {

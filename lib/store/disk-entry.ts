@@ -3,6 +3,7 @@
  * that is small. One checksum is of all of it, so that a hit reads and checks an entry in one go.
  */
 import { crc32 } from 'node:zlib';
+import { uint32At } from '../base/bytes.js';
 import { type RecordHead, readTrusted } from '../object/record.js';
 import { BODY_ID_BYTES, TAG_HASH_BYTES } from './disk-keys.js';
 
@@ -86,23 +87,23 @@ export class Entry {
 
   /** Undefined where it is damaged. Keeps to `bytes`. */
   static over(bytes: Buffer): Entry | undefined {
-    if (bytes.length < PREFIX_BYTES || checkIn(bytes) !== bytes.readUInt32LE(0)) return undefined;
-    const recordAt = PREFIX_BYTES + (bytes.readUInt32LE(AT.flags) & TAG_BYTES);
-    const bodyAt = bytes.length - bytes.readUInt32LE(AT.bodyBytes);
+    if (bytes.length < PREFIX_BYTES || checkIn(bytes) !== uint32At(bytes, 0)) return undefined;
+    const recordAt = PREFIX_BYTES + (uint32At(bytes, AT.flags) & TAG_BYTES);
+    const bodyAt = bytes.length - uint32At(bytes, AT.bodyBytes);
     return recordAt > bodyAt ? undefined : new Entry(bytes, recordAt, bodyAt);
   }
 
   /** Its checksum: what tells it from others, near enough. */
   get check(): number {
-    return this.#bytes.readUInt32LE(0);
+    return uint32At(this.#bytes, 0);
   }
 
   get epoch(): number {
-    return this.#bytes.readUInt32LE(AT.epoch);
+    return uint32At(this.#bytes, AT.epoch);
   }
 
   get isAccompanied(): boolean {
-    return (this.#bytes.readUInt32LE(AT.flags) & ACCOMPANIED) !== 0;
+    return (uint32At(this.#bytes, AT.flags) & ACCOMPANIED) !== 0;
   }
 
   get bodyId(): Buffer {
@@ -133,11 +134,11 @@ export class Entry {
 
   get prefix(): EntryPrefix {
     const bytes = this.#bytes;
-    const flags = bytes.readUInt32LE(AT.flags);
+    const flags = uint32At(bytes, AT.flags);
     return {
       epoch: this.epoch,
-      expiryMinute: bytes.readUInt32LE(AT.expiryMinute),
-      chunks: bytes.readUInt32LE(AT.chunks),
+      expiryMinute: uint32At(bytes, AT.expiryMinute),
+      chunks: uint32At(bytes, AT.chunks),
       bodyId: this.bodyId,
       tagHashes: bytes.subarray(PREFIX_BYTES, this.recordAt),
       isVaried: (flags & VARIED) !== 0,

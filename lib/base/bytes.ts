@@ -1,0 +1,30 @@
+/**
+ * Numbers out of bytes, and short texts into them. What a Buffer has for that is looked up by its name at each call, and
+ * texts are written outside of JavaScript: both take longer than what is done.
+ */
+
+const asBytes = new Uint8Array(8);
+const asDouble = new Float64Array(asBytes.buffer);
+const asWords = new Uint32Array(asBytes.buffer);
+/** Numbers are written with their lowest byte first; so are they here, nearly everywhere. */
+asWords[0] = 1;
+const isLowFirst = asBytes[0] === 1;
+
+/** Of 32 bits, as writeUInt32LE() writes it. Who calls knows that the bytes are there. */
+export function uint32At(bytes: Uint8Array, at: number): number {
+  const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16);
+  return (low | ((bytes[at + 3] as number) << 24)) >>> 0;
+}
+
+/** As writeDoubleLE() writes it. Who calls knows that the bytes are there. */
+export function doubleAt(bytes: Uint8Array, at: number): number {
+  asWords[isLowFirst ? 0 : 1] = uint32At(bytes, at);
+  asWords[isLowFirst ? 1 : 0] = uint32At(bytes, at + 4);
+  return asDouble[0] as number;
+}
+
+/** Writes a short text as latin1; returns where it ends. Who calls knows that there is room. */
+export function putText(bytes: Uint8Array, text: string, from: number): number {
+  for (let at = 0; at < text.length; at++) bytes[from + at] = text.charCodeAt(at);
+  return from + text.length;
+}

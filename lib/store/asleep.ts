@@ -64,15 +64,28 @@ export class Asleep {
     for (const [at, slot] of slots.entries()) if (!this.#writeDown(slot, list[at] as StoredResponse)) return false;
     const first = slots[0] as number;
     if (!this.#table.add(this.#slots.hash(first), first)) return false;
-    for (const [at, slot] of slots.entries()) {
-      const { body } = list[at] as StoredResponse;
-      const hasBytes = this.#packing.hasBody(slot) || body.receivedBytes === 0;
-      this.#bodies.set(slot, this.#keepsBodies || !hasBytes ? body : undefined);
-      this.#next.set(slot, (slots[at + 1] ?? NO_SLOT) + 1);
-      this.#slots.hold(slot, undefined);
-    }
+    for (const [at, slot] of slots.entries()) this.#letGo(slot, list[at] as StoredResponse, slots[at + 1] ?? NO_SLOT);
     variants.giveUp();
     return true;
+  }
+
+  /**
+   * The response in a slot, the only one of its key, is bytes from the first. False where it cannot be, or where others know
+   * its body by its identity.
+   */
+  begin(slot: number, stored: StoredResponse): boolean {
+    if (this.#keepsBodies || !this.#writeDown(slot, stored)) return false;
+    if (!this.#table.add(this.#slots.hash(slot), slot)) return false;
+    this.#letGo(slot, stored, NO_SLOT);
+    return true;
+  }
+
+  /** There is no object for it any more. `next`: the slot of the next variant. */
+  #letGo(slot: number, { body }: StoredResponse, next: number): void {
+    const hasBytes = this.#packing.hasBody(slot) || body.receivedBytes === 0;
+    this.#bodies.set(slot, this.#keepsBodies || !hasBytes ? body : undefined);
+    this.#next.set(slot, next + 1);
+    this.#slots.hold(slot, undefined);
   }
 
   /** What is written down of a record stays for as long as that is what is stored, asleep or not. */

@@ -2,9 +2,10 @@
  * The variants of each key: those of some thousand keys, asked for or stored last, as objects; those of all others asleep
  * (asleep.ts). Whoever looks for a key finds no difference.
  *
- * What comes in is among a few hundred that are fresh, and goes to sleep as the oldest of them where nobody has used it
- * meanwhile: its objects die young, and most of what is stored is not asked for soon. Among the others that stay awake it is
- * chosen as by a clock's hand, which passes over what was used since it came by last, a few times at most.
+ * What comes in is asleep from the first: most of it is not asked for soon, and objects that are kept for a while have to be
+ * carried along by each collection of young ones. What was woken is among a few hundred that are fresh, and goes to sleep
+ * again as the oldest of them where nobody has used it meanwhile. Among the others that stay awake it is chosen as by a clock's
+ * hand, which passes over what was used since it came by last, a few times at most.
  */
 import type { Clock } from '../base/clock.js';
 import { hashOf } from '../base/hash.js';
@@ -15,7 +16,7 @@ import { createKeyedMap, type KeyedMap } from './keyed.js';
 import type { Packing } from './packing.js';
 import { Sight } from './sight.js';
 import type { Slots } from './slots.js';
-import type { Variants } from './variants.js';
+import { Variants } from './variants.js';
 
 export interface GroupsOptions {
   readonly slots: Slots<StoredResponse>;
@@ -75,6 +76,8 @@ export class Groups {
   readonly #fresh: Ring;
   readonly #established: Ring;
   readonly #sight = new Sight();
+  /** The key that was looked for last and is not there: a miss asks for it several times in a row. */
+  #absent: string | undefined;
 
   constructor({ slots, packing, clock, awakeCount, keepsBodies, onLapsed }: GroupsOptions) {
     this.#slots = slots;
@@ -87,12 +90,27 @@ export class Groups {
   }
 
   get(key: string): Variants | undefined {
-    return this.#awake.get(key) ?? this.#wake(key);
+    if (key === this.#absent) return undefined;
+    return this.#awake.get(key) ?? this.#wake(key) ?? this.#missed(key);
   }
 
   /** The same for one look, which wakes nothing: to let something fall asleep for it takes longer than all the rest. */
   look(key: string): Variants | undefined {
-    return this.#awake.get(key) ?? this.#asleep.lookAt(key, hashOf(key));
+    if (key === this.#absent) return undefined;
+    return this.#awake.get(key) ?? this.#asleep.lookAt(key, hashOf(key)) ?? this.#missed(key);
+  }
+
+  #missed(key: string): undefined {
+    this.#absent = key;
+  }
+
+  /**
+   * A key comes in, with the one response in this slot. Most are not asked for again soon: it is bytes from the first where
+   * it can be, and becomes objects when somebody asks.
+   */
+  begin(stored: StoredResponse, slot: number): void {
+    this.#absent = undefined;
+    if (!this.#asleep.begin(slot, stored)) this.set(new Variants(stored, slot));
   }
 
   /** What is the only one under the key that these two texts are together. */
@@ -121,6 +139,7 @@ export class Groups {
   }
 
   #keep(variants: Variants): void {
+    this.#absent = undefined;
     this.#awake.set(variants.key, variants, keptUntil(variants) - this.#clock.now());
   }
 

@@ -28,7 +28,7 @@ import { Packing } from './packing.js';
 import { Slots } from './slots.js';
 import { Stepper } from './stepper.js';
 import { TagIndex } from './tag-index.js';
-import { isSameSelection, Variants } from './variants.js';
+import { isSameSelection, type Variants } from './variants.js';
 import { Wheel } from './wheel.js';
 
 export interface MemoryStoreOptions {
@@ -291,14 +291,16 @@ class MemoryStore extends LowestStore implements Store {
 
   /** Enters a response that has its slot under its key, newest first. */
   #link(stored: StoredResponse, slot: number, now: number): void {
-    let variants = this.#groups.get(stored.key);
+    const variants = this.#groups.get(stored.key);
     if (variants !== undefined && variants.list.length >= MAX_VARIANTS) {
       const oldest = variants.slots[variants.slots.length - 1];
       if (oldest !== undefined) this.#drop(oldest, 'evicted');
     }
-    if (variants === undefined) variants = new Variants(stored, slot);
-    else variants.add(stored, slot);
-    this.#groups.set(variants);
+    if (variants === undefined) this.#groups.begin(stored, slot);
+    else {
+      variants.add(stored, slot);
+      this.#groups.set(variants);
+    }
     this.#tags.add(stored.tags, slot);
     this.#schedule(slot, stored.life.graceUntil, stored.life.keepUntil, now);
     this.#demand?.schedule(slot, stored, now);

@@ -72,7 +72,8 @@ export class DiskBench implements DiskPort {
       this.isDamaged = true;
     };
     this.tier = new DiskTier({ file: this.file, port: this, sizeBytes, clock, events, onDamaged });
-    this.memory = createMemoryStore({ budgetBytes: memoryBytes, clock, events: options.events ?? SILENT });
+    const quiet = options.events ?? SILENT;
+    this.memory = createMemoryStore({ budgetBytes: memoryBytes, clock, events: quiet, keepsBodies: true });
     this.store = createTieredStore(this.memory, this.tier);
     t.teardown(() => this.#end());
   }

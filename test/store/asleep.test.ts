@@ -136,6 +136,34 @@ t.test('RFC 9111 §4.3.4: a late 304 finds the record that fell asleep meanwhile
   t.end();
 });
 
+t.test('what comes in is bytes from the first, and the first who asks for it finds it there', (t) => {
+  const { store, clock } = bench();
+  t.equal(store.place('k', true), undefined);
+  t.equal(store.peek('k'), undefined);
+  const stored = makeStored({ key: 'k', bornAt: clock.now() });
+  t.ok(store.put(stored));
+  const look = store.place('k', true)?.list[0];
+  t.not(look, stored, 'there is no object for it');
+  t.ok(look !== undefined && isSameRecord(look, stored));
+  t.not(store.peek('k')?.[0], look, 'a look made none');
+  t.equal(store.peek('k')?.[0], store.peek('k')?.[0], 'who asks does');
+  t.equal(store.removeKey('k', 'purged'), 1);
+  t.equal(store.peek('k'), undefined);
+  t.ok(store.put(stored));
+  t.ok(store.holds(stored));
+  t.end();
+});
+
+t.test('what cannot be bytes is objects from the first', (t) => {
+  const { store, clock } = bench();
+  const tagged = { ...makeStored({ key: 'k', bornAt: clock.now() }), tags: ['a'] };
+  t.equal(store.peek('k'), undefined);
+  t.ok(store.put(tagged));
+  t.equal(store.peek('k')?.[0], tagged);
+  t.same(store.tagged('a'), [tagged]);
+  t.end();
+});
+
 t.test('a place is given up when its key falls asleep: who kept it looks again', (t) => {
   const all = bench();
   const { store, clock } = all;

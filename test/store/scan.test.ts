@@ -112,6 +112,7 @@ t.test('tags are charged to the budget', async (t) => {
 t.test('uses are counted for as long as a key is stored, replacements and refreshes included', async (t) => {
   const { clock, store, put } = open();
   const first = put('http://a.test/1');
+  clock.advance(1);
   t.match(store.usage(first), { hits: 0, bytes: storedBytes(first) });
   for (let at = 0; at < 10; at++) store.touch(first);
   const next = freshened(first, clock.now());

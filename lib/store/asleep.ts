@@ -148,6 +148,8 @@ export class Asleep {
     const at = packing.head.at(slot);
     if (hasSelection(bytes, at)) return false;
     const terms = this.#terms.at(this.#termsOf.get(slot));
+    // Via says another version then than the one of nearly all.
+    if (terms.receivedVersion !== undefined) return false;
     sight.is(slot, terms, this.#life.in(bytes, at, terms));
     packing.showFields(slot, sight);
     const body = this.#bodies.get(slot);

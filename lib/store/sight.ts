@@ -73,8 +73,9 @@ export class Sight implements MemorySight {
 
   /** What is awake. False where it takes more than to write its parts. */
   over(slot: number, stored: StoredResponse): boolean {
-    const { fields } = stored;
-    if (fields.slab === undefined || stored.partial !== undefined || stored.selection.names.length > 0) return false;
+    const { fields, selection } = stored;
+    if (fields.slab === undefined || stored.partial !== undefined || selection.names.length > 0) return false;
+    if (stored.receivedVersion !== undefined) return false;
     this.is(slot, stored, stored.life);
     this.hasSection(fields.slab.bytes, fields.slabAt, fields.packableBytes);
     return this.hasBody(stored.body);

@@ -98,6 +98,22 @@ t.test(
   },
 );
 
+t.test('RFC 9110 §7.6.3: what came by HTTP/1.0 is not told as what came by 1.1', async (t) => {
+  for (const awakeCount of [1, 100]) {
+    const walk = makeWalk({ awakeCount });
+    const { engine, clock } = walk;
+    const madeBy = engine.parts.live.rules.all.at(-1);
+    for (const at of [0, 1, 2, 3]) {
+      const made = makeStored({ bornAt: clock.now(), key: `http://${HOST}/${at}` });
+      engine.parts.store.put({ ...made, ...(madeBy === undefined ? {} : { madeBy }), receivedVersion: '1.0' });
+    }
+    const ready = engine.ready(false, HOST, '/0', undefined, clock.now());
+    t.match(ready?.reply.fields.get('via'), /^1\.0 /);
+    t.equal(ready?.held, undefined);
+    engine.close();
+  }
+});
+
 t.test('decision 0016: a use of what goes out as it lies in memory is a use for the store', async (t) => {
   for (const awakeCount of [1, 100]) {
     const walk = makeWalk({ awakeCount });

@@ -1,6 +1,12 @@
 /** A YAML document with the place of each of its values. The one importer of `yaml`. */
-import { isAlias, isMap, isNode, isScalar, LineCounter, type Node, parse, parseDocument, YAMLError } from 'yaml';
+import { createRequire } from 'node:module';
+import type * as Yaml from 'yaml';
 import { MAX_CONFIG_ALIASES } from '../base/config-limits.js';
+
+const require = createRequire(import.meta.url);
+
+/** Read where there is something for it: a start without a conf file is a tenth shorter for that. */
+const yaml = (): typeof Yaml => require('yaml') as typeof Yaml;
 
 /** Counted from 1, as editors do. */
 export interface Place {
@@ -28,6 +34,7 @@ const SENTENCES: Readonly<Partial<Record<string, string>>> = {
 
 /** Parses one YAML document, or tells everything that is wrong with its syntax. */
 export function parseYaml(source: string): Document | { readonly problems: readonly SyntaxProblem[] } {
+  const { LineCounter, parseDocument } = yaml();
   const lines = new LineCounter();
   const document = parseDocument(source, { lineCounter: lines, prettyErrors: false });
   const at = (offset: number): Place => {
@@ -50,8 +57,13 @@ export function parseYaml(source: string): Document | { readonly problems: reado
   }
 }
 
+/** What YAML reads as the text that it is: no number, true, false or null, and nothing that means something by its place. */
+const WORD = /^(?!(?:true|false|null)$)(?:[a-z/][\w./-]*|\d+(?:[kmg]b|ms))$/i;
+
 /** Parses the value of a flag as YAML reads it: a number, a word, or a list or map in flow style. */
 export function parseYamlValue(source: string): { readonly value: unknown } | { readonly problem: string } {
+  if (WORD.test(source)) return { value: source };
+  const { parse, YAMLError } = yaml();
   try {
     const value: unknown = parse(source, { prettyErrors: false, logLevel: 'error', maxAliasCount: 0 });
     return { value };
@@ -62,10 +74,12 @@ export function parseYamlValue(source: string): { readonly value: unknown } | { 
 }
 
 function startOf(node: unknown): number | undefined {
+  const { isNode } = yaml();
   return isNode(node) ? node.range?.[0] : undefined;
 }
 
-function offsetOf(top: Node | null, path: readonly PropertyKey[], key: string | undefined): number {
+function offsetOf(top: Yaml.Node | null, path: readonly PropertyKey[], key: string | undefined): number {
+  const { isMap, isScalar } = yaml();
   let node: unknown = top;
   let offset = startOf(top) ?? 0;
   for (const step of path) {
@@ -78,6 +92,7 @@ function offsetOf(top: Node | null, path: readonly PropertyKey[], key: string | 
 }
 
 function childOf(node: unknown, step: PropertyKey): unknown {
+  const { isAlias, isNode } = yaml();
   // A place inside an alias is the alias: what it stands for may be right elsewhere.
   if (!isNode(node) || isAlias(node) || !('get' in node)) return undefined;
   return node.get(step, true);

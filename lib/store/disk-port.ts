@@ -1,4 +1,7 @@
-/** The way to the thread that writes for the disk tier. A thread that died is started anew with the next job. */
+/**
+ * The way to the thread that writes for the disk tier. It is started with the first job, since a start has more pressing
+ * things to do, and one that died anew with the next.
+ */
 import { Worker } from 'node:worker_threads';
 import { DISK_THREAD_HEAP } from '../base/disk-limits.js';
 import { DiskFailure, type DiskJob, type DiskPort, type DiskReport } from './disk-contract.js';
@@ -21,7 +24,6 @@ class ThreadPort implements DiskPort {
 
   constructor(order: ThreadOrder) {
     this.#order = order;
-    this.#worker = this.#start();
   }
 
   send(job: DiskJob): Promise<DiskReport> {

@@ -1,8 +1,9 @@
 /** The connections to Redis or Valkey, on ioredis (imported here alone): one server, one behind Sentinels, or a Cluster. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { Cluster, Redis, type RedisOptions } from 'ioredis';
-
+import { createRequire } from 'node:module';
+import type * as IORedis from 'ioredis';
+import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import {
   SHARED_CONNECT_TIMEOUT_MS,
   SHARED_RECONNECT_FIRST_MS,
@@ -10,6 +11,11 @@ import {
   SHARED_REDIRECTS_MAX,
   SHARED_SCAN_COUNT,
 } from '../base/shared-limits.js';
+
+const require = createRequire(import.meta.url);
+
+/** Read where there is a shared tier: it is a good part of a start. */
+const ioredis = (): typeof IORedis => require('ioredis') as typeof IORedis;
 
 export interface SharedEndpoint {
   readonly host: string;
@@ -159,7 +165,7 @@ export class SharedLink {
   /** Some keys of one master after another. The cursor says which master, and where in it. */
   async scan(pattern: string, cursor: string | undefined): Promise<{ cursor: string | undefined; keys: string[] }> {
     const [at = '0', within = '0'] = (cursor ?? '0 0').split(' ');
-    const masters = this.#client instanceof Cluster ? this.#client.nodes('master') : [this.#client];
+    const masters = 'nodes' in this.#client ? this.#client.nodes('master') : [this.#client];
     const master = masters[Number(at)];
     if (master === undefined) return { cursor: undefined, keys: [] };
     const reply = (await master.callBuffer('SCAN', [within, 'MATCH', pattern, 'COUNT', SHARED_SCAN_COUNT])) as [
@@ -212,7 +218,7 @@ function makeClient(options: SharedLinkOptions): Redis | Cluster {
     connectionName: 'patina',
   };
   if (options.kind === 'cluster') {
-    return new Cluster(
+    return new (ioredis().Cluster)(
       nodes.map(({ host, port }) => ({ host, port })),
       {
         redisOptions: common,
@@ -227,7 +233,7 @@ function makeClient(options: SharedLinkOptions): Redis | Cluster {
   const single: ClientOptions = { ...common, retryStrategy, enableOfflineQueue: false, lazyConnect: true };
   if (options.database !== undefined) single.db = options.database;
   if (options.kind === 'sentinel') {
-    return new Redis({
+    return new (ioredis().Redis)({
       ...single,
       sentinels: nodes.map(({ host, port }) => ({ host, port })),
       name: options.masterName ?? '',
@@ -238,7 +244,7 @@ function makeClient(options: SharedLinkOptions): Redis | Cluster {
   }
   const [node] = nodes;
   if (node === undefined) throw new Error('a server has an address');
-  return new Redis({ ...single, host: node.host, port: node.port });
+  return new (ioredis().Redis)({ ...single, host: node.host, port: node.port });
 }
 
 function tlsOptions({ caFile, serverName, verify }: SharedTls): NonNullable<RedisOptions['tls']> {

@@ -1,5 +1,6 @@
 /** The only door to fast-xml-parser: entries of a sitemap or feed, as the cutter gives them, into texts and attributes. */
-import { XMLParser } from 'fast-xml-parser';
+import { createRequire } from 'node:module';
+import type * as FastXmlParser from 'fast-xml-parser';
 import { MAX_XML_DEPTH } from '../base/warm-limits.js';
 import { Refusal } from './contract.js';
 
@@ -32,7 +33,9 @@ function decoded(text: string): string {
   });
 }
 
-const PARSER = new XMLParser({
+const require = createRequire(import.meta.url);
+
+const OPTIONS: FastXmlParser.X2jOptions = {
   ignoreAttributes: false,
   attributeNamePrefix: ATTRIBUTE,
   textNodeName: TEXT,
@@ -50,7 +53,15 @@ const PARSER = new XMLParser({
     setXmlVersion: () => {},
     decode: decoded,
   },
-});
+};
+
+let parser: FastXmlParser.XMLParser | undefined;
+
+/** Made for the first sitemap: most processes see none. */
+function parserOf(): FastXmlParser.XMLParser {
+  const { XMLParser } = require('fast-xml-parser') as typeof FastXmlParser;
+  return new XMLParser(OPTIONS);
+}
 
 type Node = Readonly<Record<string, unknown>>;
 
@@ -73,7 +84,8 @@ function fieldOf(node: unknown): XmlField {
 export function parseEntries(content: string, name: string): readonly XmlEntry[] {
   let parsed: unknown;
   try {
-    parsed = PARSER.parse(`<entries>${content}</entries>`);
+    parser ??= parserOf();
+    parsed = parser.parse(`<entries>${content}</entries>`);
   } catch (cause) {
     throw new Refusal('broken-xml', cause instanceof Error ? cause.message : String(cause), { cause });
   }

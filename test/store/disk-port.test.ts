@@ -39,6 +39,19 @@ t.test(
   },
 );
 
+t.test('issue 5: a start does not wait for the thread that writes: it begins with the first job', async (t) => {
+  let started = 0;
+  const count = (): void => void started++;
+  process.on('worker', count);
+  t.teardown(() => process.off('worker', count));
+  const port = openThreadPort({ directory: makeDirectory(t), sizeBytes: 16 * 1024 * 1024 });
+  await new Promise(setImmediate);
+  t.equal(started, 0);
+  const { records } = await port.send({ batch: undefined, now: 0, isSynced: false });
+  t.same([started, records], [1, 0]);
+  await port.close();
+});
+
 t.test('issue 5: what waits is put into words in batches of so many, and all of it is written', async (t) => {
   const bench = openDisk(t, { clock: new FakeClock() });
   const count = DISK_BATCH_ORDERS * 2 + 1;

@@ -4,7 +4,7 @@
  */
 import { PROMOTE_BODY_BYTES } from '../base/disk-limits.js';
 import { Body } from '../object/body.js';
-import type { StoredResponse } from '../object/stored.js';
+import { isSameAnswer, type StoredResponse } from '../object/stored.js';
 import { expiredResponse } from '../policy/expire.js';
 import { chooseVariant } from '../policy/vary.js';
 import type { RemovalReason, Store, Writer } from '../store/contract.js';
@@ -137,8 +137,7 @@ function swapIn(parts: EngineParts, spec: FillSpec, target: StoredResponse, next
   if (store.swap(target, next)) return next;
   const current = chooseVariant(store.known(spec.key), spec.request.fields);
   // An operator or another rule changed its life meanwhile: the body is the one that the 304 is about.
-  const isSame = current?.body === target.body && current.fields === target.fields;
-  if (current !== undefined && isSame && store.swap(current, next)) return next;
+  if (current !== undefined && isSameAnswer(current, target) && store.swap(current, next)) return next;
   const other = current === undefined || current.partial !== undefined ? undefined : withBytes(store, current, false);
   if (other !== undefined) return other;
   // Evicted, not purged: the body is still at hand, so nothing has to be fetched again.

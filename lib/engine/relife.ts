@@ -89,7 +89,7 @@ export function relifed(stored: StoredResponse, rule: Rule): StoredResponse | un
   });
   return {
     ...stored,
-    // The same object where nothing is taken out: by it a late 304 knows what it is about.
+    // The same object where nothing is taken out: it is held once, and not written below anew.
     fields: verdict.fields.count === stored.fields.count ? stored.fields : verdict.fields,
     life: stored.expiredAt === undefined ? life : expiredLife(life, stored.expiredAt),
     tags: tagsOf(verdict.fields, rule.tagsFrom),

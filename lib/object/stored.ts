@@ -129,6 +129,22 @@ export function isSameRecord(one: StoredResponse, other: StoredResponse): boolea
   );
 }
 
+/**
+ * Whether both are records of one answer, whatever rules and operators made of its life: of one key, and received at the same
+ * instant, with the same fields and body. Objects tell it no more: the store makes others where it had kept bytes.
+ */
+export function isSameAnswer(one: StoredResponse, other: StoredResponse): boolean {
+  return (
+    one.fetchedAt === other.fetchedAt &&
+    one.key === other.key &&
+    one.partial === other.partial &&
+    one.body.receivedBytes === other.body.receivedBytes &&
+    isSameList(one.selection.names, other.selection.names) &&
+    isSameList(one.selection.values, other.selection.values) &&
+    isSameList(one.fields.raw, other.fields.raw)
+  );
+}
+
 /** Fixed cost of one stored response beside its strings and bytes, as measured on Node 20: its place in the store, what is written down of it, waste in slabs, and garbage that is collected late while responses come and go. */
 const RECORD_OVERHEAD_BYTES = 512;
 /** What one costs beside that whose objects stay for as long as it is stored. */

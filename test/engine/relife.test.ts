@@ -78,6 +78,23 @@ t.test('issue 4: a 304 that was asked for before the rule changed still freshens
   t.equal(walk.get('/a').outcome, 'HIT');
 });
 
+t.test('issue 4: and so it does where what is stored became bytes meanwhile', async (t) => {
+  const walk = makeWalk({ rule: { grace: { kind: 'fixed', ms: 600_000 } } });
+  for (const other of ['/b', '/c', '/d']) {
+    walk.get(other);
+    walk.origin.last.respond(200, { 'Cache-Control': 'max-age=600' }, 'other');
+  }
+  stored(walk, FRESH);
+  walk.clock.advance(61_000);
+  t.equal(walk.get('/a').outcome, 'UPDATING');
+  const refresh = walk.origin.last;
+  swapRule(walk, { grace: { kind: 'fixed', ms: 300_000 } });
+  t.equal(walk.get('/a').outcome, 'UPDATING');
+  for (let times = 0; times < 3; times++) for (const other of ['/b', '/c', '/d']) walk.get(other);
+  refresh.respond(304, { ETag: '"1"' });
+  t.equal(walk.get('/a').outcome, 'HIT');
+});
+
 t.test('issue 4: while the origin is down its own grace serves at once, past the grace of better times', async (t) => {
   const ms = (value: number) => ({ kind: 'fixed', ms: value }) as const;
   const walk = makeWalk({ rule: { grace: { kind: 'by-health', healthy: ms(1000), unhealthy: ms(600_000) } } });

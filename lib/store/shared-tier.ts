@@ -4,27 +4,21 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Clock, Timer } from '../base/clock.js';
-import {
-  MAX_SHARED_PENDING,
-  MAX_SHARED_PENDING_BYTES,
-  MAX_SHARED_WRITES,
-  SHARED_ALONE_MS,
-  SHARED_CLOCK_MARGIN_MS,
-  SHARED_LOG_EVERY_MS,
-} from '../base/shared-limits.js';
+import { SHARED_ALONE_MS, SHARED_CLOCK_MARGIN_MS, SHARED_LOG_EVERY_MS } from '../base/shared-limits.js';
 import type { Body } from '../object/body.js';
 import type { Selection, StoredResponse } from '../object/stored.js';
 import { SharedBodies, type SharedBody } from './shared-bodies.js';
 import { askedAt, SharedClock } from './shared-clock.js';
-import type { KeepVerdict, LeasePlace, LookReply, SharedTable } from './shared-contract.js';
+import type { LeasePlace, LookReply, SharedTable } from './shared-contract.js';
 import { SharedGuard } from './shared-guard.js';
 import { SharedLog } from './shared-log.js';
 import { type News, readNews, writeNews } from './shared-news.js';
 import type { SharedOp, SharedReach } from './shared-ops.js';
-import { decodeShared, encodeShared, nameOf, type SharedRecord, variantOf } from './shared-record.js';
+import { decodeShared, nameOf, type SharedRecord, variantOf } from './shared-record.js';
 import { sweepShared } from './shared-sweep.js';
 import { OP_MARK } from './shared-table.js';
 import { SharedTombs } from './shared-tombs.js';
+import { SharedWriting } from './shared-writing.js';
 
 export interface SharedTierOptions {
   readonly table: SharedTable;
@@ -79,14 +73,6 @@ export interface SharedCounts {
   newsAlien: number;
 }
 
-/** A response that is being written, or waits to be. */
-interface Write {
-  readonly response: StoredResponse;
-  readonly lease: LeasePlace | undefined;
-  readonly isPush: boolean;
-  readonly over: (isKept: boolean) => void;
-}
-
 export class SharedTier {
   readonly counts: SharedCounts = {
     found: 0,
@@ -110,9 +96,7 @@ export class SharedTier {
   readonly #bodies: SharedBodies;
   /** The name of this machine among the others. */
   readonly #instance = randomBytes(9).toString('base64url');
-  readonly #writes: Write[] = [];
-  #writing = 0;
-  #pendingBytes = 0;
+  readonly #writing: SharedWriting;
   #leaseCount = 0;
   #listener: SharedTierListener | undefined;
   #poll: Timer | undefined;
@@ -150,6 +134,16 @@ export class SharedTier {
         this.counts[damage]++;
       },
     });
+    this.#writing = new SharedWriting({
+      table,
+      guard: this.guard,
+      clock: this.clock,
+      bodies: this.#bodies,
+      counts: this.counts,
+      maxBodyBytes: options.maxBodyBytes,
+      release: (place, key, what) => this.release(place, key, what),
+      news: (key, variant, what, record) => this.#news(key, variant, what, {}, record),
+    });
   }
 
   open(listener: SharedTierListener): void {
@@ -167,7 +161,7 @@ export class SharedTier {
   }
 
   get pending(): { readonly writes: number; readonly bytes: number; readonly ops: number } {
-    return { writes: this.#writes.length + this.#writing, bytes: this.#pendingBytes, ops: this.log.pendingCount };
+    return { writes: this.#writing.count, bytes: this.#writing.bytes, ops: this.log.pendingCount };
   }
 
   #changed(isUp: boolean, reason: string): void {
@@ -307,68 +301,8 @@ export class SharedTier {
   }
 
   /** Writes a response, behind; with it the lease is given back. Resolves with whether it was kept. */
-  async keep(response: StoredResponse, lease: LeasePlace | undefined, isPush = false): Promise<boolean> {
-    const bytes = response.body.receivedBytes;
-    const isFull = this.#writes.length >= MAX_SHARED_PENDING || this.#pendingBytes + bytes > MAX_SHARED_PENDING_BYTES;
-    if (isFull || bytes > this.maxBodyBytes || response.partial !== undefined) {
-      this.counts.unshared++;
-      if (lease !== undefined) await this.release(lease, response.key, 'alone');
-      return false;
-    }
-    this.#pendingBytes += bytes;
-    return new Promise((over) => {
-      this.#writes.push({ response, lease, isPush, over });
-      this.#writeNext();
-    });
-  }
-
-  #writeNext(): void {
-    while (this.#writing < MAX_SHARED_WRITES) {
-      const write = this.#writes.shift();
-      if (write === undefined) return;
-      this.#writing++;
-      void this.#write(write).then((isKept) => {
-        this.counts[isKept ? 'kept' : 'refused']++;
-        this.#writing--;
-        this.#pendingBytes -= write.response.body.receivedBytes;
-        write.over(isKept);
-        this.#writeNext();
-      });
-    }
-  }
-
-  async #write({ response, lease, isPush }: Write): Promise<boolean> {
-    const { key, selection, life, body, tags = [] } = response;
-    const name = nameOf(key);
-    const keepUntil = this.clock.toServer(life.keepUntil);
-    const now = this.clock.now();
-    const place = keepUntil > now && this.guard.isUp ? await this.#bodies.keep(name, body, keepUntil, now) : undefined;
-    if (place === undefined) {
-      if (lease !== undefined) await this.release(lease, key, 'left');
-      return false;
-    }
-    const record = encodeShared(response, place, this.clock.offsetMs);
-    const recordVariant = variantOf(selection);
-    const variant = lease?.variant ?? recordVariant;
-    const given = await this.guard.background(
-      (): Promise<KeepVerdict> =>
-        this.#table.keep({
-          name,
-          variant,
-          holder: lease?.holder ?? '',
-          recordVariant,
-          key,
-          record,
-          keepUntil,
-          requestedAt: this.clock.toServer(askedAt(response)),
-          isPush,
-          news: this.#news(key, variant, isPush ? 'pushed' : 'kept', {}, record),
-          otherwise: this.#news(key, variant, 'left'),
-        }),
-    );
-    if (given?.value !== 'kept') return false;
-    for (const tag of tags) await this.guard.background(() => this.#table.noteTag(tag, name, keepUntil, now));
-    return true;
+  keep(response: StoredResponse, lease: LeasePlace | undefined, isPush = false): Promise<boolean> {
+    return this.#writing.keep(response, lease, isPush);
   }
 
   /** Something was done here to what others may hold as well. */

@@ -25,7 +25,5 @@ export const ADMIN_MAX_PAGE_COUNT = 1_000;
 export const ADMIN_SCAN_COUNT = 20_000;
 /** The same of what is below memory, where a look costs more. */
 export const ADMIN_SCAN_BELOW_COUNT = 2_000;
-/** Keys whose last exchange with the origin is remembered for operators; beyond: the oldest goes. */
-export const MAX_NOTED_REFRESHES = 10_000;
-/** Length of these keys together, in bytes; beyond: as above. */
-export const MAX_NOTED_REFRESHES_BYTES = 1024 * 1024;
+/** Places for how the last exchange with the origin for a key ended, for operators; of two keys in one place the newer stays. */
+export const NOTED_REFRESHES = 16_384;

@@ -25,6 +25,7 @@ export function doubleAt(bytes: Uint8Array, at: number): number {
 
 /** Writes a short text as latin1; returns where it ends. Who calls knows that there is room. */
 export function putText(bytes: Uint8Array, text: string, from: number): number {
-  for (let at = 0; at < text.length; at++) bytes[from + at] = text.charCodeAt(at);
-  return from + text.length;
+  const { length } = text;
+  for (let at = 0; at < length; at++) bytes[from + at] = text.charCodeAt(at);
+  return from + length;
 }

@@ -198,14 +198,15 @@ export class ReplyBytes {
   }
 
   #text(text: string, from: number): number {
-    if (from === NOT_HERE || from + text.length + MAX_REST_BYTES > MAX_ONE_PIECE_BYTES) return NOT_HERE;
+    const { length } = text;
+    if (from === NOT_HERE || from + length + MAX_REST_BYTES > MAX_ONE_PIECE_BYTES) return NOT_HERE;
     const bytes = this.#bytes;
-    for (let i = 0; i < text.length; i++) {
+    for (let i = 0; i < length; i++) {
       const code = text.charCodeAt(i);
       if (code > 0xff || ((CLASSES[code] as number) & VALUE) === 0) return NOT_HERE;
       bytes[from + i] = code;
     }
-    return from + text.length;
+    return from + length;
   }
 
   #number(value: number, at: number): number {

@@ -14,15 +14,20 @@ export const BETWEEN_CODE = 10;
 /** Packed sections that are also there as lists: those read last. */
 const IN_USE_COUNT = 1024;
 
-/** Whether the parts are found again in their joined text, one byte for each character. */
-function isPackable(text: string, parts: number): boolean {
-  let count = 1;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code > 0xff) return false;
-    if (code === BETWEEN_CODE) count++;
+/** Writes the parts joined, one byte for each character. Whether they are found again in that. */
+function writeJoined(parts: RawFields, bytes: Buffer, from: number): boolean {
+  let at = from;
+  for (let n = 0; n < parts.length; n++) {
+    if (n > 0) bytes[at++] = BETWEEN_CODE;
+    const part = parts[n] as string;
+    const { length } = part;
+    for (let i = 0; i < length; i++) {
+      const code = part.charCodeAt(i);
+      if (code > 0xff || code === BETWEEN_CODE) return false;
+      bytes[at++] = code;
+    }
   }
-  return count === parts;
+  return true;
 }
 
 const NO_LINES: readonly string[] = [];
@@ -36,6 +41,7 @@ export class Fields {
   #slab: Slab | undefined;
   #slabAt = 0;
   #slabBytes = 0;
+  #counted = -1;
 
   /** Wraps without copying: the caller gives the list away. */
   constructor(raw: RawFields | undefined) {
@@ -181,10 +187,7 @@ export class Fields {
   /** Bytes that pack() would take a place for: 0 where it is better left as it is. */
   get packableBytes(): number {
     if (this.#slab !== undefined) return this.#slabBytes;
-    const { raw } = this;
-    let sum = raw.length - 1;
-    for (const text of raw) sum += text.length;
-    return Math.max(0, sum);
+    return Math.max(0, this.#textBytes + this.raw.length - 1);
   }
 
   /**
@@ -196,11 +199,10 @@ export class Fields {
     let length = this.#slabBytes;
     let at: number;
     if (from === undefined) {
-      const text = this.raw.join(BETWEEN);
-      if (text === '' || !isPackable(text, this.raw.length)) return false;
-      length = text.length;
+      length = this.packableBytes;
+      if (length === 0) return false;
       at = slab.take(length);
-      slab.bytes.write(text, at, 'latin1');
+      if (!writeJoined(this.raw, slab.bytes, at)) return false;
     } else {
       at = slab.take(length);
       from.bytes.copy(slab.bytes, at, this.#slabAt, this.#slabAt + length);
@@ -226,6 +228,16 @@ export class Fields {
     return raw;
   }
 
+  /** Names and values together; counted once, for it is asked several times of what is to be stored. */
+  get #textBytes(): number {
+    if (this.#counted < 0) {
+      let sum = 0;
+      for (const text of this.raw) sum += text.length;
+      this.#counted = sum;
+    }
+    return this.#counted;
+  }
+
   /** Number of lines. */
   get count(): number {
     return this.raw.length / 2;
@@ -233,9 +245,7 @@ export class Fields {
 
   /** Bytes of the section as HTTP/1.1 would write it, near enough for accounting (values are latin1). */
   get bytes(): number {
-    let sum = 0;
-    for (const text of this.raw) sum += text.length;
-    return sum + this.raw.length * 2;
+    return this.#textBytes + this.raw.length * 2;
   }
 }
 

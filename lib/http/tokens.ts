@@ -38,7 +38,8 @@ export function splitList(value: string): string[] {
   const elements: string[] = [];
   let from = 0;
   let isQuoted = false;
-  for (let at = 0; at < value.length; at++) {
+  const { length } = value;
+  for (let at = 0; at < length; at++) {
     const code = value.charCodeAt(at);
     if (isQuoted) {
       if (code === BACKSLASH) at++;

@@ -109,7 +109,8 @@ export class RecordWriter {
 
 /** Field values are bytes, so that is rare. */
 function hasWide(text: string): boolean {
-  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 0xff) return true;
+  const { length } = text;
+  for (let at = 0; at < length; at++) if (text.charCodeAt(at) > 0xff) return true;
   return false;
 }
 

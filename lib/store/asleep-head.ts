@@ -53,8 +53,14 @@ export function writeHead(stored: StoredResponse): number {
     if (value === undefined) absent |= 1 << at;
     rest += `${BETWEEN}${name}${BETWEEN}${value ?? ''}`;
   }
-  const end = TEXTS_AT + key.length + rest.length;
-  if (end > MAX_IN_SLAB_BYTES || countBetween(key) < 0) return 0;
+  const keyBytes = key.length;
+  const end = TEXTS_AT + keyBytes + rest.length;
+  if (end > MAX_IN_SLAB_BYTES) return 0;
+  for (let i = 0; i < keyBytes; i++) {
+    const code = key.charCodeAt(i);
+    if (code > 0xff) return 0;
+    headBytes[TEXTS_AT + i] = code;
+  }
   if (countBetween(rest) !== selection.names.length * 2) return 0;
   numbers.set(instantsOf(stored.life));
   numbers[FETCHED_AT] = stored.fetchedAt;
@@ -64,12 +70,12 @@ export function writeHead(stored: StoredResponse): number {
   numbers[CHANCE] = stored.chance ?? Number.NaN;
   numbers[EXPIRED_AT] = stored.expiredAt ?? Number.NaN;
   headBytes.set(numberBytes);
-  headBytes.writeUInt16LE(key.length, COUNTS_AT);
+  headBytes[COUNTS_AT] = keyBytes & 0xff;
+  headBytes[COUNTS_AT + 1] = keyBytes >>> 8;
   headBytes[COUNTS_AT + 2] = selection.names.length;
   headBytes[COUNTS_AT + 3] = madeTag === undefined ? 0 : 1;
   headBytes.writeInt32LE(absent, COUNTS_AT + 4);
-  headBytes.write(key, TEXTS_AT, 'latin1');
-  if (rest !== '') headBytes.write(rest, TEXTS_AT + key.length, 'latin1');
+  if (rest !== '') headBytes.write(rest, TEXTS_AT + keyBytes, 'latin1');
   return end;
 }
 
@@ -90,7 +96,8 @@ export function isHeadOfBoth(first: string, second: string, bytes: Buffer, at: n
 }
 
 function isTextAt(text: string, bytes: Buffer, from: number): boolean {
-  for (let at = 0; at < text.length; at++) if (bytes[from + at] !== text.charCodeAt(at)) return false;
+  const { length } = text;
+  for (let at = 0; at < length; at++) if (bytes[from + at] !== text.charCodeAt(at)) return false;
   return true;
 }
 
@@ -247,7 +254,8 @@ function lifeOf({ alwaysValidate, validateByRule, staleForbiddenBy, ttlSource }:
 /** How often a text holds what stands between texts; -1 where one byte is not enough for each character. */
 function countBetween(text: string): number {
   let count = 0;
-  for (let at = 0; at < text.length; at++) {
+  const { length } = text;
+  for (let at = 0; at < length; at++) {
     const code = text.charCodeAt(at);
     if (code > 0xff) return -1;
     if (code === BETWEEN_CODE) count++;

@@ -84,12 +84,13 @@ export function plainRecordKey(key: string): Uint8Array | undefined {
   if (key.length * 3 > STEM_BYTES && Buffer.byteLength(key) > STEM_BYTES) return undefined;
   let bytes = 0;
   // One after another where each is a byte: to have them written takes longer.
-  for (; bytes < key.length; bytes++) {
+  const { length } = key;
+  for (; bytes < length; bytes++) {
     const code = key.charCodeAt(bytes);
     if (code > 0x7f) break;
     scratch[bytes] = code;
   }
-  if (bytes < key.length) bytes = scratch.write(key, 0);
+  if (bytes < length) bytes = scratch.write(key, 0);
   scratch[bytes] = 0;
   return scratchViews.until(bytes + 1);
 }

@@ -34,6 +34,8 @@ export interface RateOrder {
   readonly originShare: Range;
   /** Of one run, where answers take so long that the usual time holds too few. */
   readonly seconds?: { readonly full: number; readonly quick: number };
+  /** Load before anything is measured, where what is compared takes unequally long until its code is compiled. */
+  readonly warmSeconds?: number;
   /** Also beside a node:http server that answers from a Map. */
   readonly hasBare?: boolean;
   /** Least ratio to each. */
@@ -139,7 +141,8 @@ async function ready(bench: Bench, order: RateOrder, fleet: Fleet, leftOut: Left
   for (const [i, contestant] of [...fleet.contestants, ...bare].entries()) {
     try {
       await layGround(bench, order, fleet.origin, contestant);
-      await runOnce(bench, order, fleet.origin, contestant, 0, order.seconds?.quick ?? bench.pick(1, 0.3));
+      const seconds = order.seconds?.quick ?? bench.pick(order.warmSeconds ?? 1, 0.3);
+      await runOnce(bench, order, fleet.origin, contestant, 0, seconds);
       all.push(contestant);
     } catch (error) {
       if (i === 0) throw error;

@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { addTally, closingLine, type FileReport, noTally, TapReader } from './tally.js';
 
 const JOBS = 2;
+const SHOWN_SLOWEST = 15;
 /** A test file that takes longer has hung. */
 const FILE_TIMEOUT_MS = 120_000;
 const COMPILED = dirname(fileURLToPath(import.meta.url));
@@ -26,6 +27,12 @@ function testFiles(words: readonly string[]): string[] {
     .filter((name) => words.length === 0 || words.some((word) => name.includes(word)))
     .map((name) => relative(ROOT, join(COMPILED, name)))
     .sort();
+}
+
+/** A file that was run. */
+interface Run {
+  readonly file: string;
+  readonly seconds: number;
 }
 
 /** Runs one file to its end. */
@@ -55,22 +62,35 @@ async function runFile(file: string): Promise<FileReport> {
   return reader.end(failure);
 }
 
-function show(file: string, report: FileReport): void {
-  console.log(`${report.failed > 0 ? 'FAILED' : 'ok'} ${file}: ${closingLine(report)}`);
+function show({ file, seconds }: Run, report: FileReport): void {
+  console.log(`${report.failed > 0 ? 'FAILED' : 'ok'} ${file}: ${closingLine(report)} (${seconds.toFixed(1)} s)`);
   for (const complaint of report.complaints) console.log(complaint.replace(/^/gm, '    '));
+}
+
+/** Those in which the time went, so that a test that has become slow is seen. */
+function showSlowest(runs: readonly Run[]): void {
+  const total = runs.reduce((sum, { seconds }) => sum + seconds, 0);
+  const slowest = [...runs].sort((a, b) => b.seconds - a.seconds).slice(0, SHOWN_SLOWEST);
+  console.log(`slowest of ${runs.length} files, which took ${total.toFixed(0)} s, ${JOBS} at a time:`);
+  for (const { file, seconds } of slowest) console.log(`    ${seconds.toFixed(1).padStart(5)} s  ${file}`);
 }
 
 async function runAll(files: readonly string[]): Promise<number> {
   const total = noTally();
   const waiting = [...files];
+  const runs: Run[] = [];
   const work = async () => {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      const startedAt = performance.now();
       const report = await runFile(file);
+      const run = { file, seconds: (performance.now() - startedAt) / 1000 };
+      runs.push(run);
       addTally(total, report);
-      show(file, report);
+      show(run, report);
     }
   };
   await Promise.all(Array.from({ length: JOBS }, work));
+  if (files.length > SHOWN_SLOWEST) showSlowest(runs);
   if (files.length === 0) {
     console.log('no test file was found');
     total.failed = 1;

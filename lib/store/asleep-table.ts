@@ -14,10 +14,13 @@ const MOST_FULL = 3 / 4;
 /** With one hash. */
 const MAX_ALIKE = 8;
 
+/** Of every table that nothing is in: a small store has use for few of them. Never written to. */
+const NO_PAIRS = new Uint32Array(2);
+
 /** Pairs of a hash and of a slot plus one; 0 where there is none. */
 class Table {
-  #pairs = new Uint32Array(FIRST_CAPACITY * 2);
-  #mask = FIRST_CAPACITY - 1;
+  #pairs = NO_PAIRS;
+  #mask = 0;
   #count = 0;
 
   /** False where there are too many of this hash already. `place`: the hash, mixed. */
@@ -57,11 +60,11 @@ class Table {
     this.#put(hole, 0, 0);
   }
 
-  /** Has the same hashes in a table twice as large. */
+  /** Has the same hashes in a table twice as large, or in the first one. */
   #grow(): void {
     const pairs = this.#pairs;
-    this.#mask = this.#mask * 2 + 1;
-    this.#pairs = new Uint32Array(pairs.length * 2);
+    this.#mask = pairs === NO_PAIRS ? FIRST_CAPACITY - 1 : this.#mask * 2 + 1;
+    this.#pairs = new Uint32Array((this.#mask + 1) * 2);
     for (let at = 0; at < pairs.length; at += 2) {
       const slot = pairs[at + 1] as number;
       if (slot === 0) continue;

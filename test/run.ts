@@ -1,5 +1,5 @@
 /**
- * `npm test`: runs every compiled test file, each in a process of its own and two at a time, shows what failed, and
+ * `npm test`: runs every compiled test file, each in a process of its own and some at a time, shows what failed, and
  * ends with one plain line `N passed, N failed`. Words on the command line choose the files whose path contains one of them.
  *
  * The files run by `node` and not by tap's command line: that one preloads hooks into every process, also into those
@@ -7,26 +7,32 @@
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { addTally, closingLine, type FileReport, noTally, TapReader } from './tally.js';
 
-const JOBS = 2;
+/** More than four at a time disturb each other: several begin whole groups of workers. */
+const JOBS = Math.min(Math.max(availableParallelism(), 2), 4);
 const SHOWN_SLOWEST = 15;
 /** A test file that takes longer has hung. */
 const FILE_TIMEOUT_MS = 120_000;
 const COMPILED = dirname(fileURLToPath(import.meta.url));
 const ROOT = resolve(COMPILED, '../..');
 
-/** Compiled test files, without those whose source is gone. */
+/**
+ * Compiled test files, without those whose source is gone. The last of the alphabet come first: `workers` and `wire` take
+ * longest, and one of them alone at the end would keep all waiting.
+ */
 function testFiles(words: readonly string[]): string[] {
   return readdirSync(COMPILED, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.test.js'))
     .filter((name) => existsSync(join(ROOT, 'test', name.replace(/\.js$/, '.ts'))))
     .filter((name) => words.length === 0 || words.some((word) => name.includes(word)))
     .map((name) => relative(ROOT, join(COMPILED, name)))
-    .sort();
+    .sort()
+    .reverse();
 }
 
 /** A file that was run. */

@@ -80,8 +80,24 @@ export function placeOf(source: Source, node: ts.Node): string {
   return `${source.path}:${source.tree.getLineAndCharacterOfPosition(node.getStart()).line + 1}`;
 }
 
+export interface Comment {
+  readonly place: string;
+  readonly text: string;
+}
+
+const known = new WeakMap<Source, readonly Comment[]>();
+
 /** Every comment of a file, with its place. */
-export function commentsOf(source: Source): { readonly place: string; readonly text: string }[] {
+export function commentsOf(source: Source): readonly Comment[] {
+  let comments = known.get(source);
+  if (comments === undefined) {
+    comments = readComments(source);
+    known.set(source, comments);
+  }
+  return comments;
+}
+
+function readComments(source: Source): readonly Comment[] {
   const seen = new Map<number, string>();
   walk(source.tree, (node) => {
     const ranges = [

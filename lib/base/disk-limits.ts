@@ -6,8 +6,12 @@ export const MAX_DISK_BYTES = 16 * 1024 ** 4;
 export const DISK_BATCH_BYTES = 1024 * 1024;
 /** Orders that go to the writer at once: to put more of them into words would hold up requests for longer than they notice. */
 export const DISK_BATCH_ORDERS = 128;
-/** Of these, put into words in one turn: requests come in between. */
-export const DISK_WORDED_ORDERS = 8;
+/** Of these, put into words in one turn, at least: requests come in between. */
+export const MIN_DISK_WORDED_ORDERS = 2;
+/** The same, at most. */
+export const MAX_DISK_WORDED_ORDERS = 8;
+/** Turns over which what waits is spread, within these two. */
+export const DISK_WORDED_TURNS = 32;
 /** Longest time that an order for the disk tier waits for others to be written with it. */
 export const DISK_FLUSH_MS = 50;
 /** Bytes that wait to be written to disk; beyond: what comes is stored in memory alone. */
@@ -110,5 +114,9 @@ export const MAX_DISK_MISSED_REACHES = 1_000;
 export const DISK_MISSED_STEP_COUNT = 256;
 /** By how much the thread that writes to disk stands back for others. */
 export const DISK_THREAD_NICE = 10;
+/** How long that thread works at a stretch, as far as it can choose. */
+export const DISK_STRETCH_MS = 0.25;
+/** For how long it then leaves the core to others. */
+export const DISK_BREATH_MS = 0.05;
 /** The heap of the thread that writes to disk: what it works on are buffers outside of it. */
 export const DISK_THREAD_HEAP = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 } as const;

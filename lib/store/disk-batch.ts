@@ -1,4 +1,5 @@
 /** What is to be written to disk, as one run of bytes that goes to the writing thread without being copied again. */
+import { DISK_WORDED_TURNS, MAX_DISK_WORDED_ORDERS, MIN_DISK_WORDED_ORDERS } from '../base/disk-limits.js';
 import { DISK_REMOVALS, type DiskRemoval } from '../observe/disk-meters.js';
 import { BODY_ID_BYTES } from './disk-keys.js';
 
@@ -189,4 +190,10 @@ export function* ordersIn(batch: Uint8Array): IterableIterator<DiskOrder> {
 /** The body that a chunk belongs to. */
 export function bodyOfChunk(key: Uint8Array): Uint8Array {
   return key.subarray(0, BODY_ID_BYTES);
+}
+
+/** How many orders are put into words in one turn: few where few wait, so that no request notices; more where they come faster. */
+export function wordedAtOnce(waiting: number): number {
+  const share = Math.ceil(waiting / DISK_WORDED_TURNS);
+  return Math.min(MAX_DISK_WORDED_ORDERS, Math.max(MIN_DISK_WORDED_ORDERS, share));
 }

@@ -15,14 +15,13 @@ import {
   DISK_TIDY_EVERY_MS,
   DISK_TIDY_STEP_MS,
   DISK_USE_FLUSH_MS,
-  DISK_WORDED_ORDERS,
   MAX_DISK_PENDING_BYTES,
   MAX_DISK_PENDING_ORDERS,
   MAX_DISK_PENDING_USES,
 } from '../base/disk-limits.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { DiskRemoval } from '../observe/disk-meters.js';
-import { BatchWriter, type DiskOrder } from './disk-batch.js';
+import { BatchWriter, type DiskOrder, wordedAtOnce } from './disk-batch.js';
 import type { DiskFailure, DiskPort, DiskReport } from './disk-contract.js';
 
 /** Bytes that an order takes beside what it carries. */
@@ -279,7 +278,7 @@ export class DiskQueue {
 
   /** Puts some of what waits into words, or all of it where somebody waits for that: to do so takes time from requests. */
   #word(to: BatchWriter): void {
-    const most = this.#isUrgent ? DISK_BATCH_ORDERS : DISK_WORDED_ORDERS;
+    const most = this.#isUrgent ? DISK_BATCH_ORDERS : wordedAtOnce(this.#items.length);
     let count = 0;
     while (count < most && this.#inFlight.length < DISK_BATCH_ORDERS && to.byteLength < DISK_BATCH_BYTES) {
       const item = this.#items[count++];

@@ -4,7 +4,8 @@
  */
 import { getPriority, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
-import { DISK_THREAD_NICE } from '../base/disk-limits.js';
+import { systemClock } from '../base/clock.js';
+import { DISK_BREATH_MS, DISK_STRETCH_MS, DISK_THREAD_NICE } from '../base/disk-limits.js';
 import type { DiskJob, DiskReport } from './disk-contract.js';
 import { DiskFailure } from './disk-contract.js';
 import { openDiskFile } from './disk-file.js';
@@ -26,6 +27,20 @@ export type FromThread =
   | { readonly report?: undefined; readonly failure: { readonly code: string; readonly message: string } }
   | 'closed';
 
+const clock = systemClock();
+const nothing = new Int32Array(new SharedArrayBuffer(4));
+let begunAt = 0;
+
+/**
+ * Leaves the core to who waits for it, now and then. On one core with the thread that answers, the system lets this one
+ * finish its turn of a millisecond or more, however far it stands back, before it gives way.
+ */
+function breathe(): void {
+  if (clock.now() - begunAt < DISK_STRETCH_MS) return;
+  Atomics.wait(nothing, 0, 0, DISK_BREATH_MS);
+  begunAt = clock.now();
+}
+
 const { directory, sizeBytes, gate: shared } = workerData as ThreadStart;
 const port = parentPort;
 const gate = new DiskGate(shared);
@@ -34,7 +49,7 @@ if (port !== null && gate.enter()) {
   // On Linux alone 0 means this thread and not the whole process.
   if (process.platform === 'linux' && getPriority(0) < DISK_THREAD_NICE) setPriority(0, DISK_THREAD_NICE);
   const file = openDiskFile(directory, sizeBytes);
-  const writing = new DiskWriting(file, directory, sizeBytes);
+  const writing = new DiskWriting(file, directory, sizeBytes, breathe);
   gate.leave();
   port.on('message', (job: ToThread) => {
     if (job === 'close') {
@@ -42,6 +57,7 @@ if (port !== null && gate.enter()) {
       return;
     }
     if (!gate.enter()) return;
+    begunAt = clock.now();
     try {
       port.postMessage({ report: writing.do(job) } satisfies FromThread);
     } catch (error) {

@@ -40,12 +40,15 @@ export class DiskWriting {
   /** Record keys that were not written, by why. */
   #left: Record<'bodiless' | 'outdated' | 'refused', Uint8Array[]> = { bodiless: [], outdated: [], refused: [] };
   readonly #chunks: DiskChunks;
+  readonly #breathe: () => void;
   #now = 0;
 
-  constructor(file: DiskFile, directory: string, sizeBytes: number) {
+  /** `breathe` is called between any two changes of the file. */
+  constructor(file: DiskFile, directory: string, sizeBytes: number, breathe: () => void = () => {}) {
     this.#file = file;
     this.#directory = directory;
     this.#sizeBytes = sizeBytes;
+    this.#breathe = breathe;
     this.#chunks = new DiskChunks(file);
   }
 
@@ -108,6 +111,7 @@ export class DiskWriting {
         this.#remove(order.key, 'replaced');
         this.#chunks.disown(order.bodyId);
       }
+      this.#breathe();
     }
     this.#chunks.end();
     return isFull;
@@ -301,6 +305,7 @@ export class DiskWriting {
       const [minute, key] = [place.readUInt32BE(0), place.subarray(4)];
       expiries.remove(place);
       this.#removeDue(key, 'expired', (prefix) => prefix.expiryMinute === minute);
+      this.#breathe();
     }
     return places.length;
   }
@@ -321,6 +326,7 @@ export class DiskWriting {
       const [epoch, key] = [place.readUInt32BE(0), place.subarray(4)];
       uses.remove(place);
       this.#removeDue(key, 'evicted', (prefix) => prefix.epoch === epoch);
+      this.#breathe();
     }
     return places.length;
   }

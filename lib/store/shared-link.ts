@@ -15,7 +15,36 @@ import {
 const require = createRequire(import.meta.url);
 
 /** Read where there is a shared tier: it is a good part of a start. */
-const ioredis = (): typeof IORedis => require('ioredis') as typeof IORedis;
+function ioredis(): typeof IORedis {
+  const own = require('ioredis') as typeof IORedis;
+  if (!Object.hasOwn(own.AbstractConnector.prototype, 'stream')) hearAllErrors(own.AbstractConnector);
+  return own;
+}
+
+/** A connection, as far as it is used here. */
+interface Stream {
+  on(event: 'error', run: () => void): unknown;
+}
+
+/** By the connector that opened each. */
+const streams = new WeakMap<object, Stream>();
+
+/**
+ * ioredis hears the first error of a connection. One that is ended within its TLS handshake may have two, that of the certificate and that of
+ * what the server says then, and the second would end the process: whatever opens a connection has somebody hear them all.
+ */
+function hearAllErrors({ prototype }: typeof IORedis.AbstractConnector): void {
+  Object.defineProperty(prototype, 'stream', {
+    get(this: object): Stream | undefined {
+      return streams.get(this);
+    },
+    set(this: object, stream: Stream) {
+      // The first one is told, and all of them end the connection.
+      stream.on('error', () => {});
+      streams.set(this, stream);
+    },
+  });
+}
 
 export interface SharedEndpoint {
   readonly host: string;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import t, { type Test } from 'tap';
+import { turns } from '../kit/barrier.js';
 import { metric, type OpenProxy, openProxy, TOKEN } from '../kit/proxy-kit.js';
 import { eventually, freePort, needsRedis, RedisServer, startRedis } from '../kit/redis-server.js';
 import { CERT, KEY } from '../origin/certificate.js';
@@ -156,6 +157,17 @@ t.test(
     t.match(await refusedFor(t, { url }), /^shared-down: .*certificate/, 'nor by the authorities that Node.js brings');
   },
 );
+
+t.test('a proxy that ends while such a server is being reached ends in peace', needsRedis(), async (t) => {
+  const { url } = await startTls(t);
+  // Node tells of two errors where a connection is ended within its handshake: of the certificate, and of what the server says then.
+  for (let pause = 0; pause < 40; pause++) {
+    const house = await openProxy(t, { conf: { cache: { redis: { url } } } });
+    await turns(pause);
+    await house.proxy.close();
+  }
+  t.pass('and an error that nobody hears ends a test');
+});
 
 t.test('issue 5: a server that is not spoken to as it wants is not used, and why is told', needsRedis(), async (t) => {
   const plain = await startRedis(t, ['--requirepass', PASSWORD]);

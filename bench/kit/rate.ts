@@ -141,7 +141,8 @@ async function ready(bench: Bench, order: RateOrder, fleet: Fleet, leftOut: Left
   for (const [i, contestant] of [...fleet.contestants, ...bare].entries()) {
     try {
       await layGround(bench, order, fleet.origin, contestant);
-      const seconds = order.seconds?.quick ?? bench.pick(order.warmSeconds ?? 1, 0.3);
+      const quick = order.seconds?.quick;
+      const seconds = bench.pick(order.warmSeconds ?? quick ?? 1, quick ?? 0.3);
       await runOnce(bench, order, fleet.origin, contestant, 0, seconds);
       all.push(contestant);
     } catch (error) {

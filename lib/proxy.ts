@@ -17,7 +17,7 @@ import type { Leases } from './engine/leases-contract.js';
 import type { Operations } from './engine/operations.js';
 import { OriginPace } from './engine/refresh-pace.js';
 import type { SharedLeases } from './engine/shared-leases.js';
-import type { Front, Move } from './front/contract.js';
+import type { Front } from './front/contract.js';
 import { createFront } from './front/front.js';
 import { type AccessLog, createAccessLog } from './observe/access-log.js';
 import { type Events, fanOut, SILENT } from './observe/events.js';
@@ -25,21 +25,20 @@ import type { FamilyReading } from './observe/families.js';
 import type { LogDestination } from './observe/line-sink.js';
 import { createMetrics, type GaugeReadings, type Metrics } from './observe/metrics.js';
 import { ReplaceableOrigin } from './origin/replaceable.js';
-import { bound, isMoved, newPseudonym } from './proxy/addresses.js';
+import { newPseudonym } from './proxy/addresses.js';
 import type { Part, PartLeases, PartOptions, ProxyOptions, Proxy as Running } from './proxy/contract.js';
+import { readGauges } from './proxy/gauges.js';
+import { haveNeeds, type Needs } from './proxy/needs.js';
 import { tokenCheckFor } from './proxy/operators.js';
-import { engineSettings, frontSettings, type Identity, logSettings, makeWays, needsNewWays } from './proxy/pieces.js';
+import { engineSettings, frontSettings, type Identity, logSettings, makeWays } from './proxy/pieces.js';
 import { type Preparation, type ReloadOutcome, Reloads, type Source, toldOutcome } from './proxy/reload.js';
-import { makeSharedLeases, needsNewTier, readShared } from './proxy/shared.js';
+import { makeSharedLeases, needsNewTier } from './proxy/shared.js';
 import { openStores, type Stores } from './proxy/stores.js';
-import type { Store } from './store/contract.js';
+import { makeWarming } from './proxy/warm.js';
 import { createFailures } from './store/failures.js';
 import { createMarkers, type Markers } from './store/markers.js';
-import { EngineWarmer } from './warm/engine-warmer.js';
-import { createOriginSource } from './warm/origin-source.js';
-import type { Terminal } from './warm/progress.js';
 import { warmSettings } from './warm/settings.js';
-import { Warming } from './warm/warming.js';
+import type { Warming } from './warm/warming.js';
 
 export type { Part, PartOptions, Proxy, ProxyOptions } from './proxy/contract.js';
 export type { Preparation, ReloadOutcome, Source } from './proxy/reload.js';
@@ -55,7 +54,6 @@ class ComposedProxy implements Running, Part {
   readonly #metrics: Metrics;
   readonly events: Events;
   readonly #stores: Stores;
-  readonly #store: Store;
   readonly #markers: Markers;
   readonly #origin: ReplaceableOrigin;
   readonly engine: Engine;
@@ -93,7 +91,6 @@ class ComposedProxy implements Running, Part {
     this.#adminToken = options.adminToken;
     this.events = events;
     this.#stores = openStores(config, clock, events, this.#isPart);
-    this.#store = this.#stores.store;
     this.#markers = createMarkers({ max: MAX_MARKERS, clock });
     this.#origin = new ReplaceableOrigin(makeWays(config, clock, events));
     const identity = this.#identity(config);
@@ -103,7 +100,7 @@ class ComposedProxy implements Running, Part {
     this.engine = new Engine({
       clock,
       events,
-      store: this.#store,
+      store: this.#stores.store,
       origin: this.#origin,
       markers: this.#markers,
       pace: new OriginPace(),
@@ -195,52 +192,39 @@ class ComposedProxy implements Running, Part {
     };
   }
 
-  /** Has what `next` needs and the running configuration has not: addresses, and ways to the origin. */
   async #prepare(next: Config, before: Config): Promise<Preparation> {
     if (this.#state !== 'serving') throw new ConfigError([`the proxy is ${this.#state}`]);
     const identity = this.#identity(next);
-    const ways = needsNewWays(before, next) ? makeWays(next, this.#clock, this.events) : undefined;
-    const leaves = before.admin.listen !== undefined && next.admin.listen === undefined;
-    const comes = isMoved(before.admin.listen, next.admin.listen) ? this.#makeAdmin(next.admin.listen) : undefined;
-    let move: Move | undefined;
-    const drop = (): void => {
-      void comes?.close();
-      void ways?.client.close(0);
-      void ways?.tunnel.close();
-    };
-    try {
-      if (comes !== undefined) await bound('admin.listen', next.admin.listen, comes.start());
-      // Last, since it may give up the old address.
-      if (isMoved(before.listen, next.listen)) {
-        move = await bound('listen', next.listen, this.#front.moveTo(next.listen));
-      }
-    } catch (error) {
-      drop();
-      throw error;
-    }
+    const needs = await haveNeeds(next, before, {
+      clock: this.#clock,
+      events: this.events,
+      front: this.#front,
+      makeAdmin: (listen) => this.#makeAdmin(listen),
+    });
     return {
-      abandon: async () => {
-        drop();
-        await move?.leave();
-      },
-      commit: () => {
-        this.#warn(next);
-        if (ways !== undefined) this.#origin.replace(ways, ORIGIN_CLOSE_TIMEOUT_MS);
-        this.#tokenCheck = identity.tokenCheck;
-        move?.take();
-        if (comes !== undefined || leaves) {
-          void this.#admin?.close();
-          this.#admin = comes;
-        }
-        this.engine.reconfigure(engineSettings(next, identity, this.engine.parts.live.rules));
-        this.#front.reconfigure(frontSettings(next, identity));
-        this.#log.reconfigure(logSettings(next, this.#logDestination));
-        this.#warming.configure(warmSettings(next), next.origin.url.href !== before.origin.url.href);
-        this.#stores.noteChange(before, next);
-        if (needsNewTier(before, next)) this.#share(next);
-        if (next.cache.memoryBytes !== before.cache.memoryBytes) this.#store.resize(next.cache.memoryBytes);
-      },
+      abandon: () => needs.leave(),
+      commit: () => this.#adopt(next, before, identity, needs),
     };
+  }
+
+  /** The next configuration is in force. */
+  #adopt(next: Config, before: Config, identity: Identity, { ways, admin, move }: Needs): void {
+    this.#warn(next);
+    if (ways !== undefined) this.#origin.replace(ways, ORIGIN_CLOSE_TIMEOUT_MS);
+    this.#tokenCheck = identity.tokenCheck;
+    move?.take();
+    const isAdminGone = before.admin.listen !== undefined && next.admin.listen === undefined;
+    if (admin !== undefined || isAdminGone) {
+      void this.#admin?.close();
+      this.#admin = admin;
+    }
+    this.engine.reconfigure(engineSettings(next, identity, this.engine.parts.live.rules));
+    this.#front.reconfigure(frontSettings(next, identity));
+    this.#log.reconfigure(logSettings(next, this.#logDestination));
+    this.#warming.configure(warmSettings(next), next.origin.url.href !== before.origin.url.href);
+    this.#stores.noteChange(before, next);
+    if (needsNewTier(before, next)) this.#share(next);
+    if (next.cache.memoryBytes !== before.cache.memoryBytes) this.#stores.store.resize(next.cache.memoryBytes);
   }
 
   /** Another shared tier, or none, from now on. */
@@ -312,7 +296,7 @@ class ComposedProxy implements Running, Part {
   }
 
   settled(): Promise<void> {
-    return this.#store.settled();
+    return this.#stores.store.settled();
   }
 
   purgeUrl(url: string): number | undefined {
@@ -322,7 +306,7 @@ class ComposedProxy implements Running, Part {
   #objectSources(): ObjectSources {
     const keysOf = (url: string): readonly string[] => this.engine.keysOf(url);
     const explain: ObjectSources['explain'] = (request) => this.engine.explain(request);
-    return { clock: this.#clock, store: this.#store, lastRefreshes: this.#lastRefreshes, keysOf, explain };
+    return { clock: this.#clock, store: this.#stores.store, lastRefreshes: this.#lastRefreshes, keysOf, explain };
   }
 
   /** What operators are told and may do. */
@@ -349,41 +333,16 @@ class ComposedProxy implements Running, Part {
   }
 
   #readGauges(): GaugeReadings {
-    const { objects, bytes, reservedBytes, budgetBytes } = this.#store.stats;
-    const { fills, waiters } = this.engine.stats;
-    const { connected, running, queued } = this.#origin.stats;
-    const refreshQueue = this.engine.refreshes.stats;
-    return {
-      objects,
-      bytes,
-      reservedBytes,
-      budgetBytes,
-      fills,
-      waiters,
-      clientConnections: this.#front.connections,
-      fastConnections: this.#front.fastConnections,
-      originConnected: connected,
-      originRunning: running,
-      originQueued: queued,
-      markers: this.#markers.size,
-      refreshQueue,
-      logLinesDropped: this.#log.stats.droppedLines,
-      disk: this.#stores.diskReadings(),
-      shared: readShared(this.#shared),
-    };
+    return readGauges({
+      stores: this.#stores,
+      engine: this.engine,
+      origin: this.#origin,
+      front: this.#front,
+      markers: this.#markers,
+      log: this.#log,
+      shared: this.#shared,
+    });
   }
-}
-
-function makeWarming(engine: Engine, terminal: Terminal | undefined): Warming {
-  const { clock, events } = engine.parts;
-  return new Warming({
-    clock,
-    events,
-    random: Math.random,
-    source: createOriginSource(engine.parts),
-    makeWarmer: (settings) => new EngineWarmer(engine, settings),
-    terminal,
-  });
 }
 
 /** A proxy for a configuration; it does nothing before start(). */

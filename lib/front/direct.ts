@@ -8,6 +8,7 @@ import type { Payload, Reply } from '../engine/contract.js';
 import type { BodyReader } from '../object/body.js';
 import { type Straight, writeStraight } from '../origin/straight.js';
 import { isBodiless } from './reply.js';
+import { ReplyBytes } from './reply-bytes.js';
 
 /** A request's place among those of its connection, as far as its reply goes out directly. */
 export interface DirectTurn {
@@ -103,6 +104,31 @@ export function writeDirectly(
     socket.write(piece);
   }
   return socket.writableLength === 0 ? 'taken' : 'begun';
+}
+
+const replies = new ReplyBytes();
+
+/**
+ * Writes a reply that ReplyBytes knows to write, where nothing waits before it: without a text of its head, and from bytes
+ * that are used again for the next one. Undefined where it has to be written by writeDirectly(), and nothing has happened.
+ */
+export function writeAsBytes(
+  socket: Socket,
+  reply: Reply,
+  isHead: boolean,
+  debugHeader: string | undefined,
+  isLast: boolean,
+): Exclude<Straight, 'not'> | undefined {
+  if (socket.writableLength > 0) return undefined;
+  const piece = replies.of(reply, isHead, debugHeader, isLast);
+  if (piece === undefined) return undefined;
+  let went = writeStraight(socket, piece);
+  if (went === 'not') {
+    socket.write(piece);
+    went = socket.writableLength === 0 ? 'taken' : 'begun';
+  }
+  if (went !== 'taken') replies.lend();
+  return went;
 }
 
 /** Head and body in one buffer, where that is small: to copy a little is cheaper than a write of two pieces. */

@@ -10,7 +10,15 @@ import { isToken } from '../http/tokens.js';
 import { Answered, CLIENT_LEFT, LEFT_NOTE, refusedNote } from './answered.js';
 import type { ClientConnection, Running } from './connection.js';
 import { readContent } from './content.js';
-import { asFarAsHere, type DirectTurn, mayComeWhole, sentPayload, wholeBytesOf, writeDirectly } from './direct.js';
+import {
+  asFarAsHere,
+  type DirectTurn,
+  mayComeWhole,
+  sentPayload,
+  wholeBytesOf,
+  writeAsBytes,
+  writeDirectly,
+} from './direct.js';
 import { DirectOut, whenTaken } from './direct-out.js';
 import type { Admitted } from './intake.js';
 import { type PassEnd, startPass, type Wire } from './pass-lane.js';
@@ -181,6 +189,17 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
   #sendDirectly(reply: Reply, turn: DirectTurn): void {
     const { socket, lane } = this.#connection;
     const isLast = turn.isLast || this.#connection.isLastReply(this);
+    const isAlone = this.#connection.isAlone(this);
+    if (isAlone && reply.payload.kind !== 'reader') {
+      const went = writeAsBytes(socket, reply, this.method === 'HEAD', lane.debugHeader, isLast);
+      if (went !== undefined) {
+        this.#direct = turn;
+        this.#isLast = isLast;
+        this.#bodyBytes = wholeBytesOf(reply.payload) ?? 0;
+        this.#wrote(turn, went);
+        return;
+      }
+    }
     let head: string;
     try {
       head = plainHead(reply, this.method, lane.debugHeader, isLast);
@@ -198,10 +217,14 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
       return;
     }
     this.#bodyBytes = wholeBytesOf(payload) ?? 0;
-    const went = writeDirectly(socket, head, payload, this.#connection.isAlone(this));
+    this.#wrote(turn, writeDirectly(socket, head, payload, isAlone));
+  }
+
+  /** All of the reply is written, and the kernel may have it by now. */
+  #wrote(turn: DirectTurn, went: ReturnType<typeof writeDirectly>): void {
     turn.written();
-    if (went === 'begun') socket.write(NOTHING, (error) => this.#over(error == null ? 'finished' : 'aborted'));
-    else this.#over(went === 'taken' ? 'finished' : 'aborted');
+    if (went !== 'begun') this.#over(went === 'taken' ? 'finished' : 'aborted');
+    else this.#connection.socket.write(NOTHING, (error) => this.#over(error == null ? 'finished' : 'aborted'));
   }
 
   /** The kernel has all of the reply. */

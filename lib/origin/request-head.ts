@@ -3,6 +3,7 @@
  * another request is refused, and what belongs to one connection is written anew.
  */
 import { MAX_CHECKED_NAMES, MAX_KNOWN_FIELD_VALUE_LENGTH } from '../base/origin-limits.js';
+import type { Fields } from '../http/fields.js';
 import { isToken } from '../http/tokens.js';
 import type { OriginRequest } from './contract.js';
 
@@ -64,10 +65,29 @@ function lineOf(name: string, known: CheckedName, value: string): string | undef
  * `isLast`: the connection is closed after the answer.
  */
 export function writeRequestHead(request: OriginRequest, host: string, isLast: boolean): string | undefined {
-  if (!TARGET.test(request.target)) return undefined;
+  const { method, target, fields, content } = request;
+  if (!TARGET.test(target)) return undefined;
+  // Requests of one client, and of clients of one kind, say the same behind their first line.
+  if (fields !== lastFields || host !== lastHost || isLast !== wasLast) {
+    lastRest = fieldLines(fields, host, isLast);
+    lastFields = fields;
+    lastHost = host;
+    wasLast = isLast;
+  }
+  if (lastRest === undefined) return undefined;
+  const length = content === undefined ? '' : `content-length: ${content.length}\r\n`;
+  return `${method} ${target} HTTP/1.1\r\n${lastRest}${length}\r\n`;
+}
+
+let lastFields: Fields | undefined;
+let lastHost = '';
+let wasLast = false;
+let lastRest: string | undefined;
+
+/** All field lines but that of the length of the content, Host first; undefined where they cannot be written. */
+function fieldLines({ raw }: Fields, host: string, isLast: boolean): string | undefined {
   let hostLine: string | undefined;
   let lines = '';
-  const raw = request.fields.raw;
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string;
     const known = checked(name);
@@ -78,7 +98,7 @@ export function writeRequestHead(request: OriginRequest, host: string, isLast: b
     else if (hostLine !== undefined) return undefined;
     else hostLine = line;
   }
-  const length = request.content === undefined ? '' : `content-length: ${request.content.length}\r\n`;
   const connection = isLast ? 'connection: close\r\n' : 'connection: keep-alive\r\n';
-  return `${request.method} ${request.target} HTTP/1.1\r\n${hostLine ?? `host: ${host}\r\n`}${connection}${lines}${length}\r\n`;
+  // In one piece: joined texts are put together anew at each write that they are part of.
+  return Buffer.from(`${hostLine ?? `host: ${host}\r\n`}${connection}${lines}`, 'latin1').toString('latin1');
 }

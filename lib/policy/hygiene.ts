@@ -121,6 +121,38 @@ export function receivedResponseFields(fields: Fields): Fields {
 
 /** The request fields as the origin gets them: the client's, cleaned, with Host first, and with Via and X-Forwarded-*. */
 export function requestToOrigin(request: ReceivedRequest, settings: RequestSettings): Fields {
+  // What one client sends is mostly the same from request to request, its target apart.
+  if (request.content !== undefined) return fieldsToOrigin(request, settings);
+  if (!isAsLast(request, settings)) {
+    const { method, scheme, host, fields, httpVersion, remoteAddress } = request;
+    const asked = { method, scheme, host, fields, httpVersion, remoteAddress };
+    last = { asked, settings, fields: fieldsToOrigin(request, settings) };
+  }
+  return last.fields;
+}
+
+/** What was made last, and of what: the request itself would keep its connection. */
+let last: {
+  readonly asked: ReceivedRequest | undefined;
+  readonly settings: RequestSettings | undefined;
+  readonly fields: Fields;
+} = { asked: undefined, settings: undefined, fields: Fields.empty };
+
+function isAsLast(request: ReceivedRequest, settings: RequestSettings): boolean {
+  const { asked } = last;
+  return (
+    asked !== undefined &&
+    last.settings === settings &&
+    asked.fields === request.fields &&
+    asked.remoteAddress === request.remoteAddress &&
+    asked.host === request.host &&
+    asked.method === request.method &&
+    asked.scheme === request.scheme &&
+    asked.httpVersion === request.httpVersion
+  );
+}
+
+function fieldsToOrigin(request: ReceivedRequest, settings: RequestSettings): Fields {
   const { fields } = request;
   const options = connectionOptions(fields);
   // RFC 9110 §10.1.1: an expectation is about content to come; of a request without content it says nothing.

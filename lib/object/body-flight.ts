@@ -1,6 +1,7 @@
 /** Who is around a body: where its bytes come from, where they go, and what it needs to know while they come. */
 import type { Tail } from './chunks.js';
-import type { BodyBelow, Reader } from './reader.js';
+import type { BodyBelow } from './reader.js';
+import { Readers } from './readers.js';
 
 export type BodyState = 'streaming' | 'complete' | 'failed';
 
@@ -46,36 +47,27 @@ export const NO_SOURCE: BodySource = { pause() {}, resume() {}, abandoned() {} }
 /** What a body needs only until its last byte is here and read: a stored body does not pay for it. */
 export interface Flight {
   highWaterBytes: number;
-  readonly readers: Set<Reader>;
+  readonly readers: Readers;
   source: BodySource;
   /** In `spill` mode, until all is there. */
   sink: BodySink | undefined;
   /** The last chunk, while small ones are gathered in it. */
   tail: Tail | undefined;
   isPaused: boolean;
-  /** Inside a round of waking readers: what they take is accounted for once, at its end. */
-  isWaking: boolean;
   /** Chunks dropped in all, and empty places in front of the list. */
   droppedChunks: number;
   emptyPlaces: number;
-  /** Position of the fastest reader, at most what has arrived. */
-  fastest: number;
-  /** In `flow` mode: readers that still need the first kept chunk. Only when none is left is there anything to drop. */
-  atFirst: number;
 }
 
 export function newFlight(highWaterBytes: number): Flight {
   return {
     highWaterBytes,
-    readers: new Set(),
+    readers: new Readers(),
     source: NO_SOURCE,
     sink: undefined,
     tail: undefined,
     isPaused: false,
-    isWaking: false,
     droppedChunks: 0,
     emptyPlaces: 0,
-    fastest: 0,
-    atFirst: 0,
   };
 }

@@ -158,7 +158,7 @@ export class Body implements ReadableChunks {
 
   /** Readers of a body that still arrives, or of which unread bytes are held. */
   get readerCount(): number {
-    return this.#flight?.readers.size ?? 0;
+    return this.#flight?.readers.count ?? 0;
   }
 
   /** Where pauses and the news of having no reader go. */
@@ -176,17 +176,14 @@ export class Body implements ReadableChunks {
   open(from = 0, until: number = Number.POSITIVE_INFINITY): BodyReader {
     const reader = new Reader(this, from, until);
     const flight = this.#flight;
-    if (flight !== undefined) {
-      flight.readers.add(reader);
-      if (from < this.#firstEnd(flight)) flight.atFirst++;
-    }
+    if (flight !== undefined) flight.readers.add(reader, this.#firstEnd(flight));
     return reader;
   }
 
   closeReader(reader: Reader): void {
     const flight = this.#flight;
-    if (flight?.readers.delete(reader) !== true || this.#mode !== 'flow') return;
-    if (flight.readers.size > 0) this.#trim(flight);
+    if (flight?.readers.remove(reader) !== true || this.#mode !== 'flow') return;
+    if (flight.readers.count > 0) this.#trim(flight);
     else if (this.#state === 'streaming') flight.source.abandoned();
     else this.#letGo();
   }
@@ -200,12 +197,12 @@ export class Body implements ReadableChunks {
       // A small one that comes whole is copied once, into its slab: it is stored in this very turn, or not at all.
       if (chunk.length === this.#expectedBytes && chunk.length <= MAX_IN_SLAB_BYTES) this.#chunks.push(chunk);
       else flight.tail = appendChunk(this.#chunks, flight.tail, chunk);
-      this.#wakeAll(flight);
+      flight.readers.wake();
       return;
     }
     this.#chunks.push(compacted(chunk));
     flight.sink?.write(chunk);
-    this.#wakeAll(flight);
+    flight.readers.wake();
     if (this.#mode === 'flow') this.#trim(flight);
     else this.#pace(flight);
   }
@@ -255,7 +252,7 @@ export class Body implements ReadableChunks {
     flight.sink?.abort();
     flight.sink = undefined;
     flight.tail = sealTail(this.#chunks, flight.tail);
-    if (flight.readers.size === 0) flight.source.abandoned();
+    if (flight.readers.count === 0) flight.source.abandoned();
     else this.#trim(flight);
   }
 
@@ -274,7 +271,7 @@ export class Body implements ReadableChunks {
     flight.tail = sealTail(this.#chunks, flight.tail);
     if (this.#mode === 'retain' && this.#chunks.length > 1 && this.#receivedBytes <= joinUpToBytes) {
       this.#chunks = [joined(this.#chunks, this.#receivedBytes)];
-      for (const reader of flight.readers) reader.rebase();
+      flight.readers.rebase();
     }
     this.#land(flight);
   }
@@ -293,12 +290,9 @@ export class Body implements ReadableChunks {
   taken(reader: Reader, from: number): void {
     const flight = this.#flight;
     if (flight === undefined || this.#mode !== 'flow' || !flight.readers.has(reader)) return;
-    if (reader.position > flight.fastest) flight.fastest = reader.position;
-    if (flight.isWaking) return;
-    const firstEnd = this.#firstEnd(flight);
-    const isPastFirst = reader.position >= firstEnd || reader.isSatisfied;
-    if (from < firstEnd && isPastFirst && --flight.atFirst === 0) this.#trim(flight);
-    else this.#pace(flight);
+    const told = flight.readers.took(reader, from, this.#firstEnd(flight));
+    if (told === 'all-past') this.#trim(flight);
+    else if (told === 'some-left') this.#pace(flight);
   }
 
   /** No more bytes come. A body in `flow` mode is still held for its readers, one in `retain` mode needs none to be known. */
@@ -312,9 +306,9 @@ export class Body implements ReadableChunks {
     }
     // It may be told at once that all is stored.
     flight.sink?.end();
-    this.#wakeAll(flight);
+    flight.readers.wake();
     if (this.#mode !== 'flow') return;
-    if (flight.readers.size === 0) this.#letGo();
+    if (flight.readers.count === 0) this.#letGo();
     else this.#trim(flight);
   }
 
@@ -330,36 +324,12 @@ export class Body implements ReadableChunks {
     return this.#droppedBytes + (this.#chunks[flight.emptyPlaces]?.length ?? 0);
   }
 
-  /**
-   * Drops chunks that no reader needs, and cuts off readers that fell behind. Looks at every reader, so it is called
-   * once for each chunk that arrives or is dropped, and not at each read.
-   */
+  /** Drops chunks that no reader needs, and cuts off readers that fell behind. */
   #trim(flight: Flight): void {
-    if (flight.readers.size === 0) return;
-    let slowest = Number.POSITIVE_INFINITY;
-    let fastest = this.#droppedBytes;
-    for (const reader of flight.readers) {
-      // One that has all it asked for neither needs anything nor sets a pace.
-      if (reader.isSatisfied) continue;
-      // One that waits for a later range needs none of what is here, and has not outrun what arrived.
-      const position = Math.min(reader.position, this.#receivedBytes);
-      if (position < slowest) slowest = position;
-      if (position > fastest) fastest = position;
-    }
-    flight.fastest = slowest === Number.POSITIVE_INFINITY ? this.#receivedBytes : fastest;
-    // The pace is the fastest reader's. One that falls behind by more than the window is cut off (its read() says
-    // `failed`): to wait for it would delay the others, and to keep all for it would be memory without a bound.
-    this.#dropUpTo(flight, Math.max(slowest, fastest - flight.highWaterBytes));
-    const firstEnd = this.#firstEnd(flight);
-    flight.atFirst = 0;
-    for (const reader of flight.readers) {
-      if (reader.isSatisfied) continue;
-      if (reader.position < this.#droppedBytes) {
-        // It counts no more. Where its client takes bytes it hears of it now, else when the client does.
-        flight.readers.delete(reader);
-        reader.wake();
-      } else if (reader.position < firstEnd) flight.atFirst++;
-    }
+    const { readers, highWaterBytes } = flight;
+    if (readers.count === 0) return;
+    this.#dropUpTo(flight, readers.keptFrom(this.#droppedBytes, this.#receivedBytes, highWaterBytes));
+    readers.cutOff(this.#droppedBytes, this.#firstEnd(flight));
     this.#pace(flight);
   }
 
@@ -380,7 +350,7 @@ export class Body implements ReadableChunks {
 
   #pace(flight: Flight): void {
     if (this.#state !== 'streaming') return;
-    const unreadBytes = this.#receivedBytes - (this.#mode === 'spill' ? this.#droppedBytes : flight.fastest);
+    const unreadBytes = this.#receivedBytes - (this.#mode === 'spill' ? this.#droppedBytes : flight.readers.fastest);
     if (!flight.isPaused && unreadBytes > flight.highWaterBytes) {
       flight.isPaused = true;
       flight.source.pause();
@@ -388,12 +358,5 @@ export class Body implements ReadableChunks {
       flight.isPaused = false;
       flight.source.resume();
     }
-  }
-
-  #wakeAll(flight: Flight): void {
-    const wasWaking = flight.isWaking;
-    flight.isWaking = true;
-    for (const reader of flight.readers) reader.wake();
-    flight.isWaking = wasWaking;
   }
 }

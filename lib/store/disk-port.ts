@@ -21,6 +21,7 @@ class ThreadPort implements DiskPort {
   readonly #order: ThreadOrder;
   #worker: Worker | undefined;
   #waiting: Waiting | undefined;
+  #isClosing = false;
 
   constructor(order: ThreadOrder) {
     this.#order = order;
@@ -54,7 +55,8 @@ class ThreadPort implements DiskPort {
         void worker.terminate();
         return;
       }
-      worker.unref();
+      // A job may have been under way when the end began, which is waited for as well.
+      if (!this.#isClosing) worker.unref();
       if (said.report !== undefined) this.#settle()?.resolve(said.report);
       else this.#settle()?.reject(new DiskFailure(said.failure.code, said.failure.message));
     });
@@ -74,6 +76,7 @@ class ThreadPort implements DiskPort {
 
   close(): Promise<void> {
     const worker = this.#worker;
+    this.#isClosing = true;
     if (worker === undefined) return Promise.resolve();
     return new Promise((resolve) => {
       worker.ref();

@@ -22,7 +22,18 @@ import { makeDirectory, openDisk } from '../kit/disk.js';
 import { makeStored } from './make-stored.js';
 
 const ENDING = fileURLToPath(new URL('./disk-end-main.js', import.meta.url));
+const CLOSING = fileURLToPath(new URL('./disk-close-main.js', import.meta.url));
 const isLinux = process.platform === 'linux';
+
+t.test('a process that ends while its thread writes waits until that has closed the file', async (t) => {
+  for (let times = 0; times < 3; times++) {
+    const child = spawn(process.execPath, [CLOSING, makeDirectory(t)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const said: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => said.push(chunk));
+    const [code] = await once(child, 'close');
+    t.strictSame([code, Buffer.concat(said).toString()], [0, 'closed\n']);
+  }
+});
 
 /** How far each thread of this process stands back, this one first. */
 function niceOfThreads(): number[] {

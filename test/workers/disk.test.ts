@@ -110,7 +110,7 @@ t.test('issue 5: the size of the disk is held by all workers together', async (t
     (await crew.metric('patina_disk_used_bytes')) <= 16 * MB,
     `${await crew.metric('patina_disk_used_bytes')} in use`,
   );
-  t.ok((await crew.metric('patina_disk_records')) > 50);
+  await until(async () => (await crew.metric('patina_disk_records')) > 50);
   t.ok((await crew.metric('patina_disk_removed_total', 'reason="evicted"')) > 300);
 });
 

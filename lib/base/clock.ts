@@ -3,7 +3,7 @@
  * No other file of lib/ calls Date.now, performance.now, setTimeout or setInterval (test/tidy holds this).
  */
 // Not the global of that name, which is behind a getter: a hit reads this clock twice.
-import { performance } from 'node:perf_hooks';
+import { PerformanceObserver, performance } from 'node:perf_hooks';
 
 /** A pending one-shot timer. */
 export interface Timer {
@@ -63,4 +63,9 @@ class SystemClock implements Clock {
 /** The clock of a running process. */
 export function systemClock(): Clock {
   return new SystemClock();
+}
+
+/** Calls `run` behind collections of garbage, for good. Does not keep the process alive. */
+export function afterCollections(run: () => void): void {
+  new PerformanceObserver(run).observe({ entryTypes: ['gc'] });
 }

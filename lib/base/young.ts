@@ -5,24 +5,24 @@
  * anew each time.
  */
 import v8 from 'node:v8';
-import type { Clock } from './clock.js';
+import { afterCollections } from './clock.js';
 import { YOUNG_BYTES } from './memory-limits.js';
 
 /** What it begins with, and shrinks to where there is little to do. */
 const LEAST_BYTES = 1024 * 1024;
-const LOOK_EVERY_MS = 1000;
 /** Who says it on the command line means it. */
 const IS_SAID = /semi[-_]space/;
 
 /** To be called before anything large is read: modules that are loaded have it grow, and it does not shrink while there is work. */
-export function keepYoungSmall(clock: Clock): void {
+export function keepYoungSmall(): void {
   if (IS_SAID.test(`${process.execArgv.join(' ')} ${process.env['NODE_OPTIONS'] ?? ''}`)) return;
   growBy(1);
-  clock.every(LOOK_EVERY_MS, followYoung);
+  // It grows in a collection alone: looked at less often, it would grow twice where much survives.
+  afterCollections(followYoung);
 }
 
 /** Has it grow to its size at the next opportunity, and no further. */
-export function followYoung(): void {
+function followYoung(): void {
   const space = v8.getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
   if (space === undefined) return;
   // Both halves, where both were in use.

@@ -1,8 +1,7 @@
 #!/usr/bin/env node
 /** The `patina` program: what V8 is to be told before it reads the rest, and then the rest. */
-import { systemClock } from '../base/clock.js';
 import { keepYoungSmall } from '../base/young.js';
 
-keepYoungSmall(systemClock());
+keepYoungSmall();
 // What is imported outright would be read before that.
 await import('./patina.js');

@@ -1,9 +1,8 @@
 /** The process of a worker: deaf to signals that are none of its business before it does anything else. */
-import { systemClock } from '../base/clock.js';
 import { keepYoungSmall } from '../base/young.js';
 
 // A terminal, or whoever manages services, sends these to all processes: the primary one says what they mean.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
-keepYoungSmall(systemClock());
+keepYoungSmall();
 // What is imported outright would be read before that.
 await import('./worker-process.js');

@@ -34,7 +34,7 @@ export interface RateOrder {
   readonly originShare: Range;
   /** Of one run, where answers take so long that the usual time holds too few. */
   readonly seconds?: { readonly full: number; readonly quick: number };
-  /** Load before anything is measured, where what is compared takes unequally long until its code is compiled. */
+  /** Load before anything is measured, of each alike, where one of them takes longer until its code is compiled; else 1. */
   readonly warmSeconds?: number;
   /** Also beside a node:http server that answers from a Map. */
   readonly hasBare?: boolean;

@@ -14,6 +14,8 @@ export type DiskOrder =
       readonly bodyId: Uint8Array;
       readonly isVaried: boolean;
       readonly hasBody: boolean;
+      /** Where the disk has not the body that this leaves out, it comes again with it: what is there stays until then. */
+      readonly isRepeatable: boolean;
       /** Of the body, in all, where it is kept apart. */
       readonly chunks: number;
       readonly tagHashes: Uint8Array;
@@ -42,6 +44,11 @@ export type DiskOrder =
 const KINDS = ['put', 'chunk', 'remove', 'use', 'drop-body', 'hot', 'clear', 'mark', 'orphan', 'hold'] as const;
 const VARIED = 1;
 const HAS_BODY = 2;
+const REPEATABLE = 4;
+
+function flagsOf({ isVaried, hasBody, isRepeatable }: Extract<DiskOrder, { kind: 'put' }>): number {
+  return (isVaried ? VARIED : 0) | (hasBody ? HAS_BODY : 0) | (isRepeatable ? REPEATABLE : 0);
+}
 const NOTHING = new Uint8Array(0);
 
 /** Gathers orders until it is sent. */
@@ -65,7 +72,7 @@ export class BatchWriter {
     switch (order.kind) {
       case 'put':
         this.#number(order.expiryMinute);
-        this.#number((order.isVaried ? VARIED : 0) | (order.hasBody ? HAS_BODY : 0));
+        this.#number(flagsOf(order));
         this.#number(order.chunks);
         this.#run(order.key);
         this.#run(order.bodyId);
@@ -148,9 +155,10 @@ export function* ordersIn(batch: Uint8Array): IterableIterator<DiskOrder> {
         const expiryMinute = number();
         const flags = number();
         const [isVaried, hasBody] = [(flags & VARIED) !== 0, (flags & HAS_BODY) !== 0];
+        const isRepeatable = (flags & REPEATABLE) !== 0;
         const chunks = number();
         const [key, bodyId, tagHashes, record, inline] = [run(), run(), run(), run(), run()];
-        yield { kind, expiryMinute, isVaried, hasBody, chunks, key, bodyId, tagHashes, record, inline };
+        yield { kind, expiryMinute, isVaried, hasBody, isRepeatable, chunks, key, bodyId, tagHashes, record, inline };
         break;
       }
       case 'chunk':

@@ -179,7 +179,8 @@ export class DiskWriting {
     const isApartThere = isSameBody || (chunks > 0 && this.#chunks.has(bodyId, chunks));
     if (chunks > 0 ? !isApartThere : order.hasBody && inline.length === 0) {
       this.#left.bodiless.push(Buffer.from(key));
-      this.#remove(key, 'replaced');
+      // Another process's, which would be lost if this one ended before it has sent the body.
+      if (!order.isRepeatable) this.#remove(key, 'replaced');
       return;
     }
     if (chunks > 0 && !isSameBody) this.#chunks.adopt(bodyId);

@@ -348,6 +348,7 @@ export class DiskTier {
       bodyId,
       isVaried: stored.selection.names.length > 0,
       hasBody: bytes > 0,
+      isRepeatable: chunks !== undefined && !item.isAgain,
       chunks: ref?.isInline === true ? 0 : chunkCount(bytes),
       tagHashes: stored.tags === undefined ? NOTHING : Buffer.concat(stored.tags.map(tagHash)),
       inline,

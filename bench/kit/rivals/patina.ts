@@ -23,20 +23,31 @@ function conf(settings: ProxySettings, port: number, disk: string): string {
   ].join('\n');
 }
 
+/** What the README has for a process with one core: its helper threads would take that from the thread which answers (decisions/0031). */
+export const ONE_CORE_FLAGS: readonly string[] = ['--no-concurrent-marking'];
+
 export const patina: Maker = {
   program: undefined,
   versionFlag: '--version',
   start(scope, settings, port) {
     const file = join(scope.folder('conf'), 'patina.yaml');
     const { diskMB } = settings;
+    const core = coreOf(settings);
     // On disk for good: the others' files are in memory, and this one's pages are in the page cache, where they are read from.
     const disk = diskMB === undefined ? '' : `, disk: {path: "${scope.folder('disk')}", size: ${diskMB}MB}`;
     writeFileSync(file, conf(settings, port, disk));
     return scope.start({
       name: 'patina',
       command: process.execPath,
-      args: [...(settings.nodeFlags ?? []), patinaMain(), 'run', '--config', file],
-      core: coreOf(settings),
+      args: [
+        ...(core === undefined ? [] : ONE_CORE_FLAGS),
+        ...(settings.nodeFlags ?? []),
+        patinaMain(),
+        'run',
+        '--config',
+        file,
+      ],
+      core,
       stdoutFile: settings.accessLogFile,
       hasChannel: settings.hasChannel ?? false,
     });

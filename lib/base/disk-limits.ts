@@ -120,3 +120,5 @@ export const DISK_STRETCH_MS = 0.25;
 export const DISK_BREATH_MS = 0.05;
 /** The heap of the thread that writes to disk: what it works on are buffers outside of it. */
 export const DISK_THREAD_HEAP = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 } as const;
+/** How often whoever waits until all is on disk waits anew, because some of it was put off behind what came later. */
+export const DISK_SETTLE_ROUNDS = 8;

@@ -11,6 +11,7 @@ import {
   DISK_FLUSH_MS,
   DISK_RETRY_FIRST_MS,
   DISK_RETRY_MAX_MS,
+  DISK_SETTLE_ROUNDS,
   DISK_SYNC_EVERY_MS,
   DISK_TIDY_EVERY_MS,
   DISK_TIDY_STEP_MS,
@@ -19,57 +20,24 @@ import {
   MAX_DISK_PENDING_ORDERS,
   MAX_DISK_PENDING_USES,
 } from '../base/disk-limits.js';
-import type { StoredResponse } from '../object/stored.js';
 import type { DiskRemoval } from '../observe/disk-meters.js';
 import { BatchWriter, type DiskOrder, wordedAtOnce } from './disk-batch.js';
 import type { DiskFailure, DiskPort, DiskReport } from './disk-contract.js';
+import {
+  bytesOf,
+  type GoneItem,
+  type Item,
+  isSameBody,
+  type NewPut,
+  ORDER_BYTES,
+  type PutItem,
+  placesOf,
+} from './disk-queued.js';
 
-/** Bytes that an order takes beside what it carries. */
-const ORDER_BYTES = 200;
 const FIRST_BATCH_BYTES = 64 * 1024;
 
 /** In place of the key of a record that cannot be read. */
 export const UNREAD = '\0unread';
-
-/** A response that waits to be written. */
-export interface PutItem {
-  readonly kind: 'put';
-  readonly key: string;
-  readonly recordKey: Buffer;
-  stored: StoredResponse;
-  readonly bytes: number;
-  /** Where this is not written, what is there now is better than nothing. */
-  readonly mayStay: boolean;
-  /** A second try, after its body turned out not to be there. */
-  readonly isAgain: boolean;
-  /** Something later took its place. */
-  isVoid: boolean;
-  /** It is on its way, as it was then. */
-  isSent: boolean;
-}
-
-/** A response to be queued; `bodyBytes`: what is to be written of its body. */
-export type NewPut = Pick<PutItem, 'stored' | 'recordKey' | 'mayStay' | 'isAgain'> & { readonly bodyBytes: number };
-
-/** A record that waits to be taken away. */
-export interface GoneItem {
-  readonly kind: 'gone';
-  readonly key: string;
-  readonly recordKey: Buffer;
-  readonly reason: DiskRemoval;
-  isVoid: boolean;
-}
-
-interface PlainItem {
-  readonly kind: 'plain';
-  readonly order: DiskOrder;
-  readonly bytes: number;
-  /** Told once whether it was written. */
-  readonly over: ((isWritten: boolean) => void) | undefined;
-  isVoid: boolean;
-}
-
-type Item = PutItem | GoneItem | PlainItem;
 
 export interface QueueParts {
   readonly port: DiskPort;
@@ -109,6 +77,8 @@ export class DiskQueue {
   readonly #uses = new Map<string, Buffer>();
   /** Somebody waits for what waits. */
   #isUrgent = false;
+  /** How often something that waited was put off: it is written by an order that came later. */
+  #postponed = 0;
   pendingBytes = 0;
   isWritable = true;
   /** Too much was to be taken away while nothing could be: what is on disk counts as nothing. */
@@ -195,10 +165,17 @@ export class DiskQueue {
     });
   }
 
-  /** Resolves when what waits now is written, or cannot be. */
-  settled(): Promise<void> {
-    if (!this.isWritable || (this.#items.length === 0 && !this.#isBusy && this.#batch === undefined))
-      return Promise.resolve();
+  /** Resolves when what waits now is written, or what took its place, or cannot be. */
+  async settled(): Promise<void> {
+    if (!this.isWritable || (this.#items.length === 0 && !this.#isBusy && this.#batch === undefined)) return;
+    for (let round = 0; round < DISK_SETTLE_ROUNDS; round++) {
+      const before = this.#postponed;
+      await this.#marked();
+      if (this.#postponed === before) return;
+    }
+  }
+
+  #marked(): Promise<void> {
     return new Promise((resolve) => {
       // Behind what waits, so that it is told in its turn.
       this.order({ kind: 'mark' }, 0, () => resolve());
@@ -231,6 +208,8 @@ export class DiskQueue {
     }
     const before = items.get(place);
     if (before !== undefined) before.isVoid = true;
+    // Whoever waits for the one before, or for what this comes again of, has to wait for this one, which may be behind the mark.
+    if (before !== undefined || (item.kind === 'put' && item.isAgain)) this.#postponed++;
     items.set(place, item);
     this.#items.push(item);
     this.#charge(bytes);
@@ -381,16 +360,4 @@ export class DiskQueue {
       if (!this.#isBusy && this.#batch === undefined && this.isWritable && !this.#isClosed) this.#send(undefined);
     });
   }
-}
-
-function placesOf(recordKeys: readonly Uint8Array[]): ReadonlySet<string> {
-  return new Set(recordKeys.map((key) => Buffer.from(key).toString('latin1')));
-}
-
-function bytesOf(item: Item): number {
-  return item.kind === 'gone' ? ORDER_BYTES : item.bytes;
-}
-
-function isSameBody(one: StoredResponse, other: StoredResponse): boolean {
-  return one.body === other.body && one.partial === other.partial;
 }

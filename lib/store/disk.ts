@@ -32,7 +32,8 @@ import {
   sealChunk,
   tagHash,
 } from './disk-keys.js';
-import { DiskQueue, type GoneItem, type PutItem } from './disk-queue.js';
+import { DiskQueue } from './disk-queue.js';
+import type { GoneItem, PutItem } from './disk-queued.js';
 import { DiskReading } from './disk-reading.js';
 import { DiskSpill } from './disk-spill.js';
 import { HOT_KEY } from './disk-writing.js';

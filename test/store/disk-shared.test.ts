@@ -1,4 +1,5 @@
-// Goal: issue 5, workers that have one disk lose nothing of each other there. Method: two tiers, the file of one with what the other wrote in it.
+// Goal: issue 5, workers that have one disk lose nothing of each other there. Method: two tiers, the file of one with what the other wrote in it, and a kill before the next job.
+import { setImmediate as turn } from 'node:timers/promises';
 import t from 'tap';
 import { setUp } from './disk-walk.kit.js';
 import { freshened } from './make-stored.js';
@@ -30,8 +31,14 @@ t.test(
       bench.file.refresh();
       clock.advance(10);
       bench.store.swap(stored, freshened(stored, clock.now()));
-      await bench.tier.settled();
-      t.equal(bench.tier.stats.skipped.bodiless, 1);
+      const send = bench.send.bind(bench);
+      bench.send = async (job) => {
+        const report = await send(job);
+        bench.isHeld = true;
+        return report;
+      };
+      void bench.tier.settled();
+      while (bench.tier.stats.skipped.bodiless === 0) await turn();
       const again = await bench.killed();
       t.equal(again.store.recall(KEY, ([first]) => first)?.body.totalBytes, bodyBytes + 1);
     }

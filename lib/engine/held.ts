@@ -24,6 +24,8 @@ const OK = 200;
 const NO_CONTENT = 204;
 const NOT_MODIFIED = 304;
 const SLASH = 0x2f;
+/** RFC 9211 §2.4: before its value, here of one digit. */
+const TTL = 'ttl=';
 
 /** The note of one reply after another. */
 class HeldNote implements ReplyNote {
@@ -135,8 +137,8 @@ export class HeldReplies {
     let lines = this.#lines.get(reason);
     if (lines === undefined) {
       const status = formatCacheStatus({ kind: 'hit', ttlSec: 0, detail: reason });
-      const [beforeTtl = '', behindTtl = ''] = status.split('0');
-      lines = { via, beforeTtl, behindTtl };
+      const ttlAt = status.indexOf(TTL) + TTL.length;
+      lines = { via, beforeTtl: status.slice(0, ttlAt), behindTtl: status.slice(ttlAt + 1) };
       this.#lines.set(reason, lines);
     }
     return lines;

@@ -36,7 +36,8 @@ export class Transaction implements Waiter {
   #timer: Timer | undefined;
   #waitUntil: number | undefined;
   #lookups = 0;
-  #collapsed = false;
+  /** Another's exchange is to answer it; false: one did not, and it asks by itself after all (RFC 9211 §2.6). */
+  #collapsed: boolean | undefined;
   #isDone = false;
 
   constructor(
@@ -162,6 +163,7 @@ export class Transaction implements Waiter {
 
   #lead(): void {
     const { stale, begun } = this.#need;
+    if (this.#collapsed) this.#collapsed = false;
     const isPlain = stale === undefined && begun === undefined;
     // The client's conditions would be answered to all who wait.
     const isRange = isPlain && this.request.method === 'GET' && this.request.fields.has('range');
@@ -185,6 +187,7 @@ export class Transaction implements Waiter {
 
   /** Uncollapsed: nobody waits on this exchange, and the client's own conditions and ranges may go along. */
   #goAlone(conditions: Conditions): void {
+    if (this.#collapsed) this.#collapsed = false;
     const isHead = this.request.method === 'HEAD';
     const fill = this.#engine.makeFill({
       key: this.#key,
@@ -259,7 +262,7 @@ export class Transaction implements Waiter {
         collapsed: this.#collapsed,
         detail: revalidated ? 'revalidated' : this.#need.reason,
       },
-      this.#collapsed || revalidated,
+      this.#collapsed === true || revalidated,
       fill,
     );
   }
@@ -372,7 +375,7 @@ export class Transaction implements Waiter {
       outcome,
       status,
       rule: stored.rule,
-      collapsed: this.#collapsed,
+      collapsed: this.#collapsed !== undefined,
       fromStore,
       trailers: fill,
     });
@@ -381,7 +384,7 @@ export class Transaction implements Waiter {
   #synth(spec: Omit<SynthSpec, 'rule'>): void {
     this.#isDone = true;
     const rule = this.#engine.parts.live.rules.ruleFor(this.request).name;
-    this.#engine.synth(this.request, this.#sink, { ...spec, rule, collapsed: this.#collapsed });
+    this.#engine.synth(this.request, this.#sink, { ...spec, rule, collapsed: this.#collapsed !== undefined });
   }
 
   #leave(): void {

@@ -20,6 +20,7 @@ export type CacheStatusEntry =
       readonly fwdStatus?: number | undefined;
       readonly ttlSec?: number | undefined;
       readonly stored?: boolean | undefined;
+      /** Another's exchange answered it; false: it waited on one in vain (RFC 9211 §2.6). */
       readonly collapsed?: boolean | undefined;
       readonly detail: string;
     }
@@ -41,7 +42,7 @@ export function formatCacheStatus(entry: CacheStatusEntry): string {
       if (entry.fwdStatus !== undefined) text += `; fwd-status=${entry.fwdStatus}`;
       if (entry.ttlSec !== undefined) text += `; ttl=${Math.floor(entry.ttlSec)}`;
       if (entry.stored === true) text += '; stored';
-      if (entry.collapsed === true) text += '; collapsed';
+      if (entry.collapsed !== undefined) text += entry.collapsed ? '; collapsed' : '; collapsed=?0';
       return `${text}; detail=${entry.detail}`;
     }
   }

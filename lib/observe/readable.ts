@@ -141,7 +141,7 @@ export class ReadableLines {
   }
 
   request(event: AnsweredEvent): string {
-    const words = outcomeWords(event) + (event.collapsed ? ', shared with others' : '');
+    const words = outcomeWords(event) + (event.collapsed ? ', waited on another' : '');
     const parts = [
       // When it ended, so that the lines of a request and of its exchange with the origin follow each other in time.
       this.#time(event.startedWall + event.durationMs),

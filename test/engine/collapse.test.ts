@@ -85,6 +85,26 @@ t.test(
   },
 );
 
+t.test('RFC 9211 §2.6: who waited in vain, and asked by itself, says that collapsing did not succeed', async (t) => {
+  const walk = makeWalk();
+  const leader = walk.get('/private');
+  const [alone, fellow] = [walk.get('/private'), walk.get('/private')];
+  walk.origin.last.head(200, { 'Cache-Control': 'private' });
+  walk.origin.nth(1).data('mine').end();
+  walk.origin.nth(2).respond(200, { 'Cache-Control': 'private' }, 'own');
+  walk.origin.nth(3).respond(200, CACHEABLE, 'for all');
+  t.notMatch(leader.field('cache-status'), /collapsed/);
+  t.match(alone.field('cache-status'), /; collapsed=\?0;/);
+  t.match(fellow.field('cache-status'), /; collapsed=\?0;/, 'stored or not');
+  const german = walk.get('/a', { 'Accept-Language': 'de' });
+  const french = [walk.get('/a', { 'Accept-Language': 'fr' }), walk.get('/a', { 'Accept-Language': 'fr' })];
+  walk.origin.last.respond(200, { ...CACHEABLE, Vary: 'Accept-Language' }, 'hallo');
+  walk.origin.last.respond(200, { ...CACHEABLE, Vary: 'Accept-Language' }, 'salut');
+  t.notMatch(german.field('cache-status'), /collapsed/);
+  t.match(french[0]?.field('cache-status'), /; collapsed=\?0;/, 'it waited on the German one, and led the French ones');
+  t.match(french[1]?.field('cache-status'), /; collapsed;/);
+});
+
 t.test('scar 30: collapsing on an uncacheable object leaks nothing of one client to another', async (t) => {
   const walk = makeWalk();
   const one = walk.get('/me', { Cookie: 'user=1' });

@@ -19,8 +19,8 @@ t.test('RFC 9211 §2: each kind of answer has its member', async (t) => {
       'patina; fwd=stale; fwd-status=304; ttl=60; stored; collapsed; detail=not-modified',
     ],
     [
-      { kind: 'fwd', fwd: 'method', stored: false, collapsed: false, detail: 'method' },
-      'patina; fwd=method; detail=method',
+      { kind: 'fwd', fwd: 'uri-miss', stored: false, collapsed: false, detail: 'private' },
+      'patina; fwd=uri-miss; collapsed=?0; detail=private',
     ],
     [{ kind: 'none', detail: 'origin-refused' }, 'patina; detail=origin-refused'],
   ];
@@ -40,7 +40,7 @@ const anyEntry: fc.Arbitrary<CacheStatusEntry> = fc.oneof(
     fwdStatus: fc.option(fc.integer({ min: 100, max: 599 }), { nil: undefined }),
     ttlSec: fc.option(seconds, { nil: undefined }),
     stored: fc.boolean(),
-    collapsed: fc.boolean(),
+    collapsed: fc.option(fc.boolean(), { nil: undefined }),
     detail,
   }),
 );
@@ -54,6 +54,7 @@ t.test('RFC 9211 §2.1: every entry is a valid structured field in which hit and
       t.equal(members?.[0]?.cache, 'patina');
       t.notOk(parameters?.has('hit') && parameters.has('fwd'));
       t.equal(parameters?.get('detail'), entry.detail);
+      t.equal(parameters?.get('collapsed'), entry.kind === 'fwd' ? entry.collapsed : undefined);
       if (parameters?.has('ttl')) t.ok(Number.isInteger(parameters.get('ttl')));
     }),
     { numRuns: 200 },

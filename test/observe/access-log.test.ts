@@ -183,7 +183,7 @@ t.test('pretty: an aborted and a collapsed request say so, and a long target is 
   const { stream, log } = make(t, { format: 'pretty' });
   log.answered(answered({ ending: 'aborted', collapsed: true, target: `/${'x'.repeat(5000)}` }));
   await log.flush();
-  t.match(stream.lines[0], /shared with others.*the client left early$/);
+  t.match(stream.lines[0], /waited on another.*the client left early$/);
   t.ok((stream.lines[0] ?? '').length < 220);
 });
 

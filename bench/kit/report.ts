@@ -3,7 +3,6 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LeftOut } from './fleet.js';
 import type { Machine } from './machine.js';
-import { ONE_CORE_FLAGS } from './rivals/patina.js';
 import { checkoutRoot } from './root.js';
 import { type Figure, meets } from './scenario.js';
 import { type Cell, markdownTable, textTable } from './table.js';
@@ -59,7 +58,7 @@ export function describe({ at, machine, subjects, load, isQuick }: BenchResult):
   const lines = [
     `${at}, commit ${commit}${isQuick ? ', quick: short runs, so only rough' : ''}`,
     `${cpu}, ${cores} cores, ${memoryGB} GB, Linux ${kernel}, Node ${node}`,
-    `load: ${load}; ${pinned ? `server on core 0 (Patina as the README has it for one core: node ${ONE_CORE_FLAGS.join(' ')}), load and origin on core 1` : 'nothing is pinned to a core'}`,
+    `load: ${load}; ${pinned ? 'server on core 0, load and origin on core 1' : 'nothing is pinned to a core'}`,
     `subjects: ${Object.entries(subjects)
       .map(([name, version]) => `${name} (${version})`)
       .join(', ')}`,

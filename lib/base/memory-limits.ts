@@ -11,5 +11,5 @@ export const FRESH_SHARE = 1 / 32;
 export const MAX_AWAKE_LOOKS = 8;
 /** What many stored responses have in common, such as status and rule: combinations of it; beyond: those with another one stay objects. */
 export const MAX_COMMON_TERMS = 256;
-/** Of what V8 has made anew and not yet looked through, as far as it lets us say so (lib/base/young.ts). */
+/** Of what V8 has made anew and not yet looked through, as far as it lets us say so (lib/base/collector.ts). */
 export const YOUNG_BYTES = 4 * 1024 * 1024;

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The `patina` program: what V8 is to be told before it reads the rest, and then the rest. */
-import { keepYoungSmall } from '../base/young.js';
+import { tuneCollector } from '../base/collector.js';
 
-keepYoungSmall();
+tuneCollector(1);
 // What is imported outright would be read before that.
 await import('./patina.js');

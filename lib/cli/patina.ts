@@ -58,7 +58,13 @@ const world: World & Shell = {
     const adminToken = process.env[TOKEN_VARIABLE];
     if (config.workers > 1) {
       const first = { config, written, file };
-      return new WholeProxy(first, { clock, version: world.version, adminToken, read, fork: makeFork(clock) });
+      return new WholeProxy(first, {
+        clock,
+        version: world.version,
+        adminToken,
+        read,
+        fork: makeFork(clock, config.workers),
+      });
     }
     return createProxy(config, { clock, version: world.version, written, file, read, adminToken, terminal });
   },

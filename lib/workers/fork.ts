@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '../base/clock.js';
+import { markingFlags } from '../base/collector.js';
 import { LAST_WORDS_MS } from '../base/worker-limits.js';
 import type { SendMessage } from './channel.js';
 
@@ -36,14 +37,16 @@ export type Fork = (listener: ChildListener) => Child;
 
 const WORKER_MAIN = fileURLToPath(new URL('./worker-main.js', import.meta.url));
 
-export function makeFork(clock: Clock): Fork {
-  return (listener) => forkWorker(listener, clock);
+/** `count`: of workers that answer at a time. */
+export function makeFork(clock: Clock, count: number): Fork {
+  return (listener) => forkWorker(listener, clock, count);
 }
 
-function forkWorker(listener: ChildListener, clock: Clock): Child {
+function forkWorker(listener: ChildListener, clock: Clock, count: number): Child {
   cluster.setupPrimary({
     exec: WORKER_MAIN,
     args: [],
+    execArgv: [...process.execArgv, ...markingFlags(count)],
     serialization: 'advanced',
     // Lines of several processes in one pipe tear each other: what a worker writes goes through the primary process.
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],

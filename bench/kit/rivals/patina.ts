@@ -23,9 +23,6 @@ function conf(settings: ProxySettings, port: number, disk: string): string {
   ].join('\n');
 }
 
-/** What the README has for a process with one core: its helper threads would take that from the thread which answers (decisions/0031). */
-export const ONE_CORE_FLAGS: readonly string[] = ['--no-concurrent-marking'];
-
 export const patina: Maker = {
   program: undefined,
   versionFlag: '--version',
@@ -39,14 +36,7 @@ export const patina: Maker = {
     return scope.start({
       name: 'patina',
       command: process.execPath,
-      args: [
-        ...(core === undefined ? [] : ONE_CORE_FLAGS),
-        ...(settings.nodeFlags ?? []),
-        patinaMain(),
-        'run',
-        '--config',
-        file,
-      ],
+      args: [...(settings.nodeFlags ?? []), patinaMain(), 'run', '--config', file],
       core,
       stdoutFile: settings.accessLogFile,
       hasChannel: settings.hasChannel ?? false,

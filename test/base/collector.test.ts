@@ -1,0 +1,76 @@
+// Goal: decisions 0029 and 0031, what V8 is told holds, and V8 stands it. Method: processes of their own that keep much alive, with and without.
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { markingFlags } from '../../lib/base/collector.js';
+
+const MODULE = new URL('../../lib/base/collector.js', import.meta.url).href;
+const MB = 1024 * 1024;
+
+/** Allocates, of which much stays alive for a while; prints the largest size that the space had. */
+const PROGRAM = `
+import v8 from 'node:v8';
+import { setImmediate as turn } from 'node:timers/promises';
+import { tuneCollector } from ${JSON.stringify(MODULE)};
+tuneCollector(Number(process.env.PROCESSES));
+let most = 0;
+let kept = [];
+for (let round = 0; round < 400; round++) {
+  for (let i = 0; i < 10_000; i++) {
+    const made = { i, list: [i] };
+    if (i % 4 === 0) kept.push(made);
+  }
+  if (kept.length > 200_000) kept = [];
+  await turn();
+  most = Math.max(most, v8.getHeapSpaceStatistics().find((space) => space.space_name === 'new_space').space_size);
+}
+console.log(most);
+`;
+
+/** More processes than there are cores anywhere. */
+const MANY = 10_000;
+
+function output(flags: readonly string[], processes = 1): string {
+  const env = { ...process.env, NODE_OPTIONS: '', PROCESSES: String(processes) };
+  const args = [...flags, '--input-type=module', '-e', PROGRAM];
+  const cwd = fileURLToPath(new URL('.', import.meta.url));
+  return execFileSync(process.execPath, args, { encoding: 'utf8', env, cwd });
+}
+
+function run(...flags: string[]): number {
+  return Number(output(flags));
+}
+
+t.test('decision 0029: it grows to 4 MB, of which there are two, and no further', async (t) => {
+  const most = run();
+  t.ok(most > 4 * MB, `${most} bytes`);
+  t.ok(most <= 8 * MB, `${most} bytes`);
+});
+
+t.test('decision 0029: who says on the command line how large it is has it so', async (t) => {
+  const most = run('--max-semi-space-size=16');
+  t.ok(most > 16 * MB, `${most} bytes`);
+});
+
+t.test('decision 0031: where no core is left over, V8 marks in turns', async (t) => {
+  t.same(markingFlags(1, 1), ['--no-concurrent-marking']);
+  t.same(markingFlags(2, 2), ['--no-concurrent-marking']);
+  t.same(markingFlags(1, 2), []);
+  t.same(markingFlags(3, 4), []);
+});
+
+t.test('decision 0031: V8 stands it that the flags come at run time, through several large collections', async (t) => {
+  const lines = output(['--trace-gc'], MANY).split('\n');
+  const large = lines.filter((line) => line.includes('Mark-Compact'));
+  t.ok(large.length > 1, `${large.length} large collections`);
+  t.ok(Number(lines.at(-2)) > 0, 'it came to its end');
+});
+
+t.test('decision 0031: who says on the command line how V8 marks has it so', async (t) => {
+  const print = `const { markingFlags } = await import(${JSON.stringify(MODULE)}); console.log(markingFlags(1, 1).length);`;
+  const lengthWith = (flag: string): number =>
+    Number(execFileSync(process.execPath, [flag, '--input-type=module', '-e', print], { encoding: 'utf8' }));
+  t.equal(lengthWith('--concurrent-marking'), 0);
+  t.equal(lengthWith('--single_threaded_gc'), 0);
+  t.equal(lengthWith('--no-warnings'), 1);
+});

@@ -54,6 +54,8 @@ export const MAX_SHARED_TOMBS = 10_000;
 export const SHARED_TOMBS_AT_ONCE = 64;
 /** Time from one such step to the next. */
 export const SHARED_TOMB_STEP_MS = 50;
+/** Leases that could not be given back; beyond: the oldest are left to lapse. */
+export const MAX_SHARED_OWED = 10_000;
 /** For how long nobody asks for the lease of a key whose responses are not shared. */
 export const SHARED_ALONE_MS = 60_000;
 /** What is asked for within this time after an operation of another machine counts as before it: clocks differ a little. */

@@ -3,7 +3,7 @@
  * no script is ever split over two slots, not even while a slot moves (TRYAGAIN).
  *
  * Fields of the hash: `k` the key; `r<variant>` a record behind 40 digits (keepUntil, requestedAt); `l<variant>` a lease:
- * 20 digits of its end, then its holder; `p` up to when what was asked for is purged; `a` until when everybody goes alone.
+ * 20 digits of its end, then its holder, which begins with its machine and a dot; `p` up to when what was asked for is purged; `a` until when everybody goes alone.
  */
 
 /** Digits in front of a record: keepUntil, then requestedAt. */
@@ -28,9 +28,15 @@ local function pad(ms)
 end
 `;
 
-/** variant, holder, leaseMs, knownAt or '', mode. Returns now, kind, leftMs, records. */
+/**
+ * variant, holder, leaseMs, knownAt or '', mode. Returns now, kind, leftMs, records. A machine is not sent to wait for itself:
+ * whoever asks there has nobody to join there, so what it holds is a lease that it was given too late to know of.
+ */
 export const LOOK = `${NOW}
 local variant, holder, lease, known, mode = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local function machine(of)
+  return string.match(of, '^[^.]*')
+end
 local found = {}
 if mode ~= 'blind' then
   if known ~= '' then
@@ -48,7 +54,7 @@ if mode == 'look' then return {string.format('%.3f', now), 'none', '0', found} e
 local a = redis.call('HGET', key, 'a')
 if a and tonumber(a) > now then return {string.format('%.3f', now), 'alone', '0', found} end
 local l = redis.call('HGET', key, 'l' .. variant)
-if l and instant(l, 1) > now and string.sub(l, 21) ~= holder then
+if l and instant(l, 1) > now and machine(string.sub(l, 21)) ~= machine(holder) then
   return {string.format('%.3f', now), 'elsewhere', string.format('%.3f', instant(l, 1) - now), found}
 end
 redis.call('HSET', key, 'l' .. variant, pad(now + lease) .. holder)

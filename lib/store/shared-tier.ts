@@ -14,6 +14,7 @@ import { SharedGuard } from './shared-guard.js';
 import { SharedLog } from './shared-log.js';
 import { type News, readNews, writeNews } from './shared-news.js';
 import type { SharedOp, SharedReach } from './shared-ops.js';
+import { SharedOwed } from './shared-owed.js';
 import { decodeShared, nameOf, type SharedRecord, variantOf } from './shared-record.js';
 import { sweepShared } from './shared-sweep.js';
 import { OP_MARK } from './shared-table.js';
@@ -97,6 +98,7 @@ export class SharedTier {
   /** The name of this machine among the others. */
   readonly #instance = randomBytes(9).toString('base64url');
   readonly #writing: SharedWriting;
+  readonly #owed: SharedOwed;
   #leaseCount = 0;
   #listener: SharedTierListener | undefined;
   #poll: Timer | undefined;
@@ -126,6 +128,7 @@ export class SharedTier {
       apply: (ops) => this.#listener?.operations(ops),
       lost: () => this.#bodies.forget(),
     });
+    this.#owed = new SharedOwed(clock, options.leaseMs);
     this.tombs = new SharedTombs({ table, guard: this.guard, clock });
     this.#bodies = new SharedBodies({
       table,
@@ -166,7 +169,9 @@ export class SharedTier {
 
   #changed(isUp: boolean, reason: string): void {
     this.#listener?.changed(isUp, reason);
-    if (isUp) void this.log.flush();
+    if (!isUp) return;
+    void this.log.flush();
+    this.#settle();
   }
 
   /** What was published may have been lost on its way. */
@@ -175,7 +180,14 @@ export class SharedTier {
     this.#isReading = true;
     await this.guard.heartbeat(() => this.log.catchUp());
     void this.log.flush();
+    this.#settle();
     this.#isReading = false;
+  }
+
+  /** Gives back what could not be given back before. */
+  #settle(): void {
+    if (this.isUp)
+      void this.#owed.settle((place, key) => this.#giveBack(place, this.#news(key, place.variant, 'left'), 0));
   }
 
   #heard(bytes: Buffer): void {
@@ -293,7 +305,12 @@ export class SharedTier {
   /** Gives a lease back with what came of it. */
   async release(place: LeasePlace, key: string, what: News['what'], how: News['how'] = {}): Promise<void> {
     const news = this.#news(key, place.variant, what, how);
-    await this.guard.background(() => this.#table.release(place, news, what === 'alone' ? SHARED_ALONE_MS : 0));
+    const isBack = await this.#giveBack(place, news, what === 'alone' ? SHARED_ALONE_MS : 0);
+    if (!isBack) this.#owed.note(place, key);
+  }
+
+  async #giveBack(place: LeasePlace, news: Buffer, aloneMs: number): Promise<boolean> {
+    return (await this.guard.background(() => this.#table.release(place, news, aloneMs))) !== undefined;
   }
 
   #news(key: string, variant: string, what: News['what'], how: News['how'] = {}, record?: Buffer): Buffer {

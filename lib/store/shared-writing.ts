@@ -111,6 +111,8 @@ export class SharedWriting {
           otherwise: news(key, variant, 'left'),
         }),
     );
+    // It may not have come that far.
+    if (given === undefined && lease !== undefined) await release(lease, key, 'left');
     if (given?.value !== 'kept') return false;
     for (const tag of tags) await guard.background(() => table.noteTag(tag, name, keepUntil, now));
     return true;

@@ -220,6 +220,46 @@ t.test(
   },
 );
 
+/** Redis had answered so late that nobody waited any more, and gave leases to a machine that had gone on alone. */
+async function leftWithLeases(t: Test): Promise<Machines> {
+  const machines = await openMachines(t, await startRedis(t), { timeout: '20ms', lease: '60s' });
+  const { redis, here } = machines;
+  here.origin.respond(({ target }) => ({ fields: ['Cache-Control', 'max-age=0', 'ETag', '"1"'], body: target }));
+  await bothUp(machines);
+  redis.hang();
+  t.teardown(() => redis.wake());
+  for (let n = 0; await isUp(here); n++) t.equal((await here.get(`/${n}`)).status, 200);
+  redis.wake();
+  await bothUp(machines);
+  return machines;
+}
+
+t.test(
+  'issue 5: a machine waits for no lease that was given to itself too late, and could not be given back',
+  needsRedis(),
+  async (t) => {
+    const { here } = await leftWithLeases(t);
+    t.equal((await here.get('/0')).body.toString(), '/0');
+    t.notMatch(await here.metrics(), /^patina_leases_total\{answer="elsewhere".*\} [1-9]/m);
+  },
+);
+
+t.test(
+  'issue 5: leases that could not be given back are given back once the shared tier answers again',
+  needsRedis(),
+  async (t) => {
+    const { redis } = await leftWithLeases(t);
+    const leases = async (): Promise<string[]> => {
+      const names = await redis.client.keys('patina:{*}');
+      const fields = await Promise.all(
+        names.filter((name) => !name.includes('ops')).map((name) => redis.client.hkeys(name)),
+      );
+      return fields.flat().filter((field) => field.startsWith('l'));
+    };
+    await eventually(async () => (await leases()).length === 0, 'none is left');
+  },
+);
+
 t.test(
   'issue 5: a reload takes another shared tier, or none, and keeps what waits to be told',
   needsRedis(),

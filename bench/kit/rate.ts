@@ -34,8 +34,8 @@ export interface RateOrder {
   readonly originShare: Range;
   /** Of one run, where answers take so long that the usual time holds too few. */
   readonly seconds?: { readonly full: number; readonly quick: number };
-  /** Load before anything is measured, of each alike, where one of them takes longer until its code is compiled; else 1. */
-  readonly warmSeconds?: number;
+  /** Of load before anything is measured, of each alike, where one of them takes longer until its code is compiled. */
+  readonly warmSeconds?: { readonly full: number; readonly quick: number };
   /** Also beside a node:http server that answers from a Map. */
   readonly hasBare?: boolean;
   /** Least ratio to each. */
@@ -56,6 +56,8 @@ export interface Sample extends LoadResult {
   readonly perCpuSec: number;
 }
 
+const RUN_SECONDS = { full: 2, quick: 0.3 };
+const WARM_SECONDS = { full: 1, quick: 0.3 };
 const NOTHING: Range = { least: 0, most: 0 };
 /** No head of an answer is longer. */
 const MOST_HEAD_BYTES = 900;
@@ -141,8 +143,8 @@ async function ready(bench: Bench, order: RateOrder, fleet: Fleet, leftOut: Left
   for (const [i, contestant] of [...fleet.contestants, ...bare].entries()) {
     try {
       await layGround(bench, order, fleet.origin, contestant);
-      const quick = order.seconds?.quick;
-      const seconds = bench.pick(order.warmSeconds ?? quick ?? 1, quick ?? 0.3);
+      const { full, quick } = order.warmSeconds ?? WARM_SECONDS;
+      const seconds = bench.pick(full, Math.max(quick, order.seconds?.quick ?? 0));
       await runOnce(bench, order, fleet.origin, contestant, 0, seconds);
       all.push(contestant);
     } catch (error) {
@@ -189,7 +191,8 @@ export async function compareRates(bench: Bench, order: RateOrder, fleet: Fleet)
   const [own, ...others] = await ready(bench, order, fleet, leftOut);
   if (own === undefined) throw new Error('there is nothing to measure');
   let run = 0;
-  const seconds = bench.pick(order.seconds?.full ?? 2, order.seconds?.quick ?? 0.3);
+  const { full, quick } = order.seconds ?? RUN_SECONDS;
+  const seconds = bench.pick(full, quick);
   const measure = (contestant: Contestant) => runOnce(bench, order, fleet.origin, contestant, ++run, seconds);
   const pairs = new Map<string, Pair<Sample>[]>(others.map(({ name }) => [name, []]));
   const wrong = new Set<string>();

@@ -17,6 +17,7 @@ const order: RateOrder = {
   traffic: () => ({ kind: 'one', path }),
   sample: { path, status: 200, bodyBytes: BYTES },
   originShare: { least: 0, most: 0 },
+  warmSeconds: { full: 2, quick: 1 },
   // Both share the core, so the rate says little that the CPU does not.
   cpuRatios: { [WITHOUT]: 0.8 },
 };

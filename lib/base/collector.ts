@@ -3,9 +3,9 @@
  * flag that V8 looks at anew where it matters, so that it may be set at run time (decisions/0029, 0031); who gives it to node on
  * the command line or in NODE_OPTIONS has what the flag says.
  */
-import { availableParallelism } from 'node:os';
 import v8 from 'node:v8';
 import { afterCollections } from './clock.js';
+import { usableCores } from './cores.js';
 import { YOUNG_BYTES } from './memory-limits.js';
 
 /** What the young generation begins with, and shrinks to where there is little to do. */
@@ -21,7 +21,7 @@ export function tuneCollector(processes: number): void {
  * Where no core is left over, helper threads that mark beside the program take its own from it, a slice of the scheduler at a time:
  * then V8 is to mark in steps of a few milliseconds between two turns.
  */
-export function markingFlags(processes: number, cores = availableParallelism()): readonly string[] {
+export function markingFlags(processes: number, cores = usableCores()): readonly string[] {
   return processes < cores || isSaid(/concurrent[-_]marking|single[-_]threaded/) ? [] : ['--no-concurrent-marking'];
 }
 

@@ -1,5 +1,5 @@
 /** What is allowed in a configuration and is hardly meant: each with its consequence. One small function for each kind. */
-import { availableParallelism } from 'node:os';
+import { usableCores } from '../base/cores.js';
 import { formatDuration, formatSize } from '../base/units.js';
 import { SMALL_WORKER_BYTES } from '../base/worker-limits.js';
 import { dangersOf, type Warning } from './dangers.js';
@@ -49,7 +49,7 @@ export function lint(settings: ConfigSettings): readonly Warning[] {
 }
 
 /** `cores`: on which this process may run. */
-export function workerWarnings({ workers, cache }: ConfigSettings, cores = availableParallelism()): Warning[] {
+export function workerWarnings({ workers, cache }: ConfigSettings, cores = usableCores()): Warning[] {
   const warnings: Warning[] = [];
   const path = ['workers'];
   if (workers > cores) {

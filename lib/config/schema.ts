@@ -306,7 +306,7 @@ export const OPTIONS = section(
     ),
     workers: text('number | auto', `a number from 1 to ${MAX_WORKERS}, or auto`, readWorkers, {
       default: '1',
-      doc: 'Processes that serve clients behind the one port. Each has its share of `cache.memory`, `limits.connections` and `origin.connections`; what one of them has fetched the others take from it. `auto`: one for each processor. With 1 there is no further process. Takes effect at the next start.',
+      doc: 'Processes that serve clients behind the one port. Each has its share of `cache.memory`, `limits.connections` and `origin.connections`; what one of them has fetched the others take from it. `auto`: one for each core that the process may use, by its quota of processor time too (`--cpus` of a container). With 1 there is no further process. Takes effect at the next start.',
     }),
     cache,
     defaults,

@@ -1,5 +1,5 @@
 /** How the options that are not plain numbers or words are read, and what is said of those that cannot be. */
-import { availableParallelism } from 'node:os';
+import { usableCores } from '../base/cores.js';
 import { MAX_WORKERS } from '../base/worker-limits.js';
 import type { StaleForbiddance } from '../object/stored.js';
 import { type Address, readAddress } from './address.js';
@@ -18,9 +18,9 @@ export function readAdminAddress(written: string): Reading<Address | undefined> 
 
 const WORKERS_FORM = `a number from 1 to ${MAX_WORKERS}, or auto`;
 
-/** `auto`: as many as this machine has processors for this process. */
+/** `auto`: as many as there are cores for this process. */
 export function readWorkers(written: string): Reading<number> {
-  if (written === 'auto') return { value: Math.min(MAX_WORKERS, availableParallelism()) };
+  if (written === 'auto') return { value: Math.min(MAX_WORKERS, usableCores()) };
   const count = /^\d{1,6}$/.test(written) ? Number(written) : 0;
   return count >= 1 && count <= MAX_WORKERS ? { value: count } : { problem: wanted(WORKERS_FORM, written) };
 }

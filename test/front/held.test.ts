@@ -5,62 +5,34 @@ import { ONE_BUFFER_BYTES } from '../../lib/base/limits.js';
 import { READY_IDLE_PRUNINGS, READY_PRUNE_MS } from '../../lib/base/ready-limits.js';
 import { readConfig } from '../../lib/config/load.js';
 import { makeRules } from '../../lib/config/rules.js';
-import type { Reply } from '../../lib/engine/contract.js';
-import { plainHead, UnwritableField } from '../../lib/front/reply.js';
 import { ReplyBytes } from '../../lib/front/reply-bytes.js';
-import { Fields } from '../../lib/http/fields.js';
-import { Body } from '../../lib/object/body.js';
-import type { StoredResponse } from '../../lib/object/stored.js';
+import { type AnyShape, anyShape, commonBytes, storedOf } from '../kit/any-stored.js';
 import { FakeClock } from '../kit/clock.js';
 import { makeWalk, type Walk } from '../kit/walk.js';
 import { makeStored } from '../store/make-stored.js';
 
 const HOST = 'example.test';
 
-const name = fc.oneof(
-  fc.constantFrom('Content-Type', 'ETag', 'X-Served', 'CDN-Cache', 'cdn-cache', 'Link', 'Age'),
-  fc.constantFrom('Content-Length', 'content-length', 'Connection', 'Keep-Alive', 'Transfer-Encoding', 'X Y', ''),
+/** What goes out as it lies there has a field at least. */
+const shape = anyShape(
+  fc.array(
+    fc
+      .tuple(fc.constantFrom(0, 1, 60, 4096, 4097, ONE_BUFFER_BYTES), fc.nat(255))
+      .map(([n, byte]) => Buffer.alloc(n, byte)),
+    { maxLength: 2 },
+  ),
+  1,
 );
-const value = fc.oneof(
-  fc.constantFrom('', 'text/html; charset=utf-8', '12', 'a\r\nB: c', 'Content-Length: 3', '\u0000', 'é', '€', '\ttab'),
-  fc.string({ maxLength: 20 }),
-);
-const shape = fc.record({
-  status: fc.oneof(fc.constantFrom(200, 200, 200, 203, 204, 304, 404, 410, 500), fc.integer({ min: 200, max: 599 })),
-  reasonPhrase: fc.oneof(fc.constantFrom('OK', 'OK', '', 'Not Found', 'a\nb', 'ü', '€'), fc.string({ maxLength: 10 })),
-  lines: fc.array(fc.oneof({ weight: 3, arbitrary: fc.constant(['X-Plain', 'v'] as const) }, fc.tuple(name, value)), {
-    minLength: 1,
-    maxLength: 6,
-  }),
-  chunks: fc.array(fc.constantFrom(0, 1, 60, 4096, 4097, ONE_BUFFER_BYTES), { maxLength: 2 }),
-  tags: fc.option(fc.array(fc.string({ maxLength: 4 }), { maxLength: 2 }), { nil: undefined }),
-});
-
-/** The bytes that the common way writes; undefined where it refuses to. */
-function madeOf(reply: Reply | undefined, debugHeader: string | undefined): string | undefined {
-  if (reply === undefined) return undefined;
-  try {
-    const chunks = reply.payload.kind === 'bytes' ? reply.payload.chunks : [];
-    const head = Buffer.from(plainHead(reply, 'GET', debugHeader), 'latin1');
-    return Buffer.concat([head, ...chunks]).toString('latin1');
-  } catch (error) {
-    if (error instanceof UnwritableField) return undefined;
-    throw error;
-  }
-}
 
 /** Stores all of them, and compares what comes of each by both ways. Returns how many went out as they lie there. */
-function compare(t: Test, walk: Walk, shapes: readonly (typeof shape extends fc.Arbitrary<infer T> ? T : never)[]) {
+function compare(t: Test, walk: Walk, shapes: readonly AnyShape[]) {
   const { engine, clock } = walk;
   const rules = makeRules(readConfig({ origin: 'http://o' }));
   engine.reconfigure({ ...engine.parts.live, rules });
   const rule = rules.all.at(-1);
   if (rule === undefined) throw new Error('there is always a last rule');
-  shapes.forEach(({ status, reasonPhrase, lines, chunks, tags }, at) => {
-    const body = Body.of(chunks.map((bytes) => Buffer.alloc(bytes, String(at))));
-    const made = makeStored({ bornAt: clock.now(), key: `http://${HOST}/${at}`, body });
-    const stored: StoredResponse = { ...made, status, reasonPhrase, fields: new Fields(lines.flat()), madeBy: rule };
-    t.ok(engine.parts.store.put(tags === undefined ? stored : { ...stored, tags }));
+  shapes.forEach((one, at) => {
+    t.ok(engine.parts.store.put(storedOf(one, `http://${HOST}/${at}`, clock.now(), rule)));
   });
   clock.advance(12_345);
   const bytes = new ReplyBytes();
@@ -72,11 +44,11 @@ function compare(t: Test, walk: Walk, shapes: readonly (typeof shape extends fc.
       const had = bytes.held(ready.held, debugHeader, ready.note.outcome)?.toString('latin1');
       const { status, note } = ready;
       const told = [status, { ...note }, ready.held.sight.bodyBytes];
-      const byObjects = madeOf(ready.reply, debugHeader);
+      const byObjects = commonBytes(ready.reply, debugHeader);
       const handled = walk.get(`/${at}`).replied;
       const length = handled?.payload.kind === 'bytes' ? handled.payload.length : 0;
       t.strictSame(told, [handled?.status, handled?.note, length], 'what is told of it');
-      t.equal(byObjects, madeOf(handled, debugHeader));
+      t.equal(byObjects, commonBytes(handled, debugHeader));
       if (had === undefined) continue;
       count++;
       if (had !== byObjects) t.equal(had, byObjects, JSON.stringify(shapes[at]));

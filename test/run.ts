@@ -5,7 +5,7 @@
  * The files run by `node` and not by tap's command line: that one preloads hooks into every process, also into those
  * which a test starts to see what users see, and takes three times as long.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -41,6 +41,26 @@ interface Run {
   readonly seconds: number;
 }
 
+const running = new Set<ChildProcess>();
+
+/** Nothing outlives the test that started it, however that ended. */
+function endGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // All of them are gone, as they should be.
+  }
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  // The terminal reaches the group of this process alone.
+  process.on(signal, () => {
+    running.forEach(endGroup);
+    process.exit(1);
+  });
+}
+
 /** Runs one file to its end. */
 async function runFile(file: string): Promise<FileReport> {
   const child = spawn(process.execPath, ['--enable-source-maps', file], {
@@ -48,11 +68,14 @@ async function runFile(file: string): Promise<FileReport> {
     stdio: ['ignore', 'pipe', 'inherit'],
     // tap's own limit must not come before this one.
     env: { ...process.env, TAP_TIMEOUT: String(FILE_TIMEOUT_MS / 1000) },
+    // A group of its own, by which the servers that it started are ended with it.
+    detached: true,
   });
+  running.add(child);
   let isLate = false;
   const timer = setTimeout(() => {
     isLate = true;
-    child.kill('SIGKILL');
+    endGroup(child);
   }, FILE_TIMEOUT_MS);
   const ended = new Promise<string | undefined>((settle) => {
     child.on('error', (error) => settle(error.message));
@@ -65,6 +88,8 @@ async function runFile(file: string): Promise<FileReport> {
   for await (const line of createInterface({ input: child.stdout })) reader.line(line);
   const failure = await ended;
   clearTimeout(timer);
+  running.delete(child);
+  endGroup(child);
   return reader.end(failure);
 }
 

@@ -3,7 +3,7 @@ export function hashOf(key: string): number {
   // What is stored is looked up several times in a row.
   if (key === lastKey) return lastHash;
   lastKey = key;
-  lastHash = hashBehind(BASIS, key) >>> 0;
+  lastHash = hashFrom(BASIS, key) >>> 0;
   return lastHash;
 }
 
@@ -15,16 +15,17 @@ let lastHash = BASIS;
 export function hashOfBoth(first: string, second: string): number {
   if (first !== lastFirst) {
     lastFirst = first;
-    hashOfFirst = hashBehind(BASIS, first);
+    hashOfFirst = hashFrom(BASIS, first);
   }
-  return hashBehind(hashOfFirst, second) >>> 0;
+  return hashFrom(hashOfFirst, second) >>> 0;
 }
 
 let lastFirst = '';
 let hashOfFirst = BASIS;
 
-function hashBehind(before: number, text: string): number {
-  let hash = before;
+/** The same from another beginning, as a signed number. */
+export function hashFrom(start: number, text: string): number {
+  let hash = start;
   // Strings are of many kinds inside V8, and their length is looked up anew each time that it is asked for: a microsecond for
   // a key, where that is in the loop.
   const { length } = text;

@@ -1,5 +1,6 @@
 /** The fills in flight: those that others may join, and all of them, so that a purge reaches each (design, section 3). */
 import { MAX_FILLS } from '../base/limits.js';
+import { UnderWay } from '../base/under-way.js';
 import type { Fields } from '../http/fields.js';
 import { isSameRecord, type StoredResponse } from '../object/stored.js';
 import { isSelectedBy, selectionOf } from '../policy/vary.js';
@@ -7,48 +8,11 @@ import type { Capture } from './capture.js';
 import type { Fill } from './fill.js';
 import type { FillEnd } from './fill-contract.js';
 
-/** Fills under a key. */
-class Shelf {
-  /** Lists of few, mostly of one: cheaper to make than sets, and one is made for each miss. */
-  readonly #byKey = new Map<string, Fill[]>();
-  #count = 0;
-
-  get count(): number {
-    return this.#count;
-  }
-
-  of(key: string): readonly Fill[] | undefined {
-    return this.#byKey.get(key);
-  }
-
-  add(key: string, fill: Fill): void {
-    const fills = this.#byKey.get(key);
-    if (fills === undefined) this.#byKey.set(key, [fill]);
-    else fills.push(fill);
-    this.#count++;
-  }
-
-  delete(key: string, fill: Fill): void {
-    const fills = this.#byKey.get(key);
-    const at = fills === undefined ? -1 : fills.indexOf(fill);
-    if (fills === undefined || at < 0) return;
-    if (fills.length === 1) this.#byKey.delete(key);
-    else fills.splice(at, 1);
-    this.#count--;
-  }
-
-  *[Symbol.iterator](): IterableIterator<Fill> {
-    for (const fills of this.#byKey.values()) yield* fills;
-  }
-}
-
 export class CollapseTable {
   /** By the key under which they may be joined. */
-  readonly #joinable = new Shelf();
+  readonly #joinable = new UnderWay<Fill>();
   /** Every fill until its end, by primary key. */
-  readonly #running = new Shelf();
-  /** Who wants to know how a fill ends. */
-  readonly #listeners = new Map<Fill, ((end: FillEnd) => void)[]>();
+  readonly #running = new UnderWay<Fill>();
   /** Answers to passed requests that are being stored. */
   readonly captures = new Set<Capture>();
   readonly #onEnd: (fill: Fill, end: FillEnd, retryAfterSec: number | undefined) => void;
@@ -66,7 +30,7 @@ export class CollapseTable {
   /** Requests that wait on any fill. */
   get waiterCount(): number {
     let sum = 0;
-    for (const fill of this.#running) sum += fill.waiterCount;
+    for (const fill of this.#running.all()) sum += fill.waiterCount;
     return sum;
   }
 
@@ -76,7 +40,7 @@ export class CollapseTable {
 
   /** Whether there is any fill that some request with this key may join. */
   isJoinable(key: string): boolean {
-    return this.#joinable.of(key) !== undefined;
+    return this.#joinable.has(key);
   }
 
   /**
@@ -85,18 +49,12 @@ export class CollapseTable {
    * a waiter that turns out to be another variant looks up again. `mayJoin` passes over what is of no use to the one who asks.
    */
   find(key: string, requestFields: Fields, mayJoin: (fill: Fill) => boolean = () => true): Fill | undefined {
-    const fills = this.#joinable.of(key);
-    if (fills === undefined) return undefined;
-    for (const fill of fills) if (answers(fill, requestFields) && mayJoin(fill)) return fill;
-    return undefined;
+    return this.#joinable.find(key, (fill) => answers(fill, requestFields) && mayJoin(fill));
   }
 
   /** The request under way that would freshen `stored`, for whatever selecting fields. */
   freshening(stored: StoredResponse): Fill | undefined {
-    const fills = this.#joinable.of(stored.key);
-    if (fills === undefined) return undefined;
-    for (const fill of fills) if (fill.spec.basis !== undefined && isSameRecord(fill.spec.basis, stored)) return fill;
-    return undefined;
+    return this.#joinable.find(stored.key, ({ spec }) => spec.basis !== undefined && isSameRecord(spec.basis, stored));
   }
 
   /** Whether something is under way that will end with a newer one than `stored`. */
@@ -106,13 +64,14 @@ export class CollapseTable {
 
   add(fill: Fill): void {
     const { key, collapseKey } = fill.spec;
-    this.#running.add(key, fill);
-    if (collapseKey !== undefined) this.#joinable.add(collapseKey, fill);
+    fill.course.running = this.#running.add(key, fill);
+    if (collapseKey !== undefined) fill.course.joinable = this.#joinable.add(collapseKey, fill);
   }
 
   /** No further request may join. */
   close(fill: Fill): void {
-    if (fill.spec.collapseKey !== undefined) this.#joinable.delete(fill.spec.collapseKey, fill);
+    const { joinable } = fill.course;
+    if (joinable !== undefined) this.#joinable.delete(joinable);
   }
 
   /** What was asked of a key before `newer`, whose answer made what is stored old, must not bring that back (design, section 2). */
@@ -129,12 +88,12 @@ export class CollapseTable {
 
   ended(fill: Fill, end: FillEnd, retryAfterSec?: number): void {
     this.close(fill);
-    this.#running.delete(fill.spec.key, fill);
-    const listeners = this.#listeners.get(fill);
-    this.#listeners.delete(fill);
+    const { running, toldOfEnd } = fill.course;
+    if (running !== undefined) this.#running.delete(running);
+    fill.course.toldOfEnd = undefined;
     // First, so that a retry which is in the queue is known to be that, and not taken for a new wish.
     this.#onEnd(fill, end, retryAfterSec);
-    for (const tell of listeners ?? []) tell(end);
+    for (const tell of toldOfEnd ?? []) tell(end);
   }
 
   /** How a fill in flight will have ended. */
@@ -144,19 +103,18 @@ export class CollapseTable {
 
   /** Has `tell` called at the end of a fill that has not ended yet. */
   whenEnded(fill: Fill, tell: (end: FillEnd) => void): void {
-    const listeners = this.#listeners.get(fill);
-    if (listeners === undefined) this.#listeners.set(fill, [tell]);
-    else listeners.push(tell);
+    fill.course.toldOfEnd ??= [];
+    fill.course.toldOfEnd.push(tell);
   }
 
   /** Every fill in flight, joinable or not; a list of the caller's own. */
   all(): readonly Fill[] {
-    return [...this.#running];
+    return this.#running.all();
   }
 
   /** All fills of a primary key, joinable or not. */
   running(key: string): readonly Fill[] {
-    return [...(this.#running.of(key) ?? [])];
+    return this.#running.of(key);
   }
 }
 

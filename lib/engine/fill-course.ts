@@ -1,4 +1,5 @@
 /** The course of a fill from its start to its end: its state, its body, those who hear of it, and how it is told to have ended. */
+import type { Entry } from '../base/under-way.js';
 import type { BodySource } from '../object/body.js';
 import type { AskedEnd } from '../observe/events.js';
 import type { Writer } from '../store/contract.js';
@@ -7,7 +8,7 @@ import { Audience } from './audience.js';
 import { noteEnd } from './bookkeeping.js';
 import type { CollapseTable } from './collapse.js';
 import type { Fill } from './fill.js';
-import type { Ending, FillResult, Waiter } from './fill-contract.js';
+import type { Ending, FillEnd, FillResult, Waiter } from './fill-contract.js';
 import type { Inflow } from './inflow.js';
 import { announceUnleased, type Leasing } from './leasing.js';
 import type { EngineParts } from './parts.js';
@@ -25,6 +26,10 @@ export class Course implements BodySource {
   ending: Ending | undefined;
   /** Of the body, where it came at once; else the body tells. */
   bodyBytes: number | undefined;
+  /** Its places in the collapse table, once it is there, and those who want to know from that how it ends. */
+  running: Entry<Fill> | undefined;
+  joinable: Entry<Fill> | undefined;
+  toldOfEnd: ((end: FillEnd) => void)[] | undefined;
   /** For how long the origin wants to be left alone, where it failed and said so. */
   #retryAfterSec: number | undefined;
   readonly audience: Audience;

@@ -102,7 +102,15 @@ export const HOT_READ_STEP_COUNT = 8;
 export const HOT_FILL_SHARE = 0.8;
 /** Longest time that another process has to try whether the file of the disk tier can be opened. */
 export const DISK_PROBE_TIMEOUT_MS = 10_000;
-/** Entries of each table that such a process reads. */
+/** How long a process that dies counts as having died young, from when it has the file of the disk tier. */
+export const DISK_YOUNG_MS = 60_000;
+/** Processes that die young, one after another, before one more is to look through the file. */
+export const MAX_DISK_YOUNG_DEATHS = 3;
+/** Longest time that a start waits for that; beyond: memory alone serves meanwhile. */
+export const DISK_LOOK_AT_ONCE_MS = 3_000;
+/** Longest time that it looks: what lies beyond that in a large file stays unseen. */
+export const DISK_LOOK_MS = 60_000;
+/** Entries of each table that a process reads that tries no more than to open it. */
 export const MAX_DISK_PROBED = 10_000;
 /** Such processes that die before the file is set aside. */
 export const MAX_DISK_PROBES_DEAD = 2;

@@ -1,8 +1,9 @@
 /** A disk tier that cannot be had is tried again by the clock, until it can. */
 import type { Clock, Timer } from '../base/clock.js';
-import { DISK_RETRY_FIRST_MS, DISK_RETRY_MAX_MS } from '../base/disk-limits.js';
+import { DISK_RETRY_FIRST_MS, DISK_RETRY_MAX_MS, DISK_YOUNG_MS } from '../base/disk-limits.js';
 import type { Events } from '../observe/events.js';
 import { DiskTier } from '../store/disk.js';
+import { leaveMark } from '../store/disk-marks.js';
 import { DiskOpening, type OpenedDisk } from '../store/disk-open.js';
 import { markDamaged } from '../store/disk-place.js';
 import { openThreadPort } from '../store/disk-port.js';
@@ -21,6 +22,9 @@ export class DiskTries {
   #timer: Timer | undefined;
   #retryMs = DISK_RETRY_FIRST_MS;
   #isOver = false;
+  /** What tells those after this process that it died young, if it does. */
+  #young: Timer | undefined;
+  #growUp: () => void = () => {};
 
   constructor(plan: DiskPlan, clock: Clock, events: Events) {
     this.#plan = plan;
@@ -58,9 +62,22 @@ export class DiskTries {
     });
   }
 
+  /** The process ends well. */
   stop(): void {
     this.#isOver = true;
     this.#timer?.cancel();
+    this.#young?.cancel();
+    this.#growUp();
+  }
+
+  #beYoung(directory: string): void {
+    try {
+      this.#growUp = leaveMark(directory, 'young').done;
+    } catch {
+      // No room for it: then one death more is not counted.
+      return;
+    }
+    this.#young = this.#clock.after(DISK_YOUNG_MS, this.#growUp);
   }
 
   #failed(error: unknown): void {
@@ -73,6 +90,7 @@ export class DiskTries {
   #tierOn({ directory, file, remarks }: OpenedDisk): DiskTier {
     const { sizeBytes } = this.#plan;
     for (const { code, sentence } of remarks) this.#events.notice('warn', code, sentence);
+    this.#beYoung(directory);
     const port = openThreadPort({ directory, sizeBytes });
     const onDamaged = (): void => markDamaged(directory);
     const tier = new DiskTier({ file, port, sizeBytes, clock: this.#clock, events: this.#events, onDamaged });

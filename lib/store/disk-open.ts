@@ -2,15 +2,23 @@
  * Opens the file of the disk tier, or says why it cannot be had. Where the way that lmdb takes on an error leads to the end of
  * the process, the error is found before: by looking, or, where a process has died of it, by having another one try.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '../base/clock.js';
-import { DISK_PROBE_TIMEOUT_MS, DISK_RESERVE_BYTES, MAX_DISK_PROBES_DEAD } from '../base/disk-limits.js';
+import {
+  DISK_LOOK_AT_ONCE_MS,
+  DISK_LOOK_MS,
+  DISK_PROBE_TIMEOUT_MS,
+  DISK_RESERVE_BYTES,
+  MAX_DISK_PROBES_DEAD,
+  MAX_DISK_YOUNG_DEATHS,
+} from '../base/disk-limits.js';
 import { DISK_FILE_NAME, type DiskFile, openDiskFile } from './disk-file.js';
 import { fileFlaw } from './disk-header.js';
-import { hasKilled, noteOpening, type Opening, prepareDiskPlace, type Remark, setAside } from './disk-place.js';
+import { clearDead, deathsIn, leaveMark, type Mark } from './disk-marks.js';
+import { prepareDiskPlace, type Remark, setAside } from './disk-place.js';
 
 /** What lmdb calls the file by which processes tell each other what they read. */
 const LOCK_FILE_NAME = 'lock.mdb';
@@ -33,6 +41,7 @@ export class DiskOpening {
   #remarks: Remark[] = [];
   #deaths = 0;
   #hasSetAside = false;
+  #hasLooked = false;
 
   constructor(path: string, sizeBytes: number) {
     this.#path = path;
@@ -42,7 +51,7 @@ export class DiskOpening {
   /** `unsure`: only tryWithCare() may. Throws an Error with a sentence where it cannot be had. */
   tryNow(): OpenedDisk | 'unsure' {
     const directory = this.#prepare();
-    if (this.#deaths > 0 || hasKilled(directory)) return 'unsure';
+    if (this.#deaths > 0 || deathsIn(directory, 'opening') > 0 || this.#isDeadly(directory)) return 'unsure';
     const opening = begin(directory);
     return opening === undefined ? 'unsure' : this.#open(directory, opening);
   }
@@ -52,12 +61,33 @@ export class DiskOpening {
     const now = this.tryNow();
     if (now !== 'unsure') return now;
     const directory = this.#prepare();
-    const problem = await probe(directory, this.#sizeBytes, clock);
-    if (problem === undefined) return this.#open(directory, begin(directory));
+    const isWhole = this.#deaths > 0 || hasYoungDeaths(directory);
+    const problem = await probe(probing(directory, this.#sizeBytes, isWhole), clock, isWhole);
+    if (problem === undefined) {
+      clearDead(directory, 'young');
+      return this.#open(directory, begin(directory));
+    }
     if (problem.isDeath) this.#deaths++;
     const isDamaged = DAMAGE.test(problem.sentence) || this.#deaths >= MAX_DISK_PROBES_DEAD;
     if (isDamaged && !this.#hasSetAside) this.#setAside(directory, problem.sentence);
     throw new Error(problem.sentence);
+  }
+
+  /** Whether it may be the file that processes died of, one after another (decision 0033). A short look may show that it is not, once. */
+  #isDeadly(directory: string): boolean {
+    if (!hasYoungDeaths(directory)) return false;
+    if (this.#hasLooked) return true;
+    this.#hasLooked = true;
+    const [program, ...args] = probing(directory, this.#sizeBytes, true);
+    const { status, signal, error } = spawnSync(program, args, {
+      stdio: 'ignore',
+      timeout: DISK_LOOK_AT_ONCE_MS,
+      killSignal: 'SIGKILL',
+    });
+    // One that was stopped, since it took too long, has not died of the file.
+    if (signal !== null && error === undefined) this.#deaths++;
+    if (status === 0) clearDead(directory, 'young');
+    return status !== 0;
   }
 
   /** All that can be seen to be in the way, seen. */
@@ -77,7 +107,7 @@ export class DiskOpening {
     return directory;
   }
 
-  #open(directory: string, opening: Opening | undefined): OpenedDisk {
+  #open(directory: string, opening: Mark | undefined): OpenedDisk {
     try {
       const file = openDiskFile(directory, this.#sizeBytes);
       opening?.done();
@@ -85,7 +115,7 @@ export class DiskOpening {
       this.#remarks = [];
       return { directory, file, remarks };
     } catch (error) {
-      opening?.failed();
+      opening?.undone();
       if (!this.#hasSetAside && DAMAGE.test(String(error))) {
         this.#setAside(directory, String(error));
         return this.#open(this.#prepare(), begin(directory));
@@ -102,9 +132,9 @@ export class DiskOpening {
 }
 
 /** Undefined where there is no room even for the note. */
-function begin(directory: string): Opening | undefined {
+function begin(directory: string): Mark | undefined {
   try {
-    return noteOpening(directory);
+    return leaveMark(directory, 'opening');
   } catch (error) {
     if (['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
     throw error;
@@ -139,19 +169,34 @@ function lockHolder(path: string): string | undefined {
   return found.find((parts) => Number(parts?.[2]) === ino && parts?.[1] !== String(process.pid))?.[1];
 }
 
+function hasYoungDeaths(directory: string): boolean {
+  return deathsIn(directory, 'young') >= MAX_DISK_YOUNG_DEATHS;
+}
+
+/** The command by which another process opens the file; `isWhole`: it reads all of it, and writes. */
+function probing(
+  directory: string,
+  sizeBytes: number,
+  isWhole: boolean,
+): readonly [program: string, ...args: string[]] {
+  return [process.execPath, PROBE, directory, String(sizeBytes), isWhole ? 'whole' : 'some'];
+}
+
 interface ProbeProblem {
   readonly sentence: string;
   readonly isDeath: boolean;
 }
 
-function probe(directory: string, sizeBytes: number, clock: Clock): Promise<ProbeProblem | undefined> {
+function probe(
+  [program, ...args]: readonly [program: string, ...args: string[]],
+  clock: Clock,
+  isWhole: boolean,
+): Promise<ProbeProblem | undefined> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [PROBE, directory, String(sizeBytes)], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] });
     child.unref();
     let said = '';
-    const overdue = clock.after(DISK_PROBE_TIMEOUT_MS, () => {
+    const overdue = clock.after(DISK_PROBE_TIMEOUT_MS + (isWhole ? DISK_LOOK_MS : 0), () => {
       said = 'it takes too long to open';
       child.kill('SIGKILL');
     });

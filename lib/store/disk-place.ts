@@ -9,10 +9,10 @@ import {
   renameSync,
   rmSync,
   statSync,
-  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
+import { deathsIn } from './disk-marks.js';
 
 /** Of how the files are laid out. Another version has a directory of its own beside this one. */
 export const DISK_FORMAT = 2;
@@ -21,8 +21,7 @@ const OWN_NAME = /^v\d+(?:\.damaged)?$/;
 const HARMLESS_NAMES: ReadonlySet<string> = new Set(['lost+found', '.gitignore', '.gitkeep']);
 /** Says in a directory that what is in it cannot be read. */
 const DAMAGED_MARK = 'damaged';
-/** Counts starts that never came to their end: a file that cannot be opened without dying must not be opened for ever. */
-const OPENING_MARK = /^opening-(\d+)$/;
+/** Processes that died while they opened the file: one that cannot be opened without dying must not be opened for ever. */
 const MAX_DEAD_OPENINGS = 3;
 
 /** What an operator should know. */
@@ -116,59 +115,7 @@ export function setAside(directory: string, flaw: string | undefined): Remark {
 }
 
 function isDamaged(directory: string): boolean {
-  return existsSync(join(directory, DAMAGED_MARK)) || deadOpenings(directory) >= MAX_DEAD_OPENINGS;
-}
-
-/** Several processes may be at it at once: the marks of those that live are of no account. */
-function deadOpenings(directory: string): number {
-  return deadMarks(directory).reduce((sum, mark) => sum + (statSync(mark, { throwIfNoEntry: false })?.size ?? 0), 0);
-}
-
-/** One of this process's own number is of an earlier process that had the same. */
-function deadMarks(directory: string): string[] {
-  if (!existsSync(directory)) return [];
-  return readdirSync(directory).flatMap((name) => {
-    const pid = Number(OPENING_MARK.exec(name)?.[1] ?? 0);
-    return pid === 0 || (pid !== process.pid && isAlive(pid)) ? [] : [join(directory, name)];
-  });
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-/** A process that opens the file. */
-export interface Opening {
-  /** It is open. */
-  done(): void;
-  /** It cannot be opened, and the process lives. */
-  failed(): void;
-}
-
-/** Says that a process begins to open the file. */
-export function noteOpening(directory: string): Opening {
-  const mark = join(directory, `opening-${process.pid}`);
-  writeFileSync(mark, '.', { flag: 'a', mode: 0o600 });
-  return {
-    done: () => {
-      for (const dead of deadMarks(directory)) rmSync(dead, { force: true });
-    },
-    failed: () => {
-      const before = (statSync(mark, { throwIfNoEntry: false })?.size ?? 0) - 1;
-      if (before > 0) truncateSync(mark, before);
-      else rmSync(mark, { force: true });
-    },
-  };
-}
-
-/** Whether a process has died while it opened the file, and none has opened it since. */
-export function hasKilled(directory: string): boolean {
-  return deadOpenings(directory) > 0;
+  return existsSync(join(directory, DAMAGED_MARK)) || deathsIn(directory, 'opening') >= MAX_DEAD_OPENINGS;
 }
 
 /** The next start sets aside what is there. */

@@ -2,9 +2,9 @@
  * Imported into the server under test (`node --import`): watches its event loop and its garbage collector from inside,
  * and answers over the channel of the process. It never keeps the server from ending.
  */
-import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 import type { ProbeMessage, ProbeReport } from './probe.js';
+import { Waits, waitedMs } from './waits.js';
 
 /** The timer that measures delays; what it shows of itself is taken off. */
 const RESOLUTION_MS = 1;
@@ -17,39 +17,28 @@ delays.enable();
 let gcCount = 0;
 let gcTotalMs = 0;
 let gcLongestMs = 0;
+let gcLongestOwnMs = 0;
+const waits = new Waits();
 const observer = new PerformanceObserver((list) => {
-  for (const { duration } of list.getEntries()) {
+  waits.look();
+  for (const { startTime, duration } of list.getEntries()) {
     gcCount++;
     gcTotalMs += duration;
     gcLongestMs = Math.max(gcLongestMs, duration);
+    gcLongestOwnMs = Math.max(gcLongestOwnMs, waits.ownMs(startTime, duration));
   }
 });
 observer.observe({ entryTypes: ['gc'] });
-
-/** How long the process has waited for a core so far: delays that are not its own. Undefined on systems without /proc. */
-function waitedMs(): number | undefined {
-  try {
-    return Number(readFileSync('/proc/self/schedstat', 'utf8').split(' ')[1]) / 1e6;
-  } catch {
-    return undefined;
-  }
-}
 
 let waitedBefore = waitedMs();
 
 /** The same delays with the waits in each taken off: on a machine that has other work those say nothing of this process. */
 let ownDelayMaxMs = 0;
-let tickAt = performance.now();
-let waitedAtTick = waitedBefore;
+let tickAt = waits.look();
 const ticking = setInterval(() => {
-  const now = performance.now();
-  const waited = waitedMs();
-  if (waited !== undefined && waitedAtTick !== undefined) {
-    const ownMs = now - tickAt - TICK_MS - (waited - waitedAtTick);
-    ownDelayMaxMs = Math.max(ownDelayMaxMs, ownMs);
-  }
-  tickAt = performance.now();
-  waitedAtTick = waited;
+  const now = waits.look();
+  ownDelayMaxMs = Math.max(ownDelayMaxMs, waits.ownMs(tickAt, now - tickAt) - TICK_MS);
+  tickAt = now;
 }, TICK_MS);
 ticking.unref();
 
@@ -62,6 +51,7 @@ function take(): ProbeReport {
     gcCount,
     gcTotalMs,
     gcLongestMs,
+    gcLongestOwnMs: waited === undefined ? undefined : gcLongestOwnMs,
     waitedMs: waited === undefined || waitedBefore === undefined ? undefined : waited - waitedBefore,
     memory: process.memoryUsage(),
   };
@@ -71,6 +61,7 @@ function take(): ProbeReport {
   gcCount = 0;
   gcTotalMs = 0;
   gcLongestMs = 0;
+  gcLongestOwnMs = 0;
   return report;
 }
 

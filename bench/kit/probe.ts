@@ -15,6 +15,8 @@ export interface ProbeReport {
   readonly gcCount: number;
   readonly gcTotalMs: number;
   readonly gcLongestMs: number;
+  /** The longest less the time in it that others had the core; undefined as above. */
+  readonly gcLongestOwnMs: number | undefined;
   /** Time in which it could have run, and others had the core. */
   readonly waitedMs: number | undefined;
   readonly memory: NodeJS.MemoryUsage;

@@ -37,12 +37,13 @@ function drawn(keys: number, draws: number): string[] {
 }
 
 function pauses(phase: string, report: ProbeReport): Figure[] {
-  const { delayMaxMs, delayP999Ms, ownDelayMaxMs, gcLongestMs, gcCount, gcTotalMs, waitedMs } = report;
+  const { delayMaxMs, delayP999Ms, ownDelayMaxMs, gcLongestMs, gcLongestOwnMs, gcCount, gcTotalMs, waitedMs } = report;
   const target = { is: 'at most', value: MOST_PAUSE_MS } as const;
   const others =
     waitedMs === undefined
       ? ''
       : `; ${delayMaxMs.toFixed(0)} ms with the time that others had its core, ${waitedMs.toFixed(0)} ms in all`;
+  const withOthers = gcLongestOwnMs === undefined ? '' : `; ${gcLongestMs.toFixed(0)} ms with the same`;
   return [
     {
       subject: 'patina',
@@ -55,10 +56,10 @@ function pauses(phase: string, report: ProbeReport): Figure[] {
     {
       subject: 'patina',
       what: `${phase}: longest collection`,
-      value: gcLongestMs,
+      value: gcLongestOwnMs ?? gcLongestMs,
       unit: 'ms',
       target,
-      note: `${gcCount} of ${gcTotalMs.toFixed(0)} ms in all`,
+      note: `${gcCount} of ${gcTotalMs.toFixed(0)} ms in all${withOthers}`,
     },
   ];
 }

@@ -8,6 +8,7 @@ import { renderResults } from '../../bench/kit/readme.js';
 import type { BenchResult } from '../../bench/kit/report.js';
 import type { Running } from '../../bench/kit/scope.js';
 import { drawZipf, seededRandom } from '../../bench/kit/traffic.js';
+import { Waits } from '../../bench/kit/waits.js';
 
 t.test('issue 6: runs are interleaved: A B, then B A, a pair for each rival', async (t) => {
   const order: string[] = [];
@@ -194,3 +195,32 @@ t.test(
     t.same(contestant.pids, [1, 2]);
   },
 );
+
+t.test('issue 6: of a stop the waits for a core between the looks around it are not its own', async (t) => {
+  let now = 0;
+  let waited: number | undefined = 0;
+  const waits = new Waits(
+    () => now,
+    () => waited,
+  );
+  const look = (at: number, waitedMs: number | undefined): void => {
+    now = at;
+    waited = waitedMs;
+    waits.look();
+  };
+  look(100, 7);
+  look(104, 7);
+  look(150, 37);
+  look(154, 38);
+  t.equal(waits.ownMs(104, 46), 16, 'a whole turn');
+  t.equal(waits.ownMs(110, 35), 5, 'a part of it');
+  t.equal(waits.ownMs(105, 20), 0, 'never less than nothing');
+  t.equal(waits.ownMs(101, 2), 2, 'no wait in it');
+  t.equal(waits.ownMs(152, 10), 10, 'nobody has looked behind it');
+  const blind = new Waits(
+    () => now,
+    () => undefined,
+  );
+  blind.look();
+  t.equal(blind.ownMs(90, 30), 30, 'where waits are not known all of it is its own');
+});

@@ -8,7 +8,7 @@ import { Audience } from './audience.js';
 import { noteEnd } from './bookkeeping.js';
 import type { CollapseTable } from './collapse.js';
 import type { Fill } from './fill.js';
-import type { Ending, FillEnd, FillResult, Waiter } from './fill-contract.js';
+import { type Ending, type FillEnd, type FillResult, SUPERSEDED, type Waiter } from './fill-contract.js';
 import type { Inflow } from './inflow.js';
 import { announceUnleased, type Leasing } from './leasing.js';
 import type { EngineParts } from './parts.js';
@@ -103,7 +103,16 @@ export class Course implements BodySource {
     this.#asking.abort();
     this.inflow?.fail();
     this.state = 'failed';
+    this.turnAway(SUPERSEDED);
     this.finish('abandoned', reason);
+  }
+
+  /** Nobody waits for what will not be had from here: whoever is still to be told asks for it in another way. */
+  turnAway(result: FillResult): void {
+    if (this.audience.isEmpty) return;
+    // Before anybody is told, or one who looks again would find and join what is over.
+    this.#table.close(this.#fill);
+    this.audience.settle(this.#fill, result, result);
   }
 
   finish(end: AskedEnd, reason: string): void {

@@ -246,6 +246,8 @@ export class Fill implements AnswerListener, LeasedFill {
     const isDropped = basis !== undefined && this.parts.store.remove(basis, outdatedBy(this.course.writer));
     if (isDropped) this.table.supersedeOlder(this);
     this.course.leasing?.uncacheable(reason);
+    // Of what lies below, and has to be validated first, nobody was told.
+    this.course.turnAway({ kind: 'turned-away', reason });
     inflow.body.stopRetaining();
   }
 

@@ -387,6 +387,51 @@ t.test('issue 5: what lies below past its grace is validated, not fetched', asyn
   t.equal(client.body, 'hello');
 });
 
+t.test('issue 5: what is to be validated first, and outgrows the room here, has nobody wait for its end', async (t) => {
+  const { clock, desk, here, there } = twoMachines({ budgetBytes: 1024 * 1024 });
+  const made = await madeBelow(here, desk);
+  const body = new PlayedBody();
+  const { response } = lyingBelow(made.response, 5, body);
+  desk.below = [{ response, body: { bytes: undefined, open: async () => body }, writer: 'here' }];
+  clock.advance(80_000);
+  const clients = [there.get('/a'), there.get('/a')];
+  await turns();
+  for (let n = 0; n < 20 && !body.isAborted; n++) body.data('x'.repeat(64 * 1024));
+  await turns();
+  t.ok(body.isAborted, 'nobody reads it');
+  t.equal(there.origin.count, 2, 'each asks for its own, like all who ask for what is too large');
+  for (const n of [1, 2]) there.origin.nth(n).respond(200, { 'Cache-Control': 'no-store' }, `own ${n}`);
+  t.same(
+    clients.map((client) => client.body),
+    ['own 1', 'own 2'],
+  );
+});
+
+t.test(
+  'issue 5: what is to be validated first, and is purged while it comes in, has nobody wait for its end',
+  async (t) => {
+    const { clock, desk, here, there } = twoMachines();
+    const made = await madeBelow(here, desk);
+    const body = new PlayedBody();
+    desk.below = [lyingBelow(made.response, 5, body)];
+    clock.advance(80_000);
+    const clients = [there.get('/a'), there.get('/a')];
+    await turns();
+    body.data('he');
+    desk.below = [];
+    there.engine.purgeUrl('http://example.test/a');
+    body.data('llo').end();
+    await turns();
+    t.equal(there.origin.count, 1);
+    t.equal(there.origin.last.field('if-none-match'), undefined);
+    there.origin.last.respond(200, LIVING, 'newer');
+    t.same(
+      clients.map((client) => client.body),
+      ['newer', 'newer'],
+    );
+  },
+);
+
 t.test('issue 5: what lies below but cannot be had is a miss, and asked for under a lease', async (t) => {
   const { desk, here, there } = twoMachines();
   const made = await madeBelow(here, desk);

@@ -55,14 +55,17 @@ export const BREAKER_FAILURES = 5;
 /** Requests that may wait for a connection to the origin; beyond: 503. */
 export const MAX_ORIGIN_QUEUE = 10_000;
 /** Bytes of log lines that go to the destination in one write. */
-export const LOG_BATCH_BYTES = 64 * 1024;
+export const LOG_BATCH_BYTES = 256 * 1024;
 /** Pieces of memory for log lines that are kept while nothing is in them: one is filled while another is written. */
 export const MAX_SPARE_LOG_BATCHES = 2;
 /** Longest time that a log line waits for others to be written with it. */
 export const LOG_FLUSH_MS = 200;
 /** The same for lines that a person is watching. */
 export const LOG_FLUSH_WATCHED_MS = 30;
-/** Log lines held while their destination is full, blocked or failing; beyond: lines are dropped and counted. */
+/**
+ * Memory of log lines that wait or are being written while their destination is full, blocked or failing, beside the batch
+ * that is being filled; beyond: lines are dropped and counted.
+ */
 export const MAX_LOG_PENDING_BYTES = 8 * 1024 * 1024;
 /** Pause before a failed write of log lines is tried again. */
 export const LOG_RETRY_MS = 1_000;

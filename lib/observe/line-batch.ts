@@ -9,6 +9,8 @@ export interface LineBatch {
 }
 
 const NEWLINE = 10;
+/** Share of its memory that a batch which waits has lines in; with less they move to memory of their size. */
+const LEAST_FILLED = 7 / 8;
 
 /** Lines that end in it from this byte on. */
 export function countLines({ bytes, length }: LineBatch, from: number): number {
@@ -26,10 +28,13 @@ export class LineBatches {
     return { bytes: this.#spare.pop() ?? Buffer.allocUnsafeSlow(LOG_BATCH_BYTES), length: 0 };
   }
 
-  /** The same for one that waits: the room for a long line is several times what it took. */
+  /** The same for one that waits: the room that was kept for a long line is several times what it took. */
   fit(batch: LineBatch): LineBatch {
     const { bytes, length } = batch;
-    return bytes.length > LOG_BATCH_BYTES ? { bytes: Buffer.from(bytes.subarray(0, length)), length } : batch;
+    if (length >= bytes.length * LEAST_FILLED) return batch;
+    const fitted = { bytes: Buffer.from(bytes.subarray(0, length)), length };
+    this.giveBack(batch);
+    return fitted;
   }
 
   /** Nobody looks at its bytes any more. */

@@ -76,7 +76,7 @@ export class LineSink {
   /** What is being written now, and how many bytes of it are written. */
   #writing: LineBatch | undefined;
   #writtenBytes = 0;
-  /** Of lines that are not being written yet. */
+  /** Of lines in the open batch, and memory of the batches that wait or are being written. */
   #heldBytes = 0;
   #timer: Timer | undefined;
   /** Set while a failed write waits to be tried again. */
@@ -152,9 +152,15 @@ export class LineSink {
 
   /** Opens another batch: the open one has no room for so many bytes. */
   #fill(bytes: number): void {
-    if (this.#open.length > 0) this.#full.push(this.#batches.fit(this.#open));
+    if (this.#open.length > 0) this.#full.push(this.#hold(this.#batches.fit(this.#open)));
     this.#nextOpen(bytes);
     this.#pump();
+  }
+
+  /** No line is added to it any more: from now on it counts as what it takes. */
+  #hold(batch: LineBatch): LineBatch {
+    this.#heldBytes += batch.bytes.length - batch.length;
+    return batch;
   }
 
   #nextOpen(bytes: number): void {
@@ -175,7 +181,7 @@ export class LineSink {
   #takeNext(): LineBatch | undefined {
     const full = this.#full.shift();
     if (full !== undefined || !this.#isOpenDue) return full;
-    const batch = this.#open;
+    const batch = this.#hold(this.#open);
     this.#nextOpen(0);
     return batch;
   }
@@ -188,7 +194,6 @@ export class LineSink {
       if (this.#state === 'closed') this.#closeFile();
       return;
     }
-    this.#heldBytes -= batch.length;
     this.#writing = batch;
     this.#writtenBytes = 0;
     this.#writeOn();
@@ -230,6 +235,7 @@ export class LineSink {
       return;
     }
     this.#writing = undefined;
+    this.#heldBytes -= batch.bytes.length;
     // A stream may look at the bytes for longer than it says: what it was given is not used again.
     if (this.#stream === undefined) this.#batches.giveBack(batch);
     this.#reportLoss();

@@ -316,6 +316,23 @@ t.test(
   },
 );
 
+t.test(
+  'what waits for a destination that hangs takes no more memory than the limit says, however long lines may be',
+  async (t) => {
+    const { stream, log } = make(t);
+    stream.script.push('hang');
+    // The room for such a line is six times as much as it takes.
+    const line = answered({ target: `/${'x'.repeat(8000)}` });
+    const before = process.memoryUsage().arrayBuffers;
+    while (log.stats.droppedLines === 0) log.answered(line);
+    const held = process.memoryUsage().arrayBuffers - before;
+    t.ok(held > MAX_LOG_PENDING_BYTES * 0.8, `${held} bytes`);
+    t.ok(held < MAX_LOG_PENDING_BYTES + 3 * LOG_BATCH_BYTES, `${held} bytes`);
+    stream.release();
+    await log.flush();
+  },
+);
+
 t.test('a destination that is slow gets full batches, in order, whatever is written meanwhile', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'patina-log-'));
   t.teardown(() => rmSync(folder, { recursive: true }));

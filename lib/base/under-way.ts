@@ -45,11 +45,11 @@ export class UnderWay<T> {
   }
 
   has(key: string): boolean {
-    return this.find(key, () => true) !== undefined;
+    return this.find(key) !== undefined;
   }
 
   /** Of those under a key that are wanted, the one that came first. */
-  find(key: string, isWanted: (value: T) => boolean): T | undefined {
+  find(key: string, isWanted: (value: T) => boolean = anyOne): T | undefined {
     if (this.#count === 0) return undefined;
     const hash = secretHashOf(key);
     for (let entry = this.#buckets[this.#bucketOf(hash)]; entry !== undefined; entry = entry.next) {
@@ -131,6 +131,10 @@ export class UnderWay<T> {
       }
     }
   }
+}
+
+function anyOne(): boolean {
+  return true;
 }
 
 function emptyBuckets<T>(count: number): (Entry<T> | undefined)[] {

@@ -1,5 +1,6 @@
 /** The jobs of one priority: those that may begin, the hottest first, and those whose time has not come. */
 import { Heap, type Heaped } from '../base/heap.js';
+import type { Entry as Place } from '../base/under-way.js';
 import type { RefreshPriority } from '../observe/events.js';
 import type { RefreshEnd, RefreshJob } from './refresh-contract.js';
 
@@ -17,6 +18,8 @@ export interface Entry extends Heaped {
   /** Nobody wants it tried again. */
   isDropped: boolean;
   readonly listeners: Told[];
+  /** Where it stands among all jobs, once it does. */
+  place: Place<Entry> | undefined;
 }
 
 export class Lane {

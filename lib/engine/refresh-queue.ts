@@ -15,6 +15,7 @@ import {
   MAX_WARM_TRIES,
   REFRESH_RECHECK_MS,
 } from '../base/refresh-limits.js';
+import { UnderWay } from '../base/under-way.js';
 import { type Events, REFRESH_PRIORITIES, type RefreshOutcome, type RefreshPriority } from '../observe/events.js';
 import type { OriginClient } from '../origin/contract.js';
 import type { FillEnd } from './fill-contract.js';
@@ -53,7 +54,7 @@ export class RefreshQueue {
   readonly #maxCount: number;
   readonly #maxBytes: number;
   readonly #lanes = REFRESH_PRIORITIES.map((priority) => new Lane(priority));
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new UnderWay<Entry>();
   readonly #bucket: TokenBucket;
   #concurrency: number;
   #running = 0;
@@ -73,14 +74,14 @@ export class RefreshQueue {
 
   /** Whether this is under way, or waits for its turn with that priority at least. What is put off does neither. */
   hasInTurn(id: string, priority: RefreshPriority): boolean {
-    const entry = this.#entries.get(id);
+    const entry = this.#entries.find(id);
     if (entry === undefined || rankOf(entry.job.priority) > rankOf(priority)) return false;
     return entry.isRunning || entry.dueAt <= this.#options.clock.now();
   }
 
   /** Takes a job in, and begins it where there is nothing against it. `told` hears of its end, once. */
   enqueue(job: RefreshJob, told?: Told): Enqueued {
-    const known = this.#entries.get(job.id);
+    const known = this.#entries.find(job.id);
     if (known !== undefined) return this.#join(known, job, told);
     const now = this.#options.clock.now();
     const refusal = this.#isClosed || job.bytes > this.#maxBytes ? 'full' : this.#refusalOf(job, now);
@@ -98,13 +99,14 @@ export class RefreshQueue {
       isDropped: false,
       listeners: told === undefined ? [] : [told],
       heapAt: -1,
+      place: undefined,
     };
-    this.#entries.set(job.id, entry);
+    entry.place = this.#entries.add(job.id, entry);
     this.#bytes += job.bytes;
     this.#laneOf(entry).add(entry, now);
     this.#pump();
     if (entry.isRunning) return 'running';
-    return this.#entries.get(job.id) === entry ? 'queued' : 'over';
+    return this.#entries.find(job.id) === entry ? 'queued' : 'over';
   }
 
   /** The same work again: of two priorities the higher one counts, and a new wish starts the tries anew. */
@@ -130,7 +132,7 @@ export class RefreshQueue {
   /** Why a job is not taken in. Where there is no room, what is less urgent, or as urgent and less hot, makes some. */
   #refusalOf(job: RefreshJob, now: number): 'full' | 'shed' | undefined {
     if (job.priority === 'ahead' && this.#strain(now) >= HELD_FROM.ahead) return 'shed';
-    while (this.#entries.size >= this.#maxCount || this.#bytes + job.bytes > this.#maxBytes) {
+    while (this.#entries.count >= this.#maxCount || this.#bytes + job.bytes > this.#maxBytes) {
       const victim = this.#victimFor(job);
       if (victim === undefined) return 'full';
       this.#finish(victim, 'full');
@@ -150,7 +152,7 @@ export class RefreshQueue {
 
   /** Takes a job out. What is under way goes on, and is not tried again. */
   drop(id: string, outcome: 'purged' | 'overtaken' | 'withdrawn', only?: RefreshPriority): void {
-    const entry = this.#entries.get(id);
+    const entry = this.#entries.find(id);
     if (entry === undefined || (only !== undefined && entry.job.priority !== only)) return;
     if (entry.isRunning) entry.isDropped = true;
     else this.#finish(entry, outcome);
@@ -158,7 +160,7 @@ export class RefreshQueue {
 
   /** drop() for each job of a priority that begins so. */
   dropUnder(prefix: string, only: RefreshPriority): void {
-    for (const id of [...this.#entries.keys()]) if (id.startsWith(prefix)) this.drop(id, 'purged', only);
+    for (const { job } of this.#entries.all()) if (job.id.startsWith(prefix)) this.drop(job.id, 'purged', only);
   }
 
   reconfigure({ rate, concurrency }: RefreshBudget): void {
@@ -171,7 +173,7 @@ export class RefreshQueue {
   close(): void {
     this.#isClosed = true;
     this.#timer?.cancel();
-    for (const entry of [...this.#entries.values()]) {
+    for (const entry of this.#entries.all()) {
       entry.isDropped = true;
       if (!entry.isRunning) this.#finish(entry, 'withdrawn');
     }
@@ -265,7 +267,7 @@ export class RefreshQueue {
   #finish(entry: Entry, end: RefreshEnd): void {
     const { job, listeners, queuedAt } = entry;
     this.#laneOf(entry).remove(entry);
-    this.#entries.delete(job.id);
+    if (entry.place !== undefined) this.#entries.delete(entry.place);
     this.#bytes -= job.bytes;
     this.#tell(job.priority, end, this.#options.clock.now() - queuedAt, listeners);
   }

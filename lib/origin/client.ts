@@ -17,6 +17,7 @@ import { type ExchangeListener, OriginConnection } from './connection.js';
 import type { OriginClient, OriginExchange, OriginListener, OriginRequest, OriginResponseHead } from './contract.js';
 import { Deadlines } from './deadlines.js';
 import { Dialler, type TlsSettings } from './dial.js';
+import { type InLine, WaitingLine } from './waiting-line.js';
 
 export interface OriginClientOptions {
   readonly url: URL;
@@ -43,7 +44,7 @@ class PooledClient implements OriginClient {
   readonly #connections = new Set<OriginConnection>();
   /** Connections without a request; the one used last is at the end. */
   readonly #idle: OriginConnection[] = [];
-  readonly #queue = new Set<Exchange>();
+  readonly #queue = new WaitingLine<Exchange>();
   /** Connections that come free at the end of this turn of the event loop, in the order in which they were done. */
   readonly #settling: OriginConnection[] = [];
   #isClosing = false;
@@ -67,7 +68,7 @@ class PooledClient implements OriginClient {
   get stats(): { connected: number; running: number; queued: number } {
     let connected = 0;
     for (const connection of this.#connections) if (connection.isOpen) connected++;
-    return { connected, running: this.#connections.size - this.#idle.length, queued: this.#queue.size };
+    return { connected, running: this.#connections.size - this.#idle.length, queued: this.#queue.count };
   }
 
   fetch(request: OriginRequest, listener: OriginListener): OriginExchange {
@@ -76,10 +77,10 @@ class PooledClient implements OriginClient {
     else {
       const connection = this.#takeOpen() ?? this.#takeClosed();
       if (connection !== undefined) exchange.sendOn(connection);
-      else if (this.#queue.size >= this.#maxQueue + this.#settling.length) {
+      else if (this.#queue.count >= this.#maxQueue + this.#settling.length) {
         exchange.refuse(new OriginError('origin-queue-full', `${this.#maxQueue} requests wait for the origin already`));
       } else {
-        this.#queue.add(exchange);
+        this.#queue.join(exchange);
         const now = this.#options.clock.now();
         exchange.waitsUntil = now + MAX_ORIGIN_QUEUE_WAIT_MS;
         this.#deadlines.note(exchange.waitsUntil, now);
@@ -100,7 +101,7 @@ class PooledClient implements OriginClient {
 
   /** One to open; undefined where all are busy, or one comes free at the end of this turn. */
   #takeClosed(): OriginConnection | undefined {
-    if (this.#settling.length > this.#queue.size) return undefined;
+    if (this.#settling.length > this.#queue.count) return undefined;
     const closed = this.#idle.pop();
     if (closed !== undefined || this.#connections.size >= this.#options.connections) return closed;
     const connection = new OriginConnection({ ...this.#options, dialler: this.#dialler, deadlines: this.#deadlines });
@@ -116,9 +117,9 @@ class PooledClient implements OriginClient {
       if (connection.deadlineAt < next) next = connection.deadlineAt;
     }
     // Who came first has waited longest.
-    for (const exchange of this.#queue) {
+    for (let exchange = this.#queue.first; exchange !== undefined; exchange = this.#queue.first) {
       if (exchange.waitsUntil > now) return Math.min(next, exchange.waitsUntil);
-      this.#queue.delete(exchange);
+      this.#queue.leave(exchange);
       exchange.waitedTooLong();
     }
     return next;
@@ -135,9 +136,9 @@ class PooledClient implements OriginClient {
   };
 
   #cameFree(connection: OriginConnection): void {
-    const next = this.#queue.size === 0 ? undefined : this.#queue.values().next().value;
+    const next = this.#queue.first;
     if (next !== undefined) {
-      this.#queue.delete(next);
+      this.#queue.leave(next);
       next.sendOn(connection);
       return;
     }
@@ -146,7 +147,7 @@ class PooledClient implements OriginClient {
   }
 
   leaveQueue(exchange: Exchange): void {
-    this.#queue.delete(exchange);
+    this.#queue.leave(exchange);
   }
 
   /** Takes nothing new, lets what runs or waits finish for a moment, then cuts off what is left: an origin may hang. */
@@ -161,8 +162,8 @@ class PooledClient implements OriginClient {
         };
       });
     }
-    for (const exchange of [...this.#queue]) {
-      this.#queue.delete(exchange);
+    for (let exchange = this.#queue.first; exchange !== undefined; exchange = this.#queue.first) {
+      this.#queue.leave(exchange);
       exchange.refuse(new OriginError('origin-aborted', 'the origin client is closing'));
     }
     this.#deadlines.stop();
@@ -171,11 +172,14 @@ class PooledClient implements OriginClient {
 }
 
 /** One fetch: its wait, its first exchange, and the second where one is due. */
-class Exchange implements OriginExchange, ExchangeListener {
+class Exchange implements OriginExchange, ExchangeListener, InLine<Exchange> {
   readonly #request: OriginRequest;
   readonly #listener: OriginListener;
   readonly #pool: PooledClient;
   #connection: OriginConnection | undefined;
+  isInLine = false;
+  ahead: Exchange | undefined;
+  behind: Exchange | undefined;
   /** In the queue: when it has waited too long. */
   waitsUntil = 0;
   #retryCount = 0;

@@ -105,9 +105,7 @@ export const DISK_PROBE_TIMEOUT_MS = 10_000;
 /** How long a process that dies counts as having died young, from when it has the file of the disk tier. */
 export const DISK_YOUNG_MS = 60_000;
 /** Processes that die young, one after another, before one more is to look through the file. */
-export const MAX_DISK_YOUNG_DEATHS = 3;
-/** Longest time that a start waits for that; beyond: memory alone serves meanwhile. */
-export const DISK_LOOK_AT_ONCE_MS = 3_000;
+export const MAX_DISK_YOUNG_DEATHS = 2;
 /** Longest time that it looks: what lies beyond that in a large file stays unseen. */
 export const DISK_LOOK_MS = 60_000;
 /** Entries of each table that a process reads that tries no more than to open it. */

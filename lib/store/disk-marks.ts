@@ -5,8 +5,8 @@
 import { existsSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** `opening`: it opens the file; `young`: it has had it for a short while. */
-export type MarkKind = 'opening' | 'young';
+/** `opening`: it opens the file; `young`: it has had it for a short while; `looking`: it looks through it beside another. */
+export type MarkKind = 'opening' | 'young' | 'looking';
 
 /** The number of a process may be that of the one before it, as in a container: each adds a byte. */
 export interface Mark {
@@ -36,6 +36,11 @@ export function deathsIn(directory: string, kind: MarkKind): number {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
+/** Whether another process is in the middle of it. */
+export function isUnderWay(directory: string, kind: MarkKind): boolean {
+  return marks(directory, kind).some(({ pid }) => pid !== process.pid && isAlive(pid));
+}
+
 /** This process's own goes too. */
 export function clearDead(directory: string, kind: MarkKind): void {
   for (const dead of deadMarks(directory, kind)) rmSync(dead, { force: true });
@@ -43,11 +48,16 @@ export function clearDead(directory: string, kind: MarkKind): void {
 
 /** One of this process's own number is of an earlier process that had the same. */
 function deadMarks(directory: string, kind: MarkKind): string[] {
+  const dead = marks(directory, kind).filter(({ pid }) => pid === process.pid || !isAlive(pid));
+  return dead.map(({ path }) => path);
+}
+
+function marks(directory: string, kind: MarkKind): { readonly path: string; readonly pid: number }[] {
   if (!existsSync(directory)) return [];
   return readdirSync(directory).flatMap((name) => {
     const [before, number] = name.split('-');
     const pid = before === kind && /^\d+$/.test(number ?? '') ? Number(number) : 0;
-    return pid === 0 || (pid !== process.pid && isAlive(pid)) ? [] : [join(directory, name)];
+    return pid === 0 ? [] : [{ path: join(directory, name), pid }];
   });
 }
 

@@ -2,13 +2,12 @@
  * Opens the file of the disk tier, or says why it cannot be had. Where the way that lmdb takes on an error leads to the end of
  * the process, the error is found before: by looking, or, where a process has died of it, by having another one try.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '../base/clock.js';
 import {
-  DISK_LOOK_AT_ONCE_MS,
   DISK_LOOK_MS,
   DISK_PROBE_TIMEOUT_MS,
   DISK_RESERVE_BYTES,
@@ -17,7 +16,7 @@ import {
 } from '../base/disk-limits.js';
 import { DISK_FILE_NAME, type DiskFile, openDiskFile } from './disk-file.js';
 import { fileFlaw } from './disk-header.js';
-import { clearDead, deathsIn, leaveMark, type Mark } from './disk-marks.js';
+import { clearDead, deathsIn, isUnderWay, leaveMark, type Mark } from './disk-marks.js';
 import { prepareDiskPlace, type Remark, setAside } from './disk-place.js';
 
 /** What lmdb calls the file by which processes tell each other what they read. */
@@ -41,7 +40,6 @@ export class DiskOpening {
   #remarks: Remark[] = [];
   #deaths = 0;
   #hasSetAside = false;
-  #hasLooked = false;
 
   constructor(path: string, sizeBytes: number) {
     this.#path = path;
@@ -62,9 +60,10 @@ export class DiskOpening {
     if (now !== 'unsure') return now;
     const directory = this.#prepare();
     const isWhole = this.#deaths > 0 || hasYoungDeaths(directory);
-    const problem = await probe(probing(directory, this.#sizeBytes, isWhole), clock, isWhole);
+    const problem = await probe(probing(directory, this.#sizeBytes, isWhole ? 'whole' : 'some'), clock, isWhole);
     if (problem === undefined) {
       clearDead(directory, 'young');
+      clearDead(directory, 'looking');
       return this.#open(directory, begin(directory));
     }
     if (problem.isDeath) this.#deaths++;
@@ -73,21 +72,12 @@ export class DiskOpening {
     throw new Error(problem.sentence);
   }
 
-  /** Whether it may be the file that processes died of, one after another (decision 0033). A short look may show that it is not, once. */
+  /** Whether it may be the file that processes died of, one after another: one that looked through it did so too (decision 0033). */
   #isDeadly(directory: string): boolean {
     if (!hasYoungDeaths(directory)) return false;
-    if (this.#hasLooked) return true;
-    this.#hasLooked = true;
-    const [program, ...args] = probing(directory, this.#sizeBytes, true);
-    const { status, signal, error } = spawnSync(program, args, {
-      stdio: 'ignore',
-      timeout: DISK_LOOK_AT_ONCE_MS,
-      killSignal: 'SIGKILL',
-    });
-    // One that was stopped, since it took too long, has not died of the file.
-    if (signal !== null && error === undefined) this.#deaths++;
-    if (status === 0) clearDead(directory, 'young');
-    return status !== 0;
+    if (deathsIn(directory, 'looking') > 0) return true;
+    if (!isUnderWay(directory, 'looking')) lookBeside(directory, this.#sizeBytes);
+    return false;
   }
 
   /** All that can be seen to be in the way, seen. */
@@ -173,13 +163,25 @@ function hasYoungDeaths(directory: string): boolean {
   return deathsIn(directory, 'young') >= MAX_DISK_YOUNG_DEATHS;
 }
 
-/** The command by which another process opens the file; `isWhole`: it reads all of it, and writes. */
+/** How much another process reads (disk-probe.ts). */
+export type ProbeDepth = 'some' | 'whole' | 'beside';
+
+/** The command by which it does so. */
 function probing(
   directory: string,
   sizeBytes: number,
-  isWhole: boolean,
+  depth: ProbeDepth,
 ): readonly [program: string, ...args: string[]] {
-  return [process.execPath, PROBE, directory, String(sizeBytes), isWhole ? 'whole' : 'some'];
+  return [process.execPath, PROBE, directory, String(sizeBytes), depth];
+}
+
+/** Has another process look through the file while this one uses it, and leave word of that in the directory: this one may not live to hear it. */
+function lookBeside(directory: string, sizeBytes: number): void {
+  const [program, ...args] = probing(directory, sizeBytes, 'beside');
+  const child = spawn(program, args, { stdio: 'ignore', detached: true });
+  // Where none can be started, the next start tries.
+  child.once('error', () => {});
+  child.unref();
 }
 
 interface ProbeProblem {

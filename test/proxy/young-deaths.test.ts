@@ -8,6 +8,7 @@ import t, { type Test } from 'tap';
 import { DISK_RETRY_FIRST_MS, DISK_YOUNG_MS, MAX_DISK_YOUNG_DEATHS } from '../../lib/base/disk-limits.js';
 import { DISK_PAGE_BYTES, openDiskFile } from '../../lib/store/disk-file.js';
 import { withNumber } from '../../lib/store/disk-keys.js';
+import { deathsIn } from '../../lib/store/disk-marks.js';
 import { FakeClock } from '../kit/clock.js';
 import { makeDirectory } from '../kit/disk.js';
 import { metric, type OpenOptions, type OpenProxy, openProxy, settled, TOKEN } from '../kit/proxy-kit.js';
@@ -22,6 +23,7 @@ const onDisk = (path: string): OpenOptions => ({
 });
 const ofDisk = (house: OpenProxy): readonly string[] => house.notices.filter((code) => code.startsWith('disk'));
 const marksIn = (path: string): string[] => readdirSync(join(path, 'v2')).filter((name) => name.startsWith('young-'));
+const lookers = (path: string): string[] => readdirSync(join(path, 'v2')).filter((name) => name.startsWith('looking-'));
 const gone = (): number => spawnSync(process.execPath, ['-e', '']).pid;
 
 /** A closed proxy has left some responses here. */
@@ -68,17 +70,47 @@ t.test('issue 5: who has a disk says that it is young, for a while or until it e
   t.same(marksIn(path), []);
 });
 
-t.test('issue 5: young deaths that are not the fault of the file cost nothing that is in it', async (t) => {
+t.test(
+  'issue 5: young deaths that are not the fault of the file cost neither what is in it nor a moment',
+  async (t) => {
+    const path = makeDirectory(t);
+    const clock = new FakeClock(START);
+    const first = await filled(t, path, clock);
+    const dead = `young-${gone()}`;
+    writeFileSync(join(path, 'v2', dead), '.'.repeat(MAX_DISK_YOUNG_DEATHS));
+    const house = await openProxy(t, { ...onDisk(path), clock, url: first.origin.url });
+    t.equal((await house.get('/1', CACHED)).field('cdn-cache'), 'HIT', 'there from the start');
+    // Another process has looked through it meanwhile, and found nothing.
+    await settled(() => !marksIn(path).includes(dead));
+    t.same(marksIn(path), [`young-${process.pid}`], 'from here they are counted anew');
+    t.same(lookers(path), []);
+    t.same(ofDisk(house), []);
+    t.equal((await house.get('/2', CACHED)).field('cdn-cache'), 'HIT', 'and left all in its place');
+  },
+);
+
+t.test('issue 5: fewer young deaths are no reason to look', async (t) => {
+  const path = makeDirectory(t);
+  const clock = new FakeClock(START);
+  const first = await filled(t, path, clock);
+  writeFileSync(join(path, 'v2', `young-${gone()}`), '.'.repeat(MAX_DISK_YOUNG_DEATHS - 1));
+  const house = await openProxy(t, { ...onDisk(path), clock, url: first.origin.url });
+  t.equal((await house.get('/1', CACHED)).field('cdn-cache'), 'HIT');
+  await house.proxy.close();
+  t.same(marksIn(path), [], 'a good end is the end of the count');
+});
+
+t.test('issue 5: where the one that looked died of something else, another look brings all of it back', async (t) => {
   const path = makeDirectory(t);
   const clock = new FakeClock(START);
   const first = await filled(t, path, clock);
   writeFileSync(join(path, 'v2', `young-${gone()}`), '.'.repeat(MAX_DISK_YOUNG_DEATHS));
+  writeFileSync(join(path, 'v2', `looking-${gone()}`), '.');
   const house = await openProxy(t, { ...onDisk(path), clock, url: first.origin.url });
-  // Another process has looked, and it is there from the start; on a busy machine, which takes long to start one, soon after.
-  if (ofDisk(house).length > 0) await takenIn(house, clock);
+  await takenIn(house, clock);
   t.notOk(ofDisk(house).includes('disk-damaged'));
   t.equal((await house.get('/1', CACHED)).field('cdn-cache'), 'HIT');
-  t.same(marksIn(path), [`young-${process.pid}`], 'from here they are counted anew');
+  t.same([...marksIn(path), ...lookers(path)], [`young-${process.pid}`]);
 });
 
 t.test('issue 5: young deaths of the same process number count, those before a good end do not', async (t) => {
@@ -111,6 +143,7 @@ t.test(
     await file.close();
     damage(path, MARK);
     writeFileSync(join(path, 'v2', `young-${gone()}`), '.'.repeat(MAX_DISK_YOUNG_DEATHS));
+    writeFileSync(join(path, 'v2', `looking-${gone()}`), '.');
     const house = await openProxy(t, { ...onDisk(path), clock, url: first.origin.url });
     t.equal((await house.get('/1')).status, 200, 'served meanwhile');
     await takenIn(house, clock);
@@ -162,8 +195,10 @@ t.test(
     await file.close();
     damage(path, MARK);
     const ends: string[] = [];
-    for (let start = 0; start < MAX_DISK_YOUNG_DEATHS; start++) ends.push((await startProgram(t, path).ended)[0]);
-    t.same(ends, new Array(MAX_DISK_YOUNG_DEATHS).fill('SIGABRT'));
+    // The last of these has another process look, which dies as well, sooner or later.
+    for (let start = 0; start <= MAX_DISK_YOUNG_DEATHS; start++) ends.push((await startProgram(t, path).ended)[0]);
+    t.same(ends, new Array(MAX_DISK_YOUNG_DEATHS + 1).fill('SIGABRT'));
+    await settled(() => deathsIn(join(path, 'v2'), 'looking') > 0);
     const last = startProgram(t, path);
     const isBegunAnew = (): boolean => ['v2', 'v2.damaged'].every((name) => existsSync(join(path, name)));
     while (!isBegunAnew() || marksIn(path).length !== 1) await new Promise((resolve) => setTimeout(resolve, 20));

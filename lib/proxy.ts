@@ -1,5 +1,4 @@
 /** Puts the parts together: the one place that knows them all. */
-import type { Socket } from 'node:net';
 import { createLastRefreshes, type LastRefreshes } from './admin/last-refresh.js';
 import { answerObjects, type ObjectSources } from './admin/objects.js';
 import type { AdminReply } from './admin/problem.js';
@@ -19,6 +18,7 @@ import { OriginPace } from './engine/refresh-pace.js';
 import type { SharedLeases } from './engine/shared-leases.js';
 import type { Front } from './front/contract.js';
 import { createFront } from './front/front.js';
+import type { Handle } from './front/read-into.js';
 import { type AccessLog, createAccessLog } from './observe/access-log.js';
 import { type Events, fanOut, SILENT } from './observe/events.js';
 import type { FamilyReading } from './observe/families.js';
@@ -249,8 +249,8 @@ class ComposedProxy implements Running, Part {
     return this.#front.connections;
   }
 
-  take(socket: Socket): void {
-    this.#front.take(socket);
+  take(handle: Handle): void {
+    this.#front.take(handle);
   }
 
   objects(query: URLSearchParams): AdminReply {

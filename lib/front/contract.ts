@@ -1,5 +1,4 @@
 /** What a front is made of, and what can be done with it. */
-import type { Socket } from 'node:net';
 import type { Clock } from '../base/clock.js';
 import {
   BODY_IDLE_TIMEOUT_MS,
@@ -17,6 +16,7 @@ import type { ClientConnection } from './connection.js';
 import type { Exchange } from './exchange.js';
 import type { IntakeLimits } from './intake.js';
 import type { Tunnel } from './pass-lane.js';
+import type { Handle } from './read-into.js';
 import type { RefusalStyle } from './refusal.js';
 
 export interface FrontLimits extends IntakeLimits {
@@ -92,7 +92,7 @@ export interface Front {
    */
   moveTo(listen: FrontOptions['listen']): Promise<Move>;
   /** A connection that another process accepted, and of which nothing was read. */
-  take(socket: Socket): void;
+  take(handle: Handle): void;
   /** Client connections that are open. */
   readonly connections: number;
   /** Of these, those that the fast lane reads. */

@@ -27,7 +27,7 @@ import { type FastFront, FastReader } from './fast-lane.js';
 import { type FullFront, FullLane } from './full-lane.js';
 import { Intake } from './intake.js';
 import type { Tunnel } from './pass-lane.js';
-import { acceptHandles, type Handle, handleOf, readInto } from './read-into.js';
+import { acceptHandles, type Handle, handleOf, pausedSocket, readInto } from './read-into.js';
 import { REFUSALS, type RefusalStyle } from './refusal.js';
 
 export type { Front, FrontLimits, FrontOptions } from './contract.js';
@@ -154,9 +154,9 @@ class ClientFront implements Front, FastFront, FullFront {
     await this.#open(this.#server, { host, port });
   }
 
-  take(socket: Socket): void {
-    if (this.isDraining) socket.destroy();
-    else this.#accepted(socket);
+  take(handle: Handle): void {
+    if (this.isDraining) handle.close();
+    else if (!this.#acceptedHandle(handle)) this.#accepted(pausedSocket(handle));
   }
 
   reconfigure({ limits, debugHeader, via, fastLane }: FrontSettings): void {

@@ -70,15 +70,8 @@ interface Listening {
   onconnection?: (this: Listening, status: number, handle: Handle | undefined) => void;
 }
 
-/** A connection from another process: what Node made of it has begun to read. As if it had been accepted paused. */
-export function unread(received: Socket): Socket {
-  const { _handle: handle } = received as unknown as { _handle: { reading: boolean; readStop(): number } | null };
-  if (handle !== null) {
-    handle.reading = false;
-    handle.readStop();
-  }
-  received.pause();
-  // A client that ends its side after the request waits for the answer.
-  received.allowHalfOpen = true;
-  return received;
+/** A socket for the connection as a server would have accepted it, paused. */
+export function pausedSocket(handle: Handle): Socket {
+  const options = { handle, allowHalfOpen: true, pauseOnCreate: true, readable: true, writable: true };
+  return new Socket(options as ConstructorParameters<typeof Socket>[0]);
 }

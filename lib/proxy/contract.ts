@@ -1,11 +1,11 @@
 /** A proxy as its owner sees it: alone, or as one of several parts behind one port. */
-import type { Socket } from 'node:net';
 import type { AdminReply } from '../admin/problem.js';
 import type { Clock } from '../base/clock.js';
 import type { Engine } from '../engine/engine.js';
 import type { Leases } from '../engine/leases-contract.js';
 import type { Operations } from '../engine/operations.js';
 import type { Siblings } from '../engine/siblings-contract.js';
+import type { Handle } from '../front/read-into.js';
 import type { Events } from '../observe/events.js';
 import type { FamilyReading } from '../observe/families.js';
 import type { LogDestination } from '../observe/line-sink.js';
@@ -75,7 +75,7 @@ export interface Part {
   /** Connections of clients that are open. */
   readonly connections: number;
   /** A connection of a client. */
-  take(socket: Socket): void;
+  take(handle: Handle): void;
   start(): Promise<unknown>;
   /** It counts as one of them: from now on it may do something without having been asked to. */
   begin(): void;

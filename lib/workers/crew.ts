@@ -66,7 +66,7 @@ export class Crew {
       pathOf: (worker) => (this.memberOf(worker) === undefined ? undefined : this.#pathOf(worker)),
     });
     this.handovers = new Handovers(parts.clock, () => this.serving);
-    this.listening = new Listening(parts.events, (socket) => this.handovers.take(socket));
+    this.listening = new Listening(parts.events, (handle) => this.handovers.take(handle));
     this.#supervisor = new Supervisor({
       clock: parts.clock,
       events: parts.events,

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { Clock } from '../base/clock.js';
 import { markingFlags } from '../base/collector.js';
 import { LAST_WORDS_MS } from '../base/worker-limits.js';
+import type { Handle } from '../front/read-into.js';
 import type { SendMessage } from './channel.js';
 
 /** How a child process ended. */
@@ -28,8 +29,8 @@ export interface Child {
   /** What it writes to its stdout. */
   readonly output: Readable | undefined;
   readonly send: SendMessage;
-  /** Gives it a connection, which stays open here as well until destroyed. */
-  give(message: object, socket: Socket): void;
+  /** Gives it a connection, which stays open here as well until closed. */
+  give(message: object, handle: Handle): void;
   kill(): void;
 }
 
@@ -61,10 +62,9 @@ function forkWorker(listener: ChildListener, clock: Clock, count: number): Child
       if (worker.isConnected()) worker.process.send(message, done);
       else done(new Error('the worker is gone'));
     },
-    give: (message, socket) => {
-      // So that the listener does not ask the worker about it, nor wait for it.
-      Object.assign(socket, { server: null });
-      if (worker.isConnected()) worker.process.send(message, socket, { keepOpen: true }, () => {});
+    give: (message, handle) => {
+      // As node:cluster itself gives them: a socket at each end, made to be emptied, would cost more than the way.
+      if (worker.isConnected()) worker.process.send(message, handle as unknown as Socket, undefined, () => {});
     },
     kill: () => void worker.process.kill('SIGKILL'),
   };

@@ -3,21 +3,21 @@
  * a connection stays its own until the worker says that it took it, so that one on its way to a worker that dies goes to
  * another (decisions/0020).
  */
-import type { Socket } from 'node:net';
 import type { Clock } from '../base/clock.js';
 import { HANDOVER_TIMEOUT_MS, MAX_HANDOVERS, MAX_WAITING_CONNECTIONS } from '../base/worker-limits.js';
+import type { Handle } from '../front/read-into.js';
 import type { Member } from './supervisor.js';
 
 /** A connection that a worker has not taken yet. */
 interface Handover {
   readonly member: Member;
-  readonly socket: Socket;
+  readonly handle: Handle;
 }
 
 export class Handovers {
   readonly #clock: Clock;
   readonly #members: () => readonly Member[];
-  readonly #waiting: Socket[] = [];
+  readonly #waiting: Handle[] = [];
   readonly #underWay = new Map<number, Handover>();
   #nextId = 1;
   #whenDone: (() => void) | undefined;
@@ -33,14 +33,12 @@ export class Handovers {
     return this.#waiting.length + this.#underWay.size;
   }
 
-  take(socket: Socket): void {
+  take(handle: Handle): void {
     if (this.#waiting.length >= MAX_WAITING_CONNECTIONS) {
-      socket.destroy();
+      handle.close();
       return;
     }
-    // Until a worker has it, a client that breaks off is nobody's concern.
-    socket.on('error', () => socket.destroy());
-    this.#waiting.push(socket);
+    this.#waiting.push(handle);
     this.goOn();
   }
 
@@ -49,8 +47,8 @@ export class Handovers {
     while (this.#waiting.length > 0) {
       const member = this.#freest();
       if (member === undefined) return;
-      const socket = this.#waiting.shift();
-      if (socket !== undefined && !socket.destroyed) this.#give(member, socket);
+      const handle = this.#waiting.shift();
+      if (handle !== undefined) this.#give(member, handle);
     }
     if (this.count === 0) this.#whenDone?.();
   }
@@ -70,17 +68,17 @@ export class Handovers {
     return count;
   }
 
-  #give(member: Member, socket: Socket): void {
+  #give(member: Member, handle: Handle): void {
     const connection = this.#nextId++;
-    this.#underWay.set(connection, { member, socket });
+    this.#underWay.set(connection, { member, handle });
     // Until it says how many it has.
     member.connections++;
-    member.child.give({ kind: 'connection', connection }, socket);
+    member.child.give({ kind: 'connection', connection }, handle);
   }
 
   /** A worker has it: here it is closed. */
   took(connection: number): void {
-    this.#underWay.get(connection)?.socket.destroy();
+    this.#underWay.get(connection)?.handle.close();
     this.#underWay.delete(connection);
     this.goOn();
   }
@@ -90,7 +88,7 @@ export class Handovers {
     for (const [connection, handover] of this.#underWay) {
       if (handover.member !== member) continue;
       this.#underWay.delete(connection);
-      this.#waiting.unshift(handover.socket);
+      this.#waiting.unshift(handover.handle);
     }
     this.goOn();
   }
@@ -105,8 +103,8 @@ export class Handovers {
   }
 
   close(): void {
-    for (const socket of this.#waiting.splice(0)) socket.destroy();
-    for (const { socket } of this.#underWay.values()) socket.destroy();
+    for (const handle of this.#waiting.splice(0)) handle.close();
+    for (const { handle } of this.#underWay.values()) handle.close();
     this.#underWay.clear();
   }
 }

@@ -1,7 +1,8 @@
 /** The one port: the primary process accepts there, reads nothing, and gives each connection on. */
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { LISTEN_BACKLOG, TURNS_BEFORE_DRAIN } from '../base/limits.js';
 import type { Address } from '../config/address.js';
+import { acceptHandles, type Handle, handleOf } from '../front/read-into.js';
 import type { Events } from '../observe/events.js';
 import type { BoundAddress } from './messages.js';
 
@@ -14,11 +15,11 @@ export interface NewAddress {
 
 export class Listening {
   readonly #events: Events;
-  readonly #accepted: (socket: Socket) => void;
+  readonly #accepted: (handle: Handle) => void;
   #server: Server | undefined;
   #address: BoundAddress = { host: '', port: 0 };
 
-  constructor(events: Events, accepted: (socket: Socket) => void) {
+  constructor(events: Events, accepted: (handle: Handle) => void) {
     this.#events = events;
     this.#accepted = accepted;
   }
@@ -37,13 +38,21 @@ export class Listening {
   async #listen({ host, port }: Address): Promise<Server> {
     // Paused: who reads is the worker.
     const server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true });
-    server.on('connection', this.#accepted);
+    // Where this version of Node does not give handles, they are taken out of its sockets.
+    server.on('connection', (socket) => {
+      const handle = handleOf(socket);
+      if (handle !== null) this.#accepted(handle);
+    });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen({ host, port, backlog: LISTEN_BACKLOG }, () => {
         server.off('error', reject);
         resolve();
       });
+    });
+    acceptHandles(server, (handle) => {
+      this.#accepted(handle);
+      return true;
     });
     server.on('error', (error) => this.#events.notice('error', 'accept-failed', error.message));
     return server;

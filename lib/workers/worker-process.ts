@@ -1,7 +1,7 @@
 /** A worker and its line to the primary process. */
-import type { Socket } from 'node:net';
 import { systemClock } from '../base/clock.js';
 import { TOKEN_VARIABLE } from '../config/token.js';
+import type { Handle } from '../front/read-into.js';
 import { Worker } from './worker.js';
 
 const worker = new Worker({
@@ -14,6 +14,6 @@ const worker = new Worker({
   end: (exitCode) => process.exit(exitCode),
 });
 
-process.on('message', (value: unknown, socket: Socket | undefined) => worker.heard(value, socket));
+process.on('message', (value: unknown, handle: unknown) => worker.heard(value, handle as Handle | undefined));
 // What is said before that is lost.
 worker.greet();

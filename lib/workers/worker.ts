@@ -2,11 +2,10 @@
  * A worker: one part of the proxy, that does what the primary process says. Clients' connections come from there, leases
  * are taken there, and what operators want comes from there.
  */
-import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../base/clock.js';
 import { MAX_EARLY_MESSAGES, WORKER_BEAT_MS, WORKER_OPERATION_TIMEOUT_MS } from '../base/worker-limits.js';
 import type { Siblings } from '../engine/siblings-contract.js';
-import { unread } from '../front/read-into.js';
+import type { Handle } from '../front/read-into.js';
 import { createPart, type Part, type Preparation } from '../proxy.js';
 import { Channel, type SendMessage } from './channel.js';
 import { WorkerLeases } from './leases.js';
@@ -70,20 +69,20 @@ export class Worker {
   }
 
   /** A message from the primary process, with a connection or without. */
-  heard(value: unknown, socket: Socket | undefined): void {
+  heard(value: unknown, handle: Handle | undefined): void {
     const message = readToWorker(value);
     if (message === undefined || this.#channel.heard(message)) return;
-    if (message.kind === 'connection') this.#connected(message.connection, socket);
+    if (message.kind === 'connection') this.#connected(message.connection, handle);
     else if (this.#leases?.heard(message) !== true) this.#told(message);
   }
 
-  #connected(connection: number, socket: Socket | undefined): void {
+  #connected(connection: number, handle: Handle | undefined): void {
     const part = this.#serving?.part;
     this.#channel.tell({ kind: 'took', connection, connections: (part?.connections ?? 0) + 1 });
-    // A client that left on the way.
-    if (socket === undefined) return;
-    if (part === undefined) socket.destroy();
-    else part.take(unread(socket));
+    // It could not be received.
+    if (handle === undefined) return;
+    if (part === undefined) handle.close();
+    else part.take(handle);
   }
 
   #told(message: ToWorker): void {

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import t from 'tap';
 import { acceptHandles, handleOf, readInto } from '../../lib/front/read-into.js';
-import { until } from './house.js';
+import { connectRaw } from '../kit/raw-client.js';
+import { openHouse, until } from './house.js';
 
 t.test(
   'decision 0015: a server gives its connections as handles, and makes sockets of those that are not taken',
@@ -42,6 +43,36 @@ t.test(
     t.strictSame(read, ['handle: 0', 'socket: 1', 'handle: 2']);
   },
 );
+
+for (const fastLane of [true, false]) {
+  t.test(
+    `decision 0020: a connection that was accepted elsewhere is served, with the fast lane ${fastLane ? 'on' : 'off'}`,
+    async (t) => {
+      const { front } = await openHouse(t, undefined, { isHanded: true, fastLane });
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      t.teardown(() => server.close());
+      acceptHandles(server, (handle) => {
+        front.take(handle);
+        return true;
+      });
+      const { port } = server.address() as AddressInfo;
+      const client = await connectRaw(port);
+      t.teardown(() => client.close());
+      const ask = (target: string) => client.send(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`);
+      for (const target of ['/one', '/two']) {
+        ask(target);
+        t.equal((await client.response()).body.toString(), `you asked for ${target}`);
+      }
+      t.equal(front.connections, 1);
+      t.equal(front.fastConnections, fastLane ? 1 : 0);
+      // A client that ends its side after the request waits for the answer.
+      ask('/three');
+      client.finish();
+      t.equal((await client.response()).body.toString(), 'you asked for /three');
+    },
+  );
+}
 
 t.test('an accept that fails is told by the server as ever', async (t) => {
   const server = createServer().listen(0, '127.0.0.1');

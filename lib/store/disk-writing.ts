@@ -20,7 +20,7 @@ import { DiskChunks } from './disk-chunks.js';
 import { DiskFailure, type DiskJob, type DiskReport } from './disk-contract.js';
 import { accompanied, Entry, type EntryPrefix, hashesIn, readPrefix, withEpoch, writeEntry } from './disk-entry.js';
 import { BEHIND_ALL, type DiskFile, type DiskTable, TABLES, type TableName } from './disk-file.js';
-import { minuteAfter, splitVaried, variedKeys, withNumber } from './disk-keys.js';
+import { DISK_CHUNK_BYTES, minuteAfter, splitVaried, variedKeys, withNumber } from './disk-keys.js';
 
 const PRESENT = Buffer.of(1);
 const FIRST = Buffer.of(0);
@@ -278,23 +278,24 @@ export class DiskWriting {
   /** Returns whether there is room for `bytes`. */
   #makeRoom(bytes: number): boolean {
     const most = this.#sizeBytes * DISK_EVICT_FROM_SHARE;
-    for (let evicted = 0; this.#file.usedBytes + bytes > most; ) {
+    for (let evicted = 0; ; ) {
+      const surplus = this.#file.usedBytes + bytes - most;
+      if (surplus <= 0) return true;
       if (this.#chunks.dropDoomed(true)) continue;
-      const count = this.#evict(DISK_STEP_COUNT);
+      const count = this.#evict(surplus);
       evicted += count;
       if (count === 0 || evicted >= MAX_DISK_EVICTIONS_AT_ONCE) return false;
     }
-    return true;
   }
 
   /** One small step; returns whether there is more to do. */
   #tidy(): boolean {
     const expired = this.#expire();
     const [from, to] = this.#bounds();
-    const isShort = this.#file.usedBytes > from;
+    const { usedBytes } = this.#file;
+    const isShort = usedBytes > from;
     const dropped = this.#chunks.dropDoomed(isShort);
-    let evicted = 0;
-    if (isShort && !dropped && this.#file.usedBytes > to) evicted = this.#evict(DISK_STEP_COUNT);
+    const evicted = isShort && !dropped ? this.#evict(usedBytes - to) : 0;
     return expired === DISK_STEP_COUNT || dropped || evicted > 0;
   }
 
@@ -311,25 +312,32 @@ export class DiskWriting {
     return places.length;
   }
 
-  /** What cannot be read stands in no other place by which it would be found again, and goes too. */
-  #removeDue(key: Uint8Array, reason: DiskRemoval, isDue: (prefix: EntryPrefix) => boolean): void {
+  /**
+   * What cannot be read stands in no other place by which it would be found again, and goes too. Returns the bytes that this
+   * frees, at most: a last chunk may be shorter, and a body may have another record.
+   */
+  #removeDue(key: Uint8Array, reason: DiskRemoval, isDue: (prefix: EntryPrefix) => boolean): number {
     const entry = this.#table('records').get(key);
+    if (entry === undefined) return 0;
     const prefix = readPrefix(entry);
-    if (entry !== undefined && prefix === undefined) this.#remove(key, 'damaged');
-    else if (prefix !== undefined && isDue(prefix)) this.#remove(key, reason);
+    if (prefix !== undefined && !isDue(prefix)) return 0;
+    this.#remove(key, prefix === undefined ? 'damaged' : reason);
+    return entry.length + (prefix === undefined ? 0 : prefix.chunks * DISK_CHUNK_BYTES);
   }
 
-  /** Evicts what was used longest ago; returns how many places that emptied. */
-  #evict(most: number): number {
+  /** Evicts, in a step, what was used longest ago, until so many bytes are free or will be; returns how many places that emptied. */
+  #evict(bytes: number): number {
     const uses = this.#table('uses');
-    const places = keysOf(uses, most);
-    for (const place of places) {
+    let [freed, count] = [0, 0];
+    for (const place of keysOf(uses, DISK_STEP_COUNT)) {
+      if (freed >= bytes) break;
       const [epoch, key] = [place.readUInt32BE(0), place.subarray(4)];
       uses.remove(place);
-      this.#removeDue(key, 'evicted', (prefix) => prefix.epoch === epoch);
+      freed += this.#removeDue(key, 'evicted', (prefix) => prefix.epoch === epoch);
+      count++;
       this.#breathe();
     }
-    return places.length;
+    return count;
   }
 }
 

@@ -6,7 +6,7 @@
 import v8 from 'node:v8';
 import { afterCollections } from './clock.js';
 import { usableCores } from './cores.js';
-import { YOUNG_BYTES } from './memory-limits.js';
+import { MAX_OLD_GROWTH_PERCENT, MIN_OLD_GROWTH_PERCENT, OLD_ROOM_BYTES, YOUNG_BYTES } from './memory-limits.js';
 
 /** What the young generation begins with, and shrinks to where there is little to do. */
 const LEAST_YOUNG_BYTES = 1024 * 1024;
@@ -14,7 +14,7 @@ const LEAST_YOUNG_BYTES = 1024 * 1024;
 /** `processes`: how many of them answer, this one among them. */
 export function tuneCollector(processes: number): void {
   for (const flag of [...markingFlags(processes), ...copyingFlags()]) v8.setFlagsFromString(flag);
-  keepYoungSmall();
+  followHeap();
 }
 
 /**
@@ -30,33 +30,50 @@ function copyingFlags(): readonly string[] {
   return isSaid(/parallel[-_]scavenge|single[-_]threaded/) ? [] : ['--no-parallel-scavenge'];
 }
 
+/** Has V8 follow what the process comes to: it grows in a collection alone, and looked at less often it would grow twice. */
+function followHeap(): void {
+  const isYoungSaid = isSaid(/semi[-_]space/);
+  const isGrowthSaid = isSaid(/heap[-_]growing|initial[-_]old/);
+  if (!isYoungSaid) tell('semi-space-growth-factor', 1);
+  afterCollections(() => {
+    let [youngBytes, oldBytes] = [0, 0];
+    for (const { space_name, space_size, space_used_size } of v8.getHeapSpaceStatistics()) {
+      if (space_name === 'new_space') youngBytes = space_size;
+      else oldBytes += space_used_size;
+    }
+    if (!isYoungSaid) tell('semi-space-growth-factor', youngGrowth(youngBytes));
+    if (!isGrowthSaid) tell('heap-growing-percent', oldGrowth(oldBytes));
+  });
+}
+
 /**
  * Each collection of the young generation stops the process for as long as it takes to copy what is alive, which with requests
  * under way is a share of its size: by default it grows to 16 MB, and stops it for four times as long as with 4 MB, a quarter as
  * often. V8 takes the limit itself from the command line alone; by how much it grows it asks anew each time. Modules that
- * are loaded have it grow, and it does not shrink while there is work: hence before they are.
+ * are loaded have it grow, and it does not shrink while there is work: hence it is told before they are.
  */
-function keepYoungSmall(): void {
-  if (isSaid(/semi[-_]space/)) return;
-  growBy(1);
-  // It grows in a collection alone: looked at less often, it would grow twice where much survives.
-  afterCollections(followYoung);
-}
-
-/** Has it grow to its size at the next opportunity, and no further. */
-function followYoung(): void {
-  const space = v8.getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
-  if (space === undefined) return;
+function youngGrowth(sizeBytes: number): number {
   // Both halves, where both were in use.
-  const halfBytes = Math.max(LEAST_YOUNG_BYTES, space.space_size / 2);
-  growBy(Math.max(1, Math.floor(YOUNG_BYTES / halfBytes)));
+  return Math.max(1, Math.floor(YOUNG_BYTES / Math.max(LEAST_YOUNG_BYTES, sizeBytes / 2)));
 }
 
-let factor = 0;
+/**
+ * In percent, how much larger the old generation may be at the next large collection; 0: as V8 sees fit. That gives a
+ * heap which grows slowly little room, and so marks all of it, the whole program among it, twice a second while responses go into memory
+ * that is not part of it (decisions/0034).
+ */
+function oldGrowth(usedBytes: number): number {
+  const percent = Math.min(MAX_OLD_GROWTH_PERCENT, Math.round((OLD_ROOM_BYTES / usedBytes) * 10) * 10);
+  return percent < MIN_OLD_GROWTH_PERCENT ? 0 : percent;
+}
 
-function growBy(times: number): void {
-  if (times !== factor) v8.setFlagsFromString(`--semi-space-growth-factor=${times}`);
-  factor = times;
+const told = new Map<string, number>();
+
+/** Of a flag that V8 looks at anew in each collection. */
+function tell(flag: string, value: number): void {
+  if (told.get(flag) === value) return;
+  v8.setFlagsFromString(`--${flag}=${value}`);
+  told.set(flag, value);
 }
 
 function isSaid(flag: RegExp): boolean {

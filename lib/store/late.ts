@@ -24,18 +24,20 @@ import type {
 import type { DiskTier } from './disk.js';
 import { MissedChanges } from './missed.js';
 import { createTieredStore } from './tiered.js';
+import { isSameSelection } from './variants.js';
 
 export class LateStore implements Store {
   readonly #memory: Store;
   readonly #clock: Clock;
   #store: Store;
   #isOutdated: (below: Asked) => boolean = () => false;
-  #missed: MissedChanges | undefined = new MissedChanges();
+  #missed: MissedChanges | undefined;
 
   constructor(memory: Store, clock: Clock) {
     this.#memory = memory;
     this.#store = memory;
     this.#clock = clock;
+    this.#missed = new MissedChanges(() => clock.now());
   }
 
   /** Brings `disk` in line with what happened without it, and has it below memory from then on. */
@@ -46,8 +48,8 @@ export class LateStore implements Store {
     this.#store.passOver(this.#isOutdated);
   }
 
-  #note(stored: StoredResponse): void {
-    this.#missed?.notePlace(stored, this.#clock.now());
+  #noteGone(stored: StoredResponse): void {
+    this.#missed?.noteGone(stored, this.#clock.now());
   }
 
   get below(): Below | undefined {
@@ -87,13 +89,13 @@ export class LateStore implements Store {
   }
 
   put(stored: StoredResponse, replaces?: StoredResponse, writer?: Writer): boolean {
-    this.#note(stored);
-    if (replaces !== undefined) this.#note(replaces);
+    this.#missed?.noteStored(stored);
+    if (replaces !== undefined && !isSameSelection(replaces.selection, stored.selection)) this.#noteGone(replaces);
     return this.#store.put(stored, replaces, writer);
   }
 
   swap(current: StoredResponse, next: StoredResponse, writer?: Writer): boolean {
-    this.#note(next);
+    this.#missed?.noteStored(next);
     return this.#store.swap(current, next, writer);
   }
 
@@ -102,7 +104,7 @@ export class LateStore implements Store {
   }
 
   remove(stored: StoredResponse, reason: RemovalReason): boolean {
-    if (reason !== 'evicted') this.#note(stored);
+    if (reason !== 'evicted') this.#noteGone(stored);
     return this.#store.remove(stored, reason);
   }
 

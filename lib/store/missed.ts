@@ -11,9 +11,13 @@ import { scanDisk } from './disk-scan.js';
 import { askedAt } from './shared-clock.js';
 import { isSameSelection } from './variants.js';
 
+/** Instants that differ by less were one before they were moved between clocks. */
+const SAME_INSTANT_MS = 0.01;
+
 type Place = Pick<StoredResponse, 'key' | 'selection'>;
 
 interface MissedPlace extends Place {
+  /** What was asked for later is left alone. */
   readonly at: number;
 }
 
@@ -28,11 +32,28 @@ export class MissedChanges {
   /** By record key, as latin1. */
   readonly #places = new Map<string, MissedPlace>();
   #reaches: MissedReach[] = [];
+  readonly #now: () => number;
 
-  /** A response was stored here, or left. */
-  notePlace({ key, selection }: Place, at: number): void {
-    this.#places.set(recordKey(key, selection).toString('latin1'), { key, selection, at });
-    if (this.#places.size > MAX_DISK_MISSED) this.#giveUp(at);
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** A response was stored here: what was asked for as late or later is this very answer, which another process wrote, or a newer one. */
+  noteStored(stored: StoredResponse): void {
+    this.#notePlace(stored, askedAt(stored) - SAME_INSTANT_MS);
+  }
+
+  /** A response left, `at` being now. */
+  noteGone(stored: Place, at: number): void {
+    this.#notePlace(stored, at);
+  }
+
+  #notePlace({ key, selection }: Place, at: number): void {
+    const place = recordKey(key, selection).toString('latin1');
+    // What was to go still is, though something that was asked for before came after it.
+    const before = this.#places.get(place)?.at ?? at;
+    this.#places.set(place, { key, selection, at: Math.max(before, at) });
+    if (this.#places.size > MAX_DISK_MISSED) this.#giveUp(this.#now());
   }
 
   noteReach(reach: UnseenReach, change: UnseenChange, at: number): void {
@@ -62,9 +83,12 @@ export class MissedChanges {
       if (count++ === DISK_MISSED_STEP_COUNT) break;
       this.#places.delete(place);
       const below = disk.reading.at(Buffer.from(place, 'latin1'));
-      // Another process has the same disk, and stored it later.
-      if (below !== undefined && askedAt(below) > at) continue;
       const held = memory.peek(key)?.find((one) => isSameSelection(one.selection, selection));
+      // Another process has the same disk, and wrote this, or what is later.
+      if (below !== undefined && askedAt(below) > at) {
+        if (held !== undefined && askedAt(held) < askedAt(below) - SAME_INSTANT_MS) memory.remove(held, 'evicted');
+        continue;
+      }
       if (held !== undefined) disk.put(held);
       else if (below !== undefined) disk.remove(below, 'replaced');
     }

@@ -102,6 +102,10 @@ export const HOT_READ_STEP_COUNT = 8;
 export const HOT_FILL_SHARE = 0.8;
 /** Longest time that another process has to try whether the file of the disk tier can be opened. */
 export const DISK_PROBE_TIMEOUT_MS = 10_000;
+/** How often a start looks again where the file or its lock cannot be had as they are: another process may be opening or writing it just then. */
+export const DISK_LOOKS = 25;
+/** Pause between two such looks, in which the process does nothing. */
+export const DISK_LOOK_PAUSE_MS = 20;
 /** How long a process that dies counts as having died young, from when it has the file of the disk tier. */
 export const DISK_YOUNG_MS = 60_000;
 /** Processes that die young, one after another, before one more is to look through the file. */

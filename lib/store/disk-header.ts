@@ -27,7 +27,7 @@ export function fileFlaw(path: string): string | undefined {
     // As it is made: lmdb begins anew in it.
     if (size === 0) return undefined;
     if (size < META_PAGES * DISK_PAGE_BYTES) return 'it is cut short';
-    return flawIn(handle, BigInt(size));
+    return flawIn(handle);
   } finally {
     closeSync(handle);
   }
@@ -42,8 +42,10 @@ function openExisting(path: string): number | undefined {
   }
 }
 
-function flawIn(handle: number, size: bigint): string | undefined {
+function flawIn(handle: number): string | undefined {
   const metas = Array.from({ length: META_PAGES }, (_, at) => pageHead(handle, BigInt(at)));
+  // After them: another process may have it grow, and say so in them, at any moment.
+  const size = BigInt(fstatSync(handle).size);
   for (const meta of metas) {
     const isOurs =
       meta.readUInt32LE(AT.magic) === META_MAGIC &&

@@ -3,12 +3,14 @@
  * the process, the error is found before: by looking, or, where a process has died of it, by having another one try.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, linkSync, openSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '../base/clock.js';
 import {
   DISK_LOOK_MS,
+  DISK_LOOK_PAUSE_MS,
+  DISK_LOOKS,
   DISK_PROBE_TIMEOUT_MS,
   DISK_RESERVE_BYTES,
   MAX_DISK_PROBES_DEAD,
@@ -40,10 +42,15 @@ export class DiskOpening {
   #remarks: Remark[] = [];
   #deaths = 0;
   #hasSetAside = false;
+  readonly #pause: (ms: number) => void;
+  /** Of a lock: whoever serves from memory meanwhile is not to stand still again and again. */
+  #looksLeft = DISK_LOOKS;
 
-  constructor(path: string, sizeBytes: number) {
+  /** `pause` has this thread do nothing for a while: at the start, before it serves. */
+  constructor(path: string, sizeBytes: number, pause: (ms: number) => void = standStill) {
     this.#path = path;
     this.#sizeBytes = sizeBytes;
+    this.#pause = pause;
   }
 
   /** `unsure`: only tryWithCare() may. Throws an Error with a sentence where it cannot be had. */
@@ -87,14 +94,24 @@ export class DiskOpening {
     const [file, lock] = [join(directory, DISK_FILE_NAME), join(directory, LOCK_FILE_NAME)];
     const bytes = writableBytes(file);
     const lockBytes = writableBytes(lock);
-    const holder = lockBytes === undefined ? undefined : lockHolder(lock);
+    const holder = lockBytes === undefined ? undefined : this.#unlessOver(() => lockHolder(lock));
     if (holder !== undefined) throw new Error(`${lock} is locked by process ${holder}`);
-    const flaw = fileFlaw(file);
+    const flaw = lasting(() => fileFlaw(file), this.#pause);
     if (flaw !== undefined) this.#remarks.push(setAside(directory, flaw));
     if (flaw !== undefined || (bytes ?? 0) === 0) mindSpace(directory);
-    if (flaw !== undefined || (lockBytes ?? 0) === 0)
-      writeFileSync(lock, Buffer.alloc(LOCK_FILE_BYTES), { mode: 0o600 });
+    if (flaw !== undefined || (lockBytes ?? 0) === 0) makeLockFile(lock);
     return directory;
+  }
+
+  /** The one that locks it may be a worker beside this one, which opens it just then. */
+  #unlessOver(look: () => string | undefined): string | undefined {
+    let found = look();
+    while (found !== undefined && this.#looksLeft > 0) {
+      this.#looksLeft--;
+      this.#pause(DISK_LOOK_PAUSE_MS);
+      found = look();
+    }
+    return found;
   }
 
   #open(directory: string, opening: Mark | undefined): OpenedDisk {
@@ -118,6 +135,37 @@ export class DiskOpening {
   #setAside(directory: string, flaw: string): void {
     this.#hasSetAside = true;
     this.#remarks.push(setAside(directory, flaw));
+  }
+}
+
+/** A flaw that stays: the file of another process that is writing may be shorter than it says for a moment (disk-file.ts). */
+function lasting(look: () => string | undefined, pause: (ms: number) => void): string | undefined {
+  let found = look();
+  for (let looks = 0; found !== undefined && looks < DISK_LOOKS; looks++) {
+    pause(DISK_LOOK_PAUSE_MS);
+    found = look();
+  }
+  return found;
+}
+
+const nothing = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+
+function standStill(ms: number): void {
+  Atomics.wait(nothing, 0, 0, ms);
+}
+
+/** Never over one that another process has made meanwhile: that one works with what is in it. */
+export function makeLockFile(path: string): void {
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? -1) === 0) rmSync(path);
+  const own = `${path}-${process.pid}`;
+  try {
+    writeFileSync(own, Buffer.alloc(LOCK_FILE_BYTES), { mode: 0o600 });
+    // Under its name it is whole from the first moment.
+    linkSync(own, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(own, { force: true });
   }
 }
 

@@ -277,7 +277,7 @@ $| = 1; print "held\\n"; <STDIN>;`;
 const canHold = existsSync('/proc/locks') && spawnSync('perl', ['-e', '1']).status === 0;
 
 t.test(
-  'issue 5: a file that another process holds for itself is not waited for',
+  'issue 5: a file that another process holds for itself is not waited for without end',
   { skip: canHold ? false : 'NOT SHOWN HERE: it takes /proc/locks and perl' },
   async (t) => {
     const path = makeDirectory(t);

@@ -4,6 +4,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 const DIGEST_CHARS = 64;
+/** How long an answer is fresh. */
+export const TTL_MS = 1_000;
 
 /** Lengths by key: mostly small, some of several chunks, a few that go to disk as they arrive. */
 function lengthOf(key: string, version: number): number {
@@ -47,7 +49,10 @@ export class TortureOrigin {
     const server = createServer((req, res) => {
       const key = req.url ?? '/';
       const version = versions.get(key) ?? 1;
-      const fields = { ETag: `"${version}"`, 'Cache-Control': 'max-age=1, stale-while-revalidate=86400' };
+      const fields = {
+        ETag: `"${version}"`,
+        'Cache-Control': `max-age=${TTL_MS / 1000}, stale-while-revalidate=86400`,
+      };
       if (req.headers['if-none-match']?.includes(fields.ETag) === true) {
         res.writeHead(304, fields).end();
         return;

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
-import { flawOf, TortureOrigin } from './origin.js';
+import { flawOf, TortureOrigin, TTL_MS } from './origin.js';
 import { type Answer, ask, OPERATOR, TOKEN } from './torture.js';
 
 const CLI = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url));
@@ -56,6 +56,7 @@ class WorkersTorture {
   #adminPort = 0;
   #seed: number;
   #deaths = 0;
+  #killedAt = Number.NEGATIVE_INFINITY;
   /** Versions that were had, and those that were on disk after that: never is an older one the answer again. */
   readonly #stored = new Map<string, number>();
   readonly #onDisk = new Map<string, number>();
@@ -144,11 +145,13 @@ class WorkersTorture {
       const key = `/k${Math.floor(this.#chance() ** 2 * KEYS)}`;
       if (this.#chance() < 0.02) this.#origin.change(key);
       const least = this.#onDisk.get(key) ?? 0;
+      const askedAt = performance.now();
       const answer = await ask(this.#port, key, agent, {});
       if (answer === undefined) row.broken++;
       else {
         row.answered++;
         this.#judge(key, answer, least, row);
+        this.#count(key, answer, askedAt);
       }
     }
   }
@@ -166,7 +169,17 @@ class WorkersTorture {
       row.older++;
       this.complaints.push(`${key}: version ${version}, though ${least} was on disk (${answer.word})`);
     }
-    this.#stored.set(key, Math.max(version, this.#stored.get(key) ?? 0));
+  }
+
+  /**
+   * Of what the dead worker had not written, answers may still be on their way to us, and copies be in the memory of others. What a
+   * living one has stored was asked for after the death and is a miss, or it is fresh still when that is a ttl ago.
+   */
+  #count(key: string, answer: Answer, askedAt: number): void {
+    const isMade = answer.word === 'MISS' && askedAt > this.#killedAt;
+    const isValidated = answer.word === 'HIT' && askedAt > this.#killedAt + TTL_MS;
+    if (answer.status !== 200 || !(isMade || isValidated)) return;
+    this.#stored.set(key, Math.max(versionIn(answer.body), this.#stored.get(key) ?? 0));
   }
 
   /** A purge is answered when it is on disk in every worker, and all that was stored before it. */
@@ -192,6 +205,7 @@ class WorkersTorture {
     const victim = workers[Math.floor(this.#chance() * workers.length)];
     if (victim === undefined) throw new Error('no worker serves');
     this.#deaths++;
+    this.#killedAt = performance.now();
     // What was stored and is not known to be on disk may have been in its hands alone.
     this.#stored.clear();
     const at = performance.now();

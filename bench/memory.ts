@@ -187,8 +187,10 @@ async function measure(kind: Kind): Promise<Found> {
   const { user, system } = process.cpuUsage(cpu);
   const after = process.memoryUsage();
   const told = bodyBytes + HEAD.length + keyOf(count).length;
+  const overheadBytes = (after.rss - before.rss) / count - told;
+  if (overheadBytes < 0) throw new Error(`${kind} takes less than what was put into it: it does not hold all of that`);
   return {
-    overheadBytes: (after.rss - before.rss) / count - told,
+    overheadBytes,
     heapBytes: (after.heapUsed - before.heapUsed) / count,
     cpuUs: (user + system) / count,
     stopMs: stopUs / 1000,

@@ -1,6 +1,6 @@
 /**
  * What V8's collector of garbage is told while the program starts, before anything large is read. Each of these is a
- * flag that V8 looks at anew where it matters, so that it may be set at run time (decisions/0029, 0031); who gives it to node on
+ * flag that V8 looks at anew where it matters, so that it may be set at run time (decisions/0029, 0031, 0034); who gives it to node on
  * the command line or in NODE_OPTIONS has what the flag says.
  */
 import v8 from 'node:v8';
@@ -58,9 +58,9 @@ function youngGrowth(sizeBytes: number): number {
 }
 
 /**
- * In percent, how much larger the old generation may be at the next large collection; 0: as V8 sees fit. That gives a
+ * In percent, how much larger the old generation may be at the next large collection; 0: as V8 sees fit. By itself V8 gives a
  * heap which grows slowly little room, and so marks all of it, the whole program among it, twice a second while responses go into memory
- * that is not part of it (decisions/0034).
+ * that is not part of it; one that grows fast it gives 100 MB and more (decisions/0034).
  */
 function oldGrowth(usedBytes: number): number {
   const percent = Math.min(MAX_OLD_GROWTH_PERCENT, Math.round((OLD_ROOM_BYTES / usedBytes) * 10) * 10);

@@ -13,7 +13,7 @@ export const MAX_AWAKE_LOOKS = 8;
 export const MAX_COMMON_TERMS = 256;
 /** Of what V8 has made anew and not yet looked through, as far as it lets us say so (lib/base/collector.ts). */
 export const YOUNG_BYTES = 4 * 1024 * 1024;
-/** Bytes by which V8's old generation may grow from one large collection to the next, where V8 would give it less. */
+/** Bytes by which V8's old generation may grow from one large collection to the next, while it is small. */
 export const OLD_ROOM_BYTES = 32 * 1024 * 1024;
 /** As a share of what is in it, at most. */
 export const MAX_OLD_GROWTH_PERCENT = 200;

@@ -35,6 +35,18 @@ async function filled(t: Test, path: string, clock: FakeClock): Promise<OpenProx
   return house;
 }
 
+/** A proxy on a file that some responses were left in, beside the marks of processes that died: their names, and how often. */
+async function openAfter(
+  t: Test,
+  marks: Readonly<Record<string, number>>,
+): Promise<readonly [OpenProxy, string, FakeClock]> {
+  const path = makeDirectory(t);
+  const clock = new FakeClock(START);
+  const first = await filled(t, path, clock);
+  for (const [name, deaths] of Object.entries(marks)) writeFileSync(join(path, 'v2', name), '.'.repeat(deaths));
+  return [await openProxy(t, { ...onDisk(path), clock, url: first.origin.url }), path, clock];
+}
+
 /** The disk is there, tried as often as it takes. */
 async function takenIn(house: OpenProxy, clock: FakeClock): Promise<void> {
   while (!ofDisk(house).includes('disk-available')) {
@@ -73,12 +85,8 @@ t.test('issue 5: who has a disk says that it is young, for a while or until it e
 t.test(
   'issue 5: young deaths that are not the fault of the file cost neither what is in it nor a moment',
   async (t) => {
-    const path = makeDirectory(t);
-    const clock = new FakeClock(START);
-    const first = await filled(t, path, clock);
     const dead = `young-${gone()}`;
-    writeFileSync(join(path, 'v2', dead), '.'.repeat(MAX_DISK_YOUNG_DEATHS));
-    const house = await openProxy(t, { ...onDisk(path), clock, url: first.origin.url });
+    const [house, path] = await openAfter(t, { [dead]: MAX_DISK_YOUNG_DEATHS });
     t.equal((await house.get('/1', CACHED)).field('cdn-cache'), 'HIT', 'there from the start');
     // Another process has looked through it meanwhile, and found nothing.
     await settled(() => !marksIn(path).includes(dead));
@@ -90,23 +98,15 @@ t.test(
 );
 
 t.test('issue 5: fewer young deaths are no reason to look', async (t) => {
-  const path = makeDirectory(t);
-  const clock = new FakeClock(START);
-  const first = await filled(t, path, clock);
-  writeFileSync(join(path, 'v2', `young-${gone()}`), '.'.repeat(MAX_DISK_YOUNG_DEATHS - 1));
-  const house = await openProxy(t, { ...onDisk(path), clock, url: first.origin.url });
+  const [house, path] = await openAfter(t, { [`young-${gone()}`]: MAX_DISK_YOUNG_DEATHS - 1 });
   t.equal((await house.get('/1', CACHED)).field('cdn-cache'), 'HIT');
   await house.proxy.close();
   t.same(marksIn(path), [], 'a good end is the end of the count');
 });
 
 t.test('issue 5: where the one that looked died of something else, another look brings all of it back', async (t) => {
-  const path = makeDirectory(t);
-  const clock = new FakeClock(START);
-  const first = await filled(t, path, clock);
-  writeFileSync(join(path, 'v2', `young-${gone()}`), '.'.repeat(MAX_DISK_YOUNG_DEATHS));
-  writeFileSync(join(path, 'v2', `looking-${gone()}`), '.');
-  const house = await openProxy(t, { ...onDisk(path), clock, url: first.origin.url });
+  const marks = { [`young-${gone()}`]: MAX_DISK_YOUNG_DEATHS, [`looking-${gone()}`]: 1 };
+  const [house, path, clock] = await openAfter(t, marks);
   await takenIn(house, clock);
   t.notOk(ofDisk(house).includes('disk-damaged'));
   t.equal((await house.get('/1', CACHED)).field('cdn-cache'), 'HIT');
@@ -114,12 +114,9 @@ t.test('issue 5: where the one that looked died of something else, another look 
 });
 
 t.test('issue 5: young deaths of the same process number count, those before a good end do not', async (t) => {
-  const path = makeDirectory(t);
-  const clock = new FakeClock(START);
-  const first = await filled(t, path, clock);
-  const mark = join(path, 'v2', `young-${process.pid}`);
-  writeFileSync(mark, '.');
-  const house = await openProxy(t, { ...onDisk(path), clock, url: first.origin.url });
+  const name = `young-${process.pid}`;
+  const [house, path] = await openAfter(t, { [name]: 1 });
+  const mark = join(path, 'v2', name);
   t.equal(readFileSync(mark, 'latin1'), '..', 'in a container each start may have the number of the one before');
   await house.proxy.close();
   t.notOk(existsSync(mark));

@@ -57,6 +57,7 @@ const HOLD = `
 use Fcntl; open(my $f, '+<', $ARGV[0]) or die;
 my $lock = pack('s s x4 q q i x4', F_WRLCK, 0, 0, 1, 0); fcntl($f, F_SETLK, $lock) or die;
 $| = 1; print "held\\n"; <STDIN>;`;
+// It does run where .ci/run does: Linux, with Debian's perl.
 const canHold = existsSync('/proc/locks') && spawnSync('perl', ['-e', '1']).status === 0;
 
 t.test(

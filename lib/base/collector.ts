@@ -1,19 +1,25 @@
 /**
  * What V8's collector of garbage is told while the program starts, before anything large is read. Each of these is a
- * flag that V8 looks at anew where it matters, so that it may be set at run time (decisions/0029, 0031, 0034); who gives it to node on
- * the command line or in NODE_OPTIONS has what the flag says.
+ * flag that V8 looks at anew where it matters, so that it may be set at run time (decisions/0029, 0031, 0034, 0035); who gives it
+ * to node on the command line or in NODE_OPTIONS has what the flag says.
  */
 import v8 from 'node:v8';
 import { afterCollections } from './clock.js';
 import { usableCores } from './cores.js';
-import { MAX_OLD_GROWTH_PERCENT, MIN_OLD_GROWTH_PERCENT, OLD_ROOM_BYTES, YOUNG_BYTES } from './memory-limits.js';
+import {
+  MAX_OLD_GROWTH_PERCENT,
+  MIN_OLD_GROWTH_PERCENT,
+  OLD_ROOM_BYTES,
+  QUIET_BEFORE_SHRINKING_MS,
+  YOUNG_BYTES,
+} from './memory-limits.js';
 
 /** What the young generation begins with, and shrinks to where there is little to do. */
 const LEAST_YOUNG_BYTES = 1024 * 1024;
 
 /** `processes`: how many of them answer, this one among them. */
 export function tuneCollector(processes: number): void {
-  for (const flag of [...markingFlags(processes), ...copyingFlags()]) v8.setFlagsFromString(flag);
+  for (const flag of [...markingFlags(processes), ...copyingFlags(), ...shrinkingFlags()]) v8.setFlagsFromString(flag);
   followHeap();
 }
 
@@ -28,6 +34,14 @@ export function markingFlags(processes: number, cores = usableCores()): readonly
 /** So little of a small young generation survives that to wake helpers for it takes longer than to copy it. */
 function copyingFlags(): readonly string[] {
   return isSaid(/parallel[-_]scavenge|single[-_]threaded/) ? [] : ['--no-parallel-scavenge'];
+}
+
+/**
+ * A process that is quiet V8 makes smaller, after 8 s by default, and with that it drops the shapes of objects of which none is alive: those
+ * of requests. The code that was compiled for them goes too, and what comes next waits until it is compiled again (decisions/0035).
+ */
+function shrinkingFlags(): readonly string[] {
+  return isSaid(/memory[-_]reducer/) ? [] : [`--gc-memory-reducer-start-delay-ms=${QUIET_BEFORE_SHRINKING_MS}`];
 }
 
 /** Has V8 follow what the process comes to: it grows in a collection alone, and looked at less often it would grow twice. */

@@ -19,3 +19,5 @@ export const OLD_ROOM_BYTES = 32 * 1024 * 1024;
 export const MAX_OLD_GROWTH_PERCENT = 200;
 /** Where that is less than this share, V8 says itself how much. */
 export const MIN_OLD_GROWTH_PERCENT = 30;
+/** How long a process is quiet before V8 makes its heap as small as it can be. */
+export const QUIET_BEFORE_SHRINKING_MS = 10 * 60_000;

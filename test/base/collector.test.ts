@@ -1,4 +1,4 @@
-// Goal: decisions 0029 and 0031, what V8 is told holds, and V8 stands it. Method: processes of their own that keep much alive, with and without.
+// Goal: decisions 0029, 0031, 0034 and 0035, what V8 is told holds, and V8 stands it. Method: processes of their own that keep much alive, with and without.
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
@@ -107,4 +107,30 @@ t.test('decision 0034: the old generation may grow by 32 MB from one large colle
   // The last ones may be of a process that is idle, which V8 makes smaller.
   t.ok(told.filter(isMeant).length > told.length / 2, `${told} MB`);
   t.notOk(own.filter(isMeant).length > own.length / 2, `${own} MB where V8 says itself how much`);
+});
+
+/** Has grown, and has garbage: then V8 looks whether the process is quiet, which it is not. */
+const GROWN = `
+import { setImmediate as turn } from 'node:timers/promises';
+import { tuneCollector } from ${JSON.stringify(MODULE)};
+tuneCollector(1);
+let kept = [];
+const until = performance.now() + Number(process.env.BUSY_MS);
+for (let round = 0; performance.now() < until; round++) {
+  for (let i = 0; i < 20_000; i++) kept.push({ i, list: [i] });
+  if (kept.length > 300_000) kept = [];
+  await turn();
+}
+`;
+
+t.test('decision 0035: V8 looks after ten minutes of quiet alone whether the heap may be made smaller', async (t) => {
+  const looks = (...flags: string[]): number => {
+    const env = { ...process.env, NODE_OPTIONS: '', BUSY_MS: '1500' };
+    const trace = Number.parseInt(process.versions.node, 10) < 22 ? '--trace-gc-verbose' : '--trace-memory-reducer';
+    const args = [trace, ...flags, '--input-type=module', '-e', GROWN];
+    const lines = execFileSync(process.execPath, args, { encoding: 'utf8', env, maxBuffer: 64 * MB });
+    return lines.split('\n').filter((line) => line.includes('Memory reducer')).length;
+  };
+  t.equal(looks(), 0);
+  t.ok(looks('--gc-memory-reducer-start-delay-ms=200') > 0, 'what is said on the command line stands');
 });

@@ -26,6 +26,8 @@ export type DiskOrder =
   | { readonly kind: 'chunk'; readonly key: Uint8Array; readonly value: Uint8Array }
   /** Whatever is under this record key. */
   | { readonly kind: 'remove'; readonly key: Uint8Array; readonly reason: DiskRemoval }
+  /** What was found to be damaged under this record key, by what seen() told of it, or by the id of its body: not what another process has put there since. */
+  | { readonly kind: 'remove-damaged'; readonly key: Uint8Array; readonly seen: Uint8Array }
   /** It was used. */
   | { readonly kind: 'use'; readonly key: Uint8Array }
   /** Chunks of a body that gets no record. */
@@ -41,7 +43,19 @@ export type DiskOrder =
   /** Nothing: that it was done tells that all before it was. */
   | { readonly kind: 'mark' };
 
-const KINDS = ['put', 'chunk', 'remove', 'use', 'drop-body', 'hot', 'clear', 'mark', 'orphan', 'hold'] as const;
+const KINDS = [
+  'put',
+  'chunk',
+  'remove',
+  'use',
+  'drop-body',
+  'hot',
+  'clear',
+  'mark',
+  'orphan',
+  'hold',
+  'remove-damaged',
+] as const;
 const VARIED = 1;
 const HAS_BODY = 2;
 const REPEATABLE = 4;
@@ -87,6 +101,10 @@ export class BatchWriter {
       case 'remove':
         this.#number(DISK_REMOVALS.indexOf(order.reason));
         this.#run(order.key);
+        return;
+      case 'remove-damaged':
+        this.#run(order.key);
+        this.#run(order.seen);
         return;
       case 'use':
         this.#run(order.key);
@@ -169,6 +187,9 @@ export function* ordersIn(batch: Uint8Array): IterableIterator<DiskOrder> {
         yield { kind, reason, key: run() };
         break;
       }
+      case 'remove-damaged':
+        yield { kind, key: run(), seen: run() };
+        break;
       case 'use':
         yield { kind, key: run() };
         break;

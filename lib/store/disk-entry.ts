@@ -147,6 +147,19 @@ export class Entry {
   }
 }
 
+/** What tells an entry that cannot be read from any that takes its place. */
+export function seen(entry: Buffer): Buffer {
+  const check = Buffer.allocUnsafe(4);
+  check.writeUInt32LE(crc32(entry));
+  return check;
+}
+
+/** Whether it is the entry that seen() told of, or one around the body of this id. */
+export function isSeen(entry: Buffer | undefined, what: Uint8Array): boolean {
+  if (entry === undefined) return false;
+  return what.length === BODY_ID_BYTES ? readPrefix(entry)?.bodyId.equals(what) === true : seen(entry).equals(what);
+}
+
 /** Undefined where the entry is damaged. */
 export function readPrefix(entry: Buffer | undefined): EntryPrefix | undefined {
   return entry === undefined ? undefined : Entry.over(entry)?.prefix;

@@ -132,15 +132,16 @@ export class DiskQueue {
     return true;
   }
 
-  /** Queues the removal of whatever is, or waits to be, under a record key. */
-  remove(key: string, recordKey: Buffer, reason: DiskRemoval): void {
-    if (this.#waiting(key, recordKey)?.kind === 'gone') return;
-    if (this.#isClosed || (this.#waiting(key, recordKey) === undefined && !this.#parts.mayHold(recordKey))) return;
+  /** Queues the removal of whatever is, or waits to be, under a record key; with `seen`, of what is damaged there and nothing later. */
+  remove(key: string, recordKey: Buffer, reason: DiskRemoval, seen?: Uint8Array): void {
+    const waiting = this.#waiting(key, recordKey);
+    if (waiting?.kind === 'gone' || (waiting !== undefined && seen !== undefined)) return;
+    if (this.#isClosed || (waiting === undefined && !this.#parts.mayHold(recordKey))) return;
     if (!this.isWritable && this.#items.length >= MAX_DISK_PENDING_ORDERS) {
       this.#giveUp();
       return;
     }
-    this.#add({ kind: 'gone', key, recordKey, reason, isVoid: false }, ORDER_BYTES);
+    this.#add({ kind: 'gone', key, recordKey, reason, seen, isVoid: false }, ORDER_BYTES);
   }
 
   /** Queues any other order; `over` hears whether it was written. */
@@ -277,8 +278,9 @@ export class DiskQueue {
     if (item.kind === 'put') {
       item.isSent = true;
       this.#parts.encode(item, to);
-    } else if (item.kind === 'gone') to.add({ kind: 'remove', key: item.recordKey, reason: item.reason });
-    else to.add(item.order);
+    } else if (item.kind === 'plain') to.add(item.order);
+    else if (item.seen === undefined) to.add({ kind: 'remove', key: item.recordKey, reason: item.reason });
+    else to.add({ kind: 'remove-damaged', key: item.recordKey, seen: item.seen });
   }
 
   #send(batch: Uint8Array<ArrayBuffer> | undefined): void {

@@ -32,6 +32,8 @@ export interface GoneItem {
   readonly key: string;
   readonly recordKey: Buffer;
   readonly reason: DiskRemoval;
+  /** Where it is damaged: what was seen of it. */
+  readonly seen: Uint8Array | undefined;
   isVoid: boolean;
 }
 

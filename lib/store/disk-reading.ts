@@ -12,7 +12,7 @@ import type { StoredResponse } from '../object/stored.js';
 import type { Glance } from './contract.js';
 import { type BodyRef, DiskBodies } from './disk-bodies.js';
 import type { DiskCounts } from './disk-counts.js';
-import { Entry } from './disk-entry.js';
+import { Entry, seen } from './disk-entry.js';
 import type { DiskFile } from './disk-file.js';
 import { checkOf } from './disk-forms.js';
 import { DiskGlance, NO_SELECTION } from './disk-glance.js';
@@ -152,14 +152,14 @@ export class DiskReading {
     const { head, reason } = record === undefined ? DAMAGED : decodeRecord(record);
     if (entry === undefined || record === undefined || head === undefined || !head.note.equals(entry.bodyId)) {
       this.#counts.unreadable(reason ?? 'malformed');
-      this.#queue.remove(UNREAD, key, 'damaged');
+      this.#queue.remove(UNREAD, key, 'damaged', seen(bytes));
       return undefined;
     }
     const ref: BodyRef = { id: head.note, bytes: head.bodyBytes, isInline: entry.body.length > 0 };
     const body = this.#bodyOf(head, ref, entry.body, key);
     const stored = body === undefined ? undefined : storedOf(head, body);
     if (stored === undefined) {
-      this.lost(head.key, key);
+      this.lost(head.key, key, ref.id);
       return undefined;
     }
     const own = this.skewMs === 0 ? stored : shifted(stored, -this.skewMs);
@@ -180,13 +180,16 @@ export class DiskReading {
     return this.bodies.below(ref, () => {
       // What was read may have been replaced meanwhile: what is there now is none the worse.
       const entry = this.read(() => this.#file.tables.records.get(place));
-      if (entry !== undefined && Entry.over(entry)?.bodyId.equals(ref.id) !== false) this.lost(key, place);
+      if (entry !== undefined && Entry.over(entry)?.bodyId.equals(ref.id) !== false) {
+        this.lost(key, place, ref.id);
+      }
     });
   }
 
-  lost(key: string, recordKey: Buffer): void {
+  /** Something of the body that a record is around is not there, or damaged. */
+  lost(key: string, recordKey: Buffer, bodyId: Buffer): void {
     this.#counts.unreadable('body');
-    this.#queue.remove(key, recordKey, 'damaged');
+    this.#queue.remove(key, recordKey, 'damaged', bodyId);
   }
 }
 

@@ -18,7 +18,16 @@ import type { DiskRemoval } from '../observe/disk-meters.js';
 import { type DiskOrder, ordersIn } from './disk-batch.js';
 import { DiskChunks } from './disk-chunks.js';
 import { DiskFailure, type DiskJob, type DiskReport } from './disk-contract.js';
-import { accompanied, Entry, type EntryPrefix, hashesIn, readPrefix, withEpoch, writeEntry } from './disk-entry.js';
+import {
+  accompanied,
+  Entry,
+  type EntryPrefix,
+  hashesIn,
+  isSeen,
+  readPrefix,
+  withEpoch,
+  writeEntry,
+} from './disk-entry.js';
 import { BEHIND_ALL, type DiskFile, type DiskTable, TABLES, type TableName } from './disk-file.js';
 import { DISK_CHUNK_BYTES, minuteAfter, splitVaried, variedKeys, withNumber } from './disk-keys.js';
 
@@ -144,6 +153,9 @@ export class DiskWriting {
         return;
       case 'remove':
         this.#remove(order.key, order.reason);
+        return;
+      case 'remove-damaged':
+        if (isSeen(this.#table('records').get(order.key), order.seen)) this.#remove(order.key, 'damaged');
         return;
       case 'use':
         this.#use(order.key);

@@ -316,7 +316,8 @@ export class DiskTier {
 
   #damaged(stored: StoredResponse): void {
     const place = this.reading.places.get(stored);
-    if (place !== undefined) this.reading.lost(stored.key, place.recordKey);
+    const ref = this.reading.bodies.refOf(stored);
+    if (place !== undefined && ref !== undefined) this.reading.lost(stored.key, place.recordKey, ref.id);
   }
 
   #encode(item: PutItem, to: BatchWriter): void {

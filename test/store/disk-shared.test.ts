@@ -4,11 +4,66 @@ import t from 'tap';
 import { setUp } from './disk-walk.kit.js';
 import { freshened } from './make-stored.js';
 
+type Bench = ReturnType<typeof setUp>['bench'];
+
 const KB = 1024;
 const KEY = 'http://a.test/';
 
+/** `to` has in its file what `from` has, as if another worker had written it there. */
+function haveWritten(from: Bench, to: Bench): void {
+  to.file.write(() => {
+    for (const name of ['records', 'bodies'] as const) {
+      to.file.tables[name].clear();
+      from.file.tables[name].range(Buffer.of(0), Buffer.alloc(64, 0xff), (key, value) => {
+        to.file.tables[name].put(Buffer.from(key), Buffer.from(value));
+        return true;
+      });
+    }
+  });
+  to.file.refresh();
+}
+
+/** Changes the first byte of each entry of a table. */
+function damage({ file }: Bench, name: 'records' | 'bodies'): void {
+  const entries: [key: Buffer, value: Buffer][] = [];
+  file.tables[name].range(Buffer.of(0), Buffer.alloc(64, 0xff), (key, value) => {
+    entries.push([Buffer.from(key), Buffer.from(value)]);
+    return true;
+  });
+  file.write(() => {
+    for (const [key, value] of entries) {
+      value[0] = (value[0] ?? 0) ^ 0xff;
+      file.tables[name].put(key, value);
+    }
+  });
+  file.refresh();
+}
+
 t.test(
-  'issue 5: what another worker wrote stays on disk until the body of what takes its place is there',
+  'issue 5: what is damaged is taken away, and not what another worker has put in its place meanwhile',
+  async (t) => {
+    for (const damaged of ['records', 'bodies'] as const) {
+      const { bench, make } = setUp(t);
+      bench.store.put(make({ bodyBytes: 5 * KB }));
+      const again = await bench.reopened();
+      damage(again, damaged);
+      t.equal(
+        again.store.recall(KEY, ([first]) => first),
+        undefined,
+      );
+      const other = setUp(t);
+      other.bench.store.put(other.make({ bodyBytes: 6 * KB }));
+      await other.bench.tier.settled();
+      haveWritten(other.bench, again);
+      await again.tier.settled();
+      t.equal(again.store.recall(KEY, ([first]) => first)?.body.totalBytes, 6 * KB, damaged);
+      t.equal(again.tier.stats.removed.damaged, 0);
+    }
+  },
+);
+
+t.test(
+  'issue 5: what another another worker wrote stays on disk until the body of what takes its place is there',
   async (t) => {
     for (const bodyBytes of [1 * KB, 5 * KB]) {
       const { clock, bench, make } = setUp(t);
@@ -18,17 +73,7 @@ t.test(
       const other = setUp(t);
       other.bench.store.put(other.make({ bodyBytes: bodyBytes + 1 }));
       await other.bench.tier.settled();
-      const [from, to] = [other.bench.file.tables, bench.file.tables];
-      bench.file.write(() => {
-        for (const name of ['records', 'bodies'] as const) {
-          to[name].clear();
-          from[name].range(Buffer.of(0), Buffer.alloc(64, 0xff), (key, value) => {
-            to[name].put(Buffer.from(key), Buffer.from(value));
-            return true;
-          });
-        }
-      });
-      bench.file.refresh();
+      haveWritten(other.bench, bench);
       clock.advance(10);
       bench.store.swap(stored, freshened(stored, clock.now()));
       const send = bench.send.bind(bench);

@@ -364,7 +364,8 @@ export class OriginConnection implements AnswerHandler, Taker {
   async close(): Promise<void> {
     const socket = this.#socket;
     if (socket === undefined) return;
-    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    // One that ended behind what waits for the reader has told so already.
+    const closed = socket.closed ? undefined : new Promise<void>((resolve) => socket.once('close', () => resolve()));
     this.#fail(new OriginError('origin-aborted', 'the origin client is closing'));
     await closed;
   }

@@ -2,6 +2,7 @@
 import type { LookupFunction } from 'node:net';
 import t from 'tap';
 import { MAX_ORIGIN_QUEUE_WAIT_MS, ORIGIN_CONNECTION_TTL_MS, ORIGIN_KEEP_ALIVE_MS } from '../../lib/base/limits.js';
+import { Fields } from '../../lib/http/fields.js';
 import type { OriginClientOptions } from '../../lib/origin/client.js';
 import type { OriginClient } from '../../lib/origin/contract.js';
 import { createBarrier, turns } from '../kit/barrier.js';
@@ -431,6 +432,30 @@ t.test('close: what runs or waits is finished, nothing new is taken', async (t) 
   await origin.departed(1);
   t.equal(origin.openCount, 0);
 });
+
+t.test(
+  'close: does not wait for a connection that has ended already, behind what its reader has not taken',
+  async (t) => {
+    const { origin, client } = await bench(t);
+    const [end, hasEnded] = [createBarrier(), createBarrier()];
+    // The content comes with the head, and waits for a reader that has paused; what is left to write finds the end.
+    origin.script(send('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nok'), until(end), (socket) => {
+      socket.once('close', () => hasEnded.open());
+      socket.resetAndDestroy();
+    });
+    const recorder = new Recorder();
+    const content = Buffer.alloc(16 * 1024 * 1024);
+    const fields = Fields.of({ Host: 'a.example', 'Content-Length': String(content.length) });
+    const exchange = client.fetch({ method: 'POST', target: '/', fields, content }, recorder);
+    exchange.pause();
+    await recorder.hasHead;
+    end.open();
+    await hasEnded.passed;
+    await turns(20);
+    await client.close(0);
+    t.equal(await recorder.ending(), 'origin-aborted');
+  },
+);
 
 t.test('every connection looks the name up anew; ORIGIN_CONNECTION_TTL_MS bounds how long one lives', async (t) => {
   const asked: string[] = [];

@@ -170,11 +170,10 @@ export function* ordersIn(batch: Uint8Array): IterableIterator<DiskOrder> {
     const kind = KINDS[number()];
     switch (kind) {
       case 'put': {
-        const expiryMinute = number();
-        const flags = number();
-        const [isVaried, hasBody] = [(flags & VARIED) !== 0, (flags & HAS_BODY) !== 0];
+        const [expiryMinute, flags, chunks] = [number(), number(), number()];
+        const isVaried = (flags & VARIED) !== 0;
+        const hasBody = (flags & HAS_BODY) !== 0;
         const isRepeatable = (flags & REPEATABLE) !== 0;
-        const chunks = number();
         const [key, bodyId, tagHashes, record, inline] = [run(), run(), run(), run(), run()];
         yield { kind, expiryMinute, isVaried, hasBody, isRepeatable, chunks, key, bodyId, tagHashes, record, inline };
         break;
@@ -182,22 +181,18 @@ export function* ordersIn(batch: Uint8Array): IterableIterator<DiskOrder> {
       case 'chunk':
         yield { kind, key: run(), value: run() };
         break;
-      case 'remove': {
-        const reason = DISK_REMOVALS[number()] ?? 'replaced';
-        yield { kind, reason, key: run() };
+      case 'remove':
+        yield { kind, reason: DISK_REMOVALS[number()] ?? 'replaced', key: run() };
         break;
-      }
       case 'remove-damaged':
         yield { kind, key: run(), seen: run() };
         break;
       case 'use':
         yield { kind, key: run() };
         break;
-      case 'drop-body': {
-        const chunks = number();
-        yield { kind, chunks, bodyId: run() };
+      case 'drop-body':
+        yield { kind, chunks: number(), bodyId: run() };
         break;
-      }
       case 'orphan':
       case 'hold':
         yield { kind, bodyId: run() };

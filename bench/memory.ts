@@ -1,7 +1,8 @@
 /**
  * What one stored response costs beside its bytes: RSS less bodies, field sections and keys, by the number of responses,
  * of the memory tier and of plainer things that hold the same: `node dist/bench/memory.js`.
- * Each is filled in a process of its own, through the functions that a fill goes through, as fast as it goes.
+ * Each is filled in a process of its own, through the functions that a fill goes through, as fast as it goes; nginx, where it is
+ * installed, through requests, its files in memory.
  */
 import { spawnSync } from 'node:child_process';
 import { getHeapSnapshot } from 'node:v8';
@@ -16,6 +17,9 @@ import { Fields } from '../lib/http/fields.js';
 import { SILENT } from '../lib/observe/events.js';
 import { createMemoryStore } from '../lib/store/memory.js';
 import { readFlags } from './kit/cli.js';
+import { fillNginx } from './kit/nginx-store.js';
+import { installedVersion } from './kit/proxies.js';
+import { type Scope, withScope } from './kit/scope.js';
 import { textTable } from './kit/table.js';
 
 const KINDS = ['patina', 'map', 'lru'] as const;
@@ -26,10 +30,11 @@ const ABOUT: Readonly<Record<Kind, string>> = {
   map: 'a Map of key to head (text) and body (Buffer)',
   lru: 'the same in lru-cache, with its size counted',
 };
+const NGINX = 'nginx';
 const USAGE = `usage: node dist/bench/memory.js [options]
   --count N       responses in each (default 1000000)
   --bytes N       bytes of each body (default 1024)
-  --of KIND       one alone: ${KINDS.join(', ')}`;
+  --of KIND       one alone: ${KINDS.join(', ')}, ${NGINX}`;
 const flags = readFlags(USAGE, {
   count: { type: 'string', default: '1000000' },
   bytes: { type: 'string', default: '1024' },
@@ -147,6 +152,11 @@ async function objectCount(): Promise<number> {
   return Number(/"node_count":(\d+)/.exec(text)?.[1]);
 }
 
+/** Bytes of one response that are its own. */
+function told(): number {
+  return bodyBytes + HEAD.length + keyOf(count).length;
+}
+
 const WARM_UP = 1_000;
 /** Responses over which objects are counted. */
 const COUNTED = 20_000;
@@ -186,8 +196,7 @@ async function measure(kind: Kind): Promise<Found> {
   });
   const { user, system } = process.cpuUsage(cpu);
   const after = process.memoryUsage();
-  const told = bodyBytes + HEAD.length + keyOf(count).length;
-  const overheadBytes = (after.rss - before.rss) / count - told;
+  const overheadBytes = (after.rss - before.rss) / count - told();
   if (overheadBytes < 0) throw new Error(`${kind} takes less than what was put into it: it does not hold all of that`);
   return {
     overheadBytes,
@@ -197,25 +206,44 @@ async function measure(kind: Kind): Promise<Found> {
   };
 }
 
-if (flags.inside !== undefined) {
-  const kind = KINDS.find((known) => known === flags.inside);
-  if (kind !== undefined) console.log(JSON.stringify(await (flags.objects ? countObjects(kind) : measure(kind))));
-} else {
-  const kinds = flags.of === undefined ? KINDS : KINDS.filter((kind) => kind === flags.of);
-  const rows = kinds.map((kind) => {
-    const own = ['--count', flags.count, '--bytes', flags.bytes, '--inside', kind];
-    const args = ['--expose-gc', '--max-old-space-size=16384', process.argv[1] ?? '', ...own];
-    const run = (more: readonly string[]): unknown => {
-      const { stdout, stderr } = spawnSync(process.execPath, [...args, ...more], { encoding: 'utf8' });
-      if (stdout === '') throw new Error(`${kind}: ${stderr}`);
-      return JSON.parse(stdout);
-    };
-    const { overheadBytes, heapBytes, cpuUs, stopMs } = run([]) as Found;
-    const objects = run(['--objects']) as number;
-    const numbers = [overheadBytes, heapBytes].map((value) => value.toFixed(0));
-    return [kind, ...numbers, objects.toFixed(1), cpuUs.toFixed(1), stopMs.toFixed(0), ABOUT[kind]];
-  });
+function rowOf(kind: Kind): string[] {
+  const own = ['--count', flags.count, '--bytes', flags.bytes, '--inside', kind];
+  const args = ['--expose-gc', '--max-old-space-size=16384', process.argv[1] ?? '', ...own];
+  const run = (more: readonly string[]): unknown => {
+    const { stdout, stderr } = spawnSync(process.execPath, [...args, ...more], { encoding: 'utf8' });
+    if (stdout === '') throw new Error(`${kind}: ${stderr}`);
+    return JSON.parse(stdout);
+  };
+  const { overheadBytes, heapBytes, cpuUs, stopMs } = run([]) as Found;
+  const objects = run(['--objects']) as number;
+  const numbers = [overheadBytes, heapBytes].map((value) => value.toFixed(0));
+  return [kind, ...numbers, objects.toFixed(1), cpuUs.toFixed(1), stopMs.toFixed(0), ABOUT[kind]];
+}
+
+async function nginxRow(scope: Scope): Promise<string[]> {
+  if (installedVersion('nginx') === undefined) return [NGINX, '', '', '', '', '', 'not measured: it is not installed'];
+  const { bytesEach, processBytesEach, cpuUs } = await fillNginx(scope, count, bodyBytes);
+  const processes = processBytesEach.toFixed(0);
+  const about = `proxy_cache, files in memory: ${processes} bytes of its processes, the rest of its files; inodes not counted; CPU with the fetch`;
+  return [NGINX, (bytesEach - told()).toFixed(0), '', '', cpuUs.toFixed(1), '', about];
+}
+
+async function compare(scope: Scope): Promise<number> {
+  const isAsked = (kind: string): boolean => flags.of === undefined || flags.of === kind;
+  const rows = KINDS.filter(isAsked).map(rowOf);
+  if (isAsked(NGINX)) rows.push(await nginxRow(scope));
   console.log(`${count} responses of ${bodyBytes} bytes, field section and key beside; all figures for one response\n`);
   const head = ['in', 'bytes beside its own', 'heap', 'objects', 'CPU to put, µs', 'longest turn, ms of CPU', 'what'];
   console.log(textTable(head, rows));
+  return 0;
+}
+
+if (flags.of !== undefined && ![...KINDS, NGINX].includes(flags.of)) {
+  console.error(`--of ${flags.of}: it is one of ${[...KINDS, NGINX].join(', ')}\n\n${USAGE}`);
+  process.exitCode = 2;
+} else if (flags.inside === undefined) {
+  await withScope(compare);
+} else {
+  const kind = KINDS.find((known) => known === flags.inside);
+  if (kind !== undefined) console.log(JSON.stringify(await (flags.objects ? countObjects(kind) : measure(kind))));
 }

@@ -8,6 +8,8 @@ export interface ProxySettings {
   /** Served stale meanwhile, where the origin does not say. */
   readonly graceSec: number;
   readonly memoryMB: number;
+  /** For nginx: memory of its index, which is beside `memoryMB`. By default enough for half a million responses. */
+  readonly keysMB?: number;
   /** For Patina: kept for validation when it may not be served any more, where the default is not wanted. */
   readonly keepSec?: number;
   readonly setCookie?: 'share' | 'refuse';

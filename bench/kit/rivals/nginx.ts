@@ -1,10 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { coreOf, findProgram } from '../machine.js';
+import type { Running, Scope } from '../scope.js';
 import { MAX_CLIENTS, type Maker, ORIGIN_CONNECTIONS, type ProxySettings } from './contract.js';
 
 /** Files of its cache that it keeps open. */
 const MAX_OPEN_FILES = 20_000;
+/** Of 128 bytes for each response. */
+const KEYS_MB = 64;
 /** For connections where it keeps many files; where it has many connections it keeps few. */
 const OTHER_FILES = 4_000;
 
@@ -29,7 +32,7 @@ http {
   open_file_cache max=${openFiles()} inactive=60s;
   client_body_temp_path ${dir}/body; proxy_temp_path ${dir}/proxy;
   fastcgi_temp_path ${dir}/f; uwsgi_temp_path ${dir}/u; scgi_temp_path ${dir}/s;
-  proxy_cache_path ${dir}/cache levels=1:2 keys_zone=all:64m max_size=${settings.memoryMB}m inactive=1d use_temp_path=off;
+  proxy_cache_path ${dir}/cache levels=1:2 keys_zone=all:${settings.keysMB ?? KEYS_MB}m max_size=${settings.memoryMB}m inactive=1d use_temp_path=off;
   upstream origin { server 127.0.0.1:${settings.originPort}; keepalive ${ORIGIN_CONNECTIONS}; keepalive_requests 1000000000; }
   server {
     listen 127.0.0.1:${port} backlog=4096;
@@ -52,14 +55,18 @@ export const nginx: Maker = {
   versionFlag: '-v',
   start(scope, settings, port) {
     // Its cache is files: in memory, so that it is not held up by a disk that the others do not use.
-    const dir = scope.folder('nginx', true);
-    const file = join(dir, 'nginx.conf');
-    writeFileSync(file, conf(settings, port, dir));
-    return scope.start({
-      name: 'nginx',
-      command: findProgram('nginx') ?? 'nginx',
-      args: ['-p', dir, '-c', file, '-e', join(dir, 'error.log')],
-      core: coreOf(settings),
-    });
+    return startNginx(scope, settings, port, scope.folder('nginx', true));
   },
 };
+
+/** `dir`: for all of its files. */
+export function startNginx(scope: Scope, settings: ProxySettings, port: number, dir: string): Running {
+  const file = join(dir, 'nginx.conf');
+  writeFileSync(file, conf(settings, port, dir));
+  return scope.start({
+    name: 'nginx',
+    command: findProgram('nginx') ?? 'nginx',
+    args: ['-p', dir, '-c', file, '-e', join(dir, 'error.log')],
+    core: coreOf(settings),
+  });
+}

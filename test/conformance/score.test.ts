@@ -1,6 +1,6 @@
 // Goal: the score of a run is the one that the suite's own page would show. Method: small made-up suites and results.
 import t from 'tap';
-import { compare, score, tally, type Verdict } from './score.js';
+import { compare, overtaken, score, tally, type Verdict } from './score.js';
 import type { RawResult, SuiteGroup } from './suite.js';
 
 const GROUP: SuiteGroup = {
@@ -70,5 +70,16 @@ t.test('only a lost pass is a regression, and a pass is lost too where the test 
     gained: ['gained'],
     changed: ['answer: no, was yes'],
   });
+  t.end();
+});
+
+t.test('what passed before and was retried by the clock this time is asked again, and what always was is not', (t) => {
+  const verdicts = new Map<string, Verdict>([
+    ['slow', 'retry'],
+    ['always', 'retry'],
+    ['fine', 'pass'],
+    ['worse', 'fail'],
+  ]);
+  t.same(overtaken({ slow: 'pass', always: 'retry', fine: 'pass', worse: 'pass' }, verdicts), ['slow']);
   t.end();
 });

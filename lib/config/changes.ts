@@ -2,6 +2,9 @@
 import { MAX_CHANGE_TEXT, MAX_CONFIG_PROBLEMS } from '../base/config-limits.js';
 import { withoutPassword } from './secrets.js';
 
+/** Options whose new value is that of the next start alone. */
+const AT_NEXT_START = [['workers'], ['cache', 'disk']] as const;
+
 /**
  * Lines such as `defaults.ttl: 10s -> 20s`, from two documents as a person wrote them. Entries of a list that have a name,
  * as rules do, are told apart by it, and a new order of them is a change of its own. `isSecret` says of a path whether
@@ -15,7 +18,8 @@ export function changesBetween(
   const lines: string[] = [];
   compare('', before, after, (path, old, now) => {
     const show = (value: unknown): string => (isSecret(path) && value !== undefined ? '(hidden)' : shown(value));
-    lines.push(`${path}: ${show(old)} -> ${show(now)}`);
+    const when = waits(path, old, now) ? ', from the next start on' : '';
+    lines.push(`${path}: ${show(old)} -> ${show(now)}${when}`);
   });
   const surplus = lines.length - MAX_CONFIG_PROBLEMS;
   return surplus > 0 ? [...lines.slice(0, MAX_CONFIG_PROBLEMS), `and ${surplus} more changes`] : lines;
@@ -42,6 +46,21 @@ function compareNamed(path: string, before: readonly Named[], after: readonly Na
     entries.map(({ name }) => name).filter((name) => others.has(name));
   const [first, second] = [order(before, now), order(after, old)];
   if (first.join() !== second.join()) tell(`order of ${path}`, first, second);
+}
+
+/** Whether a change at `path` is, or holds, one of what waits for the next start. */
+function waits(path: string, before: unknown, after: unknown): boolean {
+  return AT_NEXT_START.some((option) => {
+    const dotted = option.join('.');
+    if (path === dotted || path.startsWith(`${dotted}.`)) return true;
+    if (!dotted.startsWith(`${path}.`)) return false;
+    const inner = option.slice(path.split('.').length);
+    return JSON.stringify(within(before, inner)) !== JSON.stringify(within(after, inner));
+  });
+}
+
+function within(value: unknown, path: readonly string[]): unknown {
+  return path.reduce((found: unknown, key) => (isMap(found) ? found[key] : undefined), value);
 }
 
 interface Named {

@@ -5,7 +5,7 @@ import { dirname, resolve } from 'node:path';
 import { MAX_CONFIG_BYTES, MAX_CONFIG_PROBLEMS } from '../base/config-limits.js';
 import { ConfigError } from '../base/errors.js';
 import { formatSize } from '../base/units.js';
-import { formatAddress } from './address.js';
+import { addressFlaws } from './address-flaws.js';
 import { type Document, parseYaml } from './document.js';
 import { type Entry, type Flaw, readSection, wanted } from './kinds.js';
 import { applyOverrides, type Override } from './overrides.js';
@@ -113,14 +113,7 @@ function pathsOf(entry: Entry, key: string, path = ''): string[] {
 
 /** What no option can be seen to be wrong by alone. */
 function flawsOf(settings: ConfigSettings): Flaw[] {
-  return [...sharedAddress(settings), ...redisFlaws(settings.cache.redis)];
-}
-
-/** Two listeners cannot have one address. */
-function sharedAddress({ listen, admin }: ConfigSettings): Flaw[] {
-  if (admin.listen?.port !== listen.port || admin.listen.host !== listen.host || listen.port === 0) return [];
-  const message = `${formatAddress(listen)} is the address of listen already: choose another, or off`;
-  return [{ path: ['admin', 'listen'], message, unknown: undefined }];
+  return [...addressFlaws(settings), ...redisFlaws(settings.cache.redis)];
 }
 
 function placeOf(

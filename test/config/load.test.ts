@@ -147,6 +147,16 @@ const REFUSED: readonly [title: string, content: string | Buffer, ...problems: s
     'listen: 127.0.0.1:80\nadmin: 127.0.0.1:80',
     'FILE:2:8: admin.listen: 127.0.0.1:80 is the address of listen already: choose another, or off',
   ],
+  [
+    'an origin that is the proxy itself',
+    'listen: 0.0.0.0:80\norigin: http://localhost',
+    'FILE:2:9: origin.url: http://localhost is this proxy itself (listen): write the address of the server behind it',
+  ],
+  [
+    'an origin that is the door of the operators',
+    'admin: "[::1]:81"\norigin: http://[::1]:81',
+    'FILE:2:9: origin.url: http://[::1]:81 is this proxy itself (admin.listen): write the address of the server behind it',
+  ],
   ['a list for a map', 'origin: [http://a]', 'FILE:1:9: origin: expected a map of options, got a list'],
   [
     'a map for a word',

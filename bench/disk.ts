@@ -50,7 +50,15 @@ async function fillDisk(path: string): Promise<void> {
   const sizeBytes = 8 * GB;
   const file = openDiskFile(directory, sizeBytes);
   const port = openThreadPort({ directory, sizeBytes });
-  const tier = new DiskTier({ file, port, sizeBytes, clock, events: SILENT, onDamaged: () => undefined });
+  const tier = new DiskTier({
+    file,
+    port,
+    sizeBytes,
+    sharedBytes: 0,
+    clock,
+    events: SILENT,
+    onDamaged: () => undefined,
+  });
   const fields = Fields.of({
     Date: new Date(clock.wall()).toUTCString(),
     'Content-Type': 'text/html; charset=utf-8',

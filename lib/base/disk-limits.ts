@@ -78,8 +78,10 @@ export const PROMOTE_AT_ONCE_SHARE = 0.8;
 export const MAX_DISK_PART_BYTES = 1024 * 1024;
 /** Chunks of a body that are fetched ahead of its reader. */
 export const DISK_READ_AHEAD_CHUNKS = 4;
-/** Chunks that were read last and are kept for who reads the same body a little behind: 32 MB. */
-export const DISK_SHARED_CHUNKS = 512;
+/** What was read last of large bodies is kept for who reads the same body behind: as much as so large a share of the memory tier, beside it. */
+export const DISK_SHARED_SHARE = 0.25;
+/** The same, at most: eight clients that take 200 MB at their own pace find all of it there. */
+export const MAX_DISK_SHARED_BYTES = 256 * 1024 * 1024;
 /** How long they are kept where nobody reads. */
 export const DISK_SHARED_CHUNKS_MS = 1_000;
 /** A body larger than this goes to disk as it arrives, and is not held in memory. */

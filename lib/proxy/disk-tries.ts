@@ -11,6 +11,8 @@ import { openThreadPort } from '../store/disk-port.js';
 export interface DiskPlan {
   readonly path: string;
   readonly sizeBytes: number;
+  /** As for DiskTier. */
+  readonly sharedBytes: number;
 }
 
 export class DiskTries {
@@ -88,12 +90,13 @@ export class DiskTries {
   }
 
   #tierOn({ directory, file, remarks }: OpenedDisk): DiskTier {
-    const { sizeBytes } = this.#plan;
+    const { sizeBytes, sharedBytes } = this.#plan;
     for (const { code, sentence } of remarks) this.#events.notice('warn', code, sentence);
     this.#beYoung(directory);
     const port = openThreadPort({ directory, sizeBytes });
     const onDamaged = (): void => markDamaged(directory);
-    const tier = new DiskTier({ file, port, sizeBytes, clock: this.#clock, events: this.#events, onDamaged });
+    const about = { file, port, sizeBytes, sharedBytes };
+    const tier = new DiskTier({ ...about, clock: this.#clock, events: this.#events, onDamaged });
     tier.counts.openFailures = this.failures;
     return tier;
   }

@@ -38,11 +38,11 @@ export class DiskBodies {
   /** Bodies of which that was told, and when it is to be told again. */
   readonly #told = new Map<string, number>();
 
-  /** `now`: on the scale of the file. */
-  constructor(table: DiskTable, clock: Clock, now: number) {
+  /** `now`: on the scale of the file. `sharedBytes`: of what was read last that is kept for who reads the same a little behind. */
+  constructor(table: DiskTable, clock: Clock, now: number, sharedBytes: number) {
     this.#table = table;
     this.#clock = clock;
-    this.#recent = new RecentChunks(clock);
+    this.#recent = new RecentChunks(clock, Math.ceil(sharedBytes / DISK_CHUNK_BYTES));
     this.#idStem = Buffer.alloc(BODY_ID_BYTES);
     this.#idStem.writeUInt32BE(Math.floor(now / 1000) >>> 0);
     randomBytes(4).copy(this.#idStem, 4);
@@ -114,13 +114,16 @@ export class DiskBodies {
         const index = Math.floor(from / DISK_CHUNK_BYTES);
         if (from >= bytes) return undefined;
         if (index !== heldIndex || held === undefined) {
-          const read = (): Buffer | undefined => this.chunk({ id: ref.id, bytes }, index);
+          const read = (): Buffer | undefined => {
+            // Whoever is given what another one has read needs nothing of the disk just now.
+            this.#fetchAhead(ref.id, index + 1, chunkCount(bytes));
+            return this.chunk({ id: ref.id, bytes }, index);
+          };
           // The last chunk of what is still being written may get longer.
           const isWhole = (index + 1) * DISK_CHUNK_BYTES <= bytes;
           held = isWhole ? this.#recent.get(`${name} ${index}`, read) : read();
           if (chunkCount(bytes) > DISK_CHUNKS_AT_ONCE) this.#tellReading(ref.id);
           heldIndex = index;
-          if (held !== undefined) this.#fetchAhead(ref.id, index + 1, chunkCount(bytes));
         }
         if (held === undefined) {
           onLost();

@@ -44,14 +44,21 @@ export class DiskReading {
   readonly #onBroken: (error: unknown) => void;
   #waiting: DiskQueue | undefined;
 
-  constructor(file: DiskFile, clock: Clock, counts: DiskCounts, onBroken: (error: unknown) => void) {
+  /** `sharedBytes`: as for DiskBodies. */
+  constructor(
+    file: DiskFile,
+    clock: Clock,
+    counts: DiskCounts,
+    sharedBytes: number,
+    onBroken: (error: unknown) => void,
+  ) {
     this.#file = file;
     this.#counts = counts;
     this.#onBroken = onBroken;
     const latest = this.read(() => file.tables.meta.get(NOW_KEY))?.readDoubleLE(0) ?? 0;
     this.skewMs = Math.max(0, latest - clock.now());
     this.glanced = new DiskGlance(this.skewMs);
-    this.bodies = new DiskBodies(file.tables.bodies, clock, clock.now() + this.skewMs);
+    this.bodies = new DiskBodies(file.tables.bodies, clock, clock.now() + this.skewMs, sharedBytes);
   }
 
   /** From now on `queue` says what waits. */

@@ -3,17 +3,20 @@
  * they are read, checked and copied once. Nobody writes to one; it goes when the last reader has let go of it.
  */
 import type { Clock, Timer } from '../base/clock.js';
-import { DISK_SHARED_CHUNKS, DISK_SHARED_CHUNKS_MS } from '../base/disk-limits.js';
+import { DISK_SHARED_CHUNKS_MS } from '../base/disk-limits.js';
 
 export class RecentChunks {
   readonly #clock: Clock;
+  readonly #most: number;
   /** By body and number, the oldest first. */
   readonly #chunks = new Map<string, Buffer>();
   #timer: Timer | undefined;
   #isUsed = false;
 
-  constructor(clock: Clock) {
+  /** `most`: chunks that are kept. */
+  constructor(clock: Clock, most: number) {
     this.#clock = clock;
+    this.#most = most;
   }
 
   /** The chunk of this name, read by `read` where it is not here. */
@@ -25,7 +28,7 @@ export class RecentChunks {
     if (chunk === undefined) return undefined;
     this.#chunks.set(name, chunk);
     for (const [oldest] of this.#chunks) {
-      if (this.#chunks.size <= DISK_SHARED_CHUNKS) break;
+      if (this.#chunks.size <= this.#most) break;
       this.#chunks.delete(oldest);
     }
     this.#timer ??= this.#clock.after(DISK_SHARED_CHUNKS_MS, () => this.#tidy());

@@ -19,7 +19,15 @@ function lateBeside(t: Test): Walk & { late: LateStore; adopt: () => Promise<voi
   const adopt = async (): Promise<void> => {
     const { file } = bench;
     await late.adopt(
-      new DiskTier({ file, port: bench, sizeBytes: 64 * MB, clock, events: SILENT, onDamaged: () => {} }),
+      new DiskTier({
+        file,
+        port: bench,
+        sizeBytes: 64 * MB,
+        sharedBytes: MB,
+        clock,
+        events: SILENT,
+        onDamaged: () => {},
+      }),
     );
     file.refresh();
   };

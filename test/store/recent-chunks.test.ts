@@ -1,18 +1,20 @@
 // Goal: issue 6, many readers of one large body read, check and copy its chunks once. Method: chunks by name and a clock that the test moves.
 import t from 'tap';
-import { DISK_SHARED_CHUNKS, DISK_SHARED_CHUNKS_MS } from '../../lib/base/disk-limits.js';
+import { DISK_SHARED_CHUNKS_MS } from '../../lib/base/disk-limits.js';
 import { RecentChunks } from '../../lib/store/recent-chunks.js';
 import { FakeClock } from '../kit/clock.js';
 
+const MOST = 16;
+
 t.test('issue 6: who reads a little behind is given what was read, up to so many chunks behind', (t) => {
-  const recent = new RecentChunks(new FakeClock());
+  const recent = new RecentChunks(new FakeClock(), MOST);
   let reads = 0;
   const read = (): Buffer => Buffer.of(reads++);
   const first = recent.get('a 0', read);
   t.equal(recent.get('a 0', read), first);
   t.not(recent.get('a 1', read), first);
   t.equal(reads, 2);
-  for (let n = 0; n < DISK_SHARED_CHUNKS - 2; n++) recent.get(`b ${n}`, read);
+  for (let n = 0; n < MOST - 2; n++) recent.get(`b ${n}`, read);
   t.equal(recent.get('a 0', read), first, 'the last place');
   recent.get('b more', read);
   t.not(recent.get('a 0', read), first);
@@ -20,7 +22,7 @@ t.test('issue 6: who reads a little behind is given what was read, up to so many
 });
 
 t.test('issue 6: what is lost or damaged is asked for again', (t) => {
-  const recent = new RecentChunks(new FakeClock());
+  const recent = new RecentChunks(new FakeClock(), MOST);
   t.equal(
     recent.get('a 0', () => undefined),
     undefined,
@@ -35,7 +37,7 @@ t.test('issue 6: what is lost or damaged is asked for again', (t) => {
 
 t.test('issue 6: nothing is kept once nobody reads', (t) => {
   const clock = new FakeClock();
-  const recent = new RecentChunks(clock);
+  const recent = new RecentChunks(clock, MOST);
   const bytes = Buffer.of(1);
   recent.get('a 0', () => bytes);
   clock.advance(DISK_SHARED_CHUNKS_MS);

@@ -1,0 +1,51 @@
+// Goal: issue 6, many clients take one large body from disk. Method: the table of bodies in a real file, with its reads and prefetches counted.
+import t from 'tap';
+import { DiskBodies } from '../../lib/store/disk-bodies.js';
+import { openDiskFile } from '../../lib/store/disk-file.js';
+import { chunkKey, DISK_CHUNK_BYTES, sealChunk } from '../../lib/store/disk-keys.js';
+import { FakeClock } from '../kit/clock.js';
+import { makeDirectory } from '../kit/disk.js';
+
+const MB = 1024 * 1024;
+const CHUNKS = 32;
+const BYTES = CHUNKS * DISK_CHUNK_BYTES;
+
+t.test(
+  'issue 6: what one client has read of a large body is neither read nor fetched ahead for those behind it',
+  async (t) => {
+    const file = openDiskFile(makeDirectory(t), 64 * MB);
+    t.teardown(() => file.close());
+    const table = file.tables.bodies;
+    let reads = 0;
+    let fetched = 0;
+    const counted = {
+      ...table,
+      view: (key: Uint8Array) => {
+        reads++;
+        return table.view(key);
+      },
+      prefetch: (keys: readonly Uint8Array[]) => {
+        fetched += keys.length;
+      },
+    };
+    const clock = new FakeClock();
+    const bodies = new DiskBodies(counted, clock, clock.now(), BYTES);
+    const id = bodies.newId();
+    file.write(() => {
+      for (let n = 0; n < CHUNKS; n++)
+        table.put(chunkKey(id, n), sealChunk(chunkKey(id, n), Buffer.alloc(DISK_CHUNK_BYTES, n)));
+    });
+    const take = (): void => {
+      const reader = bodies.below({ id, bytes: BYTES }, () => t.fail('it is lost')).open();
+      for (let n = 0; n < CHUNKS; n++) t.same(reader.read(), Buffer.alloc(DISK_CHUNK_BYTES, n));
+      t.equal(reader.read(), 'end');
+    };
+    take();
+    t.equal(reads, CHUNKS);
+    t.ok(fetched > 0);
+    const before = fetched;
+    take();
+    t.equal(reads, CHUNKS);
+    t.equal(fetched, before);
+  },
+);

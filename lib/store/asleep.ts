@@ -69,12 +69,9 @@ export class Asleep {
     return true;
   }
 
-  /**
-   * The response in a slot, the only one of its key, is bytes from the first. False where it cannot be, or where others know
-   * its body by its identity.
-   */
+  /** The response in a slot, the only one of its key, is bytes from the first. False where it cannot be. */
   begin(slot: number, stored: StoredResponse): boolean {
-    if (this.#keepsBodies || !this.#writeDown(slot, stored)) return false;
+    if (!this.#writeDown(slot, stored)) return false;
     if (!this.#table.add(this.#slots.hash(slot), slot)) return false;
     this.#letGo(slot, stored, NO_SLOT);
     return true;

@@ -2,8 +2,15 @@
 
 import { DISK_INLINE_BODY_BYTES } from '../base/disk-limits.js';
 import { markOf } from '../object/made-by.js';
+import { encodeRecord } from '../object/record.js';
 import type { Life, StoredResponse } from '../object/stored.js';
 import { DISK_CHUNK_BYTES } from './disk-keys.js';
+import { shifted } from './shifted.js';
+
+/** The record of a response, its instants `skewMs` ahead. `bodyId`: of its body. */
+export function recordOf(stored: StoredResponse, skewMs = 0, bodyId?: Uint8Array): Buffer {
+  return encodeRecord(skewMs === 0 ? stored : shifted(stored, skewMs), bodyId);
+}
 
 /** By which a record is known again: its own checksum, which is of all that it says, and its length. */
 export function checkOf(record: Uint8Array): string {

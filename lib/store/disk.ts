@@ -9,7 +9,7 @@ import { DISK_USE_STALE_MS, MAX_DISK_PART_BYTES, PROMOTE_BODY_BYTES } from '../b
 import { MAX_VARIANTS } from '../base/limits.js';
 import { SECOND_MS } from '../base/units.js';
 import type { BodySink } from '../object/body.js';
-import { encodeRecord, recordBodyBytes, recordChunks } from '../object/record.js';
+import { recordBodyBytes, recordChunks } from '../object/record.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { DiskReadings, DiskRemoval } from '../observe/disk-meters.js';
 import type { Events } from '../observe/events.js';
@@ -20,7 +20,7 @@ import type { DiskPort } from './disk-contract.js';
 import { DiskCounts } from './disk-counts.js';
 import { Entry } from './disk-entry.js';
 import type { DiskFile } from './disk-file.js';
-import { checkOf, cut, isInline, isSameLife } from './disk-forms.js';
+import { checkOf, cut, isInline, isSameLife, recordOf } from './disk-forms.js';
 import { NO_SELECTION } from './disk-glance.js';
 import {
   BODY_ID_BYTES,
@@ -37,7 +37,6 @@ import type { GoneItem, PutItem } from './disk-queued.js';
 import { DiskReading } from './disk-reading.js';
 import { DiskSpill } from './disk-spill.js';
 import { HOT_KEY } from './disk-writing.js';
-import { shifted } from './shifted.js';
 
 export interface DiskTierOptions {
   readonly file: DiskFile;
@@ -252,13 +251,24 @@ export class DiskTier {
 
   /** Whether exactly this record is what the disk has, or is to have. */
   has(stored: StoredResponse): boolean {
+    if (this.reading.isBroken || this.#queue.isBlind) return false;
     const place = this.reading.places.get(stored);
-    if (place === undefined || this.reading.isBroken || this.#queue.isBlind) return false;
+    if (place === undefined) return this.#hasSame(stored);
     const waiting = this.#queue.pendingOf(stored.key)?.get(place.recordKey.toString('latin1'));
     if (waiting !== undefined) return waiting.kind === 'put' && this.reading.places.get(waiting.stored) === place;
     const entry = this.reading.read(() => this.#file.tables.records.get(place.recordKey));
     const record = entry === undefined ? undefined : Entry.over(entry)?.record;
     return record !== undefined && checkOf(record) === place.check;
+  }
+
+  /** The same by what it says, of an object that was never here: memory had it before there was a disk, or made it anew (decision 0028). */
+  #hasSame(stored: StoredResponse): boolean {
+    const key = recordKey(stored.key, stored.selection);
+    const waiting = this.#queue.pendingOf(stored.key)?.get(key.toString('latin1'));
+    if (waiting !== undefined) return waiting.kind === 'put' && recordOf(waiting.stored).equals(recordOf(stored));
+    const bytes = this.reading.read(() => this.#file.tables.records.get(key));
+    const entry = bytes === undefined ? undefined : Entry.over(bytes);
+    return entry?.record?.equals(recordOf(stored, this.reading.skewMs, entry.bodyId)) === true;
   }
 
   remove(stored: StoredResponse, reason: DiskRemoval): void {
@@ -340,15 +350,14 @@ export class DiskTier {
         }
     }
     const bodyId = bytes === 0 ? NO_BODY : (ref?.id ?? NO_BODY);
-    const own = this.reading.skewMs === 0 ? stored : shifted(stored, this.reading.skewMs);
-    const record = encodeRecord(own, bodyId);
+    const record = recordOf(stored, this.reading.skewMs, bodyId);
     const place = this.reading.places.get(stored);
     if (place !== undefined) place.check = checkOf(record);
     to.add({
       kind: 'put',
       key,
       record,
-      expiryMinute: minuteAfter(own.life.keepUntil),
+      expiryMinute: minuteAfter(stored.life.keepUntil + this.reading.skewMs),
       bodyId,
       isVaried: stored.selection.names.length > 0,
       hasBody: bytes > 0,

@@ -5,6 +5,7 @@ import { SILENT } from '../../lib/observe/events.js';
 import { DiskTier } from '../../lib/store/disk.js';
 import { LateStore } from '../../lib/store/late.js';
 import { createMemoryStore } from '../../lib/store/memory.js';
+import { FakeClock } from '../kit/clock.js';
 import { setUp, type Walk } from './disk-walk.kit.js';
 
 const KEY = 'http://a.test/';
@@ -100,3 +101,25 @@ t.test('issue 5: a removal holds, though something asked for before it was store
   const again = await bench.killed();
   t.equal(below(again.store), undefined);
 });
+
+for (const setBackMs of [0, 1234.567]) {
+  const title = `what was looked up before the disk came is removed there too, once memory has let it go (a clock ${setBackMs} ms back)`;
+  t.test(title, async (t) => {
+    const { clock, bench, make } = setUp(t);
+    clock.advance(setBackMs);
+    bench.store.put(make({ key: `${KEY}before` }));
+    await bench.tier.settled();
+    const back = new FakeClock(clock.now() - setBackMs);
+    const { memory, tier } = await bench.reopened({ clock: back });
+    const late = new LateStore(memory, back);
+    const [gone, kept] = [make({ bornAt: back.now() / 3 }), make({ key: `${KEY}kept`, bornAt: back.now() / 3 })];
+    for (const stored of [gone, kept]) t.ok(late.put(stored));
+    await late.adopt(tier);
+    memory.scan(0, Number.MAX_SAFE_INTEGER, (stored) => memory.remove(stored, 'evicted'));
+    t.ok(late.remove(gone, 'purged'), 'while it waits to be written or after');
+    await tier.settled();
+    t.same(late.known(KEY), []);
+    t.ok(late.holds(kept));
+    t.notOk(late.holds(make({ key: `${KEY}kept`, bornAt: back.now() / 3 + 1 })), 'another one is another one');
+  });
+}

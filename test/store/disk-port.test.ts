@@ -37,7 +37,9 @@ t.test('a process that ends while its thread writes waits until that has closed 
 
 /** How far each thread of this process stands back, this one first. */
 function niceOfThreads(): number[] {
-  return readdirSync('/proc/self/task').map((thread) => {
+  // They are listed as texts.
+  const threads = readdirSync('/proc/self/task').sort((one, other) => Number(one) - Number(other));
+  return threads.map((thread) => {
     const stat = readFileSync(`/proc/self/task/${thread}/stat`, 'utf8');
     return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
   });

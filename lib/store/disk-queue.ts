@@ -70,6 +70,8 @@ export class DiskQueue {
   #retryTimer: Timer | undefined;
   #useTimer: Timer | undefined;
   #retryMs = DISK_RETRY_FIRST_MS;
+  /** When it could be written again, the last time. */
+  #recoveredAt = Number.NEGATIVE_INFINITY;
   #syncedAt = 0;
   #isClosed = false;
   /** What waits, by key and record key. */
@@ -312,7 +314,7 @@ export class DiskQueue {
     if (!this.isWritable) {
       this.isWritable = true;
       this.isBlind = false;
-      this.#retryMs = DISK_RETRY_FIRST_MS;
+      this.#recoveredAt = this.#parts.clock.now();
       this.#parts.recovered();
     }
     if (report.hasMore) this.#tidyLater(DISK_TIDY_STEP_MS);
@@ -328,6 +330,8 @@ export class DiskQueue {
     this.#inFlight = [];
     this.#items = [];
     const isNews = this.isWritable;
+    // Where a filesystem is nearly full, what is small goes through and the next batch does not: that is no recovery.
+    if (isNews && this.#parts.clock.now() - this.#recoveredAt >= DISK_RETRY_MAX_MS) this.#retryMs = DISK_RETRY_FIRST_MS;
     this.isWritable = false;
     this.#isUrgent = false;
     this.#uses.clear();

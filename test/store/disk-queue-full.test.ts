@@ -1,10 +1,15 @@
-// Goal: issue 5, what cannot wait to be written is kept in memory alone, and counted. Method: a disk tier whose writer is held up.
+// Goal: issue 5, what cannot wait to be written is kept in memory alone, and counted; what cannot be written is tried again. Method: a disk tier whose writer is held up, or fails.
+import { setImmediate as turn } from 'node:timers/promises';
 import t from 'tap';
+import { DISK_RETRY_FIRST_MS, DISK_RETRY_MAX_MS } from '../../lib/base/disk-limits.js';
 import { FakeClock } from '../kit/clock.js';
 import { openDisk } from '../kit/disk.js';
+import { settled } from '../kit/proxy-kit.js';
+import { setUp } from './disk-walk.kit.js';
 import { makeStored } from './make-stored.js';
 
 const MB = 1024 * 1024;
+const KEY = 'http://a.test/';
 
 t.test(
   'issue 5: a body that comes while the queue is full finds no place on disk, is counted, and the next one does',
@@ -29,3 +34,28 @@ t.test(
     t.ok(bench.store.openSpill(), 'the queue has run dry');
   },
 );
+
+t.test('issue 5: a disk that can be written for a moment at a time is tried again later and later', async (t) => {
+  const { clock, bench, make } = setUp(t);
+  const failAgain = async (name: string): Promise<void> => {
+    bench.fail = 'ENOSPC';
+    bench.store.put(make({ key: `${KEY}${name}` }));
+    await bench.tier.settled();
+    bench.fail = undefined;
+    t.equal(bench.tier.stats.state, 'read-only', name);
+  };
+  await failAgain('first');
+  clock.advance(DISK_RETRY_FIRST_MS);
+  await settled(() => bench.tier.stats.state === 'writable');
+  await failAgain('again');
+  clock.advance(DISK_RETRY_FIRST_MS);
+  await turn();
+  t.equal(bench.tier.stats.state, 'read-only', 'not after the first delay');
+  clock.advance(DISK_RETRY_FIRST_MS);
+  await settled(() => bench.tier.stats.state === 'writable');
+  clock.advance(DISK_RETRY_MAX_MS);
+  await settled(() => bench.tier.stats.pendingBytes === 0);
+  await failAgain('after a good while');
+  clock.advance(DISK_RETRY_FIRST_MS);
+  await settled(() => bench.tier.stats.state === 'writable');
+});

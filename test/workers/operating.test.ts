@@ -3,6 +3,7 @@ import t from 'tap';
 import { createBarrier } from '../kit/barrier.js';
 import { HOST, request, TOKEN } from '../kit/proxy-kit.js';
 import { connectRaw } from '../kit/raw-client.js';
+import { startScriptedOrigin } from '../kit/scripted-origin.js';
 import { confOf, startCrew, until } from './crew.kit.js';
 
 const SHARED = ['Cache-Control', 'max-age=600', 'ETag', '"1"'];
@@ -143,7 +144,9 @@ t.test('issue 5: a reload is in force in all workers or in none, and the address
   crew.configure(`${confOf(crew.origin, 2)}debug_header: [1]\n`);
   t.equal((await crew.call('/v1/reload', 'POST')).status, 422);
   t.same(await named('cdn-cache'), [true, true]);
-  const taken = `${crew.origin.url.hostname}:${crew.origin.url.port}`;
+  const other = await startScriptedOrigin();
+  t.teardown(() => other.close());
+  const taken = other.url.host;
   const unbindable = confOf(crew.origin, 2, 'debug_header: X-Other').replace('listen: 127.0.0.1:0', `listen: ${taken}`);
   crew.configure(unbindable);
   const refused = await crew.call('/v1/reload', 'POST');

@@ -157,6 +157,7 @@ const REFUSALS: Readonly<Partial<Record<string, readonly [status: number, detail
   url: [400, 'url: expected an absolute URL, http://HOST/PATH or https://HOST/PATH.'],
   'too-large': [413, 'The response is larger than what is stored at all (half of cache.memory).'],
   'no-room': [507, 'There is no room for it now.'],
+  'content-forbidden': [422, 'A response with this status has no content.'],
   incomplete: [400, 'The body is not as long as Content-Length says.'],
   'no-freshness': [
     422,

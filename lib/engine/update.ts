@@ -25,7 +25,7 @@ export interface PushedHead {
   readonly bodyBytes: number | undefined;
 }
 
-/** Why a pushed response is not stored: `url`, `too-large`, `no-room`, or a reason that an answer of the origin could have. */
+/** Why a pushed response is not stored: `url`, `too-large`, `no-room`, `content-forbidden`, or a reason that an answer of the origin could have. */
 export interface Refused {
   readonly refused: string;
 }
@@ -47,6 +47,7 @@ export interface Pushed {
 
 const NO_SOURCE = { pause() {}, resume() {}, abandoned() {} };
 const INCOMPLETE: Refused = { refused: 'incomplete' };
+const CONTENT_FORBIDDEN: Refused = { refused: 'content-forbidden' };
 
 /** Begins to take a pushed response in; its bytes are charged to the budget from the first one on. */
 export function beginUpdate(engine: Engine, url: string, head: PushedHead): Pushing | Refused {
@@ -65,12 +66,15 @@ export function beginUpdate(engine: Engine, url: string, head: PushedHead): Push
     receivedWall: parts.clock.wall(),
   });
   if (!verdict.store) return { refused: verdict.reason };
+  // RFC 9110 §15.3.5, §15.3.6. Behind a 204 a client would take it for the next response (RFC 9112 §6.3).
+  const isBare = head.status === 204 || head.status === 205;
+  if (isBare && (head.bodyBytes ?? 0) > 0) return CONTENT_FORBIDDEN;
   if ((head.bodyBytes ?? 0) > store.maxObjectBytes) return { refused: 'too-large' };
   const inflow = Inflow.keep(store, head.bodyBytes, NO_SOURCE);
   if (inflow === undefined) return { refused: 'no-room' };
   return {
     write(chunk) {
-      const refused = inflow.write(chunk);
+      const refused = isBare && chunk.length > 0 ? CONTENT_FORBIDDEN.refused : inflow.write(chunk);
       if (refused === undefined) return undefined;
       inflow.fail();
       return { refused };

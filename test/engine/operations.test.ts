@@ -407,6 +407,17 @@ t.test('an update that breaks off changes nothing and gives its room back', asyn
   t.equal(walk.get('/a').body, 'old');
 });
 
+t.test('RFC 9110 §15.3.5, §15.3.6: nothing is pushed that has content though its status allows none', (t) => {
+  const walk = open();
+  for (const status of [204, 205]) {
+    const refused = { refused: 'content-forbidden' };
+    t.match(push(walk, '/a', 'x', { status, bodyBytes: 1 }), refused);
+    t.match(push(walk, '/a', 'x', { status }), refused, 'told by the first byte, where no length was');
+    t.match(push(walk, '/a', '', { status }), { bytes: 0 });
+  }
+  t.end();
+});
+
 t.test('an update obeys the rules of storing, and the limits', async (t) => {
   const walk = open();
   const refused = (fields: Readonly<Record<string, string>>, head: Partial<PushedHead> = {}): unknown =>

@@ -178,9 +178,19 @@ class TieredStore implements Store, Below {
 
   swap(current: StoredResponse, next: StoredResponse, writer: Writer = 'here'): boolean {
     if (writer === 'elsewhere') return this.#memory.swap(current, next);
-    if (!this.#memory.swap(current, next) && !this.#disk.has(current)) return false;
+    const isHeld = this.#memory.swap(current, next);
+    if (!isHeld && !this.#disk.has(current)) return false;
     this.#disk.swap(current, next);
+    if (!isHeld) this.#renewCopy(next);
     return true;
+  }
+
+  /** Memory may have another copy of what was found on disk, promoted since: it would be served as it was before the 304. */
+  #renewCopy(next: StoredResponse): void {
+    const held = this.#heldLike(next);
+    if (held === undefined || isLater(held, next)) return;
+    if (next.body.below === undefined && this.#memory.put(next, held)) return;
+    this.#memory.remove(held, 'replaced');
   }
 
   holds(stored: StoredResponse): boolean {

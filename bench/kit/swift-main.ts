@@ -19,6 +19,9 @@ const MAX_READY = 1000;
 
 let count = 0;
 let conditional = 0;
+let watched = 0;
+/** How a request for the target that is watched begins. */
+let watchedLine: string | undefined;
 let date = '';
 const ready = new Map<string, string>();
 
@@ -88,6 +91,7 @@ function serve(socket: Socket): void {
   };
   const answer = (head: string) => {
     count++;
+    if (watchedLine !== undefined && head.startsWith(watchedLine)) watched++;
     const [, bytes = '', ttl = '', named = ''] = TARGET.exec(head) ?? [];
     if (bytes === '') {
       socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
@@ -124,10 +128,11 @@ function serve(socket: Socket): void {
 const server = createServer(serve);
 
 process.on('message', (message: SwiftMessage) => {
-  if (message !== 'take') return;
-  process.send?.({ count, conditional } satisfies SwiftCount);
+  process.send?.({ count, conditional, watched } satisfies SwiftCount);
   count = 0;
   conditional = 0;
+  watched = 0;
+  if (message !== 'take') watchedLine = `GET ${message.watch} `;
 });
 process.once('disconnect', () => process.exit(0));
 

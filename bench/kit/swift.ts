@@ -3,13 +3,16 @@ import { LOAD_CORE } from './machine.js';
 import { kitModule } from './root.js';
 import { freePort, type Running, type Scope, untilOpen } from './scope.js';
 
-export type SwiftMessage = 'take';
+/** `watch`: from now on it also counts the requests for this target. */
+export type SwiftMessage = 'take' | { readonly watch: string };
 
 /** Requests that reached it since it was asked last. */
 export interface SwiftCount {
   readonly count: number;
   /** Those of them that it answered 304. */
   readonly conditional: number;
+  /** Those for the target that is watched. */
+  readonly watched: number;
 }
 
 export class SwiftOrigin {
@@ -23,6 +26,11 @@ export class SwiftOrigin {
 
   take(): Promise<SwiftCount> {
     return this.#running.ask<SwiftCount>('take' satisfies SwiftMessage);
+  }
+
+  /** Also counts the requests for this target, apart from what else reaches it. */
+  watch(target: string): Promise<SwiftCount> {
+    return this.#running.ask<SwiftCount>({ watch: target } satisfies SwiftMessage);
   }
 }
 

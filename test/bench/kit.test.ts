@@ -1,12 +1,16 @@
 // Goal: what the benchmarks say can be trusted. Method: their pure parts with numbers that are known.
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import { summarize } from '../../bench/kit/cpu-profile.js';
 import { contestantOf } from '../../bench/kit/fleet.js';
 import { inTurns, type Pair, ratioOf } from '../../bench/kit/pairs.js';
-import { checkRun, type RateOrder } from '../../bench/kit/rate.js';
+import { checkRun, checkSample, type RateOrder } from '../../bench/kit/rate.js';
 import { renderResults } from '../../bench/kit/readme.js';
 import type { BenchResult } from '../../bench/kit/report.js';
-import type { Running } from '../../bench/kit/scope.js';
+import { type Running, Scope } from '../../bench/kit/scope.js';
+import { startSwiftOrigin } from '../../bench/kit/swift.js';
 import { drawZipf, seededRandom } from '../../bench/kit/traffic.js';
 import { Waits } from '../../bench/kit/waits.js';
 
@@ -106,6 +110,26 @@ t.test('issue 6: a rival that answers from its store what should be a miss is no
   t.throws(() => checkRun(miss, RIGHT, 999, false), /asked 999 times/);
   t.throws(() => checkRun(miss, RIGHT, 2000, false), /asked 2000 times/);
   t.doesNotThrow(() => checkRun(miss, RIGHT, 0, true), 'a bare server has no origin');
+});
+
+t.test('issue 6: whether a rival stores the sample is told from requests for the sample alone', async (t) => {
+  const scope = new Scope();
+  t.teardown(() => scope.close());
+  const origin = await startSwiftOrigin(scope);
+  const order = { ...ORDER, sample: { path: '/10/60/sample', status: 200, bodyBytes: 10 } };
+  const check = async (asks: string): Promise<void> => {
+    // Answers itself; meanwhile the origin is asked, as by a rival that was measured before and has something under way.
+    const rival = createServer(async (_request, response) => {
+      await fetch(`http://127.0.0.1:${origin.port}${asks}`).then((answer) => answer.text());
+      response.end('0123456789');
+    }).listen(0, '127.0.0.1');
+    await once(rival, 'listening');
+    const { port } = rival.address() as AddressInfo;
+    const contestant = contestantOf({ port, running: {} as Running, workers: () => [] }, 'rival');
+    await checkSample(order, origin, contestant).finally(() => rival.close());
+  };
+  await t.resolves(check('/10/60/something-else'));
+  await t.rejects(check('/10/60/sample'), { message: /does not store/ });
 });
 
 t.test('issue 6: Zipf draws are the same each time, and as popular as their rank says', async (t) => {

@@ -1,7 +1,7 @@
 /**
  * What V8's collector of garbage is told while the program starts, before anything large is read. Each of these is a
- * flag that V8 looks at anew where it matters, so that it may be set at run time (decisions/0029, 0031, 0034, 0035); who gives it
- * to node on the command line or in NODE_OPTIONS has what the flag says.
+ * flag that V8 looks at anew where it matters, so that it may be set at run time (decisions/0029, 0031, 0034, 0035, 0036); who gives
+ * it to node on the command line or in NODE_OPTIONS has what the flag says.
  */
 import v8 from 'node:v8';
 import { afterCollections } from './clock.js';
@@ -19,7 +19,8 @@ const LEAST_YOUNG_BYTES = 1024 * 1024;
 
 /** `processes`: how many of them answer, this one among them. */
 export function tuneCollector(processes: number): void {
-  for (const flag of [...markingFlags(processes), ...copyingFlags(), ...shrinkingFlags()]) v8.setFlagsFromString(flag);
+  const flags = [markingFlags(processes), copyingFlags(), freeingFlags(processes), shrinkingFlags()];
+  for (const flag of flags.flat()) v8.setFlagsFromString(flag);
   followHeap();
 }
 
@@ -34,6 +35,16 @@ export function markingFlags(processes: number, cores = usableCores()): readonly
 /** So little of a small young generation survives that to wake helpers for it takes longer than to copy it. */
 function copyingFlags(): readonly string[] {
   return isSaid(/parallel[-_]scavenge|single[-_]threaded/) ? [] : ['--no-parallel-scavenge'];
+}
+
+/**
+ * After each collection V8 wakes a helper thread to free the memory of buffers that are garbage. Where that has to share the core, the
+ * program loses it amid the collection, and on a machine with neighbours it is their turn then (decisions/0036).
+ */
+export function freeingFlags(processes: number, cores = usableCores()): readonly string[] {
+  return processes < cores || isSaid(/array[-_]buffer[-_]sweeping|single[-_]threaded/)
+    ? []
+    : ['--no-concurrent-array-buffer-sweeping'];
 }
 
 /**

@@ -1,8 +1,10 @@
-// Goal: decisions 0029, 0031, 0034 and 0035, what V8 is told holds, and V8 stands it. Method: processes of their own that keep much alive, with and without.
+// Goal: decisions 0029, 0031, 0034 to 0036, what V8 is told holds, and V8 stands it. Method: processes of their own that keep much alive, with and without.
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { markingFlags } from '../../lib/base/collector.js';
+import { freeingFlags, markingFlags } from '../../lib/base/collector.js';
 
 const MODULE = new URL('../../lib/base/collector.js', import.meta.url).href;
 const MB = 1024 * 1024;
@@ -78,6 +80,35 @@ t.test('decision 0031: who says on the command line how V8 marks has it so', asy
   t.equal(lengthWith('--concurrent-marking'), 0);
   t.equal(lengthWith('--single_threaded_gc'), 0);
   t.equal(lengthWith('--no-warnings'), 1);
+});
+
+/** Makes buffers that are garbage soon. */
+const BUFFERS = `
+import { setImmediate as turn } from 'node:timers/promises';
+import { tuneCollector } from ${JSON.stringify(MODULE)};
+tuneCollector(Number(process.env.PROCESSES));
+for (let round = 0; round < 200; round++) {
+  for (let i = 0; i < 2000; i++) Buffer.allocUnsafeSlow(1000);
+  await turn();
+}
+`;
+
+t.test('decision 0036: where no core is left over, V8 frees buffers itself, and wakes nobody for it', async (t) => {
+  t.same(freeingFlags(1, 1), ['--no-concurrent-array-buffer-sweeping']);
+  t.same(freeingFlags(2, 2), ['--no-concurrent-array-buffer-sweeping']);
+  t.same(freeingFlags(1, 2), []);
+  const folder = t.testdir();
+  const byHelper = (...flags: string[]): number => {
+    const file = join(folder, `${flags.length}.json`);
+    const env = { ...process.env, NODE_OPTIONS: '', PROCESSES: String(MANY) };
+    const trace = ['--trace-event-categories=disabled-by-default-v8.gc', `--trace-event-file-pattern=${file}`];
+    execFileSync(process.execPath, [...trace, ...flags, '--input-type=module', '-e', BUFFERS], { env });
+    const events = readFileSync(file, 'utf8');
+    t.match(events, 'V8.GC_', 'it says what it does');
+    return events.split('V8.GC_BACKGROUND_YOUNG_ARRAY_BUFFER_SWEEP').length - 1;
+  };
+  t.equal(byHelper(), 0);
+  t.ok(byHelper('--concurrent-array-buffer-sweeping') > 10, 'what is said on the command line stands');
 });
 
 /** Much of what it makes lives for a while, beside a program that lives for good. */

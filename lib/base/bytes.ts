@@ -29,3 +29,17 @@ export function putText(bytes: Uint8Array, text: string, from: number): number {
   for (let at = 0; at < length; at++) bytes[from + at] = text.charCodeAt(at);
   return from + length;
 }
+
+/** Writes a whole number that is not negative in digits; returns where it ends. Who calls knows that there is room. */
+export function putNumber(bytes: Uint8Array, value: number, from: number): number {
+  let digits = 1;
+  for (let rest = value; rest >= 10; rest /= 10) digits++;
+  let rest = value;
+  for (let at = from + digits - 1; at >= from; at--) {
+    bytes[at] = ZERO + (rest % 10);
+    rest = Math.floor(rest / 10);
+  }
+  return from + digits;
+}
+
+const ZERO = 0x30;

@@ -145,8 +145,10 @@ export interface BytesAsStored {
   /** The reason phrase and the field lines that are stored, with the ends of their lines. */
   readonly headFrom: number;
   readonly headUntil: number;
-  /** Names and values of fields that come behind them, and Content-Length. */
-  readonly own: readonly string[];
+  /** What comes behind them, and Content-Length. */
+  readonly ageSec: number;
+  readonly ttlSec: number;
+  readonly lines: HitLines;
   readonly bodyFrom: number;
   readonly bodyBytes: number;
 }

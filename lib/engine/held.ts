@@ -6,7 +6,6 @@
 import { hashOfBoth } from '../base/hash.js';
 import { MAX_KEY_LENGTH } from '../base/limits.js';
 import type { Rule } from '../config/rule.js';
-import { formatCacheStatus } from '../http/cache-status.js';
 import { ageSecAt } from '../policy/age.js';
 import { leavesResponses } from '../policy/client-fields.js';
 import { originOf } from '../policy/key.js';
@@ -15,7 +14,8 @@ import { NO_DIRECTIVES } from '../policy/request-directives.js';
 import { judgeReuse } from '../policy/reuse.js';
 import type { MemorySight } from '../store/contract.js';
 import { STATUS_PREFIX } from './accepted.js';
-import type { BytesHeld, ClientRequest, HitLines, ReadyReply, Reply, ReplyNote } from './contract.js';
+import type { BytesHeld, ClientRequest, HitLines, ReadyReply, Reply } from './contract.js';
+import { HitNote, LinesOfHits } from './hit-lines.js';
 import { plainRequest, readsTargetAlone } from './plain.js';
 import type { ReadySource } from './ready.js';
 import { hitDelivery, toldReply, ttlSecAt } from './told.js';
@@ -24,25 +24,13 @@ const OK = 200;
 const NO_CONTENT = 204;
 const NOT_MODIFIED = 304;
 const SLASH = 0x2f;
-/** RFC 9211 §2.4: before its value, here of one digit. */
-const TTL = 'ttl=';
-
-/** The note of one reply after another. */
-class HeldNote implements ReplyNote {
-  readonly outcome = 'HIT';
-  readonly collapsed = false;
-  reason = '';
-  rule = '';
-  ageSec = 0;
-}
-
 /** One reply after another: each is good until the next one is asked for. */
 class HeldReply implements ReadyReply, BytesHeld {
   readonly isSteady = false;
   readonly isKept = false;
   readonly refresh = undefined;
   written: unknown;
-  readonly note = new HeldNote();
+  readonly note = new HitNote();
   readonly held = this;
   ttlSec = 0;
   lines!: HitLines;
@@ -68,15 +56,20 @@ export class HeldReplies {
   readonly #reply = new HeldReply();
   #rule: Rule | undefined;
   #isPlain = false;
-  #via = '';
   #host = '';
   #target = '';
   #now = 0;
-  readonly #lines = new Map<string, HitLines>();
+  readonly #lines = new LinesOfHits();
 
   constructor(source: ReadySource) {
     this.#source = source;
     this.#reply.makeReply = () => this.#make();
+  }
+
+  /** That of the request which hashOf() gave a hash for just now. */
+  get rule(): Rule {
+    if (this.#rule === undefined) throw new Error('there is a rule for each request');
+    return this.#rule;
   }
 
   /** The hash of the key of a GET for `target`; undefined where its rule makes another one of it, or no such reply. */
@@ -89,7 +82,7 @@ export class HeldReplies {
 
   /** The reply. `hash`: what hashOf() gave for these just now. */
   find(hash: number, host: string, target: string, now: number): ReadyReply | undefined {
-    const { parts } = this.#source;
+    const { parts, via } = this.#source;
     const sight = parts.store.sight(hash, originOf('http', host), target);
     if (sight === undefined || !isSendable(sight.status)) return undefined;
     if (sight.madeBy !== undefined && sight.madeBy !== this.#rule) return undefined;
@@ -107,7 +100,7 @@ export class HeldReplies {
     reply.ttlSec = ttlSec;
     reply.sight = sight;
     reply.written = undefined;
-    reply.lines = this.#linesFor(verdict.reason);
+    reply.lines = this.#lines.for(verdict.reason, via);
     this.#host = host;
     this.#target = target;
     this.#now = now;
@@ -127,21 +120,6 @@ export class HeldReplies {
       this.#isPlain = isPlain(rule);
     }
     return this.#isPlain;
-  }
-
-  /** What is said behind the fields for this reason. */
-  #linesFor(reason: string): HitLines {
-    const { via } = this.#source;
-    if (via !== this.#via) this.#lines.clear();
-    this.#via = via;
-    let lines = this.#lines.get(reason);
-    if (lines === undefined) {
-      const status = formatCacheStatus({ kind: 'hit', ttlSec: 0, detail: reason });
-      const ttlAt = status.indexOf(TTL) + TTL.length;
-      lines = { via, beforeTtl: status.slice(0, ttlAt), behindTtl: status.slice(ttlAt + 1) };
-      this.#lines.set(reason, lines);
-    }
-    return lines;
   }
 
   /** The same by way of objects. */

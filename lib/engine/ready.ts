@@ -10,15 +10,16 @@ import type { Timer } from '../base/clock.js';
 import { hashOf } from '../base/hash.js';
 import { MAX_KEY_LENGTH, WRITE_AT_ONCE_BYTES } from '../base/limits.js';
 import { MAX_READY_HOSTS, MAX_READY_REPLIES, READY_IDLE_PRUNINGS, READY_PRUNE_MS } from '../base/ready-limits.js';
+import type { Rule } from '../config/rule.js';
 import type { Life, StoredResponse } from '../object/stored.js';
 import { leavesResponses } from '../policy/client-fields.js';
-import { requestKey } from '../policy/key.js';
+import { originOf, requestKey } from '../policy/key.js';
 import { reasonToPass } from '../policy/pass.js';
 import { NO_DIRECTIVES } from '../policy/request-directives.js';
 import { judgeReuse } from '../policy/reuse.js';
 import type { Glance, Place } from '../store/contract.js';
 import { STATUS_PREFIX } from './accepted.js';
-import { AsStored, StandingRule } from './as-stored.js';
+import { StoredReplies } from './as-stored.js';
 import type { ClientRequest, ReadyReply, Reply } from './contract.js';
 import { HeldReplies } from './held.js';
 import type { EngineParts, EngineSettings } from './parts.js';
@@ -68,13 +69,15 @@ export class ReadyReplies {
   #lastEntries: Entries | undefined;
   readonly #asked = new Asked();
   #pruning: Timer | undefined;
-  readonly #standing = new StandingRule();
+  /** For what is below memory. */
+  readonly #stored: StoredReplies;
   /** For what is not kept. */
   readonly #held: HeldReplies;
 
   constructor(source: ReadySource) {
     this.#source = source;
     this.#held = new HeldReplies(source);
+    this.#stored = new StoredReplies(source);
   }
 
   get count(): number {
@@ -103,6 +106,12 @@ export class ReadyReplies {
       if (hash !== undefined && !this.#isWorthKeeping(host, hash)) {
         const held = this.#held.find(hash, host, target, now);
         if (held !== undefined) return held;
+        const { store } = parts;
+        if (store.sightedNothing) {
+          // The key is what these two are, under this rule, and what place() would look for in vain.
+          const seen = store.below?.glance(originOf('http', host), target);
+          return seen === undefined ? undefined : this.#below(seen, this.#held.rule, host, target, now);
+        }
         isCounted = true;
       }
     }
@@ -174,7 +183,7 @@ export class ReadyReplies {
     if (key === undefined) return undefined;
     const isWorthIt = isKept || (!isCounted && this.#isWorthKeeping(request.host, hashOf(key)));
     const place = this.#source.parts.store.place(key, !isWorthIt);
-    if (place === undefined) return this.#below(key, request, now);
+    if (place === undefined) return this.#belowFor(key, request, now);
     const stored = this.#onlyIn(place, request);
     if (stored === undefined) return undefined;
     return isWorthIt ? new Entry(place, place.list, stored) : this.#once(place, stored, request, now);
@@ -215,27 +224,26 @@ export class ReadyReplies {
    * The reply from what is below memory alone, made for this request and kept by nobody: where that is as plain as what
    * is kept ready, it costs little more than to read it.
    */
-  #below(key: string, request: ClientRequest, now: number): ReadyReply | undefined {
+  #belowFor(key: string, request: ClientRequest, now: number): ReadyReply | undefined {
     const { below } = this.#source.parts.store;
     const seen = below?.glance(key);
     if (seen === undefined) return undefined;
-    const answer = this.#asStored(seen, request, now) ?? this.#madeOf(seen.stored, request, now);
-    if (answer !== undefined) below?.glanced(key);
+    // Host alone: anything more is a condition.
+    if (request.method === 'GET' && request.fields.count <= 1) {
+      return this.#below(seen, this.#source.parts.live.rules.ruleFor(request), request.host, request.target, now);
+    }
+    const answer = this.#madeOf(seen.stored, request, now);
+    if (answer !== undefined) below?.glanced();
     return answer;
   }
 
-  /** As it is stored, where the reply to a request without a condition is that. */
-  #asStored(seen: Glance, request: ClientRequest, now: number): ReadyReply | undefined {
-    const { plain } = seen;
-    const { live } = this.#source.parts;
-    // Host alone: anything more is a condition.
-    if (plain === undefined || request.method !== 'GET' || request.fields.count > 1) return undefined;
-    const rule = live.rules.ruleFor(request);
-    if (live.rules.readsResponse || !this.#standing.leaves(plain, rule)) return undefined;
-    const reason = this.#reasonFor(plain, now);
-    if (reason === undefined) return undefined;
-    const delivery = hitDelivery({ life: plain, rule: rule.name }, 'fresh', reason, now);
-    return new AsStored(seen, plain, delivery, request, now, live, this.#source.via);
+  /** The same to a GET without a condition, as it is stored where it may go out so. */
+  #below(seen: Glance, rule: Rule, host: string, target: string, now: number): ReadyReply | undefined {
+    const answer =
+      this.#stored.find(seen, rule, host, target, now) ??
+      this.#madeOf(seen.stored, plainRequest(false, host, target, undefined), now);
+    if (answer !== undefined) this.#source.parts.store.below?.glanced();
+    return answer;
   }
 
   #madeOf(stored: StoredResponse | undefined, request: ClientRequest, now: number): ReadyReply | undefined {

@@ -2,7 +2,7 @@
  * The bytes of a reply that goes out as it is stored, put together in one place that is used again for the next one.
  */
 
-import { putText } from '../base/bytes.js';
+import { putNumber, putText } from '../base/bytes.js';
 import { DISK_INLINE_BODY_BYTES } from '../base/disk-limits.js';
 import { MAX_HEAD_AS_STORED_BYTES } from '../base/ready-limits.js';
 import { Views } from '../base/views.js';
@@ -12,7 +12,14 @@ import type { BytesAsStored } from '../engine/contract.js';
 const STORED_AT = MAX_HEAD_AS_STORED_BYTES + DISK_INLINE_BODY_BYTES;
 const BEHIND_NAME = ': ';
 const LINE_END = '\r\n';
-const CONTENT_LENGTH = 'Content-Length: ';
+const VERSION = 'HTTP/1.1 ';
+const SPACE = 0x20;
+const AGE = 'Age: ';
+const VIA = '\r\nVia: ';
+const CACHE_STATUS = '\r\nCache-Status: ';
+const CONTENT_LENGTH = '\r\nContent-Length: ';
+/** As many as these texts have, and the numbers and line ends beside them, at most. */
+const FIXED_BYTES = 160;
 let place = Buffer.alloc(STORED_AT * 2);
 let views = new Views(place);
 
@@ -21,28 +28,28 @@ let views = new Views(place);
  * it is still to be written.
  */
 export function bytesAsStored(
-  { bytes, headFrom, headUntil, own, bodyFrom, bodyBytes }: BytesAsStored,
+  { bytes, headFrom, headUntil, ageSec, ttlSec, lines, bodyFrom, bodyBytes }: BytesAsStored,
   status: number,
   debugHeader: string | undefined,
   outcome: string,
 ): Buffer | undefined {
   if (bytes.length > STORED_AT || bodyBytes > DISK_INLINE_BODY_BYTES) return undefined;
   if (debugHeader !== undefined && hasLine(bytes, headFrom, headUntil, debugHeader)) return undefined;
-  const line = `HTTP/1.1 ${status} `;
-  const length = String(bodyBytes);
-  let headBytes = line.length + headUntil - headFrom + CONTENT_LENGTH.length + length.length + LINE_END.length * 2;
-  for (let at = 0; at < own.length; at++) headBytes += (own[at] as string).length + LINE_END.length;
+  const { via, beforeTtl, behindTtl } = lines;
+  let headBytes = FIXED_BYTES + headUntil - headFrom + via.length + beforeTtl.length + behindTtl.length;
   if (debugHeader !== undefined) headBytes += debugHeader.length + outcome.length + LINE_END.length * 2;
   if (headBytes > MAX_HEAD_AS_STORED_BYTES) return undefined;
   place.set(bytes, STORED_AT);
-  let at = putText(place, line, 0);
+  let at = putText(place, VERSION, 0);
+  at = putNumber(place, status, at);
+  place[at++] = SPACE;
   place.copyWithin(at, STORED_AT + headFrom, STORED_AT + headUntil);
   at += headUntil - headFrom;
-  for (let member = 0; member < own.length; member += 2) {
-    at = putLine(at, own[member] as string, own[member + 1] as string);
-  }
-  at = putText(place, CONTENT_LENGTH, at);
-  at = putText(place, length, at);
+  at = putNumber(place, ageSec, putText(place, AGE, at));
+  at = putText(place, via, putText(place, VIA, at));
+  at = putText(place, beforeTtl, putText(place, CACHE_STATUS, at));
+  at = putText(place, behindTtl, putNumber(place, ttlSec, at));
+  at = putNumber(place, bodyBytes, putText(place, CONTENT_LENGTH, at));
   at = putText(place, LINE_END, at);
   if (debugHeader !== undefined) at = putLine(at, debugHeader, outcome);
   at = putText(place, LINE_END, at);

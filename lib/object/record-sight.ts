@@ -51,9 +51,10 @@ export class RecordSight implements Life {
 
   /**
    * Reads the record from `start` to `end`, of which a checksum has told that it is what was written. False where it is
-   * of another version, is not about `key`, or is not plain: selected by a field, a part, or not to be sent as it stands.
+   * of another version, is not about `key` with `rest` behind it, or is not plain: selected by a field, a part, or not to
+   * be sent as it stands.
    */
-  over(bytes: Buffer, start: number, end: number, key: string): boolean {
+  over(bytes: Buffer, start: number, end: number, key: string, rest: string): boolean {
     const tailAt = end - TAIL_BYTES;
     if (tailAt - start <= PREFIX_BYTES || bytes[start] !== MAGIC || bytes[start + 1] !== RECORD_VERSION) return false;
     this.bytes = bytes;
@@ -70,16 +71,17 @@ export class RecordSight implements Life {
     this.#moreEnd = this.#at;
     this.#ttlSource = this.#count();
     this.#forbiddance = this.#count();
-    return this.#findHead(start + uint32At(bytes, tailAt), key);
+    return this.#findHead(start + uint32At(bytes, tailAt), key, rest);
   }
 
   /** The texts, of which only their lengths stand among the numbers. */
-  #findHead(textsAt: number, key: string): boolean {
-    const { bytes } = this;
+  #findHead(textsAt: number, key: string, rest: string): boolean {
     const length = this.#count();
-    if (length !== key.length) return false;
-    for (let at = 0; at < length; at++) if (bytes[textsAt + at] !== key.charCodeAt(at)) return false;
-    let at = textsAt + length;
+    if (length !== key.length + rest.length) return false;
+    let at = this.#behind(key, textsAt);
+    if (at !== textsAt + key.length) return false;
+    at = this.#behind(rest, at);
+    if (at !== textsAt + length) return false;
     at += this.#count();
     if ((this.#bits & HAS.madeTag) !== 0) at += this.#count();
     const selecting = this.#count();
@@ -89,6 +91,14 @@ export class RecordSight implements Life {
     this.#count();
     this.headUntil = at + this.#count();
     return selecting === 0;
+  }
+
+  /** Where a text ends that stands there; -1 where another one does. */
+  #behind(text: string, from: number): number {
+    const { bytes } = this;
+    const { length } = text;
+    for (let at = 0; at < length; at++) if (bytes[from + at] !== text.charCodeAt(at)) return -1;
+    return from + length;
   }
 
   get bornAt(): number {

@@ -38,6 +38,8 @@ export class Asleep {
   /** Bodies that are in no slab, or that somebody knows by their identity. */
   readonly #bodies = new Pages<Body>();
   readonly #life = new LifeInHead();
+  /** Whether there was anything at all under the key of the last sight(). */
+  sightedAny = false;
   #soughtOrigin = '';
   #soughtTarget = '';
 
@@ -139,6 +141,7 @@ export class Asleep {
     this.#soughtOrigin = origin;
     this.#soughtTarget = target;
     const slot = this.#table.find(hash, this.#isSought);
+    this.sightedAny = slot !== NO_SLOT;
     if (slot === NO_SLOT || this.#next.get(slot) > 0) return false;
     const packing = this.#packing;
     const { bytes } = packing.head.slab(slot);

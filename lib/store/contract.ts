@@ -25,6 +25,8 @@ export interface Store {
    * selected by nothing; undefined where it takes more than a look. `hash`: of the key (lib/base/hash.ts).
    */
   sight(hash: number, origin: string, target: string): MemorySight | undefined;
+  /** Whether memory holds nothing at all under the key that sight() was asked for last. */
+  readonly sightedNothing: boolean;
   /** What sight() gave last has answered a request. */
   sighted(): void;
   /**
@@ -149,11 +151,12 @@ export interface MemorySight extends Pick<StoredResponse, 'status' | 'reasonPhra
 export interface Below {
   /**
    * What stands there under a key that memory does not have, where one look tells that it is the only one there and
-   * small; undefined where it takes more. Nobody is to keep it: it is good until the next look.
+   * small; undefined where it takes more. Nobody is to keep it: it is good until the next look. `rest`: the end of the
+   * key, where that is apart.
    */
-  glance(key: string): Glance | undefined;
-  /** What glance() gave last, for this key, has answered a request: it may be in memory from now on. */
-  glanced(key: string): void;
+  glance(key: string, rest?: string): Glance | undefined;
+  /** What glance() gave last has answered a request: it may be in memory from now on. */
+  glanced(): void;
 }
 
 /** When a response was asked for, and what it is. */

@@ -25,6 +25,8 @@ export interface EntryPrefix {
 /** Checksum of the rest, epoch, minute, chunks, flags with the length of the tag hashes, body id, length of the body behind the record. */
 const AT = { epoch: 4, expiryMinute: 8, chunks: 12, flags: 16, bodyId: 20, bodyBytes: 20 + BODY_ID_BYTES };
 const PREFIX_BYTES = AT.bodyBytes + 4;
+/** In front of all that the checksum is of. */
+export const CHECK_BYTES = 4;
 const VARIED = 0x80000000;
 const ACCOMPANIED = 0x40000000;
 const TAG_BYTES = 0x3fffffff;
@@ -54,7 +56,7 @@ function sealed(entry: Buffer): Buffer {
 }
 
 function checkIn(entry: Buffer): number {
-  return crc32(entry.subarray(4));
+  return crc32(entry.subarray(CHECK_BYTES));
 }
 
 /** The same entry, last used at another time. */
@@ -73,21 +75,21 @@ export function accompanied(entry: Buffer): Buffer {
 
 /** An entry that is not damaged. */
 export class Entry {
-  readonly #bytes: Buffer;
+  readonly bytes: Buffer;
   /** Where the record begins. */
   readonly recordAt: number;
   /** Where it ends, and the body begins. */
   readonly bodyAt: number;
 
   private constructor(bytes: Buffer, recordAt: number, bodyAt: number) {
-    this.#bytes = bytes;
+    this.bytes = bytes;
     this.recordAt = recordAt;
     this.bodyAt = bodyAt;
   }
 
-  /** Undefined where it is damaged. Keeps to `bytes`. */
-  static over(bytes: Buffer): Entry | undefined {
-    if (bytes.length < PREFIX_BYTES || checkIn(bytes) !== uint32At(bytes, 0)) return undefined;
+  /** Undefined where it is damaged. Keeps to `bytes`. `checked`: the same behind the checksum. */
+  static over(bytes: Buffer, checked = bytes.subarray(CHECK_BYTES)): Entry | undefined {
+    if (bytes.length < PREFIX_BYTES || crc32(checked) !== uint32At(bytes, 0)) return undefined;
     const recordAt = PREFIX_BYTES + (uint32At(bytes, AT.flags) & TAG_BYTES);
     const bodyAt = bytes.length - uint32At(bytes, AT.bodyBytes);
     return recordAt > bodyAt ? undefined : new Entry(bytes, recordAt, bodyAt);
@@ -95,45 +97,45 @@ export class Entry {
 
   /** Its checksum: what tells it from others, near enough. */
   get check(): number {
-    return uint32At(this.#bytes, 0);
+    return uint32At(this.bytes, 0);
   }
 
   get epoch(): number {
-    return uint32At(this.#bytes, AT.epoch);
+    return uint32At(this.bytes, AT.epoch);
   }
 
   get isAccompanied(): boolean {
-    return (uint32At(this.#bytes, AT.flags) & ACCOMPANIED) !== 0;
+    return (uint32At(this.bytes, AT.flags) & ACCOMPANIED) !== 0;
   }
 
   get bodyId(): Buffer {
-    return this.#bytes.subarray(AT.bodyId, AT.bodyId + BODY_ID_BYTES);
+    return this.bytes.subarray(AT.bodyId, AT.bodyId + BODY_ID_BYTES);
   }
 
   /** The head in its record, where that is about this key. */
   headAbout(key: string): Omit<RecordHead, 'note'> | undefined {
-    return readTrusted(this.#bytes, this.recordAt, this.bodyAt, key);
+    return readTrusted(this.bytes, this.recordAt, this.bodyAt, key);
   }
 
   get bodyBytes(): number {
-    return this.#bytes.length - this.bodyAt;
+    return this.bytes.length - this.bodyAt;
   }
 
   copyBody(to: Buffer): void {
-    this.#bytes.copy(to, 0, this.bodyAt);
+    this.bytes.copy(to, 0, this.bodyAt);
   }
 
   get record(): Buffer {
-    return this.#bytes.subarray(this.recordAt, this.bodyAt);
+    return this.bytes.subarray(this.recordAt, this.bodyAt);
   }
 
   /** The body behind the record; empty where there is none. */
   get body(): Buffer {
-    return this.#bytes.subarray(this.bodyAt);
+    return this.bytes.subarray(this.bodyAt);
   }
 
   get prefix(): EntryPrefix {
-    const bytes = this.#bytes;
+    const bytes = this.bytes;
     const flags = uint32At(bytes, AT.flags);
     return {
       epoch: this.epoch,

@@ -77,22 +77,28 @@ const scratchViews = new Views(scratch);
 
 /**
  * The record key of a response that no request field selects, where it is the key as it is; undefined where it is not.
- * Good until the next call: for one lookup.
+ * Good until the next call: for one lookup. `rest`: the end of the key.
  */
-export function plainRecordKey(key: string): Uint8Array | undefined {
+export function plainRecordKey(key: string, rest: string): Uint8Array | undefined {
+  const length = key.length + rest.length;
   // A character takes three bytes at most.
-  if (key.length * 3 > STEM_BYTES && Buffer.byteLength(key) > STEM_BYTES) return undefined;
-  let bytes = 0;
+  if (length * 3 > STEM_BYTES && Buffer.byteLength(key) + Buffer.byteLength(rest) > STEM_BYTES) return undefined;
   // One after another where each is a byte: to have them written takes longer.
-  const { length } = key;
-  for (; bytes < length; bytes++) {
-    const code = key.charCodeAt(bytes);
-    if (code > 0x7f) break;
-    scratch[bytes] = code;
-  }
-  if (bytes < length) bytes = scratch.write(key, 0);
+  let bytes = putAscii(rest, putAscii(key, 0));
+  if (bytes < length) bytes = scratch.write(key + rest, 0);
   scratch[bytes] = 0;
   return scratchViews.until(bytes + 1);
+}
+
+/** Up to the first character that takes more than a byte. Returns where it ends. */
+function putAscii(text: string, from: number): number {
+  const { length } = text;
+  for (let at = 0; at < length; at++) {
+    const code = text.charCodeAt(at);
+    if (code > 0x7f) return from + at;
+    scratch[from + at] = code;
+  }
+  return from + length;
 }
 
 export function chunkKey(bodyId: Uint8Array, index: number): Buffer {

@@ -97,9 +97,9 @@ export class DiskQueue {
     return this.#byKey.get(key);
   }
 
-  /** Whether nothing about a key waits, nor anything that is not told by its key. */
-  isQuiet(key: string): boolean {
-    return !this.isBlind && (this.#byKey.size === 0 || !(this.#byKey.has(key) || this.#byKey.has(UNREAD)));
+  /** Whether nothing about a key waits, nor anything that is not told by its key. `rest`: the end of it. */
+  isQuiet(key: string, rest: string): boolean {
+    return !this.isBlind && (this.#byKey.size === 0 || !(this.#byKey.has(key + rest) || this.#byKey.has(UNREAD)));
   }
 
   /** All that waits. */
@@ -156,16 +156,22 @@ export class DiskQueue {
     this.#charge(bytes + ORDER_BYTES);
   }
 
-  /** Notes a use, as far as there is time for it. */
-  use(recordKey: Buffer): void {
-    if (!this.isWritable) return;
-    if (this.#uses.size >= MAX_DISK_PENDING_USES) this.droppedUses++;
-    else this.#uses.set(recordKey.toString('latin1'), recordKey);
+  /** Whether there is time to note another use. */
+  takesUse(): boolean {
+    if (!this.isWritable) return false;
     // With whatever else is written, or alone after a while.
     this.#useTimer ??= this.#parts.clock.after(DISK_USE_FLUSH_MS, () => {
       this.#useTimer = undefined;
       if (this.#uses.size > 0) this.#flush();
     });
+    if (this.#uses.size < MAX_DISK_PENDING_USES) return true;
+    this.droppedUses++;
+    return false;
+  }
+
+  /** Notes a use, as far as there is time for it. */
+  use(recordKey: Buffer): void {
+    if (this.takesUse()) this.#uses.set(recordKey.toString('latin1'), recordKey);
   }
 
   /** Resolves when what waits now is written, or what took its place, or cannot be. */

@@ -4,7 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import type { Clock } from '../base/clock.js';
+import { DISK_USE_STALE_MS } from '../base/disk-limits.js';
 import { MAX_VARIANTS } from '../base/limits.js';
+import { SECOND_MS } from '../base/units.js';
 import { Body } from '../object/body.js';
 import { decodeRecord, type RecordHead } from '../object/record.js';
 import { storedOf } from '../object/record-stored.js';
@@ -40,6 +42,7 @@ export class DiskReading {
   /** What glance() found. */
   readonly glanced: DiskGlance;
   readonly #file: DiskFile;
+  readonly #clock: Clock;
   readonly #counts: DiskCounts;
   readonly #onBroken: (error: unknown) => void;
   #waiting: DiskQueue | undefined;
@@ -53,6 +56,7 @@ export class DiskReading {
     onBroken: (error: unknown) => void,
   ) {
     this.#file = file;
+    this.#clock = clock;
     this.#counts = counts;
     this.#onBroken = onBroken;
     const latest = this.read(() => file.tables.meta.get(NOW_KEY))?.readDoubleLE(0) ?? 0;
@@ -102,11 +106,24 @@ export class DiskReading {
   }
 
   /** As Below.glance(): what stands alone under a key, about which nothing waits to be written. */
-  glance(key: string): Glance | undefined {
-    const place = this.#queue.isQuiet(key) ? plainRecordKey(key) : undefined;
+  glance(key: string, rest = ''): Glance | undefined {
+    const place = this.#queue.isQuiet(key, rest) ? plainRecordKey(key, rest) : undefined;
     if (place === undefined || this.isBroken) return undefined;
     const view = this.read(() => this.#file.tables.records.view(place));
-    return view !== undefined && this.glanced.over(view, key) ? this.glanced : undefined;
+    return view !== undefined && this.glanced.over(view, key, rest) ? this.glanced : undefined;
+  }
+
+  /** The order of eviction is coarse: the writer takes no note of a use soon after another one. */
+  isUseNews(usedSec: number | undefined): boolean {
+    if (usedSec === undefined) return false;
+    const sec = Math.floor((this.#clock.now() + this.skewMs) / SECOND_MS);
+    return sec - usedSec >= DISK_USE_STALE_MS / SECOND_MS;
+  }
+
+  /** What glance() found, to be kept. */
+  taken(): StoredResponse | undefined {
+    const { key, bytes } = this.glanced;
+    return this.#responseIn(recordKey(key, NO_SELECTION), bytes);
   }
 
   /** What is in the file under a record key, unless something waits to take its place. */

@@ -5,9 +5,8 @@
  * Whatever cannot be read for certain is a miss: counted, and taken away. Nothing here ever throws at a request.
  */
 import type { Clock } from '../base/clock.js';
-import { DISK_USE_STALE_MS, MAX_DISK_PART_BYTES, PROMOTE_BODY_BYTES } from '../base/disk-limits.js';
+import { MAX_DISK_PART_BYTES, PROMOTE_BODY_BYTES } from '../base/disk-limits.js';
 import { MAX_VARIANTS } from '../base/limits.js';
-import { SECOND_MS } from '../base/units.js';
 import type { BodySink } from '../object/body.js';
 import { recordBodyBytes, recordChunks } from '../object/record.js';
 import type { StoredResponse } from '../object/stored.js';
@@ -135,22 +134,18 @@ export class DiskTier {
   }
 
   /** As Below.glance(). */
-  glance(key: string): Glance | undefined {
-    return this.reading.glance(key);
+  glance(key: string, rest?: string): Glance | undefined {
+    return this.reading.glance(key, rest);
   }
 
   /** What glance() found last is used. Returns what tells that from other entries, near enough. */
-  useGlanced(key: string): number {
-    const { usedSec, check } = this.reading.glanced;
-    if (this.#isUseNews(usedSec)) this.#queue.use(recordKey(key, NO_SELECTION));
-    return check;
-  }
-
-  /** The order of eviction is coarse: the writer takes no note of a use soon after another one. */
-  #isUseNews(usedSec: number | undefined): boolean {
-    if (usedSec === undefined) return false;
-    const sec = Math.floor((this.#options.clock.now() + this.reading.skewMs) / SECOND_MS);
-    return sec - usedSec >= DISK_USE_STALE_MS / SECOND_MS;
+  useGlanced(): number {
+    const { glanced } = this.reading;
+    // The key is made where it is wanted alone: of a thousand uses that are news most are too many.
+    if (this.reading.isUseNews(glanced.usedSec) && this.#queue.takesUse()) {
+      this.#queue.use(recordKey(glanced.key, NO_SELECTION));
+    }
+    return glanced.check;
   }
 
   /** What waits to be written. */
@@ -278,7 +273,7 @@ export class DiskTier {
   /** What `stored` is on disk is used. */
   use(stored: StoredResponse): void {
     const place = this.reading.places.get(stored);
-    if (place !== undefined && this.#isUseNews(place.usedSec)) this.#queue.use(place.recordKey);
+    if (place !== undefined && this.reading.isUseNews(place.usedSec)) this.#queue.use(place.recordKey);
   }
 
   /** A place for a body that is to be stored while it arrives; undefined where there is none now. */

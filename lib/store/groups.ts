@@ -76,6 +76,8 @@ export class Groups {
   readonly #fresh: Ring;
   readonly #established: Ring;
   readonly #sight = new Sight();
+  /** There is nothing at all under the key that sight() was asked for last. */
+  sightedNothing = false;
   /** The key that was looked for last and is not there: a miss asks for it several times in a row. */
   #absent: string | undefined;
 
@@ -116,9 +118,14 @@ export class Groups {
   /** What is the only one under the key that these two texts are together. */
   sight(hash: number, origin: string, target: string): Sight | undefined {
     const sight = this.#sight;
+    this.sightedNothing = false;
     if (this.#asleep.sight(sight, hash, origin, target)) return sight;
     const variants = this.#awake.first(hash);
-    if (variants === undefined || variants.list.length > 1 || !isJoined(variants.key, origin, target)) return undefined;
+    if (variants === undefined) {
+      this.sightedNothing = !this.#asleep.sightedAny && !this.#awake.mayHoldMore(hash);
+      return undefined;
+    }
+    if (variants.list.length > 1 || !isJoined(variants.key, origin, target)) return undefined;
     return sight.over(variants.slots[0] as number, variants.list[0] as StoredResponse) ? sight : undefined;
   }
 

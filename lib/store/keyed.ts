@@ -23,6 +23,8 @@ export interface KeyedMap<V> {
   get(key: string): V | undefined;
   /** One with this hash of its key; others may have the same hash. */
   first(hash: number): V | undefined;
+  /** Whether there may be others with this hash than the one that first() gives. */
+  mayHoldMore(hash: number): boolean;
   /** Sets or replaces; `ttlMs` is when the key's last response has outlived its use. */
   set(key: string, value: V, ttlMs: number): void;
   delete(key: string): void;
@@ -55,6 +57,9 @@ export function createKeyedMap<V extends Keyed>(onLapsed: (value: V) => void): K
     first(hash) {
       const masked = hash & HASH_MASK;
       return shardOf(masked).cache.get<V>(masked);
+    },
+    mayHoldMore(hash) {
+      return shardOf(hash & HASH_MASK).texts > 0;
     },
     set(key, value, ttlMs) {
       const hash = hashOf(key) & HASH_MASK;

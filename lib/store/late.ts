@@ -64,6 +64,10 @@ export class LateStore implements Store {
     return this.#store.sight(hash, origin, target);
   }
 
+  get sightedNothing(): boolean {
+    return this.#store.sightedNothing;
+  }
+
   sighted(): void {
     this.#store.sighted();
   }

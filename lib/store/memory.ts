@@ -114,6 +114,10 @@ class MemoryStore extends LowestStore implements Store {
     return this.#groups.sight(hash, origin, target);
   }
 
+  get sightedNothing(): boolean {
+    return this.#groups.sightedNothing;
+  }
+
   sighted(): void {
     this.#slots.use(this.#groups.sightedSlot);
   }

@@ -54,6 +54,10 @@ class TieredStore implements Store, Below {
     return this.#memory.sight(hash, origin, target);
   }
 
+  get sightedNothing(): boolean {
+    return this.#memory.sightedNothing;
+  }
+
   sighted(): void {
     this.#memory.sighted();
   }
@@ -82,8 +86,8 @@ class TieredStore implements Store, Below {
     return undefined;
   }
 
-  glance(key: string): Glance | undefined {
-    const found = this.#disk.glance(key);
+  glance(key: string, rest?: string): Glance | undefined {
+    const found = this.#disk.glance(key, rest);
     return found === undefined || this.#isOutdated(found) ? undefined : found;
   }
 
@@ -91,14 +95,15 @@ class TieredStore implements Store, Below {
    * What is used once is not worth what it would push out of a full memory: it is as near on disk. While there is room, and at the
    * second use within a while, it is promoted.
    */
-  glanced(key: string): void {
+  glanced(): void {
     this.#disk.counts.hits++;
-    const check = this.#disk.useGlanced(key);
+    const check = this.#disk.useGlanced();
     const { bytes, reservedBytes, budgetBytes } = this.#memory.stats;
     const isRoomy = bytes + reservedBytes < budgetBytes * PROMOTE_AT_ONCE_SHARE;
     if (!isRoomy && !this.#doorkeeper.knows(check)) return;
-    this.#disk.reading.glanced.keep();
-    const own = this.#disk.find(key).find(({ selection }) => selection.names.length === 0);
+    const { reading } = this.#disk;
+    reading.glanced.keep();
+    const own = reading.taken();
     if (own?.body.wholeChunks !== undefined) this.#memory.put(own);
   }
 

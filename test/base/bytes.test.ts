@@ -1,7 +1,7 @@
 // Goal: what is read and written byte by byte is what a Buffer reads and writes. Method: fast-check compares the two.
 import fc from 'fast-check';
 import t from 'tap';
-import { doubleAt, putText, uint32At } from '../../lib/base/bytes.js';
+import { doubleAt, putNumber, putText, uint32At } from '../../lib/base/bytes.js';
 
 t.test('numbers are read as a Buffer reads them', (t) => {
   fc.assert(
@@ -29,5 +29,15 @@ t.test('texts are written as a Buffer writes latin1', (t) => {
       return putText(mine, text, at) === at + text.length && mine.equals(theirs);
     }),
   );
+  t.end();
+});
+
+t.test('whole numbers are written in their digits', (t) => {
+  const isSame = (value: number): boolean => {
+    const bytes = Buffer.alloc(32);
+    return bytes.toString('latin1', 3, putNumber(bytes, value, 3)) === String(value);
+  };
+  for (const value of [0, 9, 10, 99, 100, 2 ** 31, Number.MAX_SAFE_INTEGER]) t.ok(isSame(value), String(value));
+  fc.assert(fc.property(fc.maxSafeNat(), isSame));
   t.end();
 });

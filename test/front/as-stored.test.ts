@@ -54,17 +54,25 @@ t.test('decision 0022: whatever is stored, what goes out as it is stored is what
   walk.engine.close();
 });
 
+/** What is told of such a reply. */
+const OWN = {
+  ageSec: 7,
+  ttlSec: 53,
+  lines: { via: '1.1 p', beforeTtl: 'p; hit; ttl=', behindTtl: '; detail=fresh' },
+};
+
 t.test('decision 0022: bytes that are still to be written are left alone by the next reply', (t) => {
   const bytes = Buffer.from('OK\r\nA: 1\r\nfirst');
   const of = (text: string) => ({
     bytes: Buffer.from(`OK\r\nA: 1\r\n${text}`),
     headFrom: 0,
     headUntil: bytes.length - 5,
-    own: ['Age', '7'],
+    ...OWN,
     bodyFrom: bytes.length - 5,
     bodyBytes: 5,
   });
-  const head = 'HTTP/1.1 200 OK\r\nA: 1\r\nAge: 7\r\nContent-Length: 5\r\n\r\n';
+  const own = 'Age: 7\r\nVia: 1.1 p\r\nCache-Status: p; hit; ttl=53; detail=fresh\r\n';
+  const head = `HTTP/1.1 200 OK\r\nA: 1\r\n${own}Content-Length: 5\r\n\r\n`;
   const first = bytesAsStored(of('first'), 200, undefined, 'HIT');
   t.equal(first?.toString('latin1'), `${head}first`);
   lendAsStored();
@@ -81,7 +89,7 @@ t.test(
       bytes: Buffer.from(`${head}body`),
       headFrom: 0,
       headUntil: head.length,
-      own: ['Age', '7'],
+      ...OWN,
       bodyFrom: head.length,
       bodyBytes: 4,
     };

@@ -90,6 +90,24 @@ t.test(
   },
 );
 
+t.test('decision 0022: a key that is given in two parts is the one that they are together', async (t) => {
+  const { bench, make } = setUp(t);
+  const rests = ['', 'x', 'x/é', '€', 'y'.repeat(90), 'z'.repeat(400)];
+  for (const rest of rests) bench.store.put(make({ key: `${KEY}${rest}`, bodyBytes: 1 + rest.length }));
+  await bench.tier.settled();
+  for (const rest of rests) bench.memory.removeKey(`${KEY}${rest}`, 'evicted');
+  for (const rest of rests) {
+    const whole = `${KEY}${rest}`;
+    const found = bench.store.below?.glance(whole)?.stored;
+    t.equal(found === undefined, whole.length > 256, 'one that is cut on disk takes more than a look');
+    for (const at of [0, 7, KEY.length, whole.length]) {
+      const seen = bench.store.below?.glance(whole.slice(0, at), whole.slice(at));
+      t.strictSame([seen?.key, seen?.stored?.body.receivedBytes], [found?.key, found?.body.receivedBytes], whole);
+      t.equal(bench.store.below?.glance(whole.slice(0, at), `${whole.slice(at)}+`), undefined);
+    }
+  }
+});
+
 t.test(
   'decision 0022: what one look gave is promoted while memory has room, and then at its second use within a while',
   async (t) => {
@@ -99,7 +117,7 @@ t.test(
     await bench.tier.settled();
     const use = (key: string): boolean => {
       const found = bench.store.below?.glance(key);
-      if (found !== undefined) bench.store.below?.glanced(key);
+      if (found !== undefined) bench.store.below?.glanced();
       return bench.store.peek(key) !== undefined;
     };
     const below = keys.filter((key) => bench.store.peek(key) === undefined);

@@ -27,3 +27,6 @@ export const ADMIN_SCAN_COUNT = 20_000;
 export const ADMIN_SCAN_BELOW_COUNT = 2_000;
 /** Places for how the last exchange with the origin for a key ended, for operators; of two keys in one place the newer stays. */
 export const NOTED_REFRESHES = 16_384;
+
+/** Longest time that a command for a running proxy waits without a byte: of an operation on all that is stored, many times over. */
+export const COMMAND_IDLE_TIMEOUT_MS = 300_000;

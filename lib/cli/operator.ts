@@ -1,5 +1,7 @@
 /** The commands' way to the admin listener of a running proxy: its address, the token, one request, what it answers. */
 import { readFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { COMMAND_IDLE_TIMEOUT_MS } from '../base/admin-limits.js';
 import { ConfigError } from '../base/errors.js';
 import { type Address, formatAddress, readAddress } from '../config/address.js';
 import { loadConfig } from '../config/load.js';
@@ -77,37 +79,55 @@ export class Operator {
   /** One request. Throws a CommandFailure where it is not answered, or refused. `accepted`: further statuses to be given back. */
   async ask(target: string, asking: Asking = {}, accepted: readonly number[] = []): Promise<OperatorReply> {
     const { method = 'GET', json, body, fields = [] } = asking;
-    const headers = new Headers();
-    for (const [name, value] of fields) headers.append(name, value);
-    if (json !== undefined) headers.set('Content-Type', 'application/json');
-    if (this.#token !== undefined && this.#token !== '') headers.set('Authorization', `Bearer ${this.#token}`);
+    const sentFields = [...fields];
+    if (json !== undefined) sentFields.push(['Content-Type', 'application/json']);
+    if (this.#token !== undefined && this.#token !== '') sentFields.push(['Authorization', `Bearer ${this.#token}`]);
     const sent = json === undefined ? body : Buffer.from(JSON.stringify(json));
     const at = formatAddress(this.#address);
-    let response: Response;
-    let text: string;
+    let answer: Answer;
     try {
-      response = await fetch(`http://${at}${target}`, {
-        method,
-        headers,
-        redirect: 'manual',
-        ...(sent === undefined ? {} : { body: new Uint8Array(sent) }),
-      });
-      text = await response.text();
+      answer = await exchange(`http://${at}${target}`, method, sentFields, sent);
     } catch (error) {
       throw new CommandFailure(
         2,
         `no proxy answers at http://${at} (${causeOf(error)}): is it running, and is --admin right?`,
       );
     }
+    const { status, phrase, text } = answer;
     const content = readContent(text);
     if (content === undefined)
       throw new CommandFailure(2, `what answers at http://${at} is no admin listener of patina`);
-    if (response.ok || accepted.includes(response.status)) return { status: response.status, content };
-    throw new CommandFailure(
-      1,
-      [String(content['detail'] ?? response.statusText), ...hintsFor(response.status, this.#token)].join('\n'),
-    );
+    if ((status >= 200 && status < 300) || accepted.includes(status)) return { status, content };
+    throw new CommandFailure(1, [String(content['detail'] ?? phrase), ...hintsFor(status, this.#token)].join('\n'));
   }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly phrase: string;
+  readonly text: string;
+}
+
+/** Not fetch(): that asks no port that a browser must not ask, of which 6666 and 10080 are some. */
+function exchange(url: string, method: string, fields: NonNullable<Asking['fields']>, sent?: Buffer): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request(url, { method, agent: false, timeout: COMMAND_IDLE_TIMEOUT_MS }, (incoming) => {
+      const chunks: Buffer[] = [];
+      incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+      incoming.once('error', reject);
+      incoming.once('end', () =>
+        resolve({
+          status: incoming.statusCode ?? 0,
+          phrase: incoming.statusMessage ?? '',
+          text: Buffer.concat(chunks).toString(),
+        }),
+      );
+    });
+    outgoing.once('error', reject);
+    outgoing.once('timeout', () => outgoing.destroy(new Error(`no answer within ${COMMAND_IDLE_TIMEOUT_MS / 1000} s`)));
+    for (const [name, value] of fields) outgoing.appendHeader(name, value);
+    outgoing.end(sent);
+  });
 }
 
 function hintsFor(status: number, token: string | undefined): string[] {
@@ -148,6 +168,6 @@ function readTokenFile(file: string): string {
 }
 
 function causeOf(error: unknown): string {
-  const { cause } = error as { cause?: { code?: string; message?: string } };
-  return cause?.code ?? cause?.message ?? String(error);
+  const { code, message } = error as { readonly code?: string; readonly message?: string };
+  return code ?? message ?? String(error);
 }

@@ -253,3 +253,18 @@ t.test('each command has its own help', async (t) => {
     t.match(parseArguments([spec.name, '--help']), { kind: 'help', of: { name: spec.name } });
   }
 });
+
+t.test('a command reaches an admin listener on any port, those too that browsers refuse to ask', async (t) => {
+  const server = createServer((_request, response) => response.end('{"objects": 1, "fills": 0}'));
+  for (const port of [10080, 6000, 6666, 6697, 4190]) {
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (isFree) break;
+  }
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const { code, err } = await runWith({}, 'purge', `${BASE}/a`, '--admin', `127.0.0.1:${port}`);
+  t.same({ code, err }, { code: 0, err: [] });
+});

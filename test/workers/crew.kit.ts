@@ -106,8 +106,9 @@ export class Crew {
     return connectRaw(this.port);
   }
 
-  /** A connection to each of two workers: the second one goes to the one that has none. */
+  /** A connection to each of two workers: the second one goes to the one that has none. Connections before it must be closed. */
   async eachWorker(): Promise<[RawClient, RawClient]> {
+    await until(async () => (await this.workers()).every(({ connections }) => connections === 0));
     const one = await this.connect();
     await until(async () => {
       this.first = (await this.workers()).find(({ connections }) => connections === 1);

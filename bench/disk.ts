@@ -5,12 +5,17 @@
  * 200 MB and 10 %. Rates are driven by wrk where it is installed, with server and load on cores of their own; without it
  * the client below takes longer for a request than a hit does, and rates say little.
  *
+ * What is judged is random hits from disk beside random hits from memory: the same client, connections and choice of keys, over as many
+ * keys as there are in the one case and as memory holds in the other, so that nothing differs but where the response is found.
+ * Beside that stands the ratio to hits on a few hot keys, which differ in more: their replies are kept ready as bytes
+ * (decision 0016), as a random one is in neither tier. Each rate says which share of it the disk answered.
+ *
  * Beside each rate stands the processor time that the server took for one request, which other work on the machine
  * changes less.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, get } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,7 +38,11 @@ import { findProgram, LOAD_CORE, SERVER_CORE } from './kit/machine.js';
 const CLI = fileURLToPath(new URL('../lib/cli/main.js', import.meta.url));
 const HOST = 'bench.example';
 const GB = 1024 ** 3;
+/** Kept ready, all of them. */
 const HOT = 1_000;
+/** So many MEMORY_MB hold, with room left. */
+const HELD = 30_000;
+const MAX_WARM_UPS = 8;
 const CONNECTIONS = 32;
 const FILLS_PER_SEC = 1_000;
 const MEMORY_MB = 64;
@@ -93,6 +102,7 @@ async function fillDisk(path: string): Promise<void> {
 interface Proxy {
   readonly child: ChildProcess;
   readonly port: number;
+  readonly adminPort: number;
   readonly readyMs: number;
 }
 
@@ -105,19 +115,19 @@ async function start(origin: string, disk: string | undefined): Promise<Proxy> {
   const at = performance.now();
   const settings = [`cache.memory=${MEMORY_MB}MB`, 'log.access=off'];
   if (disk !== undefined) settings.push(`cache.disk.path=${disk}`, 'cache.disk.size=8GB');
-  const args = [CLI, '--origin', origin, '--listen', '127.0.0.1:0', '--admin', 'off'];
+  const args = [CLI, '--origin', origin, '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
   const command = onCore(SERVER_CORE, [process.execPath, ...args, ...settings.flatMap((one) => ['--set', one])]);
   const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
-  const port = await new Promise<number>((resolve, reject) => {
+  const ports = await new Promise<{ port: number; adminPort: number }>((resolve, reject) => {
     let said = '';
     child.stdout.on('data', (bytes: Buffer) => {
       said += bytes.toString();
-      const match = /127\.0\.0\.1:(\d+)/.exec(said);
-      if (match !== null) resolve(Number(match[1]));
+      const match = /ready on \S+:(\d+),.* admin \S+:(\d+)\n/.exec(said);
+      if (match !== null) resolve({ port: Number(match[1]), adminPort: Number(match[2]) });
     });
     child.once('exit', (code) => reject(new Error(`it ended with ${code}: ${said}`)));
   });
-  return { child, port, readyMs: performance.now() - at };
+  return { child, ...ports, readyMs: performance.now() - at };
 }
 
 async function stop({ child }: Proxy): Promise<void> {
@@ -184,13 +194,32 @@ interface Rate {
   readonly perSec: number;
   /** Of the server, for one request. */
   readonly processorUs: number;
+  /** Of these hits, how many of a hundred the disk answered. */
+  readonly diskPercent: number;
+}
+
+/** Lookups that the disk answered so far. */
+async function diskHits({ adminPort }: Proxy): Promise<number> {
+  const metrics = await new Promise<string>((resolve, reject) => {
+    get({ host: '127.0.0.1', port: adminPort, path: '/metrics', agent: false }, (res) => {
+      let text = '';
+      res.setEncoding('utf8').on('data', (more: string) => (text += more));
+      res.on('end', () => resolve(text)).on('error', reject);
+    }).on('error', reject);
+  });
+  return Number(/^patina_disk_hits_total (\d+)$/m.exec(metrics)?.[1] ?? Number.NaN);
 }
 
 /** How fast random ones of the first `paths` are served. */
-async function rateOf({ child, port }: Proxy, paths: number): Promise<Rate> {
+async function rateOf(proxy: Proxy, paths: number): Promise<Rate> {
+  const { child, port } = proxy;
+  const hitsBefore = await diskHits(proxy);
   const before = processorUs(child.pid);
   const perSec = WRK === undefined ? await ownRate(port, paths) : runWrk(WRK, port, paths);
-  return { perSec, processorUs: (processorUs(child.pid) - before) / (perSec * SECONDS) };
+  const count = perSec * SECONDS;
+  const spentUs = processorUs(child.pid) - before;
+  const diskPercent = Math.min(100, ((await diskHits(proxy)) - hitsBefore) / count / 0.01);
+  return { perSec, processorUs: spentUs / count, diskPercent };
 }
 
 async function ownRate(port: number, paths: number): Promise<number> {
@@ -262,16 +291,25 @@ print(`ready with them             ${withDisk.readyMs.toFixed(0).padStart(8)} ms
 await rateOf(withDisk, RECORDS);
 const fromDisk = await rateOf(withDisk, RECORDS);
 const { missed } = await load(withDisk.port, CONNECTIONS, random);
+// What is asked for twice within a while comes into memory, in which other things are: until nearly all of them are there.
+for (let n = 0; n < MAX_WARM_UPS; n++) if ((await rateOf(withDisk, HELD)).diskPercent < 1) break;
+const fromMemory = await rateOf(withDisk, HELD);
 await rateOf(withDisk, HOT);
-const fromMemory = await rateOf(withDisk, HOT);
+const ofHot = await rateOf(withDisk, HOT);
 for (let n = 0; n < 2; n++) await load(without.port, 4, hot);
-const rateLine = (name: string, { perSec, processorUs: us }: Rate, more = ''): void =>
-  print(`${name.padEnd(25)} ${perSec.toFixed(0).padStart(10)} /s   ${us.toFixed(1)} us of processor time each${more}`);
-rateLine('hits from memory', fromMemory);
-rateLine('random hits from disk', fromDisk, `, ${missed} missed`);
-print(
-  `ratio                       ${(fromDisk.perSec / fromMemory.perSec).toFixed(2).padStart(8)}      (at least 0.5)   ${(fromMemory.processorUs / fromDisk.processorUs).toFixed(2)} by processor time`,
-);
+const rateLine = (name: string, { perSec, processorUs: us, diskPercent }: Rate, more = ''): void =>
+  print(
+    `${name.padEnd(25)} ${perSec.toFixed(0).padStart(10)} /s   ${us.toFixed(1)} us of processor time each, ${diskPercent.toFixed(1)} % of them from disk${more}`,
+  );
+const ratioLine = (name: string, to: Rate, asked: string): void =>
+  print(
+    `${name.padEnd(27)} ${(fromDisk.perSec / to.perSec).toFixed(2).padStart(8)}      ${asked.padEnd(16)} ${(to.processorUs / fromDisk.processorUs).toFixed(2)} by processor time`,
+  );
+rateLine('random hits from memory', fromMemory, `, of ${HELD}`);
+rateLine('random hits from disk', fromDisk, `, of ${RECORDS}; ${missed} missed`);
+rateLine('hits on hot keys', ofHot, `, of ${HOT} that are kept ready`);
+ratioLine('ratio disk to memory', fromMemory, '(at least 0.5)');
+ratioLine('ratio disk to hot keys', ofHot, '(not judged)');
 const { ownMb, mappedMb } = memoryOf(withDisk.child.pid);
 print(
   `memory of the process       ${ownMb.toFixed(0).padStart(8)} MB   (${MEMORY_MB} MB configured; beyond it at most 200)`,

@@ -18,8 +18,6 @@ export const DISK_FLUSH_MS = 50;
 export const MAX_DISK_PENDING_BYTES = 64 * 1024 * 1024;
 /** Orders that wait for the disk to be writable again; beyond: all that is there is given up. */
 export const MAX_DISK_PENDING_ORDERS = 100_000;
-/** How often the device is told to take what was written to disk: what a loss of power may cost. */
-export const DISK_SYNC_EVERY_MS = 1_000;
 /** First pause before a disk tier that cannot be written is tried again, doubled each time. */
 export const DISK_RETRY_FIRST_MS = 1_000;
 /** Longest such pause. */
@@ -36,6 +34,8 @@ export const DISK_EVICT_FROM_SHARE = 0.9;
 export const DISK_EVICT_TO_SHARE = 0.88;
 /** The same share while the file is larger than it should be: what is free in it is used again before it grows. */
 export const DISK_EVICT_TO_SHARE_OVERGROWN = 0.75;
+/** Bytes by which what is in use grows for each byte of a batch, where it grows most: pages that are split are half empty, and each record stands in indexes too. */
+export const DISK_GROWTH_FACTOR = 4;
 /** Stored responses that one step of eviction, or of the sweep, takes from disk. */
 export const DISK_STEP_COUNT = 256;
 /** Stored responses that one batch evicts to make room for itself; beyond: it is not stored. */
@@ -126,8 +126,8 @@ export const MAX_DISK_MISSED_REACHES = 1_000;
 export const DISK_MISSED_STEP_COUNT = 256;
 /** By how much the thread that writes to disk stands back for others. */
 export const DISK_THREAD_NICE = 10;
-/** How long that thread works at a stretch, as far as it can choose. */
-export const DISK_STRETCH_MS = 0.25;
+/** How long that thread works at a stretch, as far as it can choose: it cannot within a commit. */
+export const DISK_STRETCH_MS = 0.1;
 /** For how long it then leaves the core to others. */
 export const DISK_BREATH_MS = 0.05;
 /** The heap of the thread that writes to disk: what it works on are buffers outside of it. */

@@ -6,15 +6,11 @@ export interface DiskJob {
   readonly batch: Uint8Array<ArrayBuffer> | undefined;
   /** On the scale of what is stored. */
   readonly now: number;
-  /** Have the device take it. */
-  readonly isSynced: boolean;
 }
 
 /** What a job did. */
 export interface DiskReport {
   readonly records: number;
-  readonly usedBytes: number;
-  readonly fileBytes: number;
   /** Stored responses that left, by reason. */
   readonly removed: Readonly<Partial<Record<DiskRemoval, number>>>;
   /** Record keys that were not written, because their body is not there any more. */

@@ -31,10 +31,8 @@ export class DiskCounts {
     this.#fileBytes = file.fileBytes;
   }
 
-  noteReport({ records, usedBytes, fileBytes, removed }: DiskReport): void {
+  noteReport({ records, removed }: DiskReport): void {
     this.#records = records;
-    this.#usedBytes = usedBytes;
-    this.#fileBytes = fileBytes;
     for (const reason of DISK_REMOVALS) this.#removed[reason] += removed[reason] ?? 0;
   }
 

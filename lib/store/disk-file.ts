@@ -45,10 +45,8 @@ export interface DiskTable {
 
 export interface DiskFile {
   readonly tables: Readonly<Record<TableName, DiskTable>>;
-  /** All that `run` writes, or nothing: throws where that failed. It outlives this process at once, a loss of power once synced. */
+  /** All that `run` writes, or nothing: throws where that failed. It outlives this process, and a loss of power too. */
   write(run: () => void): void;
-  /** Has the device take what was written, in another thread. */
-  sync(): void;
   /** From now on reads see what other threads and processes have written. */
   refresh(): void;
   /** Bytes in use, the tables' own included. */
@@ -94,7 +92,6 @@ export function openDiskFile(directory: string, sizeBytes: number): DiskFile {
     const { lastPageNumber } = root.getStats() as { lastPageNumber: number };
     return (lastPageNumber + 1) * DISK_PAGE_BYTES;
   };
-  let syncing: Promise<void> | undefined;
   let filledBytes = 0;
   return {
     tables,
@@ -102,15 +99,6 @@ export function openDiskFile(directory: string, sizeBytes: number): DiskFile {
       root.transactionSync(run, ABORTABLE | COMMIT_AT_ONCE | NO_SYNC);
       const bytes = fileBytes();
       if (bytes > filledBytes && fillUp(path, bytes)) filledBytes = bytes;
-    },
-    sync() {
-      if (syncing !== undefined) return;
-      syncing = new Promise((resolve) => {
-        (root as unknown as SyncedRoot).sync(() => {
-          syncing = undefined;
-          resolve();
-        });
-      });
     },
     refresh() {
       root.resetReadTxn();
@@ -122,8 +110,6 @@ export function openDiskFile(directory: string, sizeBytes: number): DiskFile {
       return fileBytes();
     },
     async close() {
-      // It would go on with what is not there any more.
-      await syncing;
       await root.close();
     },
   };
@@ -145,11 +131,6 @@ function fillUp(path: string, bytes: number): boolean {
   } finally {
     closeSync(handle);
   }
-}
-
-/** What lmdb has, and does not tell its types. */
-interface SyncedRoot {
-  sync(done: () => void): void;
 }
 
 interface TableStats {

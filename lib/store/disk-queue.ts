@@ -12,7 +12,6 @@ import {
   DISK_RETRY_FIRST_MS,
   DISK_RETRY_MAX_MS,
   DISK_SETTLE_ROUNDS,
-  DISK_SYNC_EVERY_MS,
   DISK_TIDY_EVERY_MS,
   DISK_TIDY_STEP_MS,
   DISK_USE_FLUSH_MS,
@@ -72,7 +71,6 @@ export class DiskQueue {
   #retryMs = DISK_RETRY_FIRST_MS;
   /** When it could be written again, the last time. */
   #recoveredAt = Number.NEGATIVE_INFINITY;
-  #syncedAt = 0;
   #isClosed = false;
   /** What waits, by key and record key. */
   readonly #byKey = new Map<string, Map<string, PutItem | GoneItem>>();
@@ -292,11 +290,9 @@ export class DiskQueue {
   }
 
   #send(batch: Uint8Array<ArrayBuffer> | undefined): void {
-    const { port, clock, now } = this.#parts;
+    const { port, now } = this.#parts;
     this.#isBusy = true;
-    const isSynced = clock.now() - this.#syncedAt >= DISK_SYNC_EVERY_MS;
-    if (isSynced) this.#syncedAt = clock.now();
-    port.send({ batch, now: now(), isSynced }).then(
+    port.send({ batch, now: now() }).then(
       (report) => this.#done(report),
       (failure: DiskFailure) => this.#undone(failure),
     );

@@ -7,6 +7,7 @@ import {
   DISK_EVICT_FROM_SHARE,
   DISK_EVICT_TO_SHARE,
   DISK_EVICT_TO_SHARE_OVERGROWN,
+  DISK_GROWTH_FACTOR,
   DISK_RESERVE_BYTES,
   DISK_STEP_COUNT,
   DISK_USE_STALE_MS,
@@ -51,8 +52,10 @@ export class DiskWriting {
   readonly #chunks: DiskChunks;
   readonly #breathe: () => void;
   #now = 0;
+  /** What may be written before it is looked again how much is in use: to look takes as long as to write ten responses. */
+  #roomBytes = 0;
 
-  /** `breathe` is called between any two changes of the file. */
+  /** `breathe` is called between any two changes of the file, and before they are committed. */
   constructor(file: DiskFile, directory: string, sizeBytes: number, breathe: () => void = () => {}) {
     this.#file = file;
     this.#directory = directory;
@@ -62,7 +65,7 @@ export class DiskWriting {
   }
 
   /** Throws a DiskFailure where nothing was changed. */
-  do({ batch, now, isSynced }: DiskJob): DiskReport {
+  do({ batch, now }: DiskJob): DiskReport {
     this.#begin(now);
     let isFull = false;
     let hasMore = false;
@@ -73,14 +76,13 @@ export class DiskWriting {
         if (batch === undefined) hasMore = this.#tidy();
         else isFull = this.#carryOut(batch);
         this.#noteNow();
+        this.#breathe();
       });
-      if (isSynced) this.#file.sync();
     } catch (error) {
       throw failureOf(error);
     }
-    const { usedBytes, fileBytes } = this.#file;
     const records = this.#table('records').count;
-    return { records, usedBytes, fileBytes, removed: this.#removed, ...this.#left, isFull, hasMore };
+    return { records, removed: this.#removed, ...this.#left, isFull, hasMore };
   }
 
   #begin(now: number): void {
@@ -289,10 +291,15 @@ export class DiskWriting {
 
   /** Returns whether there is room for `bytes`. */
   #makeRoom(bytes: number): boolean {
+    this.#roomBytes -= bytes * DISK_GROWTH_FACTOR;
+    if (this.#roomBytes > 0) return true;
     const most = this.#sizeBytes * DISK_EVICT_FROM_SHARE;
     for (let evicted = 0; ; ) {
       const surplus = this.#file.usedBytes + bytes - most;
-      if (surplus <= 0) return true;
+      if (surplus <= 0) {
+        this.#roomBytes = -surplus;
+        return true;
+      }
       if (this.#chunks.dropDoomed(true)) continue;
       const count = this.#evict(surplus);
       evicted += count;
@@ -306,6 +313,8 @@ export class DiskWriting {
     const [from, to] = this.#bounds();
     const { usedBytes } = this.#file;
     const isShort = usedBytes > from;
+    // Other processes may have written too.
+    this.#roomBytes = Math.min(this.#roomBytes, this.#sizeBytes * DISK_EVICT_FROM_SHARE - usedBytes);
     const dropped = this.#chunks.dropDoomed(isShort);
     const evicted = isShort && !dropped ? this.#evict(usedBytes - to) : 0;
     return expired === DISK_STEP_COUNT || dropped || evicted > 0;

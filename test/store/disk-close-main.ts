@@ -2,6 +2,6 @@
 import { openThreadPort } from '../../lib/store/disk-port.js';
 
 const port = openThreadPort({ directory: process.argv[2] ?? '', sizeBytes: 1024 * 1024 * 1024 });
-const job = port.send({ batch: undefined, now: 0, isSynced: true });
+const job = port.send({ batch: undefined, now: 0 });
 await Promise.all([job, port.close()]);
 console.log('closed');

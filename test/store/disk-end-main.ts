@@ -8,10 +8,10 @@ const CHUNK_BYTES = 1024 * 1024;
 
 const port = openThreadPort({ directory: process.argv[2] ?? '', sizeBytes: 1024 * 1024 * 1024 });
 // The thread has begun, and the file is there.
-await port.send({ batch: undefined, now: 0, isSynced: false });
+await port.send({ batch: undefined, now: 0 });
 const writer = new BatchWriter(1024);
 for (let at = 0; at < CHUNKS; at++) {
   writer.add({ kind: 'chunk', key: Buffer.alloc(16, at), value: Buffer.alloc(CHUNK_BYTES, at) });
 }
-void port.send({ batch: writer.take(), now: 0, isSynced: false });
+void port.send({ batch: writer.take(), now: 0 });
 setTimeout(() => process.exit(3), Number(process.argv[3]));

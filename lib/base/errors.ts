@@ -41,11 +41,18 @@ export class OriginError extends Error {
   readonly code: OriginFailure;
   /** Seconds after which asking again makes sense, where known. */
   readonly retryAfterSec: number | undefined;
+  /** What a stranger may be told: without the addresses and names that the message has from the system. */
+  readonly sentence: string;
 
-  constructor(code: OriginFailure, message: string, options?: { cause?: unknown; retryAfterSec?: number }) {
+  constructor(
+    code: OriginFailure,
+    message: string,
+    options?: { cause?: unknown; retryAfterSec?: number; sentence?: string },
+  ) {
     super(message, options?.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.retryAfterSec = options?.retryAfterSec;
+    this.sentence = options?.sentence ?? message;
   }
 
   /** What a client gets for it (RFC 9110 §15.6.3-15.6.5). */

@@ -283,7 +283,7 @@ export class Leasing {
     this.#release(
       typeof error === 'number'
         ? { kind: 'failed', failure: 'error-status', status: error, retryAfterMs }
-        : { kind: 'failed', failure: 'unreachable', code: error.code, message: error.message, retryAfterMs },
+        : { kind: 'failed', failure: 'unreachable', code: error.code, message: error.sentence, retryAfterMs },
     );
   }
 

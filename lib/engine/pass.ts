@@ -65,7 +65,7 @@ function failedReply(engine: Engine, request: ClientRequest, rule: string, error
   const spec = {
     status: known?.status ?? 502,
     reason: known?.code ?? 'origin-reset',
-    sentence: known?.message ?? 'The origin gave no answer.',
+    sentence: known?.sentence ?? 'The origin gave no answer.',
     rule,
     retryAfterSec: known?.retryAfterSec,
   } as const;

@@ -300,7 +300,7 @@ export class Transaction implements Waiter {
       this.#synth({
         status: result.error.status,
         reason,
-        sentence: result.error.message,
+        sentence: result.error.sentence,
         retryAfterSec: result.error.retryAfterSec,
       });
       return;

@@ -172,9 +172,9 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
     ...SILENT,
     answered: (event) => requests.answered(event),
     asked: (event) => requests.asked(event),
-    breaker: (state, reason) => {
+    breaker: (state, reason, error) => {
       const [at, message] = BREAKER_NOTICES[state];
-      notices.write(at, 'notice', `breaker-${state}`, message, reason === '' ? {} : { reason });
+      notices.write(at, 'notice', `breaker-${state}`, message, reason === '' ? {} : { reason, error });
     },
     notice: (at, code, message, fields) => notices.write(at, 'notice', code, message, fields ?? {}),
     reconfigure: (settings) => {

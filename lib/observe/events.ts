@@ -118,8 +118,8 @@ export interface Events {
   refreshed(priority: RefreshPriority, outcome: RefreshOutcome, waitedMs: number): void;
   /** A stored response left the store. */
   removed(reason: 'evicted' | 'expired' | 'replaced' | 'purged' | 'invalidated', bytes: number): void;
-  /** The breaker changed its state. */
-  breaker(state: 'closed' | 'open' | 'half-open', reason: string): void;
+  /** The breaker changed its state; `error`: in the words of the system, where something failed. */
+  breaker(state: 'closed' | 'open' | 'half-open', reason: string, error?: string): void;
   /** An operator did something, or tried to. */
   operated(operation: Operation, outcome: OperationOutcome): void;
   /** Warming went on. */
@@ -161,8 +161,8 @@ export function fanOut(listeners: readonly Events[]): Events {
     removed: (reason, bytes) => {
       for (const to of listeners) to.removed(reason, bytes);
     },
-    breaker: (state, reason) => {
-      for (const to of listeners) to.breaker(state, reason);
+    breaker: (state, reason, error) => {
+      for (const to of listeners) to.breaker(state, reason, error);
     },
     operated: (operation, outcome) => {
       for (const to of listeners) to.operated(operation, outcome);

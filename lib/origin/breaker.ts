@@ -59,7 +59,7 @@ export interface BreakerOptions {
   readonly clock: Clock;
   /** From 0 to below 1. */
   readonly random: () => number;
-  readonly changed: (state: BreakerState, reason: string) => void;
+  readonly changed: (state: BreakerState, reason: string, error?: string) => void;
 }
 
 export class Breaker {
@@ -116,13 +116,14 @@ export class Breaker {
     else if (state.kind === 'half-open') this.#become({ kind: 'closed', failureCount: 0 }, 'reached');
   }
 
-  failed(permit: Permit, reason: OriginFailure): void {
+  /** `error`: what there is to say of it beyond the reason. */
+  failed(permit: Permit, reason: OriginFailure, error?: string): void {
     const state = this.#state;
     if (permit.state !== state) return;
-    if (state.kind === 'half-open') this.#open(state.openings + 1, reason);
+    if (state.kind === 'half-open') this.#open(state.openings + 1, reason, error);
     else if (state.kind === 'closed') {
       state.failureCount++;
-      if (state.failureCount >= BREAKER_FAILURES) this.#open(1, reason);
+      if (state.failureCount >= BREAKER_FAILURES) this.#open(1, reason, error);
     }
   }
 
@@ -132,16 +133,16 @@ export class Breaker {
     if (permit.state === state && state.kind === 'half-open') state.isProbing = false;
   }
 
-  #open(openings: number, reason: string): void {
+  #open(openings: number, reason: string, error: string | undefined): void {
     const ms = Math.min(BREAKER_OPEN_FIRST_MS * 2 ** (openings - 1), BREAKER_OPEN_MAX_MS);
     const jitter = 1 + BREAKER_JITTER * (2 * this.#options.random() - 1);
-    this.#become({ kind: 'open', until: this.#options.clock.now() + ms * jitter, openings }, reason);
+    this.#become({ kind: 'open', until: this.#options.clock.now() + ms * jitter, openings }, reason, error);
   }
 
-  #become<S extends BreakerState>(next: S, reason: string): S {
+  #become<S extends BreakerState>(next: S, reason: string, error?: string): S {
     this.#state = next;
     if (next.kind === 'closed') this.#permit = { kind: 'permit', state: next };
-    this.#options.changed(next, reason);
+    this.#options.changed(next, reason, error);
     return next;
   }
 }
@@ -169,7 +170,7 @@ class Guard implements GuardedOrigin {
   constructor(client: OriginClient, options: GuardOptions) {
     this.#client = client;
     this.#options = options;
-    this.#breaker = new Breaker({ ...options, changed: (state, reason) => this.#changed(state, reason) });
+    this.#breaker = new Breaker({ ...options, changed: (...change) => this.#changed(...change) });
   }
 
   get healthy(): boolean {
@@ -203,11 +204,11 @@ class Guard implements GuardedOrigin {
 
   readonly #released = (): void => this.#scheduleProbe(BREAKER_IDLE_PROBE_MS);
 
-  #changed(state: BreakerState, reason: string): void {
+  #changed(state: BreakerState, reason: string, error?: string): void {
     this.#probeTimer?.cancel();
     this.#probeTimer = undefined;
     if (state.kind === 'open') this.#scheduleProbe(state.until - this.#options.clock.now() + BREAKER_IDLE_PROBE_MS);
-    this.#options.events.breaker(state.kind, reason);
+    this.#options.events.breaker(state.kind, reason, error);
   }
 
   #scheduleProbe(afterMs: number): void {
@@ -248,14 +249,14 @@ class Watch implements OriginListener, OriginExchange {
     this.#released = released;
   }
 
-  protected tell(failure?: OriginFailure): void {
+  protected tell(failure?: OriginFailure, error?: string): void {
     if (this.#isTold) return;
     this.#isTold = true;
     if (failure === undefined) this.#breaker.reached(this.#permit);
-    else if (UNREACHED.has(failure)) this.#breaker.failed(this.#permit, failure);
+    else if (UNREACHED.has(failure)) this.#breaker.failed(this.#permit, failure, error);
     else if (failure === 'origin-reset' && this.#permit.state.kind === 'half-open') {
       // A probe, though, is to bring an answer.
-      this.#breaker.failed(this.#permit, failure);
+      this.#breaker.failed(this.#permit, failure, error);
     } else if (NEUTRAL.has(failure)) {
       this.#breaker.released(this.#permit);
       this.#released();
@@ -294,7 +295,7 @@ class Watch implements OriginListener, OriginExchange {
   }
 
   fail(error: OriginError): void {
-    this.tell(error.code);
+    this.tell(error.code, error.message);
     this.listener.fail(error);
   }
 }

@@ -34,7 +34,7 @@ function messageOf(error: unknown): string {
 }
 
 function make(code: OriginFailure, what: string, cause: unknown): OriginError {
-  return new OriginError(code, `${what}: ${messageOf(cause)}`, { cause });
+  return new OriginError(code, `${what}: ${messageOf(cause)}`, { cause, sentence: what });
 }
 
 /** For a connection that never came to be. */

@@ -217,7 +217,7 @@ t.test('notices: JSON lines with level, code and their circumstances in an objec
     error,
     url: new URL('http://a/'),
   });
-  log.breaker('open', 'origin-refused');
+  log.breaker('open', 'origin-refused', 'connect ECONNREFUSED 127.0.0.1:1');
   await log.flush();
   t.strictSame(
     stream.lines.map((line) => JSON.parse(line)),
@@ -235,7 +235,7 @@ t.test('notices: JSON lines with level, code and their circumstances in an objec
         time: '2026-01-01T00:00:00.000Z',
         event: 'notice',
         code: 'breaker-open',
-        fields: { reason: 'origin-refused' },
+        fields: { reason: 'origin-refused', error: 'connect ECONNREFUSED 127.0.0.1:1' },
         msg: 'The origin fails; it is not asked until it recovers.',
       },
     ],

@@ -23,7 +23,7 @@ for (const [title, bodyBytes] of [
     const choose = ([first]: readonly StoredResponse[]): StoredResponse | undefined => first;
     const promoted = store.recall(KEY, choose);
     t.not(promoted, undefined);
-    t.ok(store.peek(KEY)?.includes(promoted ?? begun), 'memory has it');
+    t.equal(store.peek(KEY)?.length, 1, 'memory has it, be it as bytes');
     clock.advance(10);
     const next = freshened(begun, clock.now(), Fields.of({ ETag: '"2"' }));
     t.ok(store.swap(begun, next));

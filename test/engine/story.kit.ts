@@ -261,6 +261,8 @@ export class StoryOrigin {
       told.isOver = true;
       return;
     }
+    // The rest of a stored part: what it does not say of sharing stays as it was said of that (RFC 9111 §3.4).
+    if (range !== undefined && field('if-range') !== undefined && page.control === '') told.isBound = false;
     const text = range === undefined ? content.body : content.body.slice(range.from, range.until);
     const place =
       range === undefined ? {} : { 'Content-Range': `bytes ${range.from}-${range.until - 1}/${content.body.length}` };

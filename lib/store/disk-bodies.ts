@@ -1,4 +1,5 @@
 /** Bodies on disk: which id a body has there, and how its bytes are read and checked. */
+
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../base/clock.js';
 import {
@@ -7,6 +8,7 @@ import {
   DISK_READ_AHEAD_CHUNKS,
   MAX_DISK_HOLDS,
 } from '../base/disk-limits.js';
+import { lasting } from '../base/lasting.js';
 import { Body, type BodyBelow } from '../object/body.js';
 import { joined } from '../object/chunks.js';
 import type { StoredResponse } from '../object/stored.js';
@@ -49,7 +51,7 @@ export class DiskBodies {
   }
 
   newId(): Buffer {
-    const id = Buffer.from(this.#idStem);
+    const id = lasting(this.#idStem);
     id.writeUInt32BE(this.#idCount++ >>> 0, 8);
     return id;
   }

@@ -2,9 +2,11 @@
  * What is on disk, as stored responses: records decoded, and checked; what cannot be read is no response, is counted, and
  * is to be taken away. What waits to be written, or to go, is known to the queue, and passed over here.
  */
+
 import assert from 'node:assert/strict';
 import type { Clock } from '../base/clock.js';
 import { DISK_USE_STALE_MS } from '../base/disk-limits.js';
+import { lasting } from '../base/lasting.js';
 import { MAX_VARIANTS } from '../base/limits.js';
 import { SECOND_MS } from '../base/units.js';
 import { Body } from '../object/body.js';
@@ -179,7 +181,7 @@ export class DiskReading {
       this.#queue.remove(UNREAD, key, 'damaged', seen(bytes));
       return undefined;
     }
-    const ref: BodyRef = { id: head.note, bytes: head.bodyBytes, isInline: entry.body.length > 0 };
+    const ref: BodyRef = { id: lasting(head.note), bytes: head.bodyBytes, isInline: entry.body.length > 0 };
     const body = this.#bodyOf(head, ref, entry.body, key);
     const stored = body === undefined ? undefined : storedOf(head, body);
     if (stored === undefined) {
@@ -187,7 +189,7 @@ export class DiskReading {
       return undefined;
     }
     const own = this.skewMs === 0 ? stored : shifted(stored, -this.skewMs);
-    this.places.set(own, { recordKey: key, check: checkOf(record), usedSec: entry.epoch });
+    this.places.set(own, { recordKey: lasting(key), check: checkOf(record), usedSec: entry.epoch });
     if (head.bodyBytes > 0) this.bodies.note(own, ref);
     return own;
   }

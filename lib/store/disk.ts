@@ -4,8 +4,10 @@
  *
  * Whatever cannot be read for certain is a miss: counted, and taken away. Nothing here ever throws at a request.
  */
+
 import type { Clock } from '../base/clock.js';
 import { MAX_DISK_PART_BYTES, PROMOTE_BODY_BYTES } from '../base/disk-limits.js';
+import { lasting } from '../base/lasting.js';
 import { MAX_VARIANTS } from '../base/limits.js';
 import type { BodySink } from '../object/body.js';
 import { recordBodyBytes, recordChunks } from '../object/record.js';
@@ -191,7 +193,7 @@ export class DiskTier {
 
   /** Queues a response. Returns whether it will be on disk, as far as is known now. */
   put(stored: StoredResponse): boolean {
-    const key = recordKey(stored.key, stored.selection);
+    const key = lasting(recordKey(stored.key, stored.selection));
     const reason = this.#reasonAgainst(stored);
     if (reason !== undefined) {
       this.#counts.skip(reason);

@@ -302,6 +302,7 @@ print(`ready with them             ${withDisk.readyMs.toFixed(0).padStart(8)} ms
 await rateOf(withDisk, RECORDS);
 const fromDisk = await rateOf(withDisk, RECORDS);
 const { missed } = await load(withDisk.port, CONNECTIONS, random);
+const whileRandom = memoryOf(withDisk.child.pid);
 // What is asked for twice within a while comes into memory, in which other things are: until nearly all of them are there.
 for (let n = 0; n < MAX_WARM_UPS; n++) if ((await rateOf(withDisk, HELD)).diskPercent < 1) break;
 const fromMemory = await rateOf(withDisk, HELD);
@@ -322,11 +323,17 @@ rateLine('random hits from disk', fromDisk, `, of ${RECORDS}; ${missed} missed`)
 rateLine('hits on hot keys', ofHot, `, of ${HOT} that are kept ready`);
 ratioLine('ratio disk to memory', fromMemory, '(at least 0.5)');
 ratioLine('ratio disk to hot keys', ofHot, '(not judged)');
-const { ownMb, mappedMb } = memoryOf(withDisk.child.pid);
-print(
-  `memory of the process       ${ownMb.toFixed(0).padStart(8)} MB   (${MEMORY_MB} MB configured; beyond it at most 200)`,
+const memoryLine = (name: string, { ownMb, mappedMb }: typeof whileRandom, asked: string): void =>
+  print(
+    `${name.padEnd(27)} ${ownMb.toFixed(0).padStart(8)} MB   ${asked}; and ${mappedMb.toFixed(0)} MB of mapped pages`,
+  );
+const asked = `(${MEMORY_MB} MB configured; beyond it at most 200)`;
+memoryLine('memory at random disk hits', whileRandom, asked);
+memoryLine(
+  'after hits from memory too',
+  memoryOf(withDisk.child.pid),
+  '(not judged: what has come up from disk, and gone again, many times)',
 );
-print(`pages of the file mapped    ${mappedMb.toFixed(0).padStart(8)} MB`);
 // What is compared has run as long as the other.
 for (const one of [without, withDisk]) await p99WithFills(one);
 const pairs: Pair<WhileFilling>[] = [];

@@ -5,15 +5,15 @@ export const MAX_DISK_BYTES = 16 * 1024 ** 4;
 /** Bytes of orders that go to the writer of the disk tier at once. */
 export const DISK_BATCH_BYTES = 1024 * 1024;
 /** Orders that go to the writer at once: to put more of them into words would hold up requests for longer than they notice. */
-export const DISK_BATCH_ORDERS = 128;
+export const DISK_BATCH_ORDERS = 512;
 /** Of these, put into words in one turn, at least: requests come in between. */
 export const MIN_DISK_WORDED_ORDERS = 2;
 /** The same, at most. */
 export const MAX_DISK_WORDED_ORDERS = 8;
 /** Turns over which what waits is spread, within these two. */
 export const DISK_WORDED_TURNS = 32;
-/** Longest time that an order for the disk tier waits for others to be written with it. */
-export const DISK_FLUSH_MS = 50;
+/** Longest time that an order for the disk tier waits for others to be written with it: each commit takes time from hits where there is one core for both. */
+export const DISK_FLUSH_MS = 200;
 /** Bytes that wait to be written to disk; beyond: what comes is stored in memory alone. */
 export const MAX_DISK_PENDING_BYTES = 64 * 1024 * 1024;
 /** Orders that wait for the disk to be writable again; beyond: all that is there is given up. */

@@ -1,5 +1,6 @@
 // Goal: a Cluster whose slots move under load is not felt, and no command ever spans two slots. Method: three masters of their own, a reshard by redis-cli, and two proxies under load, judged by what the servers count.
 import { execFile } from 'node:child_process';
+import { createServer } from 'node:net';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { digestOf } from '../../lib/store/shared-table.js';
@@ -16,8 +17,16 @@ const PAGES = 400;
 async function clusterPort(): Promise<number> {
   for (;;) {
     const port = await freePort();
-    if (port <= 55_000) return port;
+    if (port <= 55_000 && (await isFree(port + 10_000))) return port;
   }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }
 
 async function startCluster(t: Test): Promise<RedisServer[]> {

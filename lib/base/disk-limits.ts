@@ -4,9 +4,11 @@
 export const MAX_DISK_BYTES = 16 * 1024 ** 4;
 /** Bytes of orders that go to the writer of the disk tier at once. */
 export const DISK_BATCH_BYTES = 1024 * 1024;
-/** Orders that go to the writer at once: to put more of them into words would hold up requests for longer than they notice. */
+/** Orders that go to the writer at once. */
 export const DISK_BATCH_ORDERS = 512;
-/** Of these, put into words in one turn, at least: requests come in between. */
+/** Of these, put into words in one turn where somebody waits for the disk: more would hold up requests for longer than they notice. */
+export const DISK_URGENT_ORDERS = 128;
+/** Put into words in one turn otherwise, at least: requests come in between. */
 export const MIN_DISK_WORDED_ORDERS = 2;
 /** The same, at most. */
 export const MAX_DISK_WORDED_ORDERS = 8;

@@ -2,6 +2,7 @@
  * Writes replies that the engine has ready: bytes that were put together for the first request of a second go out for
  * the others as they are. What is told of them is what the exchange of a common reply tells.
  */
+import { putNumber } from '../base/bytes.js';
 import { READY_BODY_BYTES } from '../base/ready-limits.js';
 import type { ClientRequest, ReadyReply, ReplyNote } from '../engine/contract.js';
 import { CACHE_NAME } from '../http/cache-status.js';
@@ -14,7 +15,6 @@ import { isWrittenAtOnce, plainHead, UnwritableField } from './reply.js';
 import { ReplyBytes } from './reply-bytes.js';
 
 const NOTHING = Buffer.alloc(0);
-const ZERO = 0x30;
 const NO_CHUNKS: readonly Buffer[] = [];
 const onePiece = new ReplyBytes();
 
@@ -60,8 +60,8 @@ class Written {
     if (digitsOf(ageSec) !== digitsOf(this.ageSec) || digitsOf(ttlSec) !== digitsOf(this.ttlSec)) return false;
     if (this.isLent) this.bytes = Buffer.from(this.bytes);
     this.isLent = false;
-    writeDigits(this.bytes, this.#ageAt, ageSec);
-    writeDigits(this.bytes, this.#ttlAt, ttlSec);
+    putNumber(this.bytes, ageSec, this.#ageAt);
+    putNumber(this.bytes, ttlSec, this.#ttlAt);
     this.ageSec = ageSec;
     this.ttlSec = ttlSec;
     return true;
@@ -80,14 +80,6 @@ function digitsOf(value: number): number {
   let count = 1;
   for (let rest = value; rest >= 10; rest /= 10) count++;
   return count;
-}
-
-function writeDigits(bytes: Buffer, from: number, value: number): void {
-  let rest = value;
-  for (let at = from + digitsOf(value) - 1; at >= from; at--) {
-    bytes[at] = ZERO + (rest % 10);
-    rest = Math.floor(rest / 10);
-  }
 }
 
 /** The bytes of a reply that is ready; undefined where it is for the common way, because of its size or of a field. */

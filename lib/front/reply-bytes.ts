@@ -3,6 +3,7 @@
  * seldom that nothing of it is worth keeping. A stored section goes from its slab to here as it is. What this does not know to
  * write is left to plainHead() of reply.ts, which says the same (test/front/reply-bytes.test.ts compares the two).
  */
+import { putNumber } from '../base/bytes.js';
 import { ONE_BUFFER_BYTES } from '../base/limits.js';
 import { MAX_ONE_PIECE_BYTES } from '../base/ready-limits.js';
 import { Views } from '../base/views.js';
@@ -30,7 +31,6 @@ const COLON = 0x3a;
 const SPACE = 0x20;
 const CR = 0x0d;
 const LF = 0x0a;
-const ZERO = 0x30;
 
 /** Names of lines that are not copied as they are, in lower case: ours to write, where they are written at all. */
 const FRAMING = ['connection', 'keep-alive', 'content-length', 'transfer-encoding'] as const;
@@ -210,15 +210,7 @@ export class ReplyBytes {
   }
 
   #number(value: number, at: number): number {
-    if (at === NOT_HERE) return NOT_HERE;
-    let digits = 1;
-    for (let rest = value; rest >= 10; rest /= 10) digits++;
-    let rest = value;
-    for (let i = at + digits - 1; i >= at; i--) {
-      this.#bytes[i] = ZERO + (rest % 10);
-      rest = Math.floor(rest / 10);
-    }
-    return at + digits;
+    return at === NOT_HERE ? NOT_HERE : putNumber(this.#bytes, value, at);
   }
 
   #end(at: number): number {

@@ -1,5 +1,4 @@
 /** Bodies on disk: which id a body has there, and how its bytes are read and checked. */
-
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../base/clock.js';
 import {

@@ -14,6 +14,7 @@ import {
   DISK_SETTLE_ROUNDS,
   DISK_TIDY_EVERY_MS,
   DISK_TIDY_STEP_MS,
+  DISK_URGENT_ORDERS,
   DISK_USE_FLUSH_MS,
   MAX_DISK_PENDING_BYTES,
   MAX_DISK_PENDING_ORDERS,
@@ -262,9 +263,9 @@ export class DiskQueue {
     this.#send(batch);
   }
 
-  /** Puts some of what waits into words, or all of it where somebody waits for that: to do so takes time from requests. */
+  /** Puts some of what waits into words, and more of it where somebody waits for that: to do so takes time from requests. */
   #word(to: BatchWriter): void {
-    const most = this.#isUrgent ? DISK_BATCH_ORDERS : wordedAtOnce(this.#items.length);
+    const most = this.#isUrgent ? DISK_URGENT_ORDERS : wordedAtOnce(this.#items.length);
     let count = 0;
     while (count < most && this.#inFlight.length < DISK_BATCH_ORDERS && to.byteLength < DISK_BATCH_BYTES) {
       const item = this.#items[count++];

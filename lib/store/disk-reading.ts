@@ -2,7 +2,6 @@
  * What is on disk, as stored responses: records decoded, and checked; what cannot be read is no response, is counted, and
  * is to be taken away. What waits to be written, or to go, is known to the queue, and passed over here.
  */
-
 import assert from 'node:assert/strict';
 import type { Clock } from '../base/clock.js';
 import { DISK_USE_STALE_MS } from '../base/disk-limits.js';

@@ -4,7 +4,6 @@
  *
  * Whatever cannot be read for certain is a miss: counted, and taken away. Nothing here ever throws at a request.
  */
-
 import type { Clock } from '../base/clock.js';
 import { MAX_DISK_PART_BYTES, PROMOTE_BODY_BYTES } from '../base/disk-limits.js';
 import { lasting } from '../base/lasting.js';

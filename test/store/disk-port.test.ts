@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { Timer } from '../../lib/base/clock.js';
 import {
-  DISK_BATCH_ORDERS,
   DISK_FLUSH_MS,
   DISK_THREAD_NICE,
+  DISK_URGENT_ORDERS,
   DISK_WORDED_TURNS,
   MAX_DISK_WORDED_ORDERS,
   MIN_DISK_WORDED_ORDERS,
@@ -75,9 +75,9 @@ t.test('issue 5: a start does not wait for the thread that writes: it begins wit
   await port.close();
 });
 
-t.test('issue 5: what waits is put into words in batches of so many, and all of it is written', async (t) => {
+t.test('issue 5: what is waited for is put into words in batches of so many, and all of it is written', async (t) => {
   const bench = openDisk(t, { clock: new FakeClock() });
-  const count = DISK_BATCH_ORDERS * 2 + 1;
+  const count = DISK_URGENT_ORDERS * 2 + 1;
   for (let at = 0; at < count; at++) bench.store.put(makeStored({ key: `http://a.test/${at}`, bornAt: 0 }));
   await bench.tier.settled();
   t.equal(bench.tier.stats.records, count);

@@ -1,4 +1,5 @@
 // Goal: the house keeps its floors. Method: the imports of every file of lib against DESIGN section 5.
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
@@ -125,4 +126,22 @@ t.test('no file imports itself by way of others', async (t) => {
   };
   for (const path of graph.keys()) visit(path, []);
   t.same(cycles, []);
+});
+
+/** What git keeps, as `mode object stage TAB path`; none without git or a repository. */
+function keptFiles(): readonly string[] {
+  return (
+    spawnSync('git', ['ls-files', '-s', '-z'], { cwd: ROOT, encoding: 'utf8' }).stdout?.split('\0').filter(Boolean) ??
+    []
+  );
+}
+
+const KEPT = keptFiles();
+const UNTOLD = KEPT.length === 0 && 'git or the repository is missing: nothing tells what is kept';
+
+t.test('STYLE: what is kept is the project: no package, nothing built, no link', { skip: UNTOLD }, async (t) => {
+  const strays = KEPT.filter(
+    (line) => line.startsWith('120000') || /\t(?:node_modules|dist|\.tap|var)(?:\/|$)/.test(line),
+  );
+  t.same(strays, []);
 });

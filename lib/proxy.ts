@@ -295,8 +295,8 @@ class ComposedProxy implements Running, Part {
     return this.engine.operations;
   }
 
-  settled(): Promise<void> {
-    return this.#stores.store.settled();
+  async settled(): Promise<void> {
+    await this.#stores.store.settled();
   }
 
   purgeUrl(url: string): number | undefined {

@@ -98,8 +98,8 @@ export async function answerOperation(
   };
   if ('status' in order) return refuse(order);
   const { target } = order;
-  const tell = (facts: { readonly objects: number; readonly fills?: number }): void => {
-    const isNothing = facts.objects === 0 && (facts.fills ?? 0) === 0 && !order.fill;
+  const tell = (facts: Pick<Counts, 'objects'> & Partial<Counts>): void => {
+    const isNothing = facts.objects === 0 && (facts.fills ?? 0) === 0 && !order.fill && facts.pending === undefined;
     events.operated(operation, isNothing ? 'nothing' : 'done');
     const circumstances = { by: request.remoteAddress, [target.kind]: valueOfTarget(target), ...facts };
     events.notice('info', `operator-${operation}`, SENTENCES[operation], circumstances);
@@ -122,7 +122,8 @@ export async function answerOperation(
   const counts = await operations[operation](target);
   if (counts === undefined) return refuse(noTarget);
   tell(counts);
-  return makeJson(200, { operation, ...counts });
+  // RFC 9110 §15.3.3: it is done where it can be, and elsewhere it is not yet.
+  return makeJson(counts.pending === undefined ? 200 : 202, { operation, ...counts });
 }
 
 /** RFC 9110 §15.3.3: 202 where the refresh goes on. */

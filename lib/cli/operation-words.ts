@@ -25,11 +25,19 @@ function nothing(named: Readonly<Record<string, string>>): Told {
   };
 }
 
-export function countsLine(did: string, named: Readonly<Record<string, string>>, { objects, fills }: Content): Told {
-  if (objects === 0 && fills === 0) return nothing(named);
+export function countsLine(did: string, named: Readonly<Record<string, string>>, content: Content): Told {
+  const { objects, fills, pending } = content;
+  if (objects === 0 && fills === 0 && pending === undefined) return nothing(named);
   const flying = fills === 0 ? '' : `, and ${fills} on their way from the origin`;
-  return { lines: [`${did} ${objects} for ${whatIsNamed(named)}${flying}`], exitCode: 0 };
+  const later = Array.isArray(pending) ? pending.map((tier) => PENDING[String(tier)] ?? `not yet in ${tier}`) : [];
+  return { lines: [`${did} ${objects} for ${whatIsNamed(named)}${flying}`, ...later], exitCode: 0 };
 }
+
+const PENDING: Readonly<Partial<Record<string, string>>> = {
+  disk: 'not yet on disk, which cannot be written or had just now: it is done there once that is possible, unless the proxy ends before',
+  shared:
+    'other machines are not told yet, for the shared tier cannot be reached: they are once it can be, unless the proxy ends before',
+};
 
 const GOOD_ENDS: readonly string[] = ['not-modified', 'stored'];
 

@@ -26,7 +26,12 @@ export interface Counts {
   readonly objects: number;
   /** Answers of the origin that were on their way. */
   readonly fills: number;
+  /** Where it is still to be done; absent: nowhere. */
+  readonly pending?: readonly PendingTier[];
 }
+
+/** A tier that cannot be reached for now: there it is done once it can, and not at all if the process ends before. */
+export type PendingTier = 'disk' | 'shared';
 
 export interface RefreshOrder {
   /** Ask for a URL that is not stored as well. */
@@ -81,8 +86,7 @@ export class Operations implements OperatorDoor {
       objects++;
       reached?.(stored);
     });
-    await this.#engine.parts.store.settled();
-    return { objects, fills };
+    return { objects, fills, ...(await this.#pending(isQuiet)) };
   }
 
   /**
@@ -105,8 +109,15 @@ export class Operations implements OperatorDoor {
       objects++;
       reached?.(stored);
     });
-    await store.settled();
-    return { objects, fills };
+    return { objects, fills, ...(await this.#pending(isQuiet)) };
+  }
+
+  /** Resolves when it is done wherever it can be. `isQuiet`: another process tells the shared tier. */
+  async #pending(isQuiet: boolean): Promise<Pick<Counts, 'pending'>> {
+    const { store, peers } = this.#engine.parts;
+    const pending: PendingTier[] = (await store.settled()) ? [] : ['disk'];
+    if (!isQuiet && peers?.isReachable === false) pending.push('shared');
+    return pending.length === 0 ? {} : { pending };
   }
 
   /**

@@ -88,9 +88,14 @@ async function answer(parts: EngineParts, operations: OperatorDoor, request: Cli
 }
 
 async function purged(operations: OperatorDoor, url: string): Promise<Answer> {
-  const { objects, fills } = (await operations.purge({ kind: 'url', url })) ?? { objects: 0, fills: 0 };
-  if (objects + fills === 0) return NOTHING;
-  return { status: 200, reason: 'operator-purged', sentence: `Purged: ${objects}, and ${fills} on their way.` };
+  const counts = await operations.purge({ kind: 'url', url });
+  const { objects, fills, pending } = counts ?? { objects: 0, fills: 0 };
+  if (objects + fills === 0 && pending === undefined) return NOTHING;
+  const done = `Purged: ${objects}, and ${fills} on their way.`;
+  if (pending === undefined) return { status: 200, reason: 'operator-purged', sentence: done };
+  // RFC 9110 §15.3.3.
+  const where = pending.map((tier) => `the ${tier} tier`).join(' and ');
+  return { status: 202, reason: 'operator-purging', sentence: `${done} Not yet in ${where}, which cannot be reached.` };
 }
 
 async function refreshed(operations: OperatorDoor, url: string): Promise<Answer> {

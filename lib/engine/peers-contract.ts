@@ -4,6 +4,8 @@ import type { Effect } from './fate.js';
 import type { Reach } from './reach.js';
 
 export interface Peers {
+  /** Whether they can be told just now; else they are once that is so. */
+  readonly isReachable: boolean;
   /** An operator did it, or (`isPassing`) a request that changes what is stored. */
   operated(effect: Effect, reach: Reach, isPassing: boolean): void;
   /** It was stored without a lease. `isPush`: by an operator, and it wins over what is on its way. */

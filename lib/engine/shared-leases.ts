@@ -151,6 +151,10 @@ export class SharedLeases implements Leases, Peers, SharedTierListener {
     };
   }
 
+  get isReachable(): boolean {
+    return this.#tier.isUp;
+  }
+
   operated(effect: Effect, reach: Reach, isPassing: boolean): void {
     if (reach.kind !== 'keys') {
       this.#tier.operate(effect, reach, isPassing);

@@ -45,6 +45,7 @@ const LOOKUP = {
 /** What became of a PURGE or REFRESH on the main listener. */
 const OPERATORS = {
   'operator-purged': 'An operator purged what was stored for this URL.',
+  'operator-purging': 'An operator purged it, and a tier that cannot be reached for now may still have it.',
   'operator-refreshing': 'An operator has what is stored for this URL refreshed.',
   'operator-nothing': 'An operator named a URL for which nothing is stored.',
   'operator-busy': 'Too many refreshes of operators are under way.',

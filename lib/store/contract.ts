@@ -92,8 +92,11 @@ export interface Store {
   keysBelow(prefix: string): readonly string[];
   /** Where it is; undefined: it is not stored. */
   tierOf(stored: StoredResponse): Tier | undefined;
-  /** Resolves when all that was done before is as lasting as it gets, or cannot be. */
-  settled(): Promise<void>;
+  /**
+   * Resolves when all that was done before is as lasting as it gets. False where a tier below cannot be written, or not be
+   * had, for now: there it is done once it can, and not at all if the process ends before.
+   */
+  settled(): Promise<boolean>;
   /** A place below memory for a body too large for it, to be stored while it arrives; undefined where there is none. */
   openSpill(): BodySink | undefined;
   /** A response with a body from there is not put in after all. Who reads it can read on for a while. */

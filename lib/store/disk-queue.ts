@@ -136,7 +136,9 @@ export class DiskQueue {
   /** Queues the removal of whatever is, or waits to be, under a record key; with `seen`, of what is damaged there and nothing later. */
   remove(key: string, recordKey: Buffer, reason: DiskRemoval, seen?: Uint8Array): void {
     const waiting = this.#waiting(key, recordKey);
-    if (waiting?.kind === 'gone' || (waiting !== undefined && seen !== undefined)) return;
+    // What is damaged goes only while it is what is there: somebody may have put something else in its place.
+    if (waiting !== undefined && (seen !== undefined || (waiting.kind === 'gone' && waiting.seen === undefined)))
+      return;
     if (this.#isClosed || (waiting === undefined && !this.#parts.mayHold(recordKey))) return;
     if (!this.isWritable && this.#items.length >= MAX_DISK_PENDING_ORDERS) {
       this.#giveUp();
@@ -173,14 +175,16 @@ export class DiskQueue {
     if (this.takesUse()) this.#uses.set(recordKey.toString('latin1'), recordKey);
   }
 
-  /** Resolves when what waits now is written, or what took its place, or cannot be. */
-  async settled(): Promise<void> {
-    if (!this.isWritable || (this.#items.length === 0 && !this.#isBusy && this.#batch === undefined)) return;
-    for (let round = 0; round < DISK_SETTLE_ROUNDS; round++) {
+  /** Resolves when what waits now is written, or what took its place. False where that cannot be done for now. */
+  async settled(): Promise<boolean> {
+    if (this.pendingCount === 0 && !this.#isBusy && this.#batch === undefined) return true;
+    for (let round = 0; round < DISK_SETTLE_ROUNDS && this.isWritable; round++) {
       const before = this.#postponed;
       await this.#marked();
-      if (this.#postponed === before) return;
+      if (this.isWritable && this.#postponed === before) return true;
     }
+    // What cannot be stored is given up: all that still waits is to be taken away.
+    return !this.isWritable && this.pendingCount === 0;
   }
 
   #marked(): Promise<void> {

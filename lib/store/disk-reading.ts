@@ -15,12 +15,13 @@ import type { StoredResponse } from '../object/stored.js';
 import type { Glance } from './contract.js';
 import { type BodyRef, DiskBodies } from './disk-bodies.js';
 import type { DiskCounts } from './disk-counts.js';
-import { Entry, seen } from './disk-entry.js';
+import { Entry, isSeen, seen } from './disk-entry.js';
 import type { DiskFile } from './disk-file.js';
 import { checkOf } from './disk-forms.js';
 import { DiskGlance, NO_SELECTION } from './disk-glance.js';
 import { plainRecordKey, recordKey, stemOf, variedKeys } from './disk-keys.js';
 import { type DiskQueue, UNREAD } from './disk-queue.js';
+import type { GoneItem, PutItem } from './disk-queued.js';
 import { NOW_KEY } from './disk-writing.js';
 import { shifted } from './shifted.js';
 
@@ -152,10 +153,16 @@ export class DiskReading {
   }
 
   #shown(key: Buffer, entry: Buffer): StoredResponse | undefined {
-    const place = key.toString('latin1');
-    if (this.#queue.isBlind || this.#queue.pendingOf(UNREAD)?.has(place) === true) return undefined;
+    if (this.#queue.isBlind || this.waiting(UNREAD, key, entry) !== undefined) return undefined;
     const stored = this.#responseIn(key, entry);
-    return stored === undefined || this.#queue.pendingOf(stored.key)?.has(place) === true ? undefined : stored;
+    return stored === undefined || this.waiting(stored.key, key, entry) !== undefined ? undefined : stored;
+  }
+
+  /** What waits to take the place of `entry`, or to take it away. What is damaged is waited for as long as it is there alone. */
+  waiting(key: string, recordKey: Buffer, entry: Buffer | undefined): PutItem | GoneItem | undefined {
+    const item = this.#queue.pendingOf(key)?.get(recordKey.toString('latin1'));
+    const isElse = item?.kind === 'gone' && item.seen !== undefined && !isSeen(entry, item.seen);
+    return isElse ? undefined : item;
   }
 
   /** What the file says, or nothing where it cannot be read: from then on it is left alone. */

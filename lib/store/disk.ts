@@ -250,9 +250,9 @@ export class DiskTier {
     if (this.reading.isBroken || this.#queue.isBlind) return false;
     const place = this.reading.places.get(stored);
     if (place === undefined) return this.#hasSame(stored);
-    const waiting = this.#queue.pendingOf(stored.key)?.get(place.recordKey.toString('latin1'));
-    if (waiting !== undefined) return waiting.kind === 'put' && this.reading.places.get(waiting.stored) === place;
     const entry = this.reading.read(() => this.#file.tables.records.get(place.recordKey));
+    const waiting = this.reading.waiting(stored.key, place.recordKey, entry);
+    if (waiting !== undefined) return waiting.kind === 'put' && this.reading.places.get(waiting.stored) === place;
     const record = entry === undefined ? undefined : Entry.over(entry)?.record;
     return record !== undefined && checkOf(record) === place.check;
   }
@@ -260,9 +260,9 @@ export class DiskTier {
   /** The same by what it says, of an object that was never here: memory had it before there was a disk, or made it anew (decision 0028). */
   #hasSame(stored: StoredResponse): boolean {
     const key = recordKey(stored.key, stored.selection);
-    const waiting = this.#queue.pendingOf(stored.key)?.get(key.toString('latin1'));
-    if (waiting !== undefined) return waiting.kind === 'put' && recordOf(waiting.stored).equals(recordOf(stored));
     const bytes = this.reading.read(() => this.#file.tables.records.get(key));
+    const waiting = this.reading.waiting(stored.key, key, bytes);
+    if (waiting !== undefined) return waiting.kind === 'put' && recordOf(waiting.stored).equals(recordOf(stored));
     const entry = bytes === undefined ? undefined : Entry.over(bytes);
     return entry?.record?.equals(recordOf(stored, this.reading.skewMs, entry.bodyId)) === true;
   }
@@ -308,7 +308,8 @@ export class DiskTier {
     });
   }
 
-  settled(): Promise<void> {
+  /** As Store.settled(). */
+  settled(): Promise<boolean> {
     return this.#queue.settled();
   }
 

@@ -147,8 +147,9 @@ export class LateStore implements Store {
     return this.#store.tierOf(stored);
   }
 
-  settled(): Promise<void> {
-    return this.#store.settled();
+  async settled(): Promise<boolean> {
+    const wasMissing = this.#missed !== undefined;
+    return (await this.#store.settled()) && !wasMissing;
   }
 
   giveUp(stored: StoredResponse): void {

@@ -43,8 +43,8 @@ export abstract class LowestStore implements OfBelow {
     return [];
   }
 
-  settled(): Promise<void> {
-    return Promise.resolve();
+  settled(): Promise<boolean> {
+    return Promise.resolve(true);
   }
 
   openSpill(): undefined {}

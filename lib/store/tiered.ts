@@ -252,7 +252,7 @@ class TieredStore implements Store, Below {
     return this.#memory.tierOf(stored) ?? (this.#disk.has(stored) ? 'disk' : undefined);
   }
 
-  settled(): Promise<void> {
+  settled(): Promise<boolean> {
     return this.#disk.settled();
   }
 

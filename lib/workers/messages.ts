@@ -83,7 +83,7 @@ export interface Questions {
   operate: {
     /** `isQuiet`: another worker tells other machines of it. */
     readonly asked: { operation: 'purge' | 'expire'; target: Target; sequence: number; isQuiet: boolean };
-    readonly answer: (WireReached & { readonly fills: number }) | null;
+    readonly answer: (WireReached & Omit<Counts, 'objects'>) | null;
   };
   /** `run`: under which its ends are told. `others`: what is asked about elsewhere. */
   refresh: {

@@ -4,6 +4,7 @@ import { ConfigError } from '../base/errors.js';
 import { WORKER_ANSWER_TIMEOUT_MS, WORKER_OPERATION_TIMEOUT_MS } from '../base/worker-limits.js';
 import type {
   Counts,
+  PendingTier,
   Pushed,
   PushedHead,
   RefreshEnd,
@@ -117,13 +118,16 @@ export class WholeOperations implements OperationDoor {
     const late = this.#members().filter((member) => !counts.some((one) => one.member === member));
     counts.push(...(await askEach(late, 'operate', { ...asked, isQuiet: true }, WORKER_OPERATION_TIMEOUT_MS)));
     const counted = new Counted();
+    const pending = new Set<PendingTier>();
     let fills: number | undefined;
     for (const { answer } of counts) {
       if (answer === null) continue;
       counted.add(answer.digests, answer.further);
       fills = (fills ?? 0) + answer.fills;
+      for (const tier of answer.pending ?? []) pending.add(tier);
     }
-    return fills === undefined ? undefined : { objects: counted.count, fills };
+    if (fills === undefined) return undefined;
+    return { objects: counted.count, fills, ...(pending.size === 0 ? {} : { pending: [...pending].sort() }) };
   }
 
   /** A request that went by one worker changed what is stored for these: it has done its share already. */

@@ -62,7 +62,9 @@ export class WorkerTasks {
     try {
       const reached = (place: CountedPlace): void => all.add(place);
       const counts = await part.engine.operations[operation](target, { isQuiet, reached });
-      return counts === undefined ? null : { fills: counts.fills, digests: all.digests, further: all.further };
+      if (counts === undefined) return null;
+      const { objects: _, ...more } = counts;
+      return { ...more, digests: all.digests, further: all.further };
     } finally {
       own.end(sequence);
     }

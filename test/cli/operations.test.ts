@@ -99,6 +99,20 @@ t.test('issue 4: patina purge takes a URL, a prefix or a tag, and says how much 
   });
 });
 
+t.test('issue 5: a purge that is still to be done on disk says so', async (t) => {
+  const path = join(t.testdir({ file: 'not a directory' }), 'file');
+  const house = await openProxy(t, { token: TOKEN, clock: new FakeClock(), conf: { cache: { disk: { path } } } });
+  const ran = await runWith(
+    { PATINA_ADMIN_TOKEN: TOKEN },
+    'purge',
+    `${BASE}/a`,
+    '--admin',
+    `127.0.0.1:${house.adminPort}`,
+  );
+  t.same([ran.code, ran.out[0]], [0, `purged 0 for ${BASE}/a`]);
+  t.match(ran.out[1], /^not yet on disk/);
+});
+
 t.test('issue 4: patina expire and patina refresh', async (t) => {
   const { house, run } = await open(t);
   await fetchAll(house, '/a');

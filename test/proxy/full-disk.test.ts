@@ -64,7 +64,8 @@ t.test(
     t.ok(metric(await first.metrics(), 'patina_disk_hits_total') >= 40, 'memory holds a few of them alone');
     t.ok(metric(await first.metrics(), 'patina_disk_skipped_total', 'reason="read-only"') >= 1);
     // A purge holds at once, and is written as soon as that can be.
-    await first.operate('POST', '/v1/purge', { url: 'http://a.example/7' });
+    const purged = await first.operate('POST', '/v1/purge', { url: 'http://a.example/7' });
+    t.same(JSON.parse(purged.body.toString()), { operation: 'purge', objects: 1, fills: 0, pending: ['disk'] });
     t.equal((await first.get('/7', CACHED)).status, 504);
     rmSync(ballast);
     await eventually(async () => (await stateOf(first, 'writable')) === 1, 'it is written again', 20_000);

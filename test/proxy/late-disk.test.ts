@@ -98,7 +98,9 @@ t.test(
     const house = await openProxy(t, { ...onDisk(path), clock, url: first.origin.url });
     first.origin.respond(() => ({ fields: ['Cache-Control', 'max-age=6000'], body: 'new' }));
     clock.advance(1000);
-    await house.operate('POST', '/v1/purge', { url: 'http://a.example/purged' });
+    const purged = await house.operate('POST', '/v1/purge', { url: 'http://a.example/purged' });
+    t.equal(purged.status, 202, 'RFC 9110 §15.3.3: it is not done yet');
+    t.same(JSON.parse(purged.body.toString()), { operation: 'purge', objects: 0, fills: 0, pending: ['disk'] });
     await house.operate('POST', '/v1/purge', { tag: 'news' });
     await house.operate('POST', '/v1/purge', { prefix: 'http://a.example/under/' });
     await house.operate('POST', '/v1/expire', { url: 'http://a.example/expired' });

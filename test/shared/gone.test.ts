@@ -126,7 +126,9 @@ t.test(
     redis.hang();
     t.teardown(() => redis.wake());
     await bothDown(machines);
-    await here.operate('POST', '/v1/purge', { url: 'http://a.example/a' });
+    const purged = await here.operate('POST', '/v1/purge', { url: 'http://a.example/a' });
+    t.equal(purged.status, 202, 'RFC 9110 §15.3.3: others are told later');
+    t.same(JSON.parse(purged.body.toString()), { operation: 'purge', objects: 1, fills: 0, pending: ['shared'] });
     await here.operate('POST', '/v1/purge', { prefix: 'http://a.example/b/' });
     t.equal(metric(await here.metrics(), 'patina_shared_pending_operations'), 2);
     t.ok(await hitThere(machines, '/a'), 'it cannot know yet');

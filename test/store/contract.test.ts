@@ -52,7 +52,7 @@ const STORES: Readonly<Record<string, (t: Test) => Bench>> = {
   'memory over a disk': (t) => {
     const clock = new FakeClock(START);
     const disk = openDisk(t, { clock, memoryBytes: 100 * KB });
-    return benchOf(clock, disk.store, () => disk.tier.settled());
+    return benchOf(clock, disk.store, async () => void (await disk.tier.settled()));
   },
   'a disk below a memory that has evicted all': (t) => {
     const clock = new FakeClock(START);

@@ -1,6 +1,7 @@
 // Goal: issue 5, workers that have one disk lose nothing of each other there. Method: two tiers, the file of one with what the other wrote in it, and a kill before the next job.
 import { setImmediate as turn } from 'node:timers/promises';
 import t from 'tap';
+import type { StoredResponse } from '../../lib/object/stored.js';
 import { setUp } from './disk-walk.kit.js';
 import { freshened } from './make-stored.js';
 
@@ -38,6 +39,26 @@ function damage({ file }: Bench, name: 'records' | 'bodies'): void {
   });
   file.refresh();
 }
+
+t.test('design 2: a purge takes away what another worker has put in the place of what was damaged', async (t) => {
+  for (const damaged of ['records', 'bodies'] as const) {
+    const { bench, make } = setUp(t);
+    bench.store.put(make({ bodyBytes: 5 * KB }));
+    const again = await bench.reopened();
+    damage(again, damaged);
+    const choose = ([first]: readonly StoredResponse[]): StoredResponse | undefined => first;
+    t.equal(again.store.recall(KEY, choose), undefined);
+    const other = setUp(t);
+    other.bench.store.put(other.make({ bodyBytes: 6 * KB }));
+    await other.bench.tier.settled();
+    haveWritten(other.bench, again);
+    const [there] = again.store.known(KEY);
+    t.equal(there?.body.totalBytes, 6 * KB, `${damaged}: it is there before what was damaged is known to be gone`);
+    t.equal(there !== undefined && again.store.remove(there, 'purged'), true, damaged);
+    await again.tier.settled();
+    t.equal((await again.reopened()).store.recall(KEY, choose), undefined, damaged);
+  }
+});
 
 t.test(
   'issue 5: what is damaged is taken away, and not what another worker has put in its place meanwhile',

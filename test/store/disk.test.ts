@@ -443,6 +443,7 @@ for (const code of ['ENOSPC', '5', 'thread', 'MDB_MAP_FULL']) {
       t.ok(recalled(bench, `${KEY}before`), 'what is there is served');
       t.equal(bench.store.removeKey(`${KEY}before`, 'purged'), 1);
       t.equal(recalled(bench, `${KEY}before`), undefined, 'purged, although the disk has it');
+      t.equal(await bench.tier.settled(), false, 'which is not for good yet');
       t.equal(bench.store.openSpill(), undefined);
       clock.advance(DISK_RETRY_FIRST_MS);
       await settled(() => bench.tier.stats.failures === 2);
@@ -450,7 +451,7 @@ for (const code of ['ENOSPC', '5', 'thread', 'MDB_MAP_FULL']) {
       clock.advance(DISK_RETRY_FIRST_MS * 2);
       await settled(() => bench.tier.stats.state === 'writable');
       t.same(bench.notices, ['disk-read-only', 'disk-writable']);
-      await bench.tier.settled();
+      t.equal(await bench.tier.settled(), true);
       const again = await bench.killed();
       t.equal(recalled(again, `${KEY}before`), undefined, 'the purge was not forgotten');
     },

@@ -75,6 +75,16 @@ for (const target of TARGETS) {
   }
 }
 
+t.test('issue 5: what one worker cannot do on disk yet is not done, whatever the others say', async (t) => {
+  const crew = startSiblings(t, { workers: 3, rule: RULE });
+  const [one] = two(crew);
+  await fill(one, '/a');
+  await crew.written();
+  if (one.bench !== undefined) one.bench.fail = 'ENOSPC';
+  const told = await soon(crew, crew.operations.expire({ kind: 'url', url: urlOf('/a') }));
+  t.same(told, { objects: 1, fills: 0, pending: ['disk'] });
+});
+
 t.test('issue 5: what is on its way counts once, however many workers wait for it', async (t) => {
   const crew = startSiblings(t, { workers: 3, hasDisk: false });
   const clients = crew.workers.map(({ walk }) => walk.get('/a'));

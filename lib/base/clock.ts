@@ -54,10 +54,15 @@ class SystemClock implements Clock {
   }
 
   every(everyMs: number, run: () => void): Timer {
-    const handle = setInterval(run, everyMs);
-    handle.unref();
-    return { cancel: () => clearInterval(handle) };
+    return every(everyMs, run);
   }
+}
+
+/** As Clock.every(), for what has no clock since it is about this process alone. */
+export function every(everyMs: number, run: () => void): Timer {
+  const handle = setInterval(run, everyMs);
+  handle.unref();
+  return { cancel: () => clearInterval(handle) };
 }
 
 /** The clock of a running process. */

@@ -4,7 +4,7 @@
  * it to node on the command line or in NODE_OPTIONS has what the flag says.
  */
 import v8 from 'node:v8';
-import { afterCollections } from './clock.js';
+import { afterCollections, every } from './clock.js';
 import { usableCores } from './cores.js';
 import {
   MAX_OLD_GROWTH_PERCENT,
@@ -16,6 +16,8 @@ import {
 
 /** What the young generation begins with, and shrinks to where there is little to do. */
 const LEAST_YOUNG_BYTES = 1024 * 1024;
+/** How often V8 is told again what it forgets while a thread starts. */
+const RETELL_MS = 1;
 
 /** `processes`: how many of them answer, this one among them. */
 export function tuneCollector(processes: number): void {
@@ -59,14 +61,17 @@ function shrinkingFlags(): readonly string[] {
 function followHeap(): void {
   const isYoungSaid = isSaid(/semi[-_]space/);
   const isGrowthSaid = isSaid(/heap[-_]growing|initial[-_]old/);
-  if (!isYoungSaid) tell('semi-space-growth-factor', 1);
+  let growth = 1;
+  if (!isYoungSaid) tellGrowth = () => tell('semi-space-growth-factor', growth);
+  tellGrowth();
   afterCollections(() => {
     let [youngBytes, oldBytes] = [0, 0];
     for (const { space_name, space_size, space_used_size } of v8.getHeapSpaceStatistics()) {
       if (space_name === 'new_space') youngBytes = space_size;
       else oldBytes += space_used_size;
     }
-    if (!isYoungSaid) tell('semi-space-growth-factor', youngGrowth(youngBytes));
+    growth = youngGrowth(youngBytes);
+    tellGrowth();
     if (!isGrowthSaid) tell('heap-growing-percent', oldGrowth(oldBytes));
   });
 }
@@ -92,13 +97,23 @@ function oldGrowth(usedBytes: number): number {
   return percent < MIN_OLD_GROWTH_PERCENT ? 0 : percent;
 }
 
-const told = new Map<string, number>();
-
-/** Of a flag that V8 looks at anew in each collection. */
+/** Of a flag that V8 looks at anew in each collection. What was told before may not stand any more: see whileThreadStarts(). */
 function tell(flag: string, value: number): void {
-  if (told.get(flag) === value) return;
   v8.setFlagsFromString(`--${flag}=${value}`);
-  told.set(flag, value);
+}
+
+let tellGrowth = (): void => {};
+
+/**
+ * Each thread that is started has V8 forget by what factor the young generation may grow, of all threads: it makes a factor of 1 one of 2
+ * as it makes the heap of the thread. Until the returned function is called, which is when the thread runs, it is told again and again.
+ */
+export function whileThreadStarts(): () => void {
+  const timer = every(RETELL_MS, () => tellGrowth());
+  return () => {
+    timer.cancel();
+    tellGrowth();
+  };
 }
 
 function isSaid(flag: RegExp): boolean {

@@ -3,6 +3,7 @@
  * things to do, and one that died anew with the next.
  */
 import { Worker } from 'node:worker_threads';
+import { whileThreadStarts } from '../base/collector.js';
 import { DISK_THREAD_HEAP } from '../base/disk-limits.js';
 import { DiskFailure, type DiskJob, type DiskPort, type DiskReport } from './disk-contract.js';
 import { DiskGate, guardExit } from './disk-gate.js';
@@ -41,11 +42,13 @@ class ThreadPort implements DiskPort {
   #start(): Worker {
     const gate = new DiskGate();
     const unguard = guardExit(gate);
+    const hasStarted = whileThreadStarts();
     const worker = new Worker(new URL('./disk-thread.js', import.meta.url), {
       workerData: { ...this.#order, gate: gate.shared } satisfies ThreadStart,
       resourceLimits: DISK_THREAD_HEAP,
     });
     worker.unref();
+    worker.once('online', hasStarted);
     const over = (message: string): void => {
       if (this.#worker === worker) this.#worker = undefined;
       this.#settle()?.reject(new DiskFailure('thread', message));
@@ -63,6 +66,7 @@ class ThreadPort implements DiskPort {
     worker.on('error', (error) => over(String(error)));
     worker.on('exit', () => {
       unguard();
+      hasStarted();
       over('the thread that writes has ended');
     });
     return worker;

@@ -51,6 +51,30 @@ t.test('decision 0029: it grows to 4 MB, of which there are two, and no further'
   t.ok(most <= (isOlder ? 12 : 24) * MB, `${most} bytes`);
 });
 
+/** The same, with the thread that writes to disk started among it, by its first job. */
+const WITH_THREAD = PROGRAM.replace(
+  'let most = 0;',
+  `import { openThreadPort } from ${JSON.stringify(new URL('../../lib/store/disk-port.js', import.meta.url).href)};
+const port = openThreadPort({ directory: process.env.DIRECTORY, sizeBytes: 1e9 });
+let most = 0;`,
+)
+  .replace('let kept = [];', 'let kept = [];\nlet isDone = false;')
+  .replace('round < 400;', 'round < 400 || !isDone;')
+  .replace(
+    'await turn();',
+    'if (round === 100) port.send({ batch: undefined, now: 0 }).then(() => (isDone = true));\n  await turn();',
+  )
+  .replace('console.log(most);', 'console.log(most);\nawait port.close();');
+
+t.test('decision 0029: a thread that starts, of which V8 forgets it, changes nothing about that', async (t) => {
+  const DIRECTORY = t.testdir({ 'program.mjs': WITH_THREAD });
+  const env = { ...process.env, NODE_OPTIONS: '', PROCESSES: '1', DIRECTORY };
+  const said = execFileSync(process.execPath, [join(DIRECTORY, 'program.mjs')], { encoding: 'utf8', env });
+  const isOlder = Number.parseInt(process.versions.node, 10) < 24;
+  t.ok(Number(said) <= (isOlder ? 12 : 24) * MB, `${said.trim()} bytes`);
+  t.ok(Number(said) > 4 * MB);
+});
+
 t.test('decision 0029: who says on the command line how large it is has it so', async (t) => {
   const most = run('--max-semi-space-size=16');
   t.ok(most > 16 * MB, `${most} bytes`);

@@ -93,9 +93,8 @@ async function purged(operations: OperatorDoor, url: string): Promise<Answer> {
   if (objects + fills === 0 && pending === undefined) return NOTHING;
   const done = `Purged: ${objects}, and ${fills} on their way.`;
   if (pending === undefined) return { status: 200, reason: 'operator-purged', sentence: done };
-  // RFC 9110 §15.3.3.
   const where = pending.map((tier) => `the ${tier} tier`).join(' and ');
-  return { status: 202, reason: 'operator-purging', sentence: `${done} Not yet in ${where}, which cannot be reached.` };
+  return { status: 200, reason: 'operator-purging', sentence: `${done} Not yet in ${where}, which cannot be reached.` };
 }
 
 async function refreshed(operations: OperatorDoor, url: string): Promise<Answer> {

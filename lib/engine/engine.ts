@@ -56,6 +56,8 @@ export class Engine implements RequestHandler {
   readonly #aliases = new Aliases(MAX_ALIASES, MAX_ALIASES_BYTES);
   readonly #relifing: Relifing;
   readonly #ready = new ReadyReplies(this);
+  /** What was looked for last below memory is there for other requests alone (RFC 9211 §2.2, vary-miss). */
+  #isVariedBelow = false;
 
   constructor(parts: EngineParts) {
     this.parts = parts;
@@ -134,7 +136,7 @@ export class Engine implements RequestHandler {
       return;
     }
     if (chosen === undefined) {
-      const fwd = stored === undefined ? 'uri-miss' : 'vary-miss';
+      const fwd = stored === undefined && !this.#isVariedBelow ? 'uri-miss' : 'vary-miss';
       this.#ask(request, sink, key, directives, { stale: undefined, fwd, reason: fwd });
       return;
     }
@@ -171,7 +173,12 @@ export class Engine implements RequestHandler {
   /** What is stored below memory for a request, under the rule that holds for it now. */
   #recall(key: string, request: ClientRequest): StoredResponse | undefined {
     const { store, live } = this.parts;
-    const choose = (stored: readonly StoredResponse[]) => chooseVariant(stored, request.fields);
+    this.#isVariedBelow = false;
+    const choose = (stored: readonly StoredResponse[]) => {
+      const chosen = chooseVariant(stored, request.fields);
+      this.#isVariedBelow = chosen === undefined;
+      return chosen;
+    };
     return store.recall(key, choose, (found) => relifedFor(found, request, live.rules));
   }
 

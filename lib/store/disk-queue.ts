@@ -78,8 +78,8 @@ export class DiskQueue {
   readonly #uses = new Map<string, Buffer>();
   /** Somebody waits for what waits. */
   #isUrgent = false;
-  /** How often something that waited was put off: it is written by an order that came later. */
-  #postponed = 0;
+  /** Orders so far. */
+  #count = 0;
   pendingBytes = 0;
   isWritable = true;
   /** Too much was to be taken away while nothing could be: what is on disk counts as nothing. */
@@ -129,7 +129,12 @@ export class DiskQueue {
       if (!mayStay) this.remove(key, recordKey, 'replaced');
       return false;
     }
-    this.#add({ kind: 'put', key, recordKey, stored, bytes, mayStay, isAgain, isVoid: false, isSent: false }, bytes);
+    // Whoever waits for what this comes again of waits for this.
+    const since = isAgain ? 0 : this.#sinceFor(waiting);
+    this.#add(
+      { kind: 'put', key, recordKey, stored, bytes, mayStay, isAgain, isVoid: false, isSent: false, since },
+      bytes,
+    );
     return true;
   }
 
@@ -144,7 +149,13 @@ export class DiskQueue {
       this.#giveUp();
       return;
     }
-    this.#add({ kind: 'gone', key, recordKey, reason, seen, isVoid: false }, ORDER_BYTES);
+    const since = this.#sinceFor(waiting);
+    this.#add({ kind: 'gone', key, recordKey, reason, seen, isVoid: false, isSent: false, since }, ORDER_BYTES);
+  }
+
+  #sinceFor(before: PutItem | GoneItem | undefined): number {
+    this.#count++;
+    return before === undefined || before.isSent ? this.#count : before.since;
   }
 
   /** Queues any other order; `over` hears whether it was written. */
@@ -178,13 +189,19 @@ export class DiskQueue {
   /** Resolves when what waits now is written, or what took its place. False where that cannot be done for now. */
   async settled(): Promise<boolean> {
     if (this.pendingCount === 0 && !this.#isBusy && this.#batch === undefined) return true;
+    const last = this.#count;
     for (let round = 0; round < DISK_SETTLE_ROUNDS && this.isWritable; round++) {
-      const before = this.#postponed;
       await this.#marked();
-      if (this.isWritable && this.#postponed === before) return true;
+      // What took the place of something that waited may be behind the mark.
+      if (this.isWritable && !this.#waitsSince(last)) return true;
     }
     // What cannot be stored is given up: all that still waits is to be taken away.
     return !this.isWritable && this.pendingCount === 0;
+  }
+
+  #waitsSince(last: number): boolean {
+    const isOlder = (item: Item): boolean => item.kind !== 'plain' && !item.isVoid && item.since <= last;
+    return this.#items.some(isOlder) || this.#inFlight.some(isOlder);
   }
 
   #marked(): Promise<void> {
@@ -220,8 +237,6 @@ export class DiskQueue {
     }
     const before = items.get(place);
     if (before !== undefined) before.isVoid = true;
-    // Whoever waits for the one before, or for what this comes again of, has to wait for this one, which may be behind the mark.
-    if (before !== undefined || (item.kind === 'put' && item.isAgain)) this.#postponed++;
     items.set(place, item);
     this.#items.push(item);
     this.#charge(bytes);
@@ -286,8 +301,8 @@ export class DiskQueue {
   }
 
   #write(item: Item, to: BatchWriter): void {
+    if (item.kind !== 'plain') item.isSent = true;
     if (item.kind === 'put') {
-      item.isSent = true;
       this.#parts.encode(item, to);
     } else if (item.kind === 'plain') to.add(item.order);
     else if (item.seen === undefined) to.add({ kind: 'remove', key: item.recordKey, reason: item.reason });

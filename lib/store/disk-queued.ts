@@ -21,6 +21,8 @@ export interface PutItem {
   isVoid: boolean;
   /** It is on its way, as it was then. */
   isSent: boolean;
+  /** The number of the first of the orders that it stands for: it takes the place of those that were not sent. */
+  readonly since: number;
 }
 
 /** A response to be queued; `bodyBytes`: what is to be written of its body. */
@@ -35,6 +37,9 @@ export interface GoneItem {
   /** Where it is damaged: what was seen of it. */
   readonly seen: Uint8Array | undefined;
   isVoid: boolean;
+  isSent: boolean;
+  /** As for PutItem. */
+  readonly since: number;
 }
 
 /** Any other order. */

@@ -57,6 +57,18 @@ t.test(
   },
 );
 
+t.test('RFC 9211 §2.2: a variant that is on disk alone makes it a vary-miss, and nothing a uri-miss', async (t) => {
+  const { bench, walk, client } = await askedAbout(t);
+  walk.origin.last.respond(200, VARIED, 'hello');
+  t.equal(client.reason, 'vary-miss');
+  await bench.tier.settled();
+  for (const stored of bench.store.known(KEY)) bench.store.remove(stored, 'purged');
+  await bench.tier.settled();
+  const next = walk.get('/a', { 'Accept-Language': 'en' });
+  walk.origin.last.respond(200, VARIED, 'hello');
+  t.equal(next.reason, 'uri-miss');
+});
+
 t.test('issue 5: a refresh that nobody waits for reads no body', async (t) => {
   const { bench, walk, client } = await askedAbout(t);
   client.leave();

@@ -59,3 +59,40 @@ t.test('issue 5: a disk that can be written for a moment at a time is tried agai
   clock.advance(DISK_RETRY_FIRST_MS);
   await settled(() => bench.tier.stats.state === 'writable');
 });
+
+t.test(
+  'issue 5: who waits until all is on disk waits for what took the place of that, and for nothing else',
+  async (t) => {
+    const { bench, make } = setUp(t);
+    const put = (name: string): void => void bench.store.put(make({ key: `${KEY}${name}` }));
+    /** The job that is under way is done, and no other. */
+    const releaseOne = async (): Promise<void> => {
+      bench.release();
+      bench.isHeld = true;
+      await turn();
+    };
+    let isOver = false;
+    const wait = (): void => {
+      isOver = false;
+      void bench.tier.settled().then((isWritten) => {
+        isOver = isWritten;
+      });
+    };
+    bench.isHeld = true;
+    put('a');
+    wait();
+    put('other');
+    put('other');
+    await releaseOne();
+    t.ok(isOver, 'what came later is its own business');
+    put('b');
+    wait();
+    put('b');
+    await releaseOne();
+    t.notOk(isOver, 'the second took the place of the first, behind the mark');
+    for (let jobs = 0; jobs < 2; jobs++) await releaseOne();
+    t.ok(isOver);
+    bench.release();
+    t.equal((await bench.killed()).tier.find(`${KEY}b`).length, 1);
+  },
+);

@@ -1,5 +1,5 @@
 // Goal: RFC 9111 §4.3.4, a 304 freshens what is served, also where memory got a copy of it from disk meanwhile.
-// Method: a response that is on disk alone, found by a refresh and, while that is under way, by a client.
+// Method: a response that is on disk alone, found by a refresh and, while that is under way, by a client: it comes up as bytes, which know it again by what it says, or, with tags, as an object.
 import t from 'tap';
 import { Fields } from '../../lib/http/fields.js';
 import type { StoredResponse } from '../../lib/object/stored.js';
@@ -9,13 +9,14 @@ import { freshened } from '../store/make-stored.js';
 const KEY = 'http://a.test/';
 const APART = 3073;
 
-for (const [title, bodyBytes] of [
-  ['beside its record', 100],
-  ['in pages of its own', APART],
+for (const [title, bodyBytes, tags] of [
+  ['beside its record', 100, undefined],
+  ['in pages of its own', APART, undefined],
+  ['of a response with tags', 100, ['x']],
 ] as const) {
   t.test(`RFC 9111 §4.3.4: a late 304 replaces the copy in memory of a body ${title}`, async (t) => {
     const { bench, clock, make } = setUp(t);
-    bench.store.put(make({ bodyBytes }));
+    bench.store.put({ ...make({ bodyBytes }), tags });
     const again = await bench.reopened();
     const { store } = again;
     const [begun] = store.known(KEY);

@@ -58,6 +58,8 @@ export const MAX_ORIGIN_QUEUE = 10_000;
 export const LOG_BATCH_BYTES = 256 * 1024;
 /** Pieces of memory for log lines that are kept while nothing is in them: one is filled while another is written. */
 export const MAX_SPARE_LOG_BATCHES = 2;
+/** Answered requests whose log lines are made together. */
+export const LOG_LINES_TOGETHER = 64;
 /** Longest time that a log line waits for others to be written with it. */
 export const LOG_FLUSH_MS = 200;
 /** The same for lines that a person is watching. */

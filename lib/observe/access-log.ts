@@ -7,8 +7,9 @@ import type { Clock } from '../base/clock.js';
 import { LOG_FLUSH_MS, LOG_FLUSH_WATCHED_MS } from '../base/limits.js';
 import { type Events, SILENT } from './events.js';
 import { LineSink, type LogDestination } from './line-sink.js';
+import { defuse, isoTime } from './line-texts.js';
 import { ReadableLines } from './readable.js';
-import { defuse, isoTime, RequestLines } from './request-line.js';
+import { RequestLines } from './request-line.js';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -141,6 +142,7 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
       const message = 'Log lines were lost while their destination was full or failing.';
       notices.write('warn', 'notice', 'log-lines-dropped', message, { lostLines });
     },
+    gather: () => jsonLines.make(),
   });
   const isColoured = options.isColoured ?? (sink.isTerminal && (process.env['NO_COLOR'] ?? '') === '');
   const lines = new ReadableLines(isColoured);

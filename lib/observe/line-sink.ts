@@ -30,6 +30,8 @@ export interface LineSinkOptions {
   readonly flushMs: number;
   /** Called when writing goes on after `lostLines` were dropped. */
   readonly recovered: (lostLines: number) => void;
+  /** Called before anything else is added, and before what there is is written: has lines added that were not made yet. */
+  readonly gather: () => void;
 }
 
 /** Owner and group: a log names clients and what they asked for. */
@@ -62,6 +64,7 @@ export class LineSink {
   readonly #clock: Clock;
   readonly #flushMs: number;
   readonly #recovered: (lostLines: number) => void;
+  readonly #gather: () => void;
   readonly #stream: LogStream | undefined;
   readonly #path: string | undefined;
   #fd: number;
@@ -87,6 +90,8 @@ export class LineSink {
   #droppedLines = 0;
   #reportedLines = 0;
   #failedWrites = 0;
+  /** What is begun now would not be ended. */
+  #isExiting = false;
   readonly #writeLast = (): void => this.#writeAllNow();
 
   /** Throws what opening the file throws. */
@@ -94,6 +99,7 @@ export class LineSink {
     this.#clock = options.clock;
     this.#flushMs = options.flushMs;
     this.#recovered = options.recovered;
+    this.#gather = options.gather;
     const { destination } = options;
     this.#stream = typeof destination === 'object' ? destination : undefined;
     this.#path = typeof destination === 'string' ? destination : undefined;
@@ -112,17 +118,20 @@ export class LineSink {
 
   /** Lines lost, and writes that failed, since the start. */
   get stats(): { readonly droppedLines: number; readonly failedWrites: number } {
+    this.#gather();
     return { droppedLines: this.#droppedLines, failedWrites: this.#failedWrites };
   }
 
   /** Takes a line that ends with a newline, or several of them. */
   write(lines: string): void {
+    this.#gather();
     const batch = this.room(Buffer.byteLength(lines));
     if (batch !== undefined) this.added(batch.bytes.write(lines, batch.length));
   }
 
   /** The same of lines that are bytes already. Returns whether there is room for many more. */
   copy(lines: Uint8Array): boolean {
+    this.#gather();
     const batch = this.room(lines.length);
     if (batch === undefined) return false;
     batch.bytes.set(lines, batch.length);
@@ -147,6 +156,11 @@ export class LineSink {
   added(bytes: number): void {
     this.#open.length += bytes;
     this.#heldBytes += bytes;
+    this.expect();
+  }
+
+  /** There is something that gather() adds: it is called within the time that a line may wait. */
+  expect(): void {
     this.#timer ??= this.#clock.after(this.#flushMs, this.#seal);
   }
 
@@ -172,6 +186,7 @@ export class LineSink {
 
   /** Whatever the open batch holds is to be written: at once, or, so that it fills, when what is before it was written. */
   readonly #seal = (): void => {
+    this.#gather();
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#isOpenDue = this.#open.length > 0;
@@ -187,7 +202,7 @@ export class LineSink {
   }
 
   #pump(): void {
-    if (this.#writing !== undefined) return;
+    if (this.#writing !== undefined || this.#isExiting) return;
     const batch = this.#takeNext();
     if (batch === undefined) {
       for (const run of this.#onIdle.splice(0)) run();
@@ -314,6 +329,7 @@ export class LineSink {
   /** Writes what is left, and takes nothing more. */
   async close(): Promise<void> {
     if (this.#state === 'closing' || this.#state === 'closed') return;
+    this.#gather();
     if (this.#state === 'open') this.#state = 'closing';
     const flushed = this.flush();
     if (this.#retry !== undefined) this.#writeOn();
@@ -338,6 +354,8 @@ export class LineSink {
     if (this.#stream !== undefined || this.#state === 'broken' || this.#state === 'closed') return;
     try {
       if (this.#writing !== undefined && !fstatSync(this.#fd).isFile()) return;
+      this.#isExiting = true;
+      this.#gather();
       for (const { bytes, length } of [...this.#full.splice(0), this.#open])
         for (let at = 0; at < length; ) at += writeSync(this.#fd, bytes, at, length - at);
       this.#open = this.#batches.make(0);

@@ -28,6 +28,27 @@ t.test('lines that wait for their batch are written at process.exit', async (t) 
   t.equal(text.split('\n').length, 6);
 });
 
+t.test('more lines than one batch holds are written at process.exit, whole and in order', async (t) => {
+  // Too few of them to be made before.
+  const count = 50;
+  const child = start(`
+    for (let i = 0; i < ${count}; i++) log.answered(answered({ target: '/' + i, userAgent: 'x'.repeat(10_000) }));
+    process.exit();`);
+  let text = '';
+  child.stdout.on('data', (chunk) => {
+    text += chunk;
+  });
+  await once(child, 'close');
+  const targets = text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => (JSON.parse(line) as { target: string }).target);
+  t.strictSame(
+    targets,
+    Array.from({ length: count }, (_, i) => `/${i}`),
+  );
+});
+
 t.test('lines are written when the loop runs empty', async (t) => {
   const child = start('log.answered(answered());');
   let text = '';

@@ -52,13 +52,18 @@ export class OriginError extends Error {
     super(message, options?.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.retryAfterSec = options?.retryAfterSec;
-    this.sentence = options?.sentence ?? message;
+    this.sentence = asSentence(options?.sentence ?? message);
   }
 
   /** What a client gets for it (RFC 9110 §15.6.3-15.6.5). */
   get status(): 502 | 503 | 504 {
     return ORIGIN_STATUS[this.code];
   }
+}
+
+/** Messages of errors are parts of sentences, so that they can follow others; what a stranger reads begins and ends as one does. */
+function asSentence(message: string): string {
+  return `${message.charAt(0).toUpperCase()}${message.slice(1)}${message.endsWith('.') ? '' : '.'}`;
 }
 
 /** A configuration that cannot be used: the process ends with exit code 2 and these messages, one a line. */

@@ -44,7 +44,7 @@ t.test('the cause is kept, a named failure stays as it is, and an empty message 
   const failure = connectFailure(cause, 'connecting');
   t.equal(failure.cause, cause);
   t.match(failure.message, /ECONNREFUSED/);
-  t.equal(failure.sentence, 'the origin cannot be connected to', 'clients are not told of addresses');
+  t.equal(failure.sentence, 'The origin cannot be connected to.', 'clients are not told of addresses');
   const named = new OriginError('origin-tls', 'x');
   t.equal(connectFailure(named, 'connecting'), named);
   t.equal(exchangeFailure(named, 'head'), named);

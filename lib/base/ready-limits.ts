@@ -1,6 +1,10 @@
 /** The limits of the replies that are kept ready. */
 /** Targets whose reply is kept ready as it is; beyond: others go without until one of these is not asked for any more. */
 export const MAX_READY_REPLIES = 16_384;
+/** The same where memory keeps the fewest objects. */
+export const MIN_READY_REPLIES = 128;
+/** As a share of the keys whose responses stay objects: those that are kept ready must stay so, beside others that are used. */
+export const READY_SHARE = 1 / 2;
 /** Hosts that such targets are of; beyond: as above. */
 export const MAX_READY_HOSTS = 1_024;
 /** How often those are looked through for what was not asked for since, or is not stored any more. */
@@ -15,8 +19,8 @@ export const READY_BODY_BYTES = 4 * 1024;
 export const MAX_ONE_PIECE_BYTES = 24 * 1024;
 /**
  * What was asked for so often between two prunings is kept ready from then on. To make an entry, and to collect it later, costs
- * as much as some five hits without one.
+ * as much as some five hits without one, and it takes a few kilobytes for as long as it is kept.
  */
-export const READY_ASKED_TIMES = 4;
+export const READY_ASKED_TIMES = 8;
 /** Places to count that in, by hash: two keys that share one are counted together. */
 export const READY_COUNT_PLACES = 128 * 1024;

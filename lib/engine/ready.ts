@@ -9,7 +9,14 @@
 import type { Timer } from '../base/clock.js';
 import { hashOf } from '../base/hash.js';
 import { MAX_KEY_LENGTH, WRITE_AT_ONCE_BYTES } from '../base/limits.js';
-import { MAX_READY_HOSTS, MAX_READY_REPLIES, READY_IDLE_PRUNINGS, READY_PRUNE_MS } from '../base/ready-limits.js';
+import {
+  MAX_READY_HOSTS,
+  MAX_READY_REPLIES,
+  MIN_READY_REPLIES,
+  READY_IDLE_PRUNINGS,
+  READY_PRUNE_MS,
+  READY_SHARE,
+} from '../base/ready-limits.js';
 import type { Rule } from '../config/rule.js';
 import type { Life, StoredResponse } from '../object/stored.js';
 import { leavesResponses } from '../policy/client-fields.js';
@@ -59,9 +66,15 @@ class Entry {
 
 type Entries = Map<string, Entry>;
 
+/** Where memory keeps objects for so many keys: one that falls asleep under what is kept would be woken for its next hit, and another one for it. */
+function readyCountFor(awakeCount: number): number {
+  return Math.min(MAX_READY_REPLIES, Math.max(MIN_READY_REPLIES, Math.floor(awakeCount * READY_SHARE)));
+}
+
 export class ReadyReplies {
   readonly #source: ReadySource;
   readonly #hosts = new Map<string, Entries>();
+  #maxCount = 0;
   #count = 0;
   #live: EngineSettings | undefined;
   #isOn = false;
@@ -144,6 +157,7 @@ export class ReadyReplies {
   #begin(live: EngineSettings): void {
     this.clear();
     this.#live = live;
+    this.#maxCount = readyCountFor(this.#source.parts.store.awakeCount);
     // An explanation is made for each request, and a rule that reads fields wants to see them.
     this.#isOn = live.explain === undefined && !live.rules.readsFields;
   }
@@ -159,7 +173,7 @@ export class ReadyReplies {
    */
   #isWorthKeeping(host: string, hash: number): boolean {
     this.#pruning ??= this.#source.parts.clock.every(READY_PRUNE_MS, () => this.#prune());
-    if (!this.#asked.isOften(hash) || this.#count >= MAX_READY_REPLIES) return false;
+    if (!this.#asked.isOften(hash) || this.#count >= this.#maxCount) return false;
     return this.#hosts.size < MAX_READY_HOSTS || this.#hosts.has(host);
   }
 

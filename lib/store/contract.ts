@@ -29,6 +29,8 @@ export interface Store {
   readonly sightedNothing: boolean;
   /** What sight() gave last has answered a request. */
   sighted(): void;
+  /** Keys whose responses stay objects in memory, at most: to hold on to those of more has them made again and again. */
+  readonly awakeCount: number;
   /**
    * Looks below memory for what it has not, or has an older form of; `choose` picks among that, newest first. What it
    * picks is in memory from now on where it is small enough. Undefined where there is nothing better than what peek() gives.

@@ -68,6 +68,10 @@ export class LateStore implements Store {
     return this.#store.sightedNothing;
   }
 
+  get awakeCount(): number {
+    return this.#store.awakeCount;
+  }
+
   sighted(): void {
     this.#store.sighted();
   }

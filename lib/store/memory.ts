@@ -6,15 +6,7 @@
 import assert from 'node:assert';
 import type { Clock } from '../base/clock.js';
 import { hashOf } from '../base/hash.js';
-import {
-  MAX_EVICTIONS_AT_ONCE,
-  MAX_VARIANTS,
-  PRUNE_STEP_BYTES,
-  PRUNE_STEP_COUNT,
-  STORE_STEP_DELAY_MS,
-  SWEEP_EVERY_MS,
-  SWEEP_STEP_COUNT,
-} from '../base/limits.js';
+import { MAX_VARIANTS, STORE_STEP_DELAY_MS, SWEEP_EVERY_MS, SWEEP_STEP_COUNT } from '../base/limits.js';
 import { type StoredResponse, storedBytes } from '../object/stored.js';
 import type { Events } from '../observe/events.js';
 import type { DemandWatch, MemorySight, Place, RemovalReason, Store, StoreStats, Tier, Usage } from './contract.js';
@@ -25,6 +17,7 @@ import { Ledger } from './ledger.js';
 import { NO_SLOT } from './links.js';
 import { LowestStore } from './lowest.js';
 import { Packing } from './packing.js';
+import { Room } from './room.js';
 import { Slots } from './slots.js';
 import { Stepper } from './stepper.js';
 import { TagIndex } from './tag-index.js';
@@ -52,6 +45,7 @@ class MemoryStore extends LowestStore implements Store {
   readonly #events: Events;
   readonly #ledger: Ledger;
   readonly #maxObjectBytes: number | undefined;
+  readonly awakeCount: number;
   readonly #slots = new Slots<StoredResponse>();
   readonly #eviction = new Eviction(this.#slots);
   readonly #packing = new Packing(this.#slots);
@@ -60,7 +54,7 @@ class MemoryStore extends LowestStore implements Store {
   readonly #wheel: Wheel;
   /** Once somebody wanted to know it. */
   #demand: Demand | undefined;
-  readonly #pruning: Stepper;
+  readonly #room: Room;
   readonly #sweep: Stepper;
   readonly #repacking: Stepper;
   /** The variants that peek() gave last: touch() of one of them needs no second lookup. */
@@ -77,17 +71,24 @@ class MemoryStore extends LowestStore implements Store {
     this.#events = options.events;
     this.#maxObjectBytes = options.maxObjectBytes;
     this.#ledger = new Ledger(options.budgetBytes, options.maxObjectBytes);
+    this.awakeCount = options.awakeCount ?? awakeCountFor(options.budgetBytes);
     this.#groups = new Groups({
       slots: this.#slots,
       packing: this.#packing,
       clock,
-      awakeCount: options.awakeCount ?? awakeCountFor(options.budgetBytes),
+      awakeCount: this.awakeCount,
       keepsBodies: options.keepsBodies ?? false,
       // Its memory goes at the next step.
       onLapsed: (slot) => this.#wheel.hasten(slot),
     });
     this.#wheel = new Wheel(this.#slots, SWEEP_EVERY_MS, clock.now());
-    this.#pruning = new Stepper(clock, () => this.#pruneStep());
+    this.#room = new Room({
+      clock,
+      ledger: this.#ledger,
+      eviction: this.#eviction,
+      slots: this.#slots,
+      evict: (slot) => this.#drop(slot, 'evicted'),
+    });
     this.#sweep = new Stepper(clock, () => this.#sweepStep());
     this.#repacking = new Stepper(clock, () => (this.#packing.step() ? STORE_STEP_DELAY_MS : undefined));
   }
@@ -152,7 +153,7 @@ class MemoryStore extends LowestStore implements Store {
       return this.#eviction.withdraw(slot);
     });
     const counted = replaced[0] === undefined ? undefined : this.#demand?.counted(replaced[0]);
-    if (!this.#makeRoom(bytes - replacedBytes, replacedBytes, this.#ledger.ceilingBytes)) {
+    if (!this.#room.make(bytes - replacedBytes, replacedBytes, this.#ledger.ceilingBytes)) {
       for (const [at, place] of places.entries()) this.#eviction.restore(replaced[at] ?? NO_SLOT, place);
       return false;
     }
@@ -167,7 +168,7 @@ class MemoryStore extends LowestStore implements Store {
     if (places.length === 0) this.#eviction.admit(slot);
     else this.#eviction.restore(slot, Math.max(...places));
     this.#link(stored, slot, now);
-    this.#prune();
+    this.#room.prune();
     return true;
   }
 
@@ -179,7 +180,7 @@ class MemoryStore extends LowestStore implements Store {
     const before = this.#slots.bytes(slot);
     const bytes = storedBytes(next);
     const place = this.#eviction.withdraw(slot);
-    const fits = this.#makeRoom(bytes - before, before, this.#ledger.budgetBytes);
+    const fits = this.#room.make(bytes - before, before, this.#ledger.budgetBytes);
     // What made room may have let this key fall asleep: it wakes here.
     const variants = this.#variantsOf(next.key);
     this.#shown = undefined;
@@ -196,7 +197,7 @@ class MemoryStore extends LowestStore implements Store {
     this.#groups.set(variants);
     // Only where fills in flight hold all the rest of the budget: then the budget wins.
     if (!fits) this.#drop(slot, 'evicted');
-    this.#prune();
+    this.#room.prune();
     return true;
   }
 
@@ -247,9 +248,9 @@ class MemoryStore extends LowestStore implements Store {
   reserve(bytes: number): boolean {
     assert(bytes >= 0, `${bytes} bytes cannot be reserved`);
     if (this.#isClosed || !this.#ledger.mayReserve(bytes)) return false;
-    if (!this.#makeRoom(bytes, 0, this.#ledger.ceilingBytes)) return false;
+    if (!this.#room.make(bytes, 0, this.#ledger.ceilingBytes)) return false;
     this.#ledger.reserve(bytes);
-    this.#prune();
+    this.#room.prune();
     return true;
   }
 
@@ -259,12 +260,12 @@ class MemoryStore extends LowestStore implements Store {
 
   resize(budgetBytes: number): void {
     this.#ledger.resize(budgetBytes, this.#maxObjectBytes);
-    this.#prune();
+    this.#room.prune();
   }
 
   close(): Promise<void> {
     this.#isClosed = true;
-    this.#pruning.stop();
+    this.#room.stop();
     this.#sweep.stop();
     this.#repacking.stop();
     this.#demand?.stop();
@@ -344,37 +345,6 @@ class MemoryStore extends LowestStore implements Store {
       this.#groups.delete(variants);
       if (this.#peeked === variants) this.#peeked = undefined;
     }
-  }
-
-  /** Evicts one response; returns its bytes, or 0 where there is none to evict. */
-  #evictOne(): number {
-    const slot = this.#eviction.takeVictim();
-    if (slot === NO_SLOT) return 0;
-    const bytes = this.#slots.bytes(slot);
-    this.#drop(slot, 'evicted');
-    return bytes;
-  }
-
-  /** Evicts until `bytes` more fit under `limit`. `withdrawnBytes` of what is stored cannot be evicted just now. */
-  #makeRoom(bytes: number, withdrawnBytes: number, limit: number): boolean {
-    if (bytes <= 0) return true;
-    if (this.#ledger.reservedBytes + withdrawnBytes + bytes > limit) return false;
-    for (let count = 0; this.#ledger.usedBytes + bytes > limit; count++)
-      if (count === MAX_EVICTIONS_AT_ONCE || this.#evictOne() === 0) return false;
-    return true;
-  }
-
-  #prune(): void {
-    if (this.#ledger.wantsPruning) this.#pruning.start(STORE_STEP_DELAY_MS);
-  }
-
-  #pruneStep(): number | undefined {
-    let stepBytes = 0;
-    for (let count = 0; count < PRUNE_STEP_COUNT && stepBytes < PRUNE_STEP_BYTES; count++) {
-      if (!this.#ledger.wantsPruning) return undefined;
-      stepBytes += this.#evictOne();
-    }
-    return STORE_STEP_DELAY_MS;
   }
 
   /** Gives back what is past keep, and tells eviction what is past grace. Runs only while something is stored. */

@@ -58,6 +58,10 @@ class TieredStore implements Store, Below {
     return this.#memory.sightedNothing;
   }
 
+  get awakeCount(): number {
+    return this.#memory.awakeCount;
+  }
+
   sighted(): void {
     this.#memory.sighted();
   }

@@ -246,6 +246,24 @@ t.test('design, promise 4: hits that were ready keep a response from eviction as
   walk.engine.close();
 });
 
+t.test('decision 0016: no more is kept ready than half of what memory keeps as objects, and so it stays', async (t) => {
+  const awakeCount = 1000;
+  const walk = makeWalk({ awakeCount });
+  const { engine, clock } = walk;
+  const ask = (at: number) => engine.ready(false, HOST, `/many/${at}`, undefined, clock.now());
+  const count = awakeCount * 3;
+  for (let at = 0; at < count; at++) {
+    walk.get(`/many/${at}`);
+    walk.origin.last.respond(200, FRESH, 'x');
+  }
+  for (let times = 0; times <= READY_ASKED_TIMES; times++) for (let at = 0; at < count; at++) ask(at);
+  t.equal(engine.stats.ready, awakeCount / 2);
+  const seen = Array.from({ length: count }, (_, at) => ask(at)).map((one) => (one?.isKept === true ? one : undefined));
+  t.equal(seen.filter((one) => one !== undefined).length, awakeCount / 2);
+  for (const [at, one] of seen.entries()) if (one !== undefined && ask(at) !== one) t.fail(`${at} was made again`);
+  engine.close();
+});
+
 t.test('limits: what is kept ready is bounded, and forgotten when nobody asks for it', async (t) => {
   const walk = walkUnder({}, FRESH, 128 * 1024 * 1024);
   const { engine, clock } = walk;

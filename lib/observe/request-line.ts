@@ -90,8 +90,10 @@ export class RequestLines {
   }
 
   #putTime(bytes: Buffer, at: number, second: number): number {
-    if (this.#times.at(0) === second) return this.#times.repeat(0, bytes, at);
-    return this.#times.write(0, bytes, at, second, timeText(second));
+    // Requests that took long began in other seconds than those that end beside them.
+    const place = placeOf(second);
+    if (this.#times.at(place) === second) return this.#times.repeat(place, bytes, at);
+    return this.#times.write(place, bytes, at, second, timeText(second));
   }
 
   #putAsker(bytes: Buffer, at: number, event: AnsweredEvent): number {

@@ -226,3 +226,15 @@ t.test(
     t.strictSame(marks, ['/1', 'between', '/2', 'of another process', '/3', '/4']);
   },
 );
+
+t.test('requests that ended together have each the second in which they began', async (t) => {
+  const { stream, log } = makeLog(t);
+  const began = Array.from({ length: 200 }, (_, i) => Date.UTC(2026, 0, 1) - (i % 40) * 1000 - i);
+  for (const startedWall of began) log.answered(answered({ startedWall, target: `/${startedWall % 7}` }));
+  await log.flush();
+  const times = stream.lines.map((line) => (JSON.parse(line) as { time: string }).time);
+  t.strictSame(
+    times,
+    began.map((wall) => new Date(wall).toISOString()),
+  );
+});

@@ -16,6 +16,7 @@ import {
   MAX_DISK_PROBES_DEAD,
   MAX_DISK_YOUNG_DEATHS,
 } from '../base/disk-limits.js';
+import { formatSize } from '../base/units.js';
 import { DISK_FILE_NAME, type DiskFile, openDiskFile } from './disk-file.js';
 import { fileFlaw } from './disk-header.js';
 import { clearDead, deathsIn, isUnderWay, leaveMark, type Mark } from './disk-marks.js';
@@ -189,7 +190,10 @@ function writableBytes(path: string): number | undefined {
 
 function mindSpace(directory: string): void {
   const { bavail, bsize } = statfsSync(directory);
-  if (bavail * bsize < DISK_RESERVE_BYTES) throw new Error(`no space is left for ${directory}`);
+  const freeBytes = bavail * bsize;
+  if (freeBytes >= DISK_RESERVE_BYTES) return;
+  const [free, reserve] = [freeBytes, DISK_RESERVE_BYTES].map(formatSize);
+  throw new Error(`no space is left for ${directory}: ${free} are free, and ${reserve} are left to others`);
 }
 
 /** The process that holds the whole file for itself, which lmdb would wait for without end; as far as this system tells. */

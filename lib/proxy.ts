@@ -300,11 +300,11 @@ class ComposedProxy implements Running, Part {
   }
 
   purgeUrl(url: string): number | undefined {
-    return this.engine.purgeUrl(url);
+    return this.engine.purging.purgeUrl(url);
   }
 
   #objectSources(): ObjectSources {
-    const keysOf = (url: string): readonly string[] => this.engine.keysOf(url);
+    const keysOf = (url: string): readonly string[] => this.engine.purging.keysOf(url);
     const explain: ObjectSources['explain'] = (request) => this.engine.explain(request);
     return { clock: this.#clock, store: this.#stores.store, lastRefreshes: this.#lastRefreshes, keysOf, explain };
   }

@@ -3,19 +3,18 @@
  * What the store can answer at once is answered here, with as little work as it takes; everything else becomes a
  * Transaction. Implements RFC 9111 §4 and the design, sections 1 to 3.
  */
-import { MAX_ALIASES, MAX_ALIASES_BYTES, MAX_KEY_LENGTH, MAX_KEYED_CONTENT_BYTES } from '../base/limits.js';
+import { MAX_KEY_LENGTH, MAX_KEYED_CONTENT_BYTES } from '../base/limits.js';
 import type { Rule } from '../config/rule.js';
 import type { ExplainedRequest, Explanation } from '../explain/explain.js';
 import type { StoredResponse } from '../object/stored.js';
 import { isLoop } from '../policy/hygiene.js';
-import { keyOfUrl, keysAt, requestKey, targetKey } from '../policy/key.js';
+import { requestKey } from '../policy/key.js';
 import { reasonToPass } from '../policy/pass.js';
 import { type RequestDirectives, requestDirectives } from '../policy/request-directives.js';
 import { judgeReuse } from '../policy/reuse.js';
 import { chooseVariant } from '../policy/vary.js';
-import type { Place, RemovalReason } from '../store/contract.js';
+import type { Place } from '../store/contract.js';
 import { AcceptedWork, acceptCold, answerStatus, STATUS_PREFIX } from './accepted.js';
-import { Aliases } from './aliases.js';
 import { captureAnswer } from './capture.js';
 import { CollapseTable } from './collapse.js';
 import type { BodyTap, ClientRequest, FindReady, ReplySink, RequestHandler } from './contract.js';
@@ -23,7 +22,7 @@ import { coversRanges, type Delivery } from './deliver.js';
 import { explainWithTier, withExplanation } from './explaining.js';
 import { Fill } from './fill.js';
 import type { FillEnd } from './fill-contract.js';
-import { type FillOrder, markerKeysOf, specOf } from './fill-order.js';
+import { type FillOrder, specOf } from './fill-order.js';
 import { hopsLeft, lastHopReply } from './last-hop.js';
 import { type Need, partialNeed } from './need.js';
 import { Operations } from './operations.js';
@@ -31,7 +30,7 @@ import { isOperatorMethod, operate } from './operator-methods.js';
 import { ownRequest } from './own-request.js';
 import type { EngineParts, EngineSettings } from './parts.js';
 import { planPass } from './pass.js';
-import { type Share, WHOLE } from './peers-contract.js';
+import { Purging } from './purging.js';
 import { servePushed } from './pushed.js';
 import { ReadyReplies } from './ready.js';
 import { Refreshes } from './refreshes.js';
@@ -51,9 +50,10 @@ export class Engine implements RequestHandler {
   readonly operations = new Operations(this);
   /** Our member of Via on replies. */
   via: string;
+  /** Takes out what is stored at a URL. */
+  readonly purging: Purging;
   /** What clients were told to come back for. */
   readonly accepted: AcceptedWork;
-  readonly #aliases = new Aliases(MAX_ALIASES, MAX_ALIASES_BYTES);
   readonly #relifing: Relifing;
   readonly #ready = new ReadyReplies(this);
   /** What was looked for last below memory is there for other requests alone (RFC 9211 §2.2, vary-miss). */
@@ -64,6 +64,7 @@ export class Engine implements RequestHandler {
     this.#relifing = new Relifing(parts);
     this.refreshes = new Refreshes(this);
     this.collapse = new CollapseTable((...ended) => this.refreshes.noteEnd(...ended));
+    this.purging = new Purging(parts, this.collapse, this.refreshes);
     this.accepted = new AcceptedWork(parts.clock);
     this.via = `1.1 ${parts.live.hygiene.via}`;
   }
@@ -261,7 +262,7 @@ export class Engine implements RequestHandler {
   makeFill(order: FillOrder): Fill {
     const { parts } = this;
     if (order.leader !== undefined) this.refreshes.overtaken(order.key);
-    this.#noteAlias(order.key, order.request);
+    this.purging.noteAlias(order.key, order.request);
     return new Fill(parts, this.collapse, specOf(parts, order), order.leader);
   }
 
@@ -284,64 +285,8 @@ export class Engine implements RequestHandler {
     });
     if (capture === undefined) return undefined;
     this.collapse.captures.add(capture);
-    this.#noteAlias(key, request);
+    this.purging.noteAlias(key, request);
     return capture;
-  }
-
-  /** So that a purge of the target finds what is stored under this key of it. */
-  #noteAlias(key: string, request: ClientRequest): void {
-    const target = targetKey(request, this.parts.live.rules.ruleFor(request));
-    if (target === key) return;
-    // What no purge of its target would reach any more must not stay.
-    for (const forgotten of this.#aliases.note(target, key)) this.#purgeOne(forgotten, 'evicted');
-  }
-
-  /**
-   * Every key under which what is at `url` may be stored, itself written as a key: as each rule would have it, and with
-   * what headers, cookies and forwarding fields added to that.
-   */
-  keysOf(url: string): readonly string[] {
-    const keys: string[] = [];
-    for (const key of keysAt(url, this.parts.live.rules.keyings)) {
-      // What forwarding fields, headers and cookies add to a key stands behind it (policy/key).
-      keys.push(key, ...this.#aliases.of(key), ...this.parts.store.keysBelow(`${key} `));
-    }
-    return [...new Set(keys)];
-  }
-
-  /** Takes out all that is stored for a URL, itself written as a key; what is in flight for it is not stored any more. Returns how many. */
-  purgeKey(url: string, reason: 'purged' | 'invalidated' = 'purged'): number {
-    if (reason === 'invalidated') this.parts.siblings?.invalidated(url);
-    return this.purgeHere(url, reason);
-  }
-
-  /** The same, in this process alone. */
-  purgeHere(url: string, reason: 'purged' | 'invalidated', { isQuiet }: Share = WHOLE): number {
-    let count = 0;
-    const keys = this.keysOf(url);
-    if (!isQuiet) this.parts.peers?.operated('purge', { kind: 'keys', keys }, reason === 'invalidated');
-    for (const key of keys) count += this.#purgeOne(key, reason);
-    return count;
-  }
-
-  /** Forgets that answers for a key could not be shared, or that the origin failed on it. */
-  forget(key: string): void {
-    for (const marked of markerKeysOf(key)) this.parts.markers.unmark(marked);
-    this.parts.failures.succeeded(key);
-    this.refreshes.forget(key);
-  }
-
-  #purgeOne(key: string, reason: RemovalReason): number {
-    for (const fill of this.collapse.running(key)) fill.supersede();
-    for (const capture of this.collapse.captures) if (capture.key === key) capture.supersede();
-    this.forget(key);
-    return this.parts.store.removeKey(key, reason);
-  }
-
-  /** purgeKey for an absolute URL. Undefined where it is none. */
-  purgeUrl(url: string): number | undefined {
-    const key = keyOfUrl(url);
-    return key === undefined ? undefined : this.purgeKey(key);
   }
 
   /** Puts other settings in force, from the next request on; what is stored follows in steps. */

@@ -38,9 +38,9 @@ export function planPass(engine: Engine, request: ClientRequest, reason: string)
       const { method, host, target } = request;
       const scheme = effectiveScheme(request);
       for (const key of invalidatedKeys({ method, status, scheme, host, target, fields: received })) {
-        engine.purgeKey(key, 'invalidated');
+        engine.purging.purgeKey(key, 'invalidated');
       }
-      if (!isSafe(method) && status >= 200 && status < 400) engine.purgeKey(requestKey(request), 'invalidated');
+      if (!isSafe(method) && status >= 200 && status < 400) engine.purging.purgeKey(requestKey(request), 'invalidated');
       const { clock } = parts;
       const receipt = {
         status,

@@ -25,7 +25,7 @@ export function reachOf(engine: Engine, target: Target): Reach | undefined {
   const key = keyOfUrl(target.kind === 'url' ? target.url : target.prefix);
   if (key === undefined) return undefined;
   return target.kind === 'url'
-    ? { kind: 'keys', keys: engine.keysOf(key) }
+    ? { kind: 'keys', keys: engine.purging.keysOf(key) }
     : { kind: 'prefix', prefixes: starred(key) };
 }
 
@@ -87,7 +87,7 @@ function carries(tags: readonly string[] | undefined, tag: string): boolean {
 
 /** Forgets what was noted beside the stored responses: that answers could not be shared, that the origin failed. */
 export function forgetNotes(engine: Engine, reach: Reach): void {
-  if (reach.kind === 'keys') for (const key of reach.keys) engine.forget(key);
+  if (reach.kind === 'keys') for (const key of reach.keys) engine.purging.forget(key);
   if (reach.kind !== 'prefix') return;
   for (const prefix of reach.prefixes) {
     engine.parts.markers.unmarkUnder(prefix);

@@ -70,7 +70,7 @@ function affected(
 function reachHere(engine: Engine, reach: SharedOp['reach']): Reach {
   if (reach.kind === 'all') return { kind: 'prefix', prefixes: [''] };
   if (reach.kind !== 'keys') return reach;
-  return { kind: 'keys', keys: [...new Set(reach.keys.flatMap((key) => [key, ...engine.keysOf(key)]))] };
+  return { kind: 'keys', keys: [...new Set(reach.keys.flatMap((key) => [key, ...engine.purging.keysOf(key)]))] };
 }
 
 /**
@@ -88,7 +88,7 @@ export function takeNews(
   const { what, key } = news;
   if (what !== 'kept' && what !== 'pushed') return;
   const { store, clock } = engine.parts;
-  engine.forget(key);
+  engine.purging.forget(key);
   if (what === 'pushed') {
     affectInFlight(
       engine,

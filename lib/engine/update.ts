@@ -114,7 +114,7 @@ function commit(
   const key = requestKey(request, rules.ruleFor(request.received ?? request));
   const spec = { key, method: 'GET', request, rules } as const;
   const record = { ...madeResponse(spec, receipt, fields, body), pushed: true };
-  const reach = { kind: 'keys', keys: [...new Set([key, ...engine.keysOf(target)])] } as const;
+  const reach = { kind: 'keys', keys: [...new Set([key, ...engine.purging.keysOf(target)])] } as const;
   const fills = affectInFlight(engine, reach, 'purge');
   forgetNotes(engine, reach);
   // Under the other keys that rules and forwarding fields make of the URL, the older answer would live on.

@@ -53,7 +53,7 @@ export class EngineWarmer implements Warmer {
     const { store, clock } = this.#engine.parts;
     const now = clock.now();
     const isOfUse = ({ life }: StoredResponse): boolean => life.keepUntil > now;
-    return this.#engine.keysOf(url).flatMap((key) => store.known(key).filter(isOfUse));
+    return this.#engine.purging.keysOf(url).flatMap((key) => store.known(key).filter(isOfUse));
   }
 
   /** Whether the answer to a request for it could be stored, as far as its rule and what came before say. */

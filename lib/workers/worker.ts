@@ -97,7 +97,7 @@ export class Worker {
     if (message.kind === 'pushFail') serving.tasks.pushFail(message.push);
     if (message.kind !== 'invalidate') return;
     serving.sequence.begin(message.sequence);
-    for (const url of message.keys) serving.part.engine.purgeHere(url, 'invalidated', { isQuiet: true });
+    for (const url of message.keys) serving.part.engine.purging.purgeHere(url, 'invalidated', { isQuiet: true });
     serving.sequence.end(message.sequence);
   }
 

@@ -18,7 +18,7 @@ export function makeSources(sources: Partial<AdminSources> = {}): AdminSources {
           clock,
           store: engine.parts.store,
           lastRefreshes: createLastRefreshes(clock),
-          keysOf: (url) => engine.keysOf(url),
+          keysOf: (url) => engine.purging.keysOf(url),
           explain: (request) => engine.explain(request),
         },
         query,

@@ -184,7 +184,7 @@ t.test(
 t.test('issue 4: nothing is refreshed ahead that is gone, freshened by others, or under way', async (t) => {
   const purged = stored({ '/a': 20 });
   purged.clock.advance(30_000);
-  purged.engine.purgeUrl('http://example.test/a');
+  purged.engine.purging.purgeUrl('http://example.test/a');
   purged.clock.advance(60_000);
   t.equal(purged.origin.count, 1);
   const waiting = stored({ '/a': 20 });

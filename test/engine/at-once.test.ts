@@ -146,7 +146,7 @@ t.test(
   async (t) => {
     const walk = makeWalk();
     const client = walk.get('/a');
-    walk.engine.purgeUrl('http://example.test/a');
+    walk.engine.purging.purgeUrl('http://example.test/a');
     walk.origin.last.respond(200, CACHEABLE, 'hello');
     t.match(
       [client.body, client.field('cache-status')],

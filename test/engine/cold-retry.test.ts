@@ -80,7 +80,7 @@ t.test('SYSTEMS row 3: a 404 is an answer, and no failure', async (t) => {
 
 t.test('SYSTEMS row 3: a purge of the key, by URL or prefix, or a pushed response ends the retries', async (t) => {
   for (const end of [
-    async (walk: Walk) => void walk.engine.purgeUrl('http://example.test/a'),
+    async (walk: Walk) => void walk.engine.purging.purgeUrl('http://example.test/a'),
     async (walk: Walk) => void (await walk.engine.operations.purge({ kind: 'url', url: 'http://example.test/a' })),
     async (walk: Walk) => void (await walk.engine.operations.purge({ kind: 'prefix', prefix: 'http://example.test/' })),
   ]) {
@@ -92,7 +92,7 @@ t.test('SYSTEMS row 3: a purge of the key, by URL or prefix, or a pushed respons
   }
   const during = failed();
   t.equal(later(during), 2);
-  during.engine.purgeUrl('http://example.test/a');
+  during.engine.purging.purgeUrl('http://example.test/a');
   during.origin.last.respond(503);
   during.clock.advance(600_000);
   t.equal(during.origin.count, 2, 'one that is under way is not tried again');

@@ -217,8 +217,8 @@ t.test(
     await turns();
     const waiting = there.get('/a');
     await turns();
-    there.engine.purgeUrl('http://example.test/a');
-    here.engine.purgeUrl('http://example.test/a');
+    there.engine.purging.purgeUrl('http://example.test/a');
+    here.engine.purging.purgeUrl('http://example.test/a');
     here.origin.last.fail('origin-reset');
     await turns();
     t.equal(waiting.status, 502, 'what was purged is nobody’s any more');
@@ -255,7 +255,7 @@ t.test('issue 5: who found what lies below of no use, and waits, looks there aga
   const { desk, here, there } = twoMachines();
   const made = await madeBelow(here, desk);
   desk.below = [lyingBelow(made.response, 5, undefined)];
-  here.engine.purgeUrl('http://example.test/a');
+  here.engine.purging.purgeUrl('http://example.test/a');
   const first = here.get('/a');
   const second = there.get('/a');
   await turns();
@@ -270,7 +270,7 @@ t.test('issue 5: a refresh that a purge overtook before it had the lease asks fo
   const { clock, there } = await bothWarm();
   clock.advance(10_001);
   there.get('/a');
-  there.engine.purgeUrl('http://example.test/a');
+  there.engine.purging.purgeUrl('http://example.test/a');
   await turns();
   t.equal(there.origin.count, 0);
   t.equal(there.engine.stats.fills, 0);
@@ -419,7 +419,7 @@ t.test(
     await turns();
     body.data('he');
     desk.below = [];
-    there.engine.purgeUrl('http://example.test/a');
+    there.engine.purging.purgeUrl('http://example.test/a');
     body.data('llo').end();
     await turns();
     t.equal(there.origin.count, 1);
@@ -493,7 +493,7 @@ t.test('issue 5: what the holder could not store is asked for by one of those wh
   await turns();
   const waiting = there.get('/a');
   await turns();
-  here.engine.purgeUrl('http://example.test/a');
+  here.engine.purging.purgeUrl('http://example.test/a');
   here.origin.last.respond(200, LIVING, 'purged');
   await turns();
   t.equal(there.origin.count, 1, 'the purge won there: one of the others leads anew');

@@ -107,7 +107,7 @@ t.test('issue 4: a POST and a GET of one URL are two entries, and a purge of it 
   const got = walk.get('/search');
   walk.origin.last.respond(200, FRESH, 'got');
   t.equal(got.body, 'got');
-  t.equal(walk.engine.purgeUrl('http://example.test/search'), 2);
+  t.equal(walk.engine.purging.purgeUrl('http://example.test/search'), 2);
   post(walk, '{"q":1}');
   t.equal(walk.origin.count, 3);
 });

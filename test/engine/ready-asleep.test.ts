@@ -32,7 +32,7 @@ function stir(walk: Walk, how: number): void {
 }
 
 const CHANGES: Readonly<Record<string, (walk: Walk) => void>> = {
-  purge: ({ engine }) => void engine.purgeUrl(`http://${HOST}/a`),
+  purge: ({ engine }) => void engine.purging.purgeUrl(`http://${HOST}/a`),
   replaced: (walk) => {
     walk.get('/a', { 'Cache-Control': 'no-cache' });
     walk.origin.last.respond(200, { ...FRESH, ETag: '"two"' }, 'second of /a');

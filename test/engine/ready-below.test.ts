@@ -145,7 +145,7 @@ t.test('decision 0022: a purge and a newer response hold at once for what is loo
     return shown(walk.engine.ready(false, HOST, '/a', undefined, walk.clock.now())?.reply);
   };
   t.ok(look());
-  walk.engine.purgeUrl(`http://${HOST}/a`);
+  walk.engine.purging.purgeUrl(`http://${HOST}/a`);
   t.notOk(look(), 'before it is written');
   await bench.tier.settled();
   t.notOk(look(), 'and after');

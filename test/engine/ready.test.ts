@@ -147,7 +147,7 @@ t.test('decision 0016: what is ready is gone with what it was made of', async (t
   const walk = walkUnder({});
   const { engine } = walk;
   t.equal(ready(walk, '/a')?.status, 200);
-  engine.purgeUrl(`http://${HOST}/a`);
+  engine.purging.purgeUrl(`http://${HOST}/a`);
   t.equal(ready(walk, '/a'), undefined, 'after a purge');
   t.equal(ready(walk, '/b.css')?.fields.get('age'), '0');
   walk.clock.advance(2500);

@@ -164,7 +164,7 @@ t.test(
 t.test('scar 9: a purge during the round trip: the waiting client gets a full answer, never 503', async (t) => {
   const walk = stored();
   const client = walk.get('/a');
-  t.equal(walk.engine.purgeUrl('http://example.test/a'), 1);
+  t.equal(walk.engine.purging.purgeUrl('http://example.test/a'), 1);
   walk.origin.last.respond(304, { ETag: '"one"' });
   t.equal(client.ending, 'waiting');
   t.equal(walk.origin.last.field('if-none-match'), undefined);
@@ -179,7 +179,7 @@ t.test('design 2: a purge during a background refresh wins over the 304 that end
   walk.origin.last.respond(200, { 'Cache-Control': 'max-age=10, stale-while-revalidate=60', ETag: '"one"' }, 'hello');
   walk.clock.advance(11_000);
   t.equal(walk.get('/a').outcome, 'UPDATING');
-  walk.engine.purgeUrl('http://example.test/a');
+  walk.engine.purging.purgeUrl('http://example.test/a');
   walk.origin.last.respond(304, { ETag: '"one"' });
   t.equal(walk.engine.parts.store.peek('http://example.test/a'), undefined);
   t.equal(walk.engine.stats.fills, 0);
@@ -189,7 +189,7 @@ t.test('design 2: a purge also wins over a full answer that was on its way', asy
   const walk = makeWalk();
   const client = walk.get('/a');
   walk.origin.last.head(200, SHORT).data('old');
-  walk.engine.purgeUrl('http://example.test/a');
+  walk.engine.purging.purgeUrl('http://example.test/a');
   const late = walk.get('/a');
   t.equal(walk.origin.count, 2, 'who asks after the purge does not join what began before it');
   walk.origin.nth(1).end();
@@ -294,7 +294,7 @@ t.test('property: a purge or a replacement always beats a late 304', async (t) =
         if (what === 'request') walk.get('/a');
         if (what === '304' || what === '200') while (answered < walk.origin.count) answer(answered++);
         if (what === 'purge') {
-          walk.engine.purgeUrl(key);
+          walk.engine.purging.purgeUrl(key);
           floor = version + 1;
         }
         if (what === 'replace') {

@@ -12,7 +12,7 @@ t.test('SYSTEMS row 5 (all): one entry whatever the parameters', async (t) => {
   t.equal(walk.origin.last.request.target, '/a?x=1', 'the origin is sent the query as it came');
   walk.origin.last.respond(200, FRESH, 'one');
   t.match(walk.get('/a?y=2'), { outcome: 'HIT', body: 'one' });
-  t.equal(walk.engine.purgeUrl('http://example.test/a?z'), 1);
+  t.equal(walk.engine.purging.purgeUrl('http://example.test/a?z'), 1);
 });
 
 t.test('SYSTEMS row 4: the query string is sorted for the key', async (t) => {
@@ -57,7 +57,7 @@ t.test('issue 4: keyed headers and cookies tell entries apart, and a purge reach
   }
   t.match(ask('b', 'en'), { outcome: 'HIT', body: 'b en' });
   t.equal(walk.origin.count, 3);
-  t.equal(walk.engine.purgeUrl('http://example.test/a'), 3);
+  t.equal(walk.engine.purging.purgeUrl('http://example.test/a'), 3);
 });
 
 t.test('issue 4: a key without the host is one entry for all of them', async (t) => {
@@ -65,7 +65,7 @@ t.test('issue 4: a key without the host is one entry for all of them', async (t)
   walk.send({ host: 'a.test', target: '/a' });
   walk.origin.last.respond(200, FRESH, 'one');
   t.equal(walk.send({ host: 'b.test', target: '/a' }).outcome, 'HIT');
-  t.equal(walk.engine.purgeUrl('http://c.test/a'), 1);
+  t.equal(walk.engine.purging.purgeUrl('http://c.test/a'), 1);
 });
 
 t.test('issue 4: pass goes past the cache, for GET as well', async (t) => {

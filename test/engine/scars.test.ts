@@ -82,7 +82,7 @@ t.test('scar 18: whatever ends a refresh, the next one may begin', async (t) => 
       walk.origin.last.fail('origin-reset');
     },
     'a purge': (walk) => {
-      walk.engine.purgeUrl('http://example.test/a');
+      walk.engine.purging.purgeUrl('http://example.test/a');
       walk.origin.last.respond(304, { ETag: '"one"' });
     },
     'a client that leaves': (walk) => {
@@ -130,7 +130,7 @@ t.test('scar 22: every request in grace is answered stale, not the first alone',
 
 t.test('scar 23: a key without a stale copy is protected too, the first time and after a purge', async (t) => {
   const walk = stored();
-  walk.engine.purgeUrl('http://example.test/a');
+  walk.engine.purging.purgeUrl('http://example.test/a');
   const clients = Array.from({ length: 50 }, () => walk.get('/a'));
   t.equal(walk.origin.count, 2);
   walk.origin.last.respond(200, SWR, 'new');
@@ -225,7 +225,7 @@ t.test('property: whatever clients and origin do, nothing is left in flight, par
         else if (what === 'head') clients.push(walk.head('/a'));
         else if (what === 'range') clients.push(walk.get('/a', { Range: 'bytes=0-1' }));
         else if (what === 'leave') clients.shift()?.leave();
-        else if (what === 'purge') walk.engine.purgeUrl('http://example.test/a');
+        else if (what === 'purge') walk.engine.purging.purgeUrl('http://example.test/a');
         else if (what === 'tick') walk.clock.advance(7_000);
         else answer(what);
       }

@@ -228,7 +228,7 @@ class Story {
         break;
       case 'purge':
         this.#purged(step.path);
-        this.walk.engine.purgeUrl(`http://example.test${step.path}`);
+        this.walk.engine.purging.purgeUrl(`http://example.test${step.path}`);
         break;
       case 'post':
         this.posts.push(this.#send('POST', step.path, {}, false));

@@ -150,7 +150,7 @@ export class SiblingCrew {
             );
           } else if (told.kind === 'invalidate') {
             sequence.begin(told.sequence);
-            for (const key of told.keys) walk.engine.purgeHere(key, 'invalidated', { isQuiet: true });
+            for (const key of told.keys) walk.engine.purging.purgeHere(key, 'invalidated', { isQuiet: true });
             sequence.end(told.sequence);
           } else if (told.kind === 'pushFail') tasks.pushFail(told.push);
         });

@@ -23,6 +23,6 @@ t.test('a purge forgets the failures of a key', async (t) => {
     walk.get('/a');
     walk.origin.last.respond(503);
   }
-  walk.engine.purgeKey('http://example.test/a');
+  walk.engine.purging.purgeKey('http://example.test/a');
   t.equal(walk.get('/a').status, undefined);
 });

@@ -16,7 +16,7 @@ for (const [what, endIt] of [
     walk.clock.advance(11_000);
     walk.get('/a');
     const waiter = walk.get('/a');
-    walk.engine.purgeKey(KEY);
+    walk.engine.purging.purgeKey(KEY);
     walk.origin.last.respond(304, { ETag: '"one"' });
     t.equal(walk.origin.count, 3, 'repeated without conditions');
     endIt(walk);

@@ -15,14 +15,14 @@ for (const fields of FORWARDED) {
     const walk = makeWalk();
     walk.get('/a', fields);
     walk.origin.last.respond(200, CACHEABLE, 'old');
-    t.equal(walk.engine.purgeUrl(KEY), 1);
+    t.equal(walk.engine.purging.purgeUrl(KEY), 1);
     t.equal(walk.get('/a', fields).body, '');
   });
 
   t.test(`design 2: a purge wins over an answer on its way to a request with ${name}`, async (t) => {
     const walk = makeWalk();
     walk.get('/a', fields);
-    walk.engine.purgeUrl(KEY);
+    walk.engine.purging.purgeUrl(KEY);
     walk.origin.last.respond(200, CACHEABLE, 'old');
     t.equal(walk.get('/a', fields).body, '');
   });

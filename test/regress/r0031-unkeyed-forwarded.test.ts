@@ -23,7 +23,7 @@ for (const fields of [
     t.equal(walk.get('/a', fields).body, 'links to evil.test', 'who says the same again has it');
     t.not(walk.get('/a').body, 'links to evil.test');
     walk.origin.last.respond(200, CACHEABLE, 'links to example.test');
-    t.equal(walk.engine.purgeUrl('http://example.test/a'), 2, 'a purge of the URL reaches both');
+    t.equal(walk.engine.purging.purgeUrl('http://example.test/a'), 2, 'a purge of the URL reaches both');
   });
 }
 

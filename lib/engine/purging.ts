@@ -1,0 +1,83 @@
+/**
+ * What is stored at a URL, under how many keys so ever, is taken out as a whole: by an operator, or because a request
+ * changed what is there. Implements RFC 9111 §4.4.
+ */
+import { MAX_ALIASES, MAX_ALIASES_BYTES } from '../base/limits.js';
+import { keyOfUrl, keysAt, targetKey } from '../policy/key.js';
+import type { RemovalReason } from '../store/contract.js';
+import { Aliases } from './aliases.js';
+import type { CollapseTable } from './collapse.js';
+import type { ClientRequest } from './contract.js';
+import { markerKeysOf } from './fill-order.js';
+import type { EngineParts } from './parts.js';
+import { type Share, WHOLE } from './peers-contract.js';
+import type { Refreshes } from './refreshes.js';
+
+export class Purging {
+  readonly #parts: EngineParts;
+  readonly #collapse: CollapseTable;
+  readonly #refreshes: Refreshes;
+  readonly #aliases = new Aliases(MAX_ALIASES, MAX_ALIASES_BYTES);
+
+  constructor(parts: EngineParts, collapse: CollapseTable, refreshes: Refreshes) {
+    this.#parts = parts;
+    this.#collapse = collapse;
+    this.#refreshes = refreshes;
+  }
+
+  /** So that a purge of the target finds what is stored under this key of it. */
+  noteAlias(key: string, request: ClientRequest): void {
+    const target = targetKey(request, this.#parts.live.rules.ruleFor(request));
+    if (target === key) return;
+    // What no purge of its target would reach any more must not stay.
+    for (const forgotten of this.#aliases.note(target, key)) this.#purgeOne(forgotten, 'evicted');
+  }
+
+  /**
+   * Every key under which what is at `url` may be stored, itself written as a key: as each rule would have it, and with
+   * what headers, cookies and forwarding fields added to that.
+   */
+  keysOf(url: string): readonly string[] {
+    const keys: string[] = [];
+    for (const key of keysAt(url, this.#parts.live.rules.keyings)) {
+      // What forwarding fields, headers and cookies add to a key stands behind it (policy/key).
+      keys.push(key, ...this.#aliases.of(key), ...this.#parts.store.keysBelow(`${key} `));
+    }
+    return [...new Set(keys)];
+  }
+
+  /** Takes out all that is stored for a URL, itself written as a key; what is in flight for it is not stored any more. Returns how many. */
+  purgeKey(url: string, reason: 'purged' | 'invalidated' = 'purged'): number {
+    if (reason === 'invalidated') this.#parts.siblings?.invalidated(url);
+    return this.purgeHere(url, reason);
+  }
+
+  /** The same, in this process alone. */
+  purgeHere(url: string, reason: 'purged' | 'invalidated', { isQuiet }: Share = WHOLE): number {
+    let count = 0;
+    const keys = this.keysOf(url);
+    if (!isQuiet) this.#parts.peers?.operated('purge', { kind: 'keys', keys }, reason === 'invalidated');
+    for (const key of keys) count += this.#purgeOne(key, reason);
+    return count;
+  }
+
+  /** purgeKey for an absolute URL. Undefined where it is none. */
+  purgeUrl(url: string): number | undefined {
+    const key = keyOfUrl(url);
+    return key === undefined ? undefined : this.purgeKey(key);
+  }
+
+  /** Forgets that answers for a key could not be shared, or that the origin failed on it. */
+  forget(key: string): void {
+    for (const marked of markerKeysOf(key)) this.#parts.markers.unmark(marked);
+    this.#parts.failures.succeeded(key);
+    this.#refreshes.forget(key);
+  }
+
+  #purgeOne(key: string, reason: RemovalReason): number {
+    for (const fill of this.#collapse.running(key)) fill.supersede();
+    for (const capture of this.#collapse.captures) if (capture.key === key) capture.supersede();
+    this.forget(key);
+    return this.#parts.store.removeKey(key, reason);
+  }
+}

@@ -65,6 +65,8 @@ function flagsOf({ isVaried, hasBody, isRepeatable }: Extract<DiskOrder, { kind:
 }
 const NOTHING = new Uint8Array(0);
 
+const FIRST_BATCH_BYTES = 64 * 1024;
+
 /** Gathers orders until it is sent. */
 export class BatchWriter {
   #bytes: Buffer;
@@ -72,7 +74,7 @@ export class BatchWriter {
   /** Orders in it. */
   count = 0;
 
-  constructor(firstBytes: number) {
+  constructor(firstBytes = FIRST_BATCH_BYTES) {
     this.#bytes = Buffer.allocUnsafeSlow(firstBytes);
   }
 

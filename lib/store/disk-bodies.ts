@@ -10,8 +10,10 @@ import {
 import { lasting } from '../base/lasting.js';
 import { Body, type BodyBelow } from '../object/body.js';
 import { joined } from '../object/chunks.js';
+import { recordBodyBytes } from '../object/record.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { DiskTable } from './disk-file.js';
+import { isInline } from './disk-forms.js';
 import { BODY_ID_BYTES, chunkCount, chunkKey, DISK_CHUNK_BYTES, openChunk } from './disk-keys.js';
 import { RecentChunks } from './recent-chunks.js';
 
@@ -28,7 +30,8 @@ type Holder = object;
 
 export class DiskBodies {
   readonly #table: DiskTable;
-  readonly #refs = new WeakMap<Holder, BodyRef>();
+  /** A number stands for an id of this process: most bodies are never asked for on disk while there is an object of them. */
+  readonly #refs = new WeakMap<Holder, BodyRef | number>();
   /** Ids are never given twice, by no process and no start: ascending in time, so that neighbours lie together. */
   readonly #idStem: Buffer;
   #idCount = 0;
@@ -50,13 +53,27 @@ export class DiskBodies {
   }
 
   newId(): Buffer {
-    const id = lasting(this.#idStem);
-    id.writeUInt32BE(this.#idCount++ >>> 0, 8);
+    return lasting(this.#idOf(this.#idCount++));
+  }
+
+  #idOf(count: number): Buffer {
+    const id = Buffer.from(this.#idStem);
+    id.writeUInt32BE(count >>> 0, 8);
     return id;
   }
 
   refOf(stored: StoredResponse): BodyRef | undefined {
-    return this.#refs.get(holderOf(stored));
+    const ref = this.#refs.get(holderOf(stored));
+    if (typeof ref !== 'number') return ref;
+    const bytes = recordBodyBytes(stored);
+    return { id: this.#idOf(ref), bytes, isInline: isInline(bytes) };
+  }
+
+  /** Gives the bytes of a response, which are in memory, a new id, and notes it. */
+  begin(stored: StoredResponse, bytes: number): BodyRef {
+    const count = this.#idCount++;
+    this.#refs.set(holderOf(stored), count);
+    return { id: this.#idOf(count), bytes, isInline: isInline(bytes) };
   }
 
   note(stored: StoredResponse, ref: BodyRef): void {

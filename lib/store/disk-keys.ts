@@ -50,6 +50,10 @@ export function prefixRange(prefix: string): readonly [from: Buffer, until: Buff
 
 /** Under which a response is written: its key, and what selects it among the variants. */
 export function recordKey(key: string, selection: Selection): Buffer {
+  if (selection.names.length === 0) {
+    const whole = Buffer.from(`${key}\0`, 'utf8');
+    if (whole.length <= STEM_BYTES + NUL.length) return whole;
+  }
   const stem = stemOf(key);
   if (selection.names.length === 0) return Buffer.concat([stem, NUL]);
   const hash = createHash('sha256').update(

@@ -2,9 +2,10 @@
  * What waits to be written to disk: gathered, bounded, sent to the writer one batch after another. Whoever reads asks here
  * first, so that what was put or removed is so at once, long before the disk knows.
  *
+ * What is small is put into words as it comes (decision 0038); what is large, or comes too fast, later and a few at a time.
  * While the disk cannot be written nothing new waits for it; what is to go does, since it must not come back.
  */
-import type { Clock, Timer } from '../base/clock.js';
+import type { Timer } from '../base/clock.js';
 import {
   DISK_BATCH_BYTES,
   DISK_BATCH_ORDERS,
@@ -16,54 +17,41 @@ import {
   DISK_TIDY_STEP_MS,
   DISK_URGENT_ORDERS,
   DISK_USE_FLUSH_MS,
+  DISK_WORDED_AT_ONCE_BYTES,
   MAX_DISK_PENDING_BYTES,
   MAX_DISK_PENDING_ORDERS,
   MAX_DISK_PENDING_USES,
+  MIN_DISK_WORDED_ORDERS,
 } from '../base/disk-limits.js';
 import type { DiskRemoval } from '../observe/disk-meters.js';
 import { BatchWriter, type DiskOrder, wordedAtOnce } from './disk-batch.js';
-import type { DiskFailure, DiskPort, DiskReport } from './disk-contract.js';
+import type { DiskFailure, DiskReport } from './disk-contract.js';
 import {
   bytesOf,
   type GoneItem,
+  goneItem,
   type Item,
   isSameBody,
   type NewPut,
   ORDER_BYTES,
   type PutItem,
+  placeOf,
   placesOf,
+  putItem,
+  type QueueParts,
+  UNREAD,
 } from './disk-queued.js';
-
-const FIRST_BATCH_BYTES = 64 * 1024;
-
-/** In place of the key of a record that cannot be read. */
-export const UNREAD = '\0unread';
-
-export interface QueueParts {
-  readonly port: DiskPort;
-  readonly clock: Clock;
-  /** Now, on the scale of what is on disk. */
-  readonly now: () => number;
-  /** Writes a response, its body included where that is not there yet. */
-  encode(item: PutItem, to: BatchWriter): void;
-  /** Something later took its place before it was written. */
-  overtaken(item: PutItem, to: BatchWriter): void;
-  /** It is not on disk, and nothing of it. */
-  unwritten(item: PutItem, reason: 'failed' | 'full' | 'bodiless' | 'outdated'): void;
-  /** Whether the disk may have something under a record key. */
-  mayHold(recordKey: Buffer): boolean;
-  reported(report: DiskReport): void;
-  /** `isNews`: the job before it was done. */
-  failed(failure: DiskFailure, isNews: boolean): void;
-  recovered(): void;
-}
+import { DiskWaiting } from './disk-waiting.js';
 
 export class DiskQueue {
   readonly #parts: QueueParts;
+  /** Not in words yet. */
   #items: Item[] = [];
+  /** In words, in the next batch. */
+  #worded: Item[] = [];
   #inFlight: Item[] = [];
   #isBusy = false;
-  /** The next batch, while it is put into words. */
+  /** The next batch. */
   #batch: BatchWriter | undefined;
   #timer: Timer | undefined;
   #tidyTimer: Timer | undefined;
@@ -73,9 +61,10 @@ export class DiskQueue {
   /** When it could be written again, the last time. */
   #recoveredAt = Number.NEGATIVE_INFINITY;
   #isClosed = false;
-  /** What waits, by key and record key. */
-  readonly #byKey = new Map<string, Map<string, PutItem | GoneItem>>();
+  readonly #waiting = new DiskWaiting();
   readonly #uses = new Map<string, Buffer>();
+  /** What waits was to be sent while another job was under way. */
+  #isDue = false;
   /** Somebody waits for what waits. */
   #isUrgent = false;
   /** Orders so far. */
@@ -91,23 +80,30 @@ export class DiskQueue {
     this.#tidyLater(DISK_TIDY_EVERY_MS);
   }
 
-  /** What waits under a key, by record key as latin1. */
-  pendingOf(key: string): ReadonlyMap<string, PutItem | GoneItem> | undefined {
-    return this.#byKey.get(key);
+  /** What waits under a key: one, and `next` behind it. */
+  pendingOf(key: string): PutItem | GoneItem | undefined {
+    return this.#waiting.first(key);
+  }
+
+  /** What waits under a record key. */
+  pendingAt(key: string, recordKey: Uint8Array): PutItem | GoneItem | undefined {
+    return this.#waiting.hasKey(key) ? this.#waiting.at(key, placeOf(recordKey)) : undefined;
   }
 
   /** Whether nothing about a key waits, nor anything that is not told by its key. `rest`: the end of it. */
   isQuiet(key: string, rest: string): boolean {
-    return !this.isBlind && (this.#byKey.size === 0 || !(this.#byKey.has(key + rest) || this.#byKey.has(UNREAD)));
+    if (this.isBlind) return false;
+    const waiting = this.#waiting;
+    return waiting.size === 0 || !(waiting.hasKey(key + rest) || waiting.hasKey(UNREAD));
   }
 
   /** All that waits. */
-  *pending(): IterableIterator<PutItem | GoneItem> {
-    for (const items of this.#byKey.values()) yield* items.values();
+  pending(): IterableIterator<PutItem | GoneItem> {
+    return this.#waiting.all();
   }
 
   get pendingCount(): number {
-    return this.#items.length + this.#inFlight.length;
+    return this.#items.length + this.#worded.length + this.#inFlight.length;
   }
 
   /** Whether there is room for `bytes` more. */
@@ -116,46 +112,43 @@ export class DiskQueue {
   }
 
   /** Queues a response. Returns false where it is stored in memory alone; what it takes the place of goes all the same, unless it may stay. */
-  put({ stored, recordKey, bodyBytes, mayStay, isAgain }: NewPut): boolean {
-    const { key } = stored;
-    const waiting = this.#waiting(key, recordKey);
-    if (waiting?.kind === 'put' && !waiting.isSent && isSameBody(waiting.stored, stored)) {
+  put(put: NewPut): boolean {
+    const { stored, recordKey, bodyBytes, mayStay, isAgain } = put;
+    const place = placeOf(recordKey);
+    const waiting = this.#waiting.at(stored.key, place);
+    if (waiting?.kind === 'put' && !waiting.isWorded && isSameBody(waiting.stored, stored)) {
       waiting.stored = stored;
       return true;
     }
     const bytes = bodyBytes + ORDER_BYTES;
     // A header record alone is small, and there is one for each key at most.
     if (bodyBytes > 0 || !this.isWritable ? !this.hasRoom(bytes) : this.#isClosed) {
-      if (!mayStay) this.remove(key, recordKey, 'replaced');
+      if (!mayStay) this.remove(stored.key, recordKey, 'replaced');
       return false;
     }
     // Whoever waits for what this comes again of waits for this.
-    const since = isAgain ? 0 : this.#sinceFor(waiting);
-    this.#add(
-      { kind: 'put', key, recordKey, stored, bytes, mayStay, isAgain, isVoid: false, isSent: false, since },
-      bytes,
-    );
+    this.#add(putItem(put, place, isAgain ? 0 : this.#sinceFor(waiting)), waiting);
     return true;
   }
 
   /** Queues the removal of whatever is, or waits to be, under a record key; with `seen`, of what is damaged there and nothing later. */
   remove(key: string, recordKey: Buffer, reason: DiskRemoval, seen?: Uint8Array): void {
-    const waiting = this.#waiting(key, recordKey);
+    const place = placeOf(recordKey);
+    const waiting = this.#waiting.at(key, place);
     // What is damaged goes only while it is what is there: somebody may have put something else in its place.
-    if (waiting !== undefined && (seen !== undefined || (waiting.kind === 'gone' && waiting.seen === undefined)))
-      return;
+    const isGoing = waiting?.kind === 'gone' && waiting.seen === undefined;
+    if (isGoing || (waiting !== undefined && seen !== undefined)) return;
     if (this.#isClosed || (waiting === undefined && !this.#parts.mayHold(recordKey))) return;
     if (!this.isWritable && this.#items.length >= MAX_DISK_PENDING_ORDERS) {
       this.#giveUp();
       return;
     }
-    const since = this.#sinceFor(waiting);
-    this.#add({ kind: 'gone', key, recordKey, reason, seen, isVoid: false, isSent: false, since }, ORDER_BYTES);
+    this.#add(goneItem(key, recordKey, place, reason, seen, this.#sinceFor(waiting)), waiting);
   }
 
   #sinceFor(before: PutItem | GoneItem | undefined): number {
     this.#count++;
-    return before === undefined || before.isSent ? this.#count : before.since;
+    return before === undefined || before.isWorded ? this.#count : before.since;
   }
 
   /** Queues any other order; `over` hears whether it was written. */
@@ -164,7 +157,7 @@ export class DiskQueue {
       over?.(false);
       return;
     }
-    this.#items.push({ kind: 'plain', order, bytes: bytes + ORDER_BYTES, over, isVoid: false });
+    this.#queue({ kind: 'plain', order, bytes: bytes + ORDER_BYTES, over, isVoid: false });
     this.#charge(bytes + ORDER_BYTES);
   }
 
@@ -201,7 +194,7 @@ export class DiskQueue {
 
   #waitsSince(last: number): boolean {
     const isOlder = (item: Item): boolean => item.kind !== 'plain' && !item.isVoid && item.since <= last;
-    return this.#items.some(isOlder) || this.#inFlight.some(isOlder);
+    return [this.#items, this.#worded, this.#inFlight].some((items) => items.some(isOlder));
   }
 
   #marked(): Promise<void> {
@@ -224,28 +217,37 @@ export class DiskQueue {
     await this.#parts.port.close();
   }
 
-  #waiting(key: string, recordKey: Buffer): PutItem | GoneItem | undefined {
-    return this.#byKey.get(key)?.get(recordKey.toString('latin1'));
+  /** `before`: what waits in its place. */
+  #add(item: PutItem | GoneItem, before: PutItem | GoneItem | undefined): void {
+    if (before !== undefined) {
+      before.isVoid = true;
+      this.#waiting.delete(before);
+    }
+    this.#waiting.add(item);
+    this.#queue(item);
+    this.#charge(bytesOf(item));
   }
 
-  #add(item: PutItem | GoneItem, bytes: number): void {
-    const place = item.recordKey.toString('latin1');
-    let items = this.#byKey.get(item.key);
-    if (items === undefined) {
-      items = new Map();
-      this.#byKey.set(item.key, items);
-    }
-    const before = items.get(place);
-    if (before !== undefined) before.isVoid = true;
-    items.set(place, item);
+  /** Into words at once, where that takes no longer than a moment, behind what waits: of that one more goes with it, so that it gets less. */
+  #queue(item: Item): void {
     this.#items.push(item);
-    this.#charge(bytes);
+    for (let count = 0; count < MIN_DISK_WORDED_ORDERS && this.isWritable && this.#hasRoom; count++) {
+      const [first] = this.#items;
+      if (first === undefined || bytesOf(first) > DISK_WORDED_AT_ONCE_BYTES) return;
+      this.#items.shift();
+      this.#word(first);
+    }
+  }
+
+  /** Whether the next batch takes more. */
+  get #hasRoom(): boolean {
+    return this.#worded.length < DISK_BATCH_ORDERS && (this.#batch?.byteLength ?? 0) < DISK_BATCH_BYTES;
   }
 
   #charge(bytes: number): void {
     this.pendingBytes += bytes;
     if (!this.isWritable || this.#isBusy) return;
-    const isMuch = this.pendingBytes >= DISK_BATCH_BYTES || this.#items.length >= DISK_BATCH_ORDERS;
+    const isMuch = this.pendingBytes >= DISK_BATCH_BYTES || this.pendingCount >= DISK_BATCH_ORDERS;
     if (isMuch && this.#timer !== undefined) {
       this.#timer.cancel();
       this.#timer = undefined;
@@ -256,52 +258,53 @@ export class DiskQueue {
   /** It is not waited for any more. */
   #settle(item: Item): void {
     this.pendingBytes -= bytesOf(item);
-    if (item.kind === 'plain') return;
-    const items = this.#byKey.get(item.key);
-    const place = item.recordKey.toString('latin1');
-    if (items?.get(place) !== item) return;
-    items.delete(place);
-    if (items.size === 0) this.#byKey.delete(item.key);
+    if (item.kind !== 'plain') this.#waiting.delete(item);
   }
 
   #flush(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
+    this.#isDue = this.#isBusy;
     if (this.#isBusy || this.#isClosed) return;
-    this.#batch ??= new BatchWriter(FIRST_BATCH_BYTES);
-    this.#word(this.#batch);
-    const hasRoom = this.#inFlight.length < DISK_BATCH_ORDERS && this.#batch.byteLength < DISK_BATCH_BYTES;
-    if (hasRoom && !this.#isUrgent && this.#items.length > 0) {
+    this.#wordSome();
+    if (this.#hasRoom && !this.#isUrgent && this.#items.length > 0) {
       this.#timer = this.#parts.clock.after(0, () => this.#flush());
       return;
     }
-    for (const key of this.#uses.values()) this.#batch.add({ kind: 'use', key });
+    const batch = this.#batch ?? new BatchWriter();
+    for (const key of this.#uses.values()) batch.add({ kind: 'use', key });
     this.#uses.clear();
-    const batch = this.#batch.take();
+    this.#inFlight = this.#worded;
+    this.#worded = [];
     this.#batch = undefined;
-    this.#send(batch);
+    this.#send(batch.take());
   }
 
   /** Puts some of what waits into words, and more of it where somebody waits for that: to do so takes time from requests. */
-  #word(to: BatchWriter): void {
+  #wordSome(): void {
     const most = this.#isUrgent ? DISK_URGENT_ORDERS : wordedAtOnce(this.#items.length);
     let count = 0;
-    while (count < most && this.#inFlight.length < DISK_BATCH_ORDERS && to.byteLength < DISK_BATCH_BYTES) {
+    while (count < most && this.#hasRoom) {
       const item = this.#items[count++];
       if (item === undefined) break;
-      if (item.isVoid) {
-        this.#settle(item);
-        if (item.kind === 'put') this.#parts.overtaken(item, to);
-      } else {
-        this.#write(item, to);
-        this.#inFlight.push(item);
-      }
+      this.#word(item);
     }
     this.#items.splice(0, count);
   }
 
+  #word(item: Item): void {
+    this.#batch ??= new BatchWriter();
+    if (item.isVoid) {
+      this.#settle(item);
+      if (item.kind === 'put') this.#parts.overtaken(item, this.#batch);
+      return;
+    }
+    this.#write(item, this.#batch);
+    this.#worded.push(item);
+  }
+
   #write(item: Item, to: BatchWriter): void {
-    if (item.kind !== 'plain') item.isSent = true;
+    if (item.kind !== 'plain') item.isWorded = true;
     if (item.kind === 'put') {
       this.#parts.encode(item, to);
     } else if (item.kind === 'plain') to.add(item.order);
@@ -327,7 +330,7 @@ export class DiskQueue {
     for (const item of items) {
       this.#settle(item);
       if (item.kind === 'put') {
-        const place = item.recordKey.toString('latin1');
+        const { place } = item;
         if (bodiless?.has(place) === true) this.#parts.unwritten(item, 'bodiless');
         else if (refused?.has(place) === true) this.#parts.unwritten(item, 'full');
         else if (outdated?.has(place) === true) this.#parts.unwritten(item, 'outdated');
@@ -340,16 +343,18 @@ export class DiskQueue {
       this.#parts.recovered();
     }
     if (report.hasMore) this.#tidyLater(DISK_TIDY_STEP_MS);
-    if (this.#items.length === 0) this.#isUrgent = false;
-    else if (this.#isUrgent) this.#flush();
+    if (this.#items.length === 0 && this.#worded.length === 0) this.#isUrgent = false;
+    else if (this.#isUrgent || this.#isDue) this.#flush();
     else this.#charge(0);
   }
 
   /** Nothing of the batch was written: what was to be taken away still is. */
   #undone(failure: DiskFailure): void {
     this.#isBusy = false;
-    const items = [...this.#inFlight, ...this.#items];
+    const items = [...this.#inFlight, ...this.#worded, ...this.#items];
     this.#inFlight = [];
+    this.#worded = [];
+    this.#batch = undefined;
     this.#items = [];
     const isNews = this.isWritable;
     // Where a filesystem is nearly full, what is small goes through and the next batch does not: that is no recovery.
@@ -361,8 +366,10 @@ export class DiskQueue {
       if (item.isVoid || item.kind === 'plain') {
         this.#settle(item);
         if (item.kind === 'plain') item.over?.(false);
-      } else if (item.kind === 'gone') this.#items.push(item);
-      else {
+      } else if (item.kind === 'gone') {
+        item.isWorded = false;
+        this.#items.push(item);
+      } else {
         this.#settle(item);
         this.#parts.unwritten(item, 'failed');
         // What it was to take the place of is out of date.
@@ -377,7 +384,7 @@ export class DiskQueue {
   #giveUp(): void {
     this.isBlind = true;
     for (const item of this.#items) this.#settle(item);
-    this.#byKey.clear();
+    this.#waiting.clear();
     this.#items = [{ kind: 'plain', order: { kind: 'clear' }, bytes: 0, over: undefined, isVoid: false }];
   }
 
@@ -385,7 +392,7 @@ export class DiskQueue {
     this.#tidyTimer?.cancel();
     this.#tidyTimer = this.#parts.clock.after(delayMs, () => {
       this.#tidyLater(DISK_TIDY_EVERY_MS);
-      if (!this.#isBusy && this.#batch === undefined && this.isWritable && !this.#isClosed) this.#send(undefined);
+      if (!this.#isBusy && this.isWritable && !this.#isClosed) this.#send(undefined);
     });
   }
 }

@@ -1,16 +1,25 @@
 /** What waits to be written to disk, piece by piece. */
+import type { Clock } from '../base/clock.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { DiskRemoval } from '../observe/disk-meters.js';
-import type { DiskOrder } from './disk-batch.js';
+import type { BatchWriter, DiskOrder } from './disk-batch.js';
+import type { DiskFailure, DiskPort, DiskReport } from './disk-contract.js';
 
 /** Bytes that an order takes beside what it carries. */
 export const ORDER_BYTES = 200;
+
+/** In place of the key of a record that cannot be read. */
+export const UNREAD = '\0unread';
 
 /** A response that waits to be written. */
 export interface PutItem {
   readonly kind: 'put';
   readonly key: string;
   readonly recordKey: Buffer;
+  /** The record key, as placeOf() has it. */
+  readonly place: string;
+  /** Another one of the same key. */
+  next: PutItem | GoneItem | undefined;
   stored: StoredResponse;
   readonly bytes: number;
   /** Where this is not written, what is there now is better than nothing. */
@@ -19,9 +28,9 @@ export interface PutItem {
   readonly isAgain: boolean;
   /** Something later took its place. */
   isVoid: boolean;
-  /** It is on its way, as it was then. */
-  isSent: boolean;
-  /** The number of the first of the orders that it stands for: it takes the place of those that were not sent. */
+  /** It is in words, as it was then. */
+  isWorded: boolean;
+  /** The number of the first of the orders that it stands for: it takes the place of those that were not in words. */
   readonly since: number;
 }
 
@@ -33,13 +42,44 @@ export interface GoneItem {
   readonly kind: 'gone';
   readonly key: string;
   readonly recordKey: Buffer;
+  readonly place: string;
+  next: PutItem | GoneItem | undefined;
   readonly reason: DiskRemoval;
   /** Where it is damaged: what was seen of it. */
   readonly seen: Uint8Array | undefined;
   isVoid: boolean;
-  isSent: boolean;
+  isWorded: boolean;
   /** As for PutItem. */
   readonly since: number;
+}
+
+export function putItem(put: NewPut, place: string, since: number): PutItem {
+  const { stored, recordKey, bodyBytes, mayStay, isAgain } = put;
+  return {
+    kind: 'put',
+    key: stored.key,
+    recordKey,
+    place,
+    next: undefined,
+    stored,
+    bytes: bodyBytes + ORDER_BYTES,
+    mayStay,
+    isAgain,
+    isVoid: false,
+    isWorded: false,
+    since,
+  };
+}
+
+export function goneItem(
+  key: string,
+  recordKey: Buffer,
+  place: string,
+  reason: DiskRemoval,
+  seen: Uint8Array | undefined,
+  since: number,
+): GoneItem {
+  return { kind: 'gone', key, recordKey, place, next: undefined, reason, seen, isVoid: false, isWorded: false, since };
 }
 
 /** Any other order. */
@@ -54,9 +94,14 @@ export interface PlainItem {
 
 export type Item = PutItem | GoneItem | PlainItem;
 
-/** Record keys as they are compared. */
-export function placesOf(recordKeys: readonly Uint8Array[]): ReadonlySet<string> {
-  return new Set(recordKeys.map((key) => Buffer.from(key).toString('latin1')));
+/** A record key as it is compared. */
+export function placeOf(recordKey: Uint8Array): string {
+  return Buffer.from(recordKey.buffer, recordKey.byteOffset, recordKey.byteLength).toString('latin1');
+}
+
+/** Undefined where there are none. */
+export function placesOf(recordKeys: readonly Uint8Array[]): ReadonlySet<string> | undefined {
+  return recordKeys.length === 0 ? undefined : new Set(recordKeys.map(placeOf));
 }
 
 export function bytesOf(item: Item): number {
@@ -65,4 +110,24 @@ export function bytesOf(item: Item): number {
 
 export function isSameBody(one: StoredResponse, other: StoredResponse): boolean {
   return one.body === other.body && one.partial === other.partial;
+}
+
+/** What a queue is given. */
+export interface QueueParts {
+  readonly port: DiskPort;
+  readonly clock: Clock;
+  /** Now, on the scale of what is on disk. */
+  readonly now: () => number;
+  /** Writes a response, its body included where that is not there yet. */
+  encode(item: PutItem, to: BatchWriter): void;
+  /** Something later took its place before it was written. */
+  overtaken(item: PutItem, to: BatchWriter): void;
+  /** It is not on disk, and nothing of it. */
+  unwritten(item: PutItem, reason: 'failed' | 'full' | 'bodiless' | 'outdated'): void;
+  /** Whether the disk may have something under a record key. */
+  mayHold(recordKey: Buffer): boolean;
+  reported(report: DiskReport): void;
+  /** `isNews`: the job before it was done. */
+  failed(failure: DiskFailure, isNews: boolean): void;
+  recovered(): void;
 }

@@ -19,9 +19,9 @@ import { Entry, isSeen, seen } from './disk-entry.js';
 import type { DiskFile } from './disk-file.js';
 import { checkOf } from './disk-forms.js';
 import { DiskGlance, NO_SELECTION } from './disk-glance.js';
-import { plainRecordKey, recordKey, stemOf, variedKeys } from './disk-keys.js';
-import { type DiskQueue, UNREAD } from './disk-queue.js';
-import type { GoneItem, PutItem } from './disk-queued.js';
+import { plainRecordKey, recordKey, variedKeys } from './disk-keys.js';
+import type { DiskQueue } from './disk-queue.js';
+import { type GoneItem, type PutItem, UNREAD } from './disk-queued.js';
 import { NOW_KEY } from './disk-writing.js';
 import { shifted } from './shifted.js';
 
@@ -29,7 +29,7 @@ import { shifted } from './shifted.js';
 export interface Place {
   readonly recordKey: Buffer;
   /** Of the record, as checkOf() has it; undefined: it waits to be written. */
-  check: string | undefined;
+  check: number | undefined;
   /** The second of its last use, as the file says; undefined: it is used now. */
   readonly usedSec: number | undefined;
 }
@@ -96,11 +96,13 @@ export class DiskReading {
 
   /** What is in the file under a key, without what waits to be replaced or taken away. */
   of(key: string): StoredResponse[] {
-    const found: StoredResponse[] = [];
-    const stem = stemOf(key);
+    const own = recordKey(key, NO_SELECTION);
+    const plain = this.at(own);
+    const found = plain?.key === key ? [plain] : [];
+    const stem = own.subarray(0, -1);
     const selections = this.read(() => this.#file.tables.varied.get(stem));
-    const keys = selections === undefined ? [] : variedKeys(stem, selections).slice(0, MAX_FOUND);
-    for (const one of [recordKey(key, NO_SELECTION), ...keys]) {
+    if (selections === undefined) return found;
+    for (const one of variedKeys(stem, selections).slice(0, MAX_FOUND)) {
       const stored = this.at(one);
       if (stored?.key === key) found.push(stored);
     }
@@ -160,7 +162,7 @@ export class DiskReading {
 
   /** What waits to take the place of `entry`, or to take it away. What is damaged is waited for as long as it is there alone. */
   waiting(key: string, recordKey: Buffer, entry: Buffer | undefined): PutItem | GoneItem | undefined {
-    const item = this.#queue.pendingOf(key)?.get(recordKey.toString('latin1'));
+    const item = this.#queue.pendingAt(key, recordKey);
     const isElse = item?.kind === 'gone' && item.seen !== undefined && !isSeen(entry, item.seen);
     return isElse ? undefined : item;
   }

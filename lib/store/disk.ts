@@ -14,28 +14,19 @@ import type { StoredResponse } from '../object/stored.js';
 import type { DiskReadings, DiskRemoval } from '../observe/disk-meters.js';
 import type { Events } from '../observe/events.js';
 import type { Glance } from './contract.js';
-import type { BatchWriter } from './disk-batch.js';
 import type { BodyRef } from './disk-bodies.js';
 import type { DiskPort } from './disk-contract.js';
 import { DiskCounts } from './disk-counts.js';
 import { Entry } from './disk-entry.js';
 import type { DiskFile } from './disk-file.js';
-import { checkOf, cut, isInline, isSameLife, recordOf } from './disk-forms.js';
+import { checkOf, isSameLife, recordOf } from './disk-forms.js';
 import { NO_SELECTION } from './disk-glance.js';
-import {
-  BODY_ID_BYTES,
-  chunkCount,
-  chunkKey,
-  DISK_CHUNK_BYTES,
-  minuteAfter,
-  recordKey,
-  sealChunk,
-  tagHash,
-} from './disk-keys.js';
+import { DISK_CHUNK_BYTES, recordKey } from './disk-keys.js';
 import { DiskQueue } from './disk-queue.js';
-import type { GoneItem, PutItem } from './disk-queued.js';
+import type { GoneItem, NewPut, PutItem } from './disk-queued.js';
 import { DiskReading } from './disk-reading.js';
 import { DiskSpill } from './disk-spill.js';
+import { DiskWording } from './disk-wording.js';
 import { HOT_KEY } from './disk-writing.js';
 
 export interface DiskTierOptions {
@@ -50,8 +41,6 @@ export interface DiskTierOptions {
   readonly onDamaged: () => void;
 }
 
-const NOTHING = Buffer.alloc(0);
-const NO_BODY = Buffer.alloc(BODY_ID_BYTES);
 /** Instants that differ by less were one before they were moved between clocks. */
 const SAME_INSTANT_MS = 0.01;
 /** Share of the size that one body may take. */
@@ -77,11 +66,12 @@ export class DiskTier {
       options.events.notice('error', 'disk-unreadable', message);
     });
     this.#counts.noteFile(file);
+    const wording = new DiskWording(this.reading, this.#counts);
     this.#queue = new DiskQueue({
       port,
       clock,
       now: () => clock.now() + this.reading.skewMs,
-      encode: (item, to) => this.#encode(item, to),
+      encode: (item, to) => wording.write(item, to),
       overtaken: ({ stored }, to) => {
         const ref = this.#spilled(stored);
         if (ref !== undefined) to.add({ kind: 'orphan', bodyId: ref.id });
@@ -127,8 +117,10 @@ export class DiskTier {
   /** All responses of a key, newest first, their larger bodies unread. */
   find(key: string): StoredResponse[] {
     const found = this.reading.of(key);
-    for (const item of this.#queue.pendingOf(key)?.values() ?? []) if (isUsable(item)) found.push(item.stored);
+    for (let item = this.#queue.pendingOf(key); item !== undefined; item = item.next)
+      if (isUsable(item)) found.push(item.stored);
     if (found.length > 1) found.sort((a, b) => (b.receivedAt ?? b.fetchedAt) - (a.receivedAt ?? a.fetchedAt));
+    if (found.length <= MAX_VARIANTS) return found;
     // Memory lets the oldest go too, and its reasons are the same.
     for (const surplus of found.splice(MAX_VARIANTS)) this.remove(surplus, 'evicted');
     return found;
@@ -202,20 +194,21 @@ export class DiskTier {
     const isKnown = this.reading.bodies.refOf(stored) !== undefined;
     // What it takes the place of may stay where this is the only way to its body.
     const mayStay = stored.body.below !== undefined;
-    if (
-      !this.#queue.put({
-        stored,
-        recordKey: key,
-        bodyBytes: isKnown ? 0 : recordBodyBytes(stored),
-        mayStay,
-        isAgain: false,
-      })
-    ) {
-      this.#counts.skip(this.#queue.isWritable ? 'pending' : 'read-only');
-      return false;
-    }
-    this.reading.places.set(stored, { recordKey: key, check: undefined, usedSec: undefined });
-    return true;
+    const bodyBytes = isKnown ? 0 : recordBodyBytes(stored);
+    if (this.#queuePut({ stored, recordKey: key, bodyBytes, mayStay, isAgain: false })) return true;
+    this.#counts.skip(this.#queue.isWritable ? 'pending' : 'read-only');
+    return false;
+  }
+
+  #queuePut(put: NewPut): boolean {
+    const { places } = this.reading;
+    const before = places.get(put.stored);
+    // Before it is put into words, which may be at once.
+    places.set(put.stored, { recordKey: put.recordKey, check: undefined, usedSec: undefined });
+    if (this.#queue.put(put)) return true;
+    if (before === undefined) places.delete(put.stored);
+    else places.set(put.stored, before);
+    return false;
   }
 
   #reasonAgainst(stored: StoredResponse): 'part-too-large' | 'lost' | 'broken' | undefined {
@@ -329,43 +322,6 @@ export class DiskTier {
     if (place !== undefined && ref !== undefined) this.reading.lost(stored.key, place.recordKey, ref.id);
   }
 
-  #encode(item: PutItem, to: BatchWriter): void {
-    const { stored, recordKey: key } = item;
-    const bytes = recordBodyBytes(stored);
-    let ref = this.reading.bodies.refOf(stored);
-    const chunks = recordChunks(stored);
-    let inline: Uint8Array = NOTHING;
-    const isWithBody = bytes > 0 && ref === undefined && chunks !== undefined;
-    if (isWithBody) {
-      ref = { id: this.reading.bodies.newId(), bytes, isInline: isInline(bytes) };
-      this.reading.bodies.note(stored, ref);
-      if (ref.isInline) inline = cut(chunks)[0] ?? NOTHING;
-      else
-        for (const [index, chunk] of cut(chunks).entries()) {
-          const at = chunkKey(ref.id, index);
-          to.add({ kind: 'chunk', key: at, value: sealChunk(at, chunk) });
-        }
-    }
-    const bodyId = bytes === 0 ? NO_BODY : (ref?.id ?? NO_BODY);
-    const record = recordOf(stored, this.reading.skewMs, bodyId);
-    const place = this.reading.places.get(stored);
-    if (place !== undefined) place.check = checkOf(record);
-    to.add({
-      kind: 'put',
-      key,
-      record,
-      expiryMinute: minuteAfter(stored.life.keepUntil + this.reading.skewMs),
-      bodyId,
-      isVaried: stored.selection.names.length > 0,
-      hasBody: bytes > 0,
-      isRepeatable: chunks !== undefined && !item.isAgain,
-      chunks: ref?.isInline === true ? 0 : chunkCount(bytes),
-      tagHashes: stored.tags === undefined ? NOTHING : Buffer.concat(stored.tags.map(tagHash)),
-      inline,
-    });
-    this.#counts.wrote(isWithBody ? 'response' : 'header');
-  }
-
   #unwritten(item: PutItem, reason: 'failed' | 'full' | 'bodiless' | 'outdated'): void {
     const { stored } = item;
     const hasBytes = recordChunks(stored) !== undefined;
@@ -378,8 +334,7 @@ export class DiskTier {
 
   /** Its body was evicted meanwhile, and is written anew. */
   #again({ stored, recordKey: key }: PutItem): void {
-    const put = { stored, recordKey: key, bodyBytes: recordBodyBytes(stored), mayStay: false, isAgain: true };
-    if (this.#queue.put(put)) this.reading.places.set(stored, { recordKey: key, check: undefined, usedSec: undefined });
+    this.#queuePut({ stored, recordKey: key, bodyBytes: recordBodyBytes(stored), mayStay: false, isAgain: true });
   }
 }
 

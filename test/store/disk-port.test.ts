@@ -6,13 +6,16 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { Timer } from '../../lib/base/clock.js';
 import {
+  DISK_BATCH_ORDERS,
   DISK_FLUSH_MS,
   DISK_THREAD_NICE,
   DISK_URGENT_ORDERS,
+  DISK_WORDED_AT_ONCE_BYTES,
   DISK_WORDED_TURNS,
   MAX_DISK_WORDED_ORDERS,
   MIN_DISK_WORDED_ORDERS,
 } from '../../lib/base/disk-limits.js';
+import type { StoredResponse } from '../../lib/object/stored.js';
 import { BatchWriter } from '../../lib/store/disk-batch.js';
 import { openDiskFile } from '../../lib/store/disk-file.js';
 import { openThreadPort } from '../../lib/store/disk-port.js';
@@ -77,12 +80,17 @@ t.test('issue 5: a start does not wait for the thread that writes: it begins wit
 
 t.test('issue 5: what is waited for is put into words in batches of so many, and all of it is written', async (t) => {
   const bench = openDisk(t, { clock: new FakeClock() });
-  const count = DISK_URGENT_ORDERS * 2 + 1;
+  const count = DISK_BATCH_ORDERS + DISK_URGENT_ORDERS * 2 + 1;
   for (let at = 0; at < count; at++) bench.store.put(makeStored({ key: `http://a.test/${at}`, bornAt: 0 }));
   await bench.tier.settled();
   t.equal(bench.tier.stats.records, count);
-  t.equal(bench.reports.length, 3);
+  t.equal(bench.reports.length, 4);
 });
+
+/** What is not put into words as it comes. */
+function large(at: number): StoredResponse {
+  return makeStored({ key: `http://a.test/${at}`, bodyBytes: DISK_WORDED_AT_ONCE_BYTES, bornAt: 0 });
+}
 
 /** Tells how many responses were put into words in one turn of a timer, at most. */
 class TurnClock extends FakeClock {
@@ -98,12 +106,54 @@ class TurnClock extends FakeClock {
   }
 }
 
+t.test(
+  'decision 0038: what is small is put into words as it comes, and what comes faster than it is written a few at a time',
+  async (t) => {
+    const clock = new TurnClock();
+    const bench = openDisk(t, { clock });
+    clock.worded = () => bench.tier.stats.writes.response;
+    const put = (from: number, until: number): void => {
+      for (let at = from; at < until; at++) bench.store.put(makeStored({ key: `http://a.test/${at}`, bornAt: 0 }));
+    };
+    put(0, DISK_BATCH_ORDERS);
+    t.equal(bench.tier.stats.writes.response, DISK_BATCH_ORDERS);
+    put(DISK_BATCH_ORDERS, DISK_BATCH_ORDERS + 3);
+    t.equal(bench.tier.stats.writes.response, DISK_BATCH_ORDERS, 'a batch takes so many');
+    t.same([...bench.tier.find('http://a.test/514')].length, 1, 'what is not in words yet is found');
+    clock.advance(DISK_FLUSH_MS);
+    put(DISK_BATCH_ORDERS + 3, DISK_BATCH_ORDERS + 4);
+    t.equal(bench.tier.stats.writes.response, DISK_BATCH_ORDERS + 2, 'with what comes goes what waits');
+    put(DISK_BATCH_ORDERS + 4, DISK_BATCH_ORDERS + 6);
+    t.equal(bench.tier.stats.writes.response, DISK_BATCH_ORDERS + 6, 'until nothing does');
+    await bench.tier.settled();
+    t.equal(bench.tier.stats.records, DISK_BATCH_ORDERS + 6);
+  },
+);
+
+t.test('decision 0038: a later form of what is in words already is what is found and written', async (t) => {
+  const bench = openDisk(t, { clock: new FakeClock() });
+  const first = makeStored({ key: 'http://a.test/', bornAt: 0 });
+  const second = { ...first, status: 203, fetchedAt: first.fetchedAt + 1 };
+  bench.store.put(first);
+  bench.store.put(second, first);
+  t.same(bench.tier.stats.writes, { response: 1, header: 1 });
+  t.same(
+    bench.tier.find(first.key).map(({ status }) => status),
+    [203],
+  );
+  await bench.tier.settled();
+  t.same(
+    bench.tier.find(first.key).map(({ status, body }) => [status, body.receivedBytes]),
+    [[203, 100]],
+  );
+});
+
 t.test('issue 5: what waits is put into words a few at a time, and in one batch', async (t) => {
   const clock = new TurnClock();
   const bench = openDisk(t, { clock });
   clock.worded = () => bench.tier.stats.writes.response;
   const count = MIN_DISK_WORDED_ORDERS * 3 + 1;
-  for (let at = 0; at < count; at++) bench.store.put(makeStored({ key: `http://a.test/${at}`, bornAt: 0 }));
+  for (let at = 0; at < count; at++) bench.store.put(large(at));
   for (let turn = 0; turn < 10; turn++) clock.advance(DISK_FLUSH_MS);
   t.equal(bench.tier.stats.writes.response, count);
   t.equal(clock.most, MIN_DISK_WORDED_ORDERS);
@@ -117,7 +167,7 @@ t.test('issue 5: where much waits, more of it is put into words in a turn, up to
   const bench = openDisk(t, { clock });
   clock.worded = () => bench.tier.stats.writes.response;
   const count = DISK_WORDED_TURNS * MAX_DISK_WORDED_ORDERS * 2;
-  for (let at = 0; at < count; at++) bench.store.put(makeStored({ key: `http://a.test/${at}`, bornAt: 0 }));
+  for (let at = 0; at < count; at++) bench.store.put(large(at));
   clock.advance(DISK_FLUSH_MS);
   t.equal(clock.most, MAX_DISK_WORDED_ORDERS);
   await bench.tier.settled();

@@ -280,7 +280,9 @@ const print = (text: string): void => {
 };
 
 const server = createServer((_, res) => {
-  res.writeHead(200, { 'Cache-Control': 'max-age=86400', ETag: '"1"' }).end(Buffer.alloc(1024, 'x'));
+  // Its length is told: the client below reads no chunks, and took the end of a response in chunks for one more.
+  const fields = { 'Cache-Control': 'max-age=86400', ETag: '"1"', 'Content-Length': '1024' };
+  res.writeHead(200, fields).end(Buffer.alloc(1024, 'x'));
 });
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

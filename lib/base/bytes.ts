@@ -32,6 +32,20 @@ export function putText(bytes: Uint8Array, text: string, from: number): number {
 
 /** Writes a whole number that is not negative in digits; returns where it ends. Who calls knows that there is room. */
 export function putNumber(bytes: Uint8Array, value: number, from: number): number {
+  if (value > MAX_INT32) return putLarge(bytes, value, from);
+  // In integers alone: the remainder of what may have a fraction is computed outside of compiled code.
+  let digits = 1;
+  for (let rest = value | 0; rest >= 10; rest = (rest / 10) | 0) digits++;
+  let rest = value | 0;
+  for (let at = from + digits - 1; at >= from; at--) {
+    const next = (rest / 10) | 0;
+    bytes[at] = ZERO + (rest - next * 10);
+    rest = next;
+  }
+  return from + digits;
+}
+
+function putLarge(bytes: Uint8Array, value: number, from: number): number {
   let digits = 1;
   for (let rest = value; rest >= 10; rest /= 10) digits++;
   let rest = value;
@@ -43,3 +57,4 @@ export function putNumber(bytes: Uint8Array, value: number, from: number): numbe
 }
 
 const ZERO = 0x30;
+const MAX_INT32 = 0x7fffffff;

@@ -37,7 +37,9 @@ t.test('whole numbers are written in their digits', (t) => {
     const bytes = Buffer.alloc(32);
     return bytes.toString('latin1', 3, putNumber(bytes, value, 3)) === String(value);
   };
-  for (const value of [0, 9, 10, 99, 100, 2 ** 31, Number.MAX_SAFE_INTEGER]) t.ok(isSame(value), String(value));
+  for (const value of [0, 9, 10, 99, 100, 2 ** 31 - 1, 2 ** 31, 2 ** 32, Number.MAX_SAFE_INTEGER])
+    t.ok(isSame(value), String(value));
   fc.assert(fc.property(fc.maxSafeNat(), isSame));
+  fc.assert(fc.property(fc.nat(), isSame));
   t.end();
 });

@@ -2,6 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import t from 'tap';
 import type { StoredResponse } from '../../lib/object/stored.js';
+import { settled } from '../kit/proxy-kit.js';
 import { setUp } from './disk-walk.kit.js';
 import { freshened } from './make-stored.js';
 
@@ -110,3 +111,21 @@ t.test(
     }
   },
 );
+
+t.test('issue 5: that a large body is read here is told at once: another worker may want its room', async (t) => {
+  const { bench, make, clock } = setUp(t);
+  bench.store.put(make({ bodyBytes: 3 * KB * KB }));
+  const again = await bench.reopened();
+  const jobs = again.reports.length;
+  const reader = again.store.recall(KEY, ([first]) => first)?.body.open(0, 100);
+  t.equal(reader?.read()?.length, 100);
+  clock.advance(1);
+  await settled(() => again.reports.length > jobs);
+  let holds = 0;
+  again.file.refresh();
+  again.file.tables.holds.range(Buffer.of(0), Buffer.alloc(64, 0xff), () => {
+    holds++;
+    return true;
+  });
+  t.equal(holds, 1);
+});

@@ -331,11 +331,7 @@ const memoryLine = (name: string, { ownMb, mappedMb }: typeof whileRandom, asked
   );
 const asked = `(${MEMORY_MB} MB configured; beyond it at most 200)`;
 memoryLine('memory at random disk hits', whileRandom, asked);
-memoryLine(
-  'after hits from memory too',
-  memoryOf(withDisk.child.pid),
-  '(not judged: what has come up from disk, and gone again, many times)',
-);
+memoryLine('after hits from memory too', memoryOf(withDisk.child.pid), asked);
 // What is compared has run as long as the other.
 for (const one of [without, withDisk]) await p99WithFills(one);
 const pairs: Pair<WhileFilling>[] = [];

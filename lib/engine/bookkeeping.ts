@@ -92,11 +92,11 @@ export function noteUnreachable(parts: EngineParts, spec: FillSpec, error: Origi
 }
 
 /**
- * Whether `record`, the answer to a request with these fields, is the newest truth about it: of two answers the one that
- * was asked for later is, and an error never takes the place of what is good.
+ * Whether `record`, the answer to a request with these fields, is the newest truth about it beside what is known of its key: of
+ * two answers the one that was asked for later is, and an error never takes the place of what is good.
  */
-export function isNewest(parts: EngineParts, record: StoredResponse, requestFields: Fields): boolean {
-  for (const stored of parts.store.known(record.key)) {
+export function isNewest(known: readonly StoredResponse[], record: StoredResponse, requestFields: Fields): boolean {
+  for (const stored of known) {
     // The origin may have changed its Vary between the two.
     const answersToo = isSelectedBy(stored.selection, requestFields);
     if (!answersToo && !isSameSelection(stored.selection, record.selection)) continue;

@@ -68,7 +68,7 @@ export function captureAnswer(
       const record = madeResponse(spec, receipt, verdict.fields, inflow.body, verdict.despite);
       const isKept = inflow.complete() && inflow.isKept && !fate.isSuperseded;
       const kept = fate.isExpired ? expiredResponse(record, parts.clock.now()) : record;
-      if (isKept && isNewest(parts, record, request.fields) && store.put(kept)) {
+      if (isKept && isNewest(parts.store.known(record.key), record, request.fields) && store.put(kept)) {
         parts.peers?.stored(kept, false);
         parts.leases?.announce({ kind: 'stored', response: kept });
       }

@@ -49,7 +49,8 @@ function putWhole(
   writer: Writer,
 ): Ending {
   const { store } = parts;
-  const known = chooseVariant(store.known(spec.key), spec.request.fields);
+  const variants = store.known(spec.key);
+  const known = chooseVariant(variants, spec.request.fields);
   let record: StoredResponse | undefined = response;
   if (part !== undefined) {
     if (known !== undefined && known.partial === undefined) return notStored('partial');
@@ -58,7 +59,7 @@ function putWhole(
     if ((record.partial?.heldBytes ?? 0) > store.maxObjectBytes) return notStored('too-large');
     record = wholeOf(record);
   }
-  if (!isNewest(parts, record, spec.request.fields)) return notStored('superseded');
+  if (!isNewest(variants, record, spec.request.fields)) return notStored('superseded');
   // The same bytes once more: those that are held go on, so that nothing is held twice while clients read them.
   const isUnchanged = record.madeTag !== undefined && record.madeTag === known?.madeTag;
   if (isUnchanged) record = { ...record, body: known.body, fetchedAt: known.fetchedAt };
@@ -125,7 +126,7 @@ export function freshen(
   }
   const current = swapIn(parts, spec, target, asKept(response));
   const variant = made.variant === undefined ? undefined : asKept(made.variant);
-  if (variant !== undefined && isNewest(parts, variant, fields)) store.put(variant);
+  if (variant !== undefined && isNewest(store.known(variant.key), variant, fields)) store.put(variant);
   markers.unmark(spec.markerKey);
   const forWaiters = { kind: 'shared', response: variant ?? current, revalidated: true, stored: true } as const;
   return { forLeader: forLeader === undefined ? forWaiters : { ...forWaiters, response: forLeader }, forWaiters };

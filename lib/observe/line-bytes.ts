@@ -1,4 +1,5 @@
 /** What stands between the texts of a request's line, as bytes. Each function returns where it ends; who calls knows that there is room. */
+import { putNumber as putDigits } from '../base/bytes.js';
 import { PLAIN, quote } from './line-texts.js';
 
 /** Looked up once: through a Buffer it is found anew at each call. */
@@ -12,7 +13,7 @@ const ZERO = 0x30;
 const POINT = 0x2e;
 /** Characters up to which a text is written one by one: calls into V8 take as long as so many. */
 const MOST_BY_CHARACTER = 64;
-/** Up to here a number is written digit by digit. */
+/** Up to here microseconds are taken apart as integers. */
 const MOST_SWIFT = 0x7fffffff;
 
 export function putText(bytes: Buffer, at: number, text: string): number {
@@ -44,12 +45,10 @@ function putLongPlain(bytes: Buffer, from: number, text: string): number {
   return PLAIN.test(text) ? putText(bytes, from, text) : -1;
 }
 
+/** Any number: a count mostly. */
 export function putNumber(bytes: Buffer, at: number, value: number): number {
-  if (!Number.isInteger(value) || value < 0 || value > MOST_SWIFT) return putText(bytes, at, String(value));
-  let end = at + 1;
-  for (let rest = value; rest >= 10; rest = (rest / 10) | 0) end++;
-  for (let to = end - 1, rest = value; to >= at; to--, rest = (rest / 10) | 0) bytes[to] = ZERO + (rest % 10);
-  return end;
+  if (!Number.isSafeInteger(value) || value < 0) return putText(bytes, at, String(value));
+  return putDigits(bytes, value, at);
 }
 
 /** Three digits of a number below a thousand. */

@@ -1,9 +1,12 @@
 // Goal: PURGE and REFRESH on the main listener serve those who may, and nobody else. Method: the whole proxy, real sockets.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { readConfig } from '../../lib/config/load.js';
 import { withOrigin } from '../../lib/config/schema.js';
 import { makeOperatorMethods } from '../../lib/proxy/operators.js';
 import { turns } from '../kit/barrier.js';
+import { makeDirectory } from '../kit/disk.js';
 import { detailOf, metric, openProxy, request, settled, TOKEN } from '../kit/proxy-kit.js';
 import { connectRaw } from '../kit/raw-client.js';
 import { makeWalk } from '../kit/walk.js';
@@ -44,6 +47,20 @@ t.test('issue 4: PURGE takes out what is stored, and is a 404 where nothing is',
   t.strictSame([again.status, detailOf(again)], [404, 'operator-nothing']);
   t.equal((await house.get('/a')).field('cdn-cache'), 'MISS');
   t.equal(metric(await house.metrics(), 'patina_operations_total', 'operation="purge"', 'outcome="done"'), 1);
+});
+
+t.test('issue 5: PURGE says of a disk that cannot be had that it is not done there yet', async (t) => {
+  const path = join(makeDirectory(t), 'disk');
+  // In the way of the directory.
+  writeFileSync(path, '');
+  const house = await open(t, { purge_methods: { from: '127.0.0.1' }, cache: { disk: { path, size: '64MB' } } });
+  await house.get('/a');
+  const purged = await house.send('PURGE', AUTH);
+  t.strictSame([purged.status, detailOf(purged)], [200, 'operator-purging']);
+  t.equal(
+    purged.body.toString(),
+    'Purged: 1, and 0 on their way. Not yet in the disk tier, which cannot be reached.\n',
+  );
 });
 
 t.test('issue 4: REFRESH revalidates in the background', async (t) => {

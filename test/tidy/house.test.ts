@@ -136,6 +136,7 @@ function keptFiles(): readonly string[] {
   );
 }
 
+// Where the tests run in a clone, the one below does.
 const KEPT = keptFiles();
 const UNTOLD = KEPT.length === 0 && 'git or the repository is missing: nothing tells what is kept';
 

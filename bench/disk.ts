@@ -66,7 +66,6 @@ async function fillDisk(path: string): Promise<void> {
     file,
     port,
     sizeBytes,
-    sharedBytes: 0,
     clock,
     events: SILENT,
     onDamaged: () => undefined,

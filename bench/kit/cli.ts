@@ -12,7 +12,19 @@ export function readFlags<T extends Options>(usage: string, options: T): Values<
     }
     return parseArgs({ options, strict: true }).values;
   } catch (error) {
-    console.error(`${error instanceof Error ? error.message : error}\n\n${usage}`);
-    process.exit(2);
+    refuse(usage, error instanceof Error ? error.message : String(error));
   }
+}
+
+/** The number that a flag gives: whole, and 1 at least, so that nothing is called good of which nothing was run. */
+export function readCount(usage: string, flag: string, written: string): number {
+  const count = Number(written);
+  if (!/^\d{1,15}$/.test(written) || count === 0)
+    refuse(usage, `--${flag} takes a number such as 20, not '${written}'`);
+  return count;
+}
+
+function refuse(usage: string, sentence: string): never {
+  console.error(`${sentence}\n\n${usage}`);
+  process.exit(2);
 }

@@ -9,15 +9,25 @@ export interface Address {
   readonly port: number;
 }
 
-export const ADDRESS_FORM = 'HOST:PORT such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:80';
+export const ADDRESS_FORM = 'HOST:PORT such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:80, or a port alone for loopback';
 
 const LOOPBACK = '127.0.0.1';
 
-/** Reads an address. A port alone means loopback: listening to the world is something to say in so many words. */
-export function readAddress(written: string): Reading<Address> {
+/**
+ * Reads an address. A port alone means loopback: listening to the world is something to say in so many words.
+ * `form`: what is said to be expected where it is none.
+ */
+export function readAddress(written: string, form: string = ADDRESS_FORM): Reading<Address> {
   const match = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):)?(\d{1,5})$/.exec(written.trim());
   const port = Number(match?.[3]);
-  if (match === null) return { problem: wanted(ADDRESS_FORM, written) };
+  // Elsewhere it means every address, and a port alone means loopback here: neither is guessed.
+  const [, bare] = /^:(\d{1,5})$/.exec(written.trim()) ?? [];
+  if (bare !== undefined) {
+    return {
+      problem: `${written.trim()} names no host: write ${LOOPBACK}:${bare}, or 0.0.0.0:${bare} for every address`,
+    };
+  }
+  if (match === null) return { problem: wanted(form, written) };
   if (port > 65_535) return { problem: `${port} is not a port: the most is 65535` };
   return { value: { host: match[1] ?? match[2] ?? LOOPBACK, port } };
 }

@@ -9,6 +9,7 @@ import type { HealthSetting, StatusSetting } from './rule.js';
 import type { RuleSettings } from './rule-options.js';
 import type { ConfigSettings } from './schema.js';
 import { contradiction, isShadowedBy, type Placed, placedRules } from './shadow.js';
+import { nearest } from './suggest.js';
 import { lintWarm } from './warm-lint.js';
 
 export type { Warning } from './dangers.js';
@@ -42,6 +43,7 @@ export function lint(settings: ConfigSettings): readonly Warning[] {
       ...idleTtl(said, path, settings.defaults),
       ...pointlessAhead(said, path, settings),
     ]),
+    ...placed.flatMap(unknownMethods),
     ...placed.flatMap(uncachedMethods),
     ...lintWarm(settings),
     ...defaultPrefix(settings),
@@ -146,9 +148,42 @@ function defaultPrefix({ cache, origin }: ConfigSettings): Warning[] {
   return [{ code: 'shared-prefix', path: ['cache', 'redis', 'prefix'], sentence }];
 }
 
+/** Methods of requests that come as far as the rules: those of RFC 9110 and the registry that the HTTP parser knows, and PURGE. */
+const KNOWN_METHODS: readonly string[] = [
+  ...['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE', 'QUERY', 'SEARCH', 'REPORT', 'PURGE'],
+  ...['COPY', 'LOCK', 'MKCOL', 'MOVE', 'PROPFIND', 'PROPPATCH', 'UNLOCK', 'BIND', 'REBIND', 'UNBIND', 'ACL'],
+  ...[
+    'MKACTIVITY',
+    'CHECKOUT',
+    'MERGE',
+    'MKCALENDAR',
+    'LINK',
+    'UNLINK',
+    'NOTIFY',
+    'SUBSCRIBE',
+    'UNSUBSCRIBE',
+    'M-SEARCH',
+  ],
+];
+
+/** Any token is a method (RFC 9110 §9.1), and those that are not known here are answered with 501 (RFC 9110 §9.1, §15.6.2). */
+function unknownMethods({ rule, path }: Placed): Warning[] {
+  return (rule.match.methods ?? []).flatMap((method): Warning[] => {
+    if (KNOWN_METHODS.includes(method)) return [];
+    const meant = nearest(method, KNOWN_METHODS);
+    const hint = meant === undefined ? '' : `: did you mean ${meant}?`;
+    const sentence = `requests with ${method} are answered with 501 and come to no rule${hint}`;
+    return [{ code: 'unknown-method', path: [...path, 'match', 'methods'], sentence }];
+  });
+}
+
 function uncachedMethods({ rule, path }: Placed): Warning[] {
-  const { methods } = rule.match;
-  if (methods === undefined || methods.some((method) => method === 'GET' || method === 'HEAD' || method === 'POST'))
+  const methods = rule.match.methods?.filter((method) => KNOWN_METHODS.includes(method));
+  if (
+    methods === undefined ||
+    methods.length === 0 ||
+    methods.some((method) => method === 'GET' || method === 'HEAD' || method === 'POST')
+  )
     return [];
   const sentence = `requests with ${methods.join(', ')} always go past the cache: of this rule only what it does to fields counts`;
   return [{ code: 'uncached-methods', path: [...path, 'match', 'methods'], sentence }];

@@ -29,6 +29,7 @@ import { networks } from './operator-values.js';
 import { redis } from './redis-options.js';
 import { defaults, rule } from './rule-options.js';
 import {
+  ADMIN_ADDRESS_FORM,
   readAdminAddress,
   readFieldName,
   readFilePath,
@@ -245,9 +246,9 @@ const limits = section(
 
 const admin = section(
   {
-    listen: text('HOST:PORT | off', `${ADDRESS_FORM}, or off`, readAdminAddress, {
+    listen: text('HOST:PORT | PORT | off', ADMIN_ADDRESS_FORM, readAdminAddress, {
       default: '127.0.0.1:8081',
-      doc: "The operator's listener: /healthz, /readyz, /metrics and /v1. Not for the world. `admin: HOST:PORT` and `admin: off` say the same in one line.",
+      doc: "The operator's listener: /healthz, /readyz, /metrics and /v1. Not for the world. A port alone means loopback; port 0 takes a free one. `admin: HOST:PORT` and `admin: off` say the same in one line.",
     }),
     token_file: optional(
       text('path', 'the path of a file', readFilePath, {
@@ -292,7 +293,7 @@ const purgeMethods = section(
 /** All of the conf file. */
 export const OPTIONS = section(
   {
-    listen: text('HOST:PORT', ADDRESS_FORM, readAddress, {
+    listen: text('HOST:PORT | PORT', ADDRESS_FORM, readAddress, {
       default: '127.0.0.1:8080',
       doc: 'Where clients connect. A port alone means loopback; port 0 takes a free one.',
     }),

@@ -2,7 +2,7 @@
 import { usableCores } from '../base/cores.js';
 import { MAX_WORKERS } from '../base/worker-limits.js';
 import type { StaleForbiddance } from '../object/stored.js';
-import { type Address, readAddress } from './address.js';
+import { ADDRESS_FORM, type Address, readAddress } from './address.js';
 import { custom, type JsonSchema, type Option, type Reading, wanted } from './kinds.js';
 import { CACHED_METHODS, type CachedMethod, TARGETED_FIELDS, type TargetedField } from './rule.js';
 
@@ -12,8 +12,10 @@ const WORD = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?$/;
 
+export const ADMIN_ADDRESS_FORM = `${ADDRESS_FORM}, or off`;
+
 export function readAdminAddress(written: string): Reading<Address | undefined> {
-  return written === 'off' ? { value: undefined } : readAddress(written);
+  return written === 'off' ? { value: undefined } : readAddress(written, ADMIN_ADDRESS_FORM);
 }
 
 const WORKERS_FORM = `a number from 1 to ${MAX_WORKERS}, or auto`;

@@ -80,9 +80,12 @@ export class Operations implements OperatorDoor {
     const fills = affectInFlight(this.#engine, reach, 'purge');
     forgetNotes(this.#engine, reach);
     changeUnseen(this.#engine, reach, () => undefined);
+    const { store, clock } = this.#engine.parts;
     let objects = 0;
     await eachStored(this.#engine, reach, (stored) => {
-      if (!this.#engine.parts.store.remove(stored, 'purged')) return;
+      // What is past keep is gone for every request, and waits to be swept: no purge took it out.
+      const isGone = stored.life.keepUntil <= clock.now();
+      if (!store.remove(stored, 'purged') || isGone) return;
       objects++;
       reached?.(stored);
     });
@@ -104,7 +107,7 @@ export class Operations implements OperatorDoor {
     let objects = 0;
     await eachStored(this.#engine, reach, (stored) => {
       const isSince = (stored.requestedAt ?? stored.fetchedAt) > expiredAt;
-      const isDone = (stored.expiredAt ?? Number.NEGATIVE_INFINITY) >= expiredAt;
+      const isDone = (stored.expiredAt ?? Number.NEGATIVE_INFINITY) >= expiredAt || stored.life.keepUntil <= expiredAt;
       if (isSince || isDone || !store.swap(stored, expiredResponse(stored, clock.now()))) return;
       objects++;
       reached?.(stored);

@@ -11,8 +11,6 @@ import { openThreadPort } from '../store/disk-port.js';
 export interface DiskPlan {
   readonly path: string;
   readonly sizeBytes: number;
-  /** As for DiskTier. */
-  readonly sharedBytes: number;
 }
 
 export class DiskTries {
@@ -90,12 +88,12 @@ export class DiskTries {
   }
 
   #tierOn({ directory, file, remarks }: OpenedDisk): DiskTier {
-    const { sizeBytes, sharedBytes } = this.#plan;
+    const { sizeBytes } = this.#plan;
     for (const { code, sentence } of remarks) this.#events.notice('warn', code, sentence);
     this.#beYoung(directory);
     const port = openThreadPort({ directory, sizeBytes });
     const onDamaged = (): void => markDamaged(directory);
-    const about = { file, port, sizeBytes, sharedBytes };
+    const about = { file, port, sizeBytes };
     const tier = new DiskTier({ ...about, clock: this.#clock, events: this.#events, onDamaged });
     tier.counts.openFailures = this.failures;
     return tier;

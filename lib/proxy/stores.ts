@@ -1,6 +1,6 @@
 /** The tiers that a configuration asks for, as one store. A disk that cannot be had is missed, noted, and no reason not to serve. */
 import type { Clock } from '../base/clock.js';
-import { DISK_CLOSE_TIMEOUT_MS, DISK_SHARED_SHARE, MAX_DISK_SHARED_BYTES } from '../base/disk-limits.js';
+import { DISK_CLOSE_TIMEOUT_MS } from '../base/disk-limits.js';
 import { ConfigError } from '../base/errors.js';
 import { hasRedis } from '../config/redis-options.js';
 import type { Config } from '../config/schema.js';
@@ -32,9 +32,7 @@ export function openStores({ cache }: Config, clock: Clock, events: Events, hasO
   const { path, sizeBytes } = cache.disk;
   const keepsBodies = path !== undefined || hasRedis(cache.redis);
   const memory = createMemoryStore({ budgetBytes: cache.memoryBytes, clock, events, keepsBodies });
-  const sharedBytes = Math.min(cache.memoryBytes * DISK_SHARED_SHARE, MAX_DISK_SHARED_BYTES);
-  const below =
-    path === undefined ? undefined : new Below({ path, sizeBytes, sharedBytes }, memory, clock, events, hasOthers);
+  const below = path === undefined ? undefined : new Below({ path, sizeBytes }, memory, clock, events, hasOthers);
   const store = below?.store ?? memory;
   return {
     store,

@@ -42,14 +42,19 @@ export class DiskBodies {
   /** Bodies of which that was told, and when it is to be told again. */
   readonly #told = new Map<string, number>();
 
-  /** `now`: on the scale of the file. `sharedBytes`: of what was read last that is kept for who reads the same a little behind. */
-  constructor(table: DiskTable, clock: Clock, now: number, sharedBytes: number) {
+  /** `now`: on the scale of the file. */
+  constructor(table: DiskTable, clock: Clock, now: number) {
     this.#table = table;
     this.#clock = clock;
-    this.#recent = new RecentChunks(clock, Math.ceil(sharedBytes / DISK_CHUNK_BYTES));
+    this.#recent = new RecentChunks(clock, 0);
     this.#idStem = Buffer.alloc(BODY_ID_BYTES);
     this.#idStem.writeUInt32BE(Math.floor(now / 1000) >>> 0);
     randomBytes(4).copy(this.#idStem, 4);
+  }
+
+  /** So much of what was read last is kept for who reads the same a little behind: nothing until this is said. */
+  resizeShared(bytes: number): void {
+    this.#recent.resize(Math.ceil(bytes / DISK_CHUNK_BYTES));
   }
 
   newId(): Buffer {

@@ -49,14 +49,7 @@ export class DiskReading {
   readonly #onBroken: (error: unknown) => void;
   #waiting: DiskQueue | undefined;
 
-  /** `sharedBytes`: as for DiskBodies. */
-  constructor(
-    file: DiskFile,
-    clock: Clock,
-    counts: DiskCounts,
-    sharedBytes: number,
-    onBroken: (error: unknown) => void,
-  ) {
+  constructor(file: DiskFile, clock: Clock, counts: DiskCounts, onBroken: (error: unknown) => void) {
     this.#file = file;
     this.#clock = clock;
     this.#counts = counts;
@@ -64,7 +57,7 @@ export class DiskReading {
     const latest = this.read(() => file.tables.meta.get(NOW_KEY))?.readDoubleLE(0) ?? 0;
     this.skewMs = Math.max(0, latest - clock.now());
     this.glanced = new DiskGlance(this.skewMs);
-    this.bodies = new DiskBodies(file.tables.bodies, clock, clock.now() + this.skewMs, sharedBytes);
+    this.bodies = new DiskBodies(file.tables.bodies, clock, clock.now() + this.skewMs);
   }
 
   /** From now on `queue` says what waits. */

@@ -33,8 +33,6 @@ export interface DiskTierOptions {
   readonly file: DiskFile;
   readonly port: DiskPort;
   readonly sizeBytes: number;
-  /** As for DiskBodies. */
-  readonly sharedBytes: number;
   readonly clock: Clock;
   readonly events: Events;
   /** What is in the file cannot be read at all. */
@@ -60,7 +58,7 @@ export class DiskTier {
     const { file, clock, port } = options;
     this.#options = options;
     this.#file = file;
-    this.reading = new DiskReading(file, clock, this.#counts, options.sharedBytes, (error) => {
+    this.reading = new DiskReading(file, clock, this.#counts, (error) => {
       options.onDamaged();
       const message = `The file of the disk tier cannot be read (${String(error)}): it is left alone until the next start, which sets it aside.`;
       options.events.notice('error', 'disk-unreadable', message);

@@ -7,7 +7,7 @@ import { DISK_SHARED_CHUNKS_MS } from '../base/disk-limits.js';
 
 export class RecentChunks {
   readonly #clock: Clock;
-  readonly #most: number;
+  #most: number;
   /** By body and number, the oldest first. */
   readonly #chunks = new Map<string, Buffer>();
   #timer: Timer | undefined;
@@ -19,6 +19,12 @@ export class RecentChunks {
     this.#most = most;
   }
 
+  /** From now on `most` are kept; what is beyond goes at once. */
+  resize(most: number): void {
+    this.#most = most;
+    this.#trim();
+  }
+
   /** The chunk of this name, read by `read` where it is not here. */
   get(name: string, read: () => Buffer | undefined): Buffer | undefined {
     this.#isUsed = true;
@@ -27,12 +33,16 @@ export class RecentChunks {
     const chunk = read();
     if (chunk === undefined) return undefined;
     this.#chunks.set(name, chunk);
+    this.#trim();
+    this.#timer ??= this.#clock.after(DISK_SHARED_CHUNKS_MS, () => this.#tidy());
+    return chunk;
+  }
+
+  #trim(): void {
     for (const [oldest] of this.#chunks) {
       if (this.#chunks.size <= this.#most) break;
       this.#chunks.delete(oldest);
     }
-    this.#timer ??= this.#clock.after(DISK_SHARED_CHUNKS_MS, () => this.#tidy());
-    return chunk;
   }
 
   /** Nothing is kept for readers who do not come. */

@@ -5,7 +5,12 @@
  * A response whose body is on disk alone is never in memory: each use finds it anew, so that it is a miss, and no broken
  * answer, where its body is gone.
  */
-import { PROMOTE_AT_ONCE_SHARE, SPILL_FROM_BYTES } from '../base/disk-limits.js';
+import {
+  DISK_SHARED_SHARE,
+  MAX_DISK_SHARED_BYTES,
+  PROMOTE_AT_ONCE_SHARE,
+  SPILL_FROM_BYTES,
+} from '../base/disk-limits.js';
 import type { BodySink } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
 import type {
@@ -28,6 +33,11 @@ import { keysUnder, scanDisk } from './disk-scan.js';
 import { Doorkeeper } from './doorkeeper.js';
 import { isSameSelection } from './variants.js';
 
+/** What may be kept of chunks that were read last, beside a memory of that size. */
+function sharedChunkBytes(memoryBytes: number): number {
+  return Math.min(memoryBytes * DISK_SHARED_SHARE, MAX_DISK_SHARED_BYTES);
+}
+
 export function createTieredStore(memory: Store, disk: DiskTier): Store {
   return new TieredStore(memory, disk);
 }
@@ -42,6 +52,7 @@ class TieredStore implements Store, Below {
   constructor(memory: Store, disk: DiskTier) {
     this.#memory = memory;
     this.#disk = disk;
+    disk.reading.bodies.resizeShared(sharedChunkBytes(memory.stats.budgetBytes));
     // It would live on here, though something later is known.
     disk.onOutdated = (stored) => memory.remove(stored, 'evicted');
   }
@@ -301,6 +312,7 @@ class TieredStore implements Store, Below {
 
   resize(budgetBytes: number): void {
     this.#memory.resize(budgetBytes);
+    this.#disk.reading.bodies.resizeShared(sharedChunkBytes(budgetBytes));
   }
 
   get stats(): StoreStats {

@@ -1,7 +1,9 @@
 // Goal: what the benchmarks say can be trusted. Method: their pure parts with numbers that are known.
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { summarize } from '../../bench/kit/cpu-profile.js';
 import { contestantOf } from '../../bench/kit/fleet.js';
@@ -13,6 +15,27 @@ import { type Running, Scope } from '../../bench/kit/scope.js';
 import { startSwiftOrigin } from '../../bench/kit/swift.js';
 import { drawZipf, seededRandom } from '../../bench/kit/traffic.js';
 import { Waits } from '../../bench/kit/waits.js';
+
+t.test(
+  'issue 5: a flag that is not known, or gives no number, ends an instrument with a sentence and what there is',
+  (t) => {
+    const torture = fileURLToPath(new URL('../torture/main.js', import.meta.url));
+    const refused = {
+      '--unknown': /^Unknown option '--unknown'/,
+      '--rounds=many': /^--rounds takes a number such as 20, not 'many'\n/,
+      '--rounds=0': /^--rounds takes a number such as 20, not '0'\n/,
+      '--workers=': /^--workers takes a number such as 20, not ''\n/,
+    };
+    for (const [flag, sentence] of Object.entries(refused)) {
+      const { status, stderr } = spawnSync(process.execPath, [torture, flag], { encoding: 'utf8' });
+      t.equal(status, 2, flag);
+      t.match(stderr, sentence);
+      t.match(stderr, '\n\nusage: npm run torture -- [options]\n  --rounds N');
+      t.notMatch(stderr, /^ +at /m, 'no stack');
+    }
+    t.end();
+  },
+);
 
 t.test('issue 6: runs are interleaved: A B, then B A, a pair for each rival', async (t) => {
   const order: string[] = [];

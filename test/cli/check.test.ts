@@ -131,6 +131,18 @@ FILE:18:12: warning: rules.4.query: whoever asks first decides, by its parameter
   t.equal((await check(t, ODD)).code, 0);
 });
 
+t.test('issue 4: a method that no request comes to a rule with is told, with the one that was meant', async (t) => {
+  const rules = 'rules: [{name: a, match: {methods: [GETT, PUT]}}, {name: b, match: {methods: [MAKEPIE]}}]';
+  const { code, complained } = await check(t, `origin: http://127.0.0.1:3000\n${rules}\n`);
+  t.equal(code, 0, 'any token is a method (RFC 9110 §9.1)');
+  t.match(
+    complained,
+    'requests with GETT are answered with 501 and come to no rule: did you mean GET? [unknown-method]',
+  );
+  t.match(complained, 'requests with PUT always go past the cache');
+  t.match(complained, 'requests with MAKEPIE are answered with 501 and come to no rule [unknown-method]');
+});
+
 const IDLE = `origin: {url: http://127.0.0.1:3000, connections: 8, refresh: {concurrency: 8}}
 rules:
   - {name: never, match: {path: /a}, ttl: 0, refresh_ahead: {hits: 5, within: 1m}}

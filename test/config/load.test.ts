@@ -140,7 +140,22 @@ const REFUSED: readonly [title: string, content: string | Buffer, ...problems: s
   [
     'an address without a port',
     'listen: localhost',
-    'FILE:1:9: listen: expected HOST:PORT such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:80, got "localhost"',
+    'FILE:1:9: listen: expected HOST:PORT such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:80, or a port alone for loopback, got "localhost"',
+  ],
+  [
+    'a port behind a colon',
+    'listen: :8080',
+    'FILE:1:9: listen: :8080 names no host: write 127.0.0.1:8080, or 0.0.0.0:8080 for every address',
+  ],
+  [
+    'the same for the operators',
+    'admin: :8081',
+    'FILE:1:8: admin.listen: :8081 names no host: write 127.0.0.1:8081, or 0.0.0.0:8081 for every address',
+  ],
+  [
+    'an address of the operators without a port',
+    'admin: localhost',
+    'FILE:1:8: admin.listen: expected HOST:PORT such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:80, or a port alone for loopback, or off, got "localhost"',
   ],
   [
     'two listeners on one address',

@@ -76,3 +76,18 @@ t.test('issue 5: a refresh that nobody waits for reads no body', async (t) => {
   t.equal(bench.tier.stats.hits, 0);
   t.equal(bench.store.known(KEY)[0]?.life.staleAt, walk.clock.now() + 10_000, 'its record is freshened all the same');
 });
+
+t.test('issue 4: what is past keep and waits to be swept from disk is counted by no purge and no expiry', async (t) => {
+  const clock = new FakeClock();
+  const bench = openDisk(t, { clock });
+  const walk = makeWalk({ clock, store: bench.store, rule: { keep: { kind: 'fixed', ms: 10_000 } } });
+  const target = { kind: 'url', url: KEY } as const;
+  walk.get('/a');
+  walk.origin.last.respond(200, { 'Cache-Control': 'max-age=10', ETag: '"1"' }, HELLO);
+  await bench.tier.settled();
+  clock.advance(20_000);
+  t.equal(bench.store.known(KEY).length, 1, 'it is there');
+  t.same(await walk.engine.operations.expire(target), { objects: 0, fills: 0 });
+  t.same(await walk.engine.operations.purge(target), { objects: 0, fills: 0 });
+  t.equal(bench.store.known(KEY).length, 0, 'and goes all the same');
+});

@@ -71,7 +71,7 @@ export class DiskBench implements DiskPort {
     const onDamaged = () => {
       this.isDamaged = true;
     };
-    this.tier = new DiskTier({ file: this.file, port: this, sizeBytes, sharedBytes: MB, clock, events, onDamaged });
+    this.tier = new DiskTier({ file: this.file, port: this, sizeBytes, clock, events, onDamaged });
     const quiet = options.events ?? SILENT;
     this.memory = createMemoryStore({ budgetBytes: memoryBytes, clock, events: quiet, keepsBodies: true });
     this.store = createTieredStore(this.memory, this.tier);

@@ -4,7 +4,7 @@ import { DiskBodies } from '../../lib/store/disk-bodies.js';
 import { openDiskFile } from '../../lib/store/disk-file.js';
 import { chunkKey, DISK_CHUNK_BYTES, sealChunk } from '../../lib/store/disk-keys.js';
 import { FakeClock } from '../kit/clock.js';
-import { makeDirectory } from '../kit/disk.js';
+import { makeDirectory, openDisk } from '../kit/disk.js';
 
 const MB = 1024 * 1024;
 const CHUNKS = 32;
@@ -29,7 +29,8 @@ t.test(
       },
     };
     const clock = new FakeClock();
-    const bodies = new DiskBodies(counted, clock, clock.now(), BYTES);
+    const bodies = new DiskBodies(counted, clock, clock.now());
+    bodies.resizeShared(BYTES);
     const id = bodies.newId();
     file.write(() => {
       for (let n = 0; n < CHUNKS; n++)
@@ -49,3 +50,29 @@ t.test(
     t.equal(fetched, before);
   },
 );
+
+t.test('issue 6: a reload that gives memory another size does so to what is kept of large bodies', async (t) => {
+  const clock = new FakeClock();
+  const bench = openDisk(t, { clock, memoryBytes: 4 * CHUNKS * DISK_CHUNK_BYTES });
+  const { bodies } = bench.tier.reading;
+  const id = bodies.newId();
+  bench.file.write(() => {
+    for (let n = 0; n < CHUNKS; n++)
+      bench.file.tables.bodies.put(chunkKey(id, n), sealChunk(chunkKey(id, n), Buffer.alloc(DISK_CHUNK_BYTES, n)));
+  });
+  /** Which chunks are those that were read before. */
+  const shared = (before: readonly unknown[]): { chunks: Buffer[]; count: number } => {
+    const reader = bodies.below({ id, bytes: BYTES }, () => t.fail('it is lost')).open();
+    const chunks = Array.from({ length: CHUNKS }, () => reader.read() as Buffer);
+    return { chunks, count: chunks.filter(({ buffer }, n) => buffer === before[n]).length };
+  };
+  const buffersOf = ({ chunks }: { chunks: Buffer[] }): unknown[] => chunks.map(({ buffer }) => buffer);
+  const first = shared([]);
+  t.equal(shared(buffersOf(first)).count, CHUNKS);
+  bench.store.resize(CHUNKS * DISK_CHUNK_BYTES);
+  const second = shared(buffersOf(first));
+  t.ok(second.count < CHUNKS, `${second.count} of ${CHUNKS} were kept of a body four times the bound`);
+  bench.store.resize(4 * CHUNKS * DISK_CHUNK_BYTES);
+  const third = shared([]);
+  t.equal(shared(buffersOf(third)).count, CHUNKS);
+});

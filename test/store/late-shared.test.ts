@@ -24,7 +24,6 @@ function lateBeside(t: Test): Walk & { late: LateStore; adopt: () => Promise<voi
         file,
         port: bench,
         sizeBytes: 64 * MB,
-        sharedBytes: MB,
         clock,
         events: SILENT,
         onDamaged: () => {},

@@ -54,3 +54,19 @@ t.test('issue 6: nothing is kept once nobody reads', (t) => {
   );
   t.end();
 });
+
+t.test('issue 6: another bound counts at once, for what is kept and for what comes', (t) => {
+  const recent = new RecentChunks(new FakeClock(), MOST);
+  let reads = 0;
+  const read = (): Buffer => Buffer.of(reads++);
+  for (let n = 0; n < 4; n++) recent.get(`a ${n}`, read);
+  recent.resize(2);
+  for (let n = 2; n < 4; n++) recent.get(`a ${n}`, read);
+  t.equal(reads, 4, 'the last two stayed');
+  recent.get('a 0', read);
+  t.equal(reads, 5);
+  recent.resize(0);
+  recent.get('a 0', read);
+  t.equal(reads, 6);
+  t.end();
+});

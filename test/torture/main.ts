@@ -3,17 +3,27 @@
  * same disk, and looks: no wrong byte, no response stuck in refreshing, nothing lost that was stored a second before.
  * With `--workers N` it is one of several workers that is killed (workers.ts).
  */
-import { parseArgs } from 'node:util';
+import { readCount, readFlags } from '../../bench/kit/cli.js';
 import { TortureOrigin } from './origin.js';
 import { type RoundResult, Torture } from './torture.js';
 import { tortureWorkers } from './workers.js';
 
-const { values } = parseArgs({
-  options: { rounds: { type: 'string' }, seed: { type: 'string' }, workers: { type: 'string' } },
+const USAGE = `usage: npm run torture -- [options]
+  --rounds N    kills (200)
+  --workers N   one of N workers is killed each time; without it the whole proxy, which is one process
+  --seed N      the moments and the requests of an earlier run; without it other ones`;
+
+const flags = readFlags(USAGE, {
+  rounds: { type: 'string', default: '200' },
+  seed: { type: 'string', default: String((Date.now() % 1_000_000) + 1) },
+  workers: { type: 'string' },
 });
-const rounds = Number(values.rounds ?? 200);
-const seed = Number(values.seed ?? Date.now() % 1_000_000);
-if (values.workers !== undefined) process.exit((await tortureWorkers(Number(values.workers), rounds, seed)) ? 0 : 1);
+const rounds = readCount(USAGE, 'rounds', flags.rounds);
+const seed = readCount(USAGE, 'seed', flags.seed);
+if (flags.workers !== undefined) {
+  const workers = readCount(USAGE, 'workers', flags.workers);
+  process.exit((await tortureWorkers(workers, rounds, seed)) ? 0 : 1);
+}
 
 const origin = await TortureOrigin.start();
 const torture = await Torture.begin(origin, seed);

@@ -31,6 +31,8 @@ export interface BodySink {
   end(): void;
   /** The body is not wanted any more. */
   abort(): void;
+  /** It is not to be stored any more; who reads it still wants what was taken in. In place of abort(). */
+  leave(): void;
   /** Who is told. */
   listener: BodySinkListener | undefined;
 }
@@ -38,7 +40,7 @@ export interface BodySink {
 export interface BodySinkListener {
   /** All bytes before this position can be read below. */
   stored(bytes: number): void;
-  /** No more can be stored; what was is lost. */
+  /** No more can be stored: abort() or leave() is to follow. */
   lost(): void;
 }
 

@@ -34,6 +34,8 @@ export class Body implements ReadableChunks {
   #state: BodyState = 'streaming';
   #mode: 'retain' | 'flow' | 'spill';
   #below: BodyBelow | undefined;
+  /** Of a body that is not stored after all: all that memory dropped is still there, for those who are that far behind. */
+  #remains: BodyBelow | undefined;
   #chunks: Buffer[] = [];
   /** The slab that the bytes of a small body are in that is stored, and their place in it: set by pack() alone. */
   slab: Slab | undefined;
@@ -90,6 +92,10 @@ export class Body implements ReadableChunks {
 
   get below(): BodyBelow | undefined {
     return this.#below;
+  }
+
+  get elsewhere(): BodyBelow | undefined {
+    return this.#below ?? this.#remains;
   }
 
   /** Complete, and each of its bytes can be had for as long as it is stored. */
@@ -230,17 +236,26 @@ export class Body implements ReadableChunks {
     else this.#pace(flight);
   }
 
-  /** The tier below gave up: whoever reads goes on with what is here and comes, and nothing is stored. */
+  /** The tier below gave up: whoever reads goes on with what is here and there, and what comes, and nothing is stored. */
   #lost(): void {
     const flight = this.#flight;
     if (this.#mode !== 'spill' || flight === undefined) return;
-    flight.sink = undefined;
-    this.#below = undefined;
     if (this.#state === 'streaming') this.stopRetaining();
     else {
       this.#mode = 'flow';
+      this.#leaveBelow(flight);
       this.#trim(flight);
     }
+  }
+
+  /** Nothing more goes below, and what did is given up once nobody reads it. */
+  #leaveBelow(flight: Flight): void {
+    if (flight.readers.isAnyBefore(this.#droppedBytes)) {
+      this.#remains = this.#below;
+      flight.sink?.leave();
+    } else flight.sink?.abort();
+    flight.sink = undefined;
+    this.#below = undefined;
   }
 
   /** Stops keeping bytes for the store: from now on only what readers still want is held. */
@@ -248,9 +263,7 @@ export class Body implements ReadableChunks {
     const flight = this.#flight;
     if (this.#mode === 'flow' || flight === undefined) return;
     this.#mode = 'flow';
-    this.#below = undefined;
-    flight.sink?.abort();
-    flight.sink = undefined;
+    this.#leaveBelow(flight);
     flight.tail = sealTail(this.#chunks, flight.tail);
     if (flight.readers.count === 0) flight.source.abandoned();
     else this.#trim(flight);
@@ -314,6 +327,7 @@ export class Body implements ReadableChunks {
 
   /** Nobody reads a body in `flow` mode any more, or the tier below has all of it. */
   #letGo(): void {
+    this.#remains = undefined;
     this.#droppedBytes = this.#receivedBytes;
     this.#chunks = [];
     this.#flight = undefined;
@@ -328,8 +342,11 @@ export class Body implements ReadableChunks {
   #trim(flight: Flight): void {
     const { readers, highWaterBytes } = flight;
     if (readers.count === 0) return;
-    this.#dropUpTo(flight, readers.keptFrom(this.#droppedBytes, this.#receivedBytes, highWaterBytes));
-    readers.cutOff(this.#droppedBytes, this.#firstEnd(flight));
+    const droppedBefore = this.#droppedBytes;
+    this.#dropUpTo(flight, readers.keptFrom(droppedBefore, this.#receivedBytes, highWaterBytes));
+    // What is dropped from here on is nowhere: who has not come so far would find a gap.
+    if (this.#droppedBytes > droppedBefore) this.#remains = undefined;
+    readers.cutOff(this.#remains === undefined ? this.#droppedBytes : 0, this.#firstEnd(flight));
     this.#pace(flight);
   }
 

@@ -25,7 +25,7 @@ export interface BodyBelow {
 export interface ReadableChunks {
   readonly state: 'streaming' | 'complete' | 'failed';
   /** Where those bytes are that are held no more; undefined: nowhere. */
-  readonly below: BodyBelow | undefined;
+  readonly elsewhere: BodyBelow | undefined;
   /** Bytes, and chunks, at the start of the body that are held no more. */
   readonly droppedBytes: number;
   readonly droppedChunks: number;
@@ -75,9 +75,9 @@ export class Reader implements BodyReader {
   }
 
   #readBelow(from: number): ReadResult {
-    const { below, droppedBytes } = this.#body;
+    const { elsewhere, droppedBytes } = this.#body;
     // A reader that fell out of the kept window can never be given the right bytes again, unless they are below.
-    const bytes = below?.read(from, Math.min(this.#until, droppedBytes));
+    const bytes = elsewhere?.read(from, Math.min(this.#until, droppedBytes));
     if (bytes === undefined || bytes.length === 0) return 'failed';
     this.position += bytes.length;
     return bytes;

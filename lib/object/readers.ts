@@ -33,6 +33,12 @@ export class Readers {
     return this.#all.delete(reader);
   }
 
+  /** Whether one still needs bytes before this position. */
+  isAnyBefore(position: number): boolean {
+    for (const reader of this.#all) if (!reader.isSatisfied && reader.position < position) return true;
+    return false;
+  }
+
   /** The chunks were joined: each finds its place anew. */
   rebase(): void {
     for (const reader of this.#all) reader.rebase();
@@ -78,7 +84,7 @@ export class Readers {
     return Math.max(slowest, fastest - windowBytes);
   }
 
-  /** Bytes were dropped: who needs some of them counts no more. */
+  /** Bytes before this position are nowhere any more: who needs some of them counts no more. */
   cutOff(droppedBytes: number, firstEnd: number): void {
     this.#atFirst = 0;
     for (const reader of this.#all) {

@@ -145,7 +145,7 @@ export class DiskBodies {
           // The last chunk of what is still being written may get longer.
           const isWhole = (index + 1) * DISK_CHUNK_BYTES <= bytes;
           held = isWhole ? this.#recent.get(`${name} ${index}`, read) : read();
-          if (chunkCount(bytes) > DISK_CHUNKS_AT_ONCE) this.#tellReading(ref.id);
+          if (chunkCount(bytes) > DISK_CHUNKS_AT_ONCE) this.tellReading(ref.id);
           heldIndex = index;
         }
         if (held === undefined) {
@@ -158,7 +158,8 @@ export class DiskBodies {
     };
   }
 
-  #tellReading(id: Buffer): void {
+  /** Others must not take its room. */
+  tellReading(id: Buffer): void {
     const name = id.toString('latin1');
     const now = this.#clock.now();
     if ((this.#told.get(name) ?? Number.NEGATIVE_INFINITY) > now) return;

@@ -52,6 +52,13 @@ export class DiskSpill implements BodySink {
     this.#queue.order({ kind: 'drop-body', bodyId: this.#id, chunks: this.#chunks }, 0);
   }
 
+  leave(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#bodies.tellReading(this.#id);
+    this.#queue.order({ kind: 'orphan', bodyId: this.#id }, 0);
+  }
+
   #flush(): void {
     if (this.#isOver) return;
     const key = chunkKey(this.#id, this.#chunks++);
@@ -66,8 +73,8 @@ export class DiskSpill implements BodySink {
         this.listener?.stored(until);
         return;
       }
-      this.abort();
-      this.listener?.lost();
+      if (this.listener === undefined) this.abort();
+      else this.listener.lost();
     });
   }
 }

@@ -66,6 +66,10 @@ export const DISK_HELD_MAX_MS = 600_000;
 export const DISK_ORPHAN_MS = 600_000;
 /** A use is noted on disk where the last one was noted longer ago than this. */
 export const DISK_USE_STALE_MS = 600_000;
+/** How long it is believed that the file of the disk tier has nothing under a key: what another process writes waits longer until it can be seen. */
+export const DISK_ABSENT_MS = 100;
+/** Keys of which that is remembered; beyond: all are looked for anew. */
+export const MAX_DISK_ABSENT = 512;
 /** How long a use waits to be noted where nothing else is written. */
 export const DISK_USE_FLUSH_MS = 1_000;
 /** Uses that wait to be noted on disk; beyond: they go unnoted. */

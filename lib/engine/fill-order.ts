@@ -23,7 +23,7 @@ const NONE_KNOWN: readonly StoredResponse[] = [];
 export function specOf({ live, store }: EngineParts, order: FillOrder): FillSpec {
   const { key, method, request, basis, conditions, askedFor, collapseKey, leader } = order;
   // The list is the store's own.
-  const known = store.known(key);
+  const known = store.known(key, true);
   return {
     key,
     method,

@@ -49,7 +49,8 @@ function putWhole(
   writer: Writer,
 ): Ending {
   const { store } = parts;
-  const variants = store.known(spec.key);
+  // The part of a response must not take the place of a whole that another process has just stored.
+  const variants = store.known(spec.key, part === undefined);
   const known = chooseVariant(variants, spec.request.fields);
   let record: StoredResponse | undefined = response;
   if (part !== undefined) {

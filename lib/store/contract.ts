@@ -43,8 +43,11 @@ export interface Store {
   ): StoredResponse | undefined;
   /** Undefined where there is nothing below memory. */
   readonly below: Below | undefined;
-  /** All stored responses of a key in all tiers, newest first; nothing is promoted for it. */
-  known(key: string): readonly StoredResponse[];
+  /**
+   * All stored responses of a key in all tiers, newest first; nothing is promoted for it. `isJustSeen`: recall() was asked for it, and
+   * what it has not found below need not be looked for again: only another process can have written it since.
+   */
+  known(key: string, isJustSeen?: boolean): readonly StoredResponse[];
   /** Notes a use for the eviction policy. `place`: where it is held, if that is known. */
   touch(stored: StoredResponse, place?: Place): void;
   /**

@@ -94,6 +94,12 @@ export function plainRecordKey(key: string, rest: string): Uint8Array | undefine
   return scratchViews.until(bytes + 1);
 }
 
+/** The same for stemOf(), of a key that is apart from nothing. */
+export function plainStem(key: string): Uint8Array | undefined {
+  const whole = plainRecordKey(key, '');
+  return whole === undefined ? undefined : scratchViews.until(whole.length - NUL.length);
+}
+
 /** Up to the first character that takes more than a byte. Returns where it ends. */
 function putAscii(text: string, from: number): number {
   const { length } = text;

@@ -13,13 +13,14 @@ import { decodeRecord, type RecordHead } from '../object/record.js';
 import { storedOf } from '../object/record-stored.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { Glance } from './contract.js';
+import { DiskAbsent } from './disk-absent.js';
 import { type BodyRef, DiskBodies } from './disk-bodies.js';
 import type { DiskCounts } from './disk-counts.js';
 import { Entry, isSeen, seen } from './disk-entry.js';
 import type { DiskFile } from './disk-file.js';
 import { checkOf } from './disk-forms.js';
 import { DiskGlance, NO_SELECTION } from './disk-glance.js';
-import { plainRecordKey, recordKey, variedKeys } from './disk-keys.js';
+import { plainRecordKey, plainStem, recordKey, stemOf, variedKeys } from './disk-keys.js';
 import type { DiskQueue } from './disk-queue.js';
 import { type GoneItem, type PutItem, UNREAD } from './disk-queued.js';
 import { NOW_KEY } from './disk-writing.js';
@@ -34,6 +35,9 @@ export interface Place {
   readonly usedSec: number | undefined;
 }
 
+/** How a key is looked for: behind a glance at it, behind such a look, or whatever was seen before. */
+export type DiskLook = 'miss' | 'seen' | 'anew';
+
 export class DiskReading {
   readonly bodies: DiskBodies;
   readonly places = new WeakMap<StoredResponse, Place>();
@@ -47,6 +51,7 @@ export class DiskReading {
   readonly #clock: Clock;
   readonly #counts: DiskCounts;
   readonly #onBroken: (error: unknown) => void;
+  readonly #absent: DiskAbsent;
   #waiting: DiskQueue | undefined;
 
   constructor(file: DiskFile, clock: Clock, counts: DiskCounts, onBroken: (error: unknown) => void) {
@@ -54,6 +59,7 @@ export class DiskReading {
     this.#clock = clock;
     this.#counts = counts;
     this.#onBroken = onBroken;
+    this.#absent = new DiskAbsent(clock);
     const latest = this.read(() => file.tables.meta.get(NOW_KEY))?.readDoubleLE(0) ?? 0;
     this.skewMs = Math.max(0, latest - clock.now());
     this.glanced = new DiskGlance(this.skewMs);
@@ -88,18 +94,26 @@ export class DiskReading {
   }
 
   /** What is in the file under a key, without what waits to be replaced or taken away. */
-  of(key: string): StoredResponse[] {
-    const own = recordKey(key, NO_SELECTION);
-    const plain = this.at(own);
+  of(key: string, look: DiskLook = 'anew'): readonly StoredResponse[] {
+    const isPlainAbsent = look === 'miss' && this.#absent.takePlain(key);
+    if (look === 'seen' && this.#absent.has(key)) return NOTHING;
+    const isThere = !isPlainAbsent && this.#hasPlain(key);
+    const plain = isThere ? this.at(recordKey(key, NO_SELECTION)) : undefined;
+    const selections = this.read(() => this.#file.tables.varied.view(plainStem(key) ?? stemOf(key)));
+    if (!isThere && selections === undefined && look === 'miss') this.#absent.note(key);
     const found = plain?.key === key ? [plain] : [];
-    const stem = own.subarray(0, -1);
-    const selections = this.read(() => this.#file.tables.varied.get(stem));
     if (selections === undefined) return found;
-    for (const one of variedKeys(stem, selections).slice(0, MAX_FOUND)) {
+    for (const one of variedKeys(stemOf(key), Buffer.from(selections)).slice(0, MAX_FOUND)) {
       const stored = this.at(one);
       if (stored?.key === key) found.push(stored);
     }
     return found;
+  }
+
+  /** Whether at() may find something: most that is looked for is not there, and nothing is made for it then. */
+  #hasPlain(key: string): boolean {
+    const place = plainRecordKey(key, '');
+    return place === undefined || this.read(() => this.#file.tables.records.has(place)) === true;
   }
 
   /** As Below.glance(): what stands alone under a key, about which nothing waits to be written. */
@@ -107,7 +121,14 @@ export class DiskReading {
     const place = this.#queue.isQuiet(key, rest) ? plainRecordKey(key, rest) : undefined;
     if (place === undefined || this.isBroken) return undefined;
     const view = this.read(() => this.#file.tables.records.view(place));
+    if (view === undefined && !this.isBroken) this.#absent.notePlain(key, rest);
     return view !== undefined && this.glanced.over(view, key, rest) ? this.glanced : undefined;
+  }
+
+  /** From now on what others have written is seen. */
+  refresh(): void {
+    this.#absent.clear();
+    this.#file.refresh();
   }
 
   /** The order of eviction is coarse: the writer takes no note of a use soon after another one. */
@@ -220,6 +241,7 @@ export class DiskReading {
   }
 }
 
+const NOTHING: readonly StoredResponse[] = [];
 const DAMAGED = { head: undefined, reason: 'checksum' } as const;
 /** Variants of one key that are looked at: those beyond MAX_VARIANTS go. */
 const MAX_FOUND = MAX_VARIANTS * 2;

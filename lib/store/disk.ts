@@ -24,7 +24,7 @@ import { NO_SELECTION } from './disk-glance.js';
 import { DISK_CHUNK_BYTES, recordKey } from './disk-keys.js';
 import { DiskQueue } from './disk-queue.js';
 import type { GoneItem, NewPut, PutItem } from './disk-queued.js';
-import { DiskReading } from './disk-reading.js';
+import { type DiskLook, DiskReading } from './disk-reading.js';
 import { DiskSpill } from './disk-spill.js';
 import { DiskWording } from './disk-wording.js';
 import { HOT_KEY } from './disk-writing.js';
@@ -77,7 +77,7 @@ export class DiskTier {
       unwritten: (item, reason) => this.#unwritten(item, reason),
       mayHold: (key) => this.reading.read(() => file.tables.records.has(key)) === true,
       reported: (report) => {
-        file.refresh();
+        this.reading.refresh();
         this.#counts.noteReport(report);
       },
       failed: (failure, isNews) => {
@@ -99,7 +99,7 @@ export class DiskTier {
     const { isWritable, isBlind, pendingBytes, droppedUses } = this.#queue;
     // Other processes may have written too.
     this.reading.read(() => {
-      this.#file.refresh();
+      this.reading.refresh();
       this.#counts.noteFile(this.#file);
     });
     const state = this.reading.isBroken || isBlind ? 'off' : isWritable ? 'writable' : 'read-only';
@@ -113,10 +113,12 @@ export class DiskTier {
   }
 
   /** All responses of a key, newest first, their larger bodies unread. */
-  find(key: string): StoredResponse[] {
-    const found = this.reading.of(key);
-    for (let item = this.#queue.pendingOf(key); item !== undefined; item = item.next)
-      if (isUsable(item)) found.push(item.stored);
+  find(key: string, look: DiskLook = 'anew'): readonly StoredResponse[] {
+    const there = this.reading.of(key, look);
+    const first = this.#queue.pendingOf(key);
+    if (first === undefined && there.length <= 1) return there;
+    const found = [...there];
+    for (let item = first; item !== undefined; item = item.next) if (isUsable(item)) found.push(item.stored);
     if (found.length > 1) found.sort((a, b) => (b.receivedAt ?? b.fetchedAt) - (a.receivedAt ?? a.fetchedAt));
     if (found.length <= MAX_VARIANTS) return found;
     // Memory lets the oldest go too, and its reasons are the same.

@@ -88,8 +88,8 @@ export class LateStore implements Store {
     return this.#store.recall(key, choose, adopt);
   }
 
-  known(key: string): readonly StoredResponse[] {
-    return this.#store.known(key);
+  known(key: string, isJustSeen?: boolean): readonly StoredResponse[] {
+    return this.#store.known(key, isJustSeen);
   }
 
   touch(stored: StoredResponse, place?: Place): void {

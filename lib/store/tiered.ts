@@ -123,8 +123,10 @@ class TieredStore implements Store, Below {
   }
 
   /** What the disk has of a key that memory has not, or has in an older form. */
-  #newer(key: string): StoredResponse[] {
-    const found = this.#disk.find(key).filter((one) => !this.#isOutdated(one));
+  #newer(key: string): readonly StoredResponse[] {
+    const there = this.#disk.find(key, 'miss');
+    if (there.length === 0) return there;
+    const found = there.filter((one) => !this.#isOutdated(one));
     const held = found.length === 0 ? undefined : this.#memory.peek(key);
     if (held === undefined) return found;
     return found.filter((one) => {
@@ -164,9 +166,9 @@ class TieredStore implements Store, Below {
     return this.#memory.peek(key)?.find((one) => isSameSelection(one.selection, selection));
   }
 
-  known(key: string): readonly StoredResponse[] {
+  known(key: string, isJustSeen?: boolean): readonly StoredResponse[] {
     const held = this.#memory.peek(key) ?? [];
-    const below = this.#disk.find(key);
+    const below = this.#disk.find(key, isJustSeen === true ? 'seen' : 'anew');
     if (below.length === 0) return held;
     const others = below.filter((one) => !held.some(({ selection }) => isSameSelection(selection, one.selection)));
     return [...held, ...others];

@@ -1,6 +1,6 @@
 // Goal: decision 0022, a small response is found on disk in one look, and never wrongly. Method: a tier on a directory of its own, looked at both ways.
 import t from 'tap';
-import { DISK_INLINE_BODY_BYTES } from '../../lib/base/disk-limits.js';
+import { DISK_ABSENT_MS, DISK_INLINE_BODY_BYTES } from '../../lib/base/disk-limits.js';
 import { Fields } from '../../lib/http/fields.js';
 import { Body } from '../../lib/object/body.js';
 import { oneMaker } from '../../lib/object/made-by.js';
@@ -176,4 +176,56 @@ t.test('issue 5: a damaged entry that nobody asks for goes when its time comes',
     await new Promise((resolve) => setImmediate(resolve));
   }
   t.equal(bench.tier.stats.removed.damaged, 1);
+});
+
+/** What is looked up in the file from now on, by table. */
+function countLooks({ file }: DiskBench): Record<'records' | 'varied', number> {
+  const looks = { records: 0, varied: 0 };
+  for (const name of ['records', 'varied'] as const) {
+    const table = file.tables[name];
+    for (const way of ['get', 'view', 'has'] as const) {
+      const look = table[way] as (key: Uint8Array) => unknown;
+      Object.assign(table, { [way]: (key: Uint8Array) => looks[name]++ >= 0 && look(key) });
+    }
+  }
+  return looks;
+}
+
+t.test('decision 0022: a miss looks once for what stands under its key, and once for its variants', async (t) => {
+  const { bench, clock, make } = setUp(t);
+  bench.store.put(make({ key: `${KEY}other` }));
+  const again = await bench.reopened();
+  const looks = countLooks(again);
+  const miss = (): void => {
+    t.equal(again.store.below?.glance('http://a.test', '/'), undefined);
+    t.equal(recalled(again), undefined);
+    for (let times = 0; times < 2; times++) t.same(again.store.known(KEY, true), []);
+  };
+  miss();
+  t.same(looks, { records: 1, varied: 1 });
+  t.same(again.store.known(KEY), [], 'who does not come from a miss looks anew');
+  t.same(looks, { records: 2, varied: 2 });
+  clock.advance(DISK_ABSENT_MS + 1);
+  t.same(again.store.known(KEY, true), [], 'and so does who comes late');
+  t.same(looks, { records: 3, varied: 3 });
+});
+
+t.test('decision 0022: what is stored after a miss has looked for it is known at once, written or not', async (t) => {
+  const { bench, make } = setUp(t);
+  t.equal(bench.store.below?.glance(KEY), undefined);
+  t.equal(recalled(bench), undefined);
+  bench.store.put(make({ bodyBytes: 10 }));
+  bench.memory.removeKey(KEY, 'evicted');
+  t.equal(bench.store.known(KEY, true).length, 1, 'it waits to be written');
+  await bench.tier.settled();
+  t.equal(bench.store.known(KEY, true).length, 1, 'it is written');
+  t.equal(recalled(bench)?.key, KEY);
+});
+
+t.test('decision 0022: a glance at one key says nothing of another', async (t) => {
+  const { bench, make } = setUp(t);
+  bench.store.put(make({ key: `${KEY}ab`, bodyBytes: 10 }));
+  const again = await bench.reopened();
+  t.equal(again.store.below?.glance(KEY, 'bb'), undefined);
+  t.equal(recalled(again, `${KEY}ab`)?.key, `${KEY}ab`);
 });

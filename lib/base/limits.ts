@@ -201,6 +201,9 @@ export const MAX_HELD_HEAD_BYTES = 16 * 1024;
 export const MAX_UNSENT_BEFORE_PAUSE_BYTES = 1024 * 1024;
 /** Field names whose form the reply writer remembers; beyond: it starts anew. */
 export const MAX_KNOWN_FIELD_NAMES = 1_000;
+/** Field names that are kept in lower case, a power of two, and the length of the longest. */
+export const KEPT_LOWER_NAMES = 256;
+export const MAX_KEPT_NAME_LENGTH = 40;
 /** Values of one field whose meaning is remembered, and the length of the longest; beyond: it starts anew, or is read each time. */
 export const MAX_KNOWN_VALUES = 1_000;
 export const MAX_KNOWN_VALUE_LENGTH = 200;

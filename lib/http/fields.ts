@@ -3,6 +3,7 @@
  * Implements RFC 9110 §5.1-5.3. Immutable; every change makes a new one.
  */
 import type { Slab } from '../base/slab.js';
+import { lowerName } from './lower-names.js';
 import type { NameSet } from './name-set.js';
 
 /** Flat list of names and values, [name, value, name, value ...], the form that node:http takes and gives. */
@@ -30,6 +31,12 @@ function writeJoined(parts: RawFields, bytes: Buffer, from: number): boolean {
   return true;
 }
 
+function lengthsOf(raw: RawFields): number {
+  let lengths = 0;
+  for (let i = 0; i < raw.length; i += 2) lengths |= 1 << (raw[i] as string).length;
+  return lengths;
+}
+
 const NO_LINES: readonly string[] = [];
 
 export class Fields {
@@ -42,6 +49,8 @@ export class Fields {
   #slabAt = 0;
   #slabBytes = 0;
   #counted = -1;
+  /** A bit for each length of a name, that of 32 with that of 0; 0: not looked at yet. */
+  #lengths = 0;
 
   /** Wraps without copying: the caller gives the list away. */
   constructor(raw: RawFields | undefined) {
@@ -65,11 +74,14 @@ export class Fields {
 
   /** Index of the first line of `name` at or after `from`, else -1. `name` is in lower case. */
   #find(name: string, from: number): number {
-    const raw = this.raw;
+    const { length } = name;
+    if (this.#lengths === 0) this.#lengths = lengthsOf(this.raw);
+    // Most of what is asked for is not there, and its length tells that.
+    if ((this.#lengths & (1 << length)) === 0) return -1;
+    const { raw } = this;
     for (let i = from; i < raw.length; i += 2) {
       const own = raw[i] as string;
-      // The length test spares nearly every comparison; this is on the path of every hit.
-      if (own.length === name.length && (own === name || own.toLowerCase() === name)) return i;
+      if (own.length === length && lowerName(own) === name) return i;
     }
     return -1;
   }
@@ -111,7 +123,7 @@ export class Fields {
     for (let i = 0; i < raw.length; i += 2) {
       const name = raw[i] as string;
       const value = raw[i + 1] as string;
-      if (!keep(name.toLowerCase(), value)) out ??= raw.slice(0, i);
+      if (!keep(lowerName(name), value)) out ??= raw.slice(0, i);
       else if (out !== undefined) out.push(name, value);
     }
     return out === undefined ? this : new Fields(out);

@@ -1,5 +1,7 @@
 /** A set of field names, in which a name is looked for as it came: its length alone mostly tells that it is not one of them. */
 
+import { lowerName } from './lower-names.js';
+
 /** Lengths beyond have no bit of their own. */
 const LAST_BIT = 31;
 
@@ -21,6 +23,6 @@ export class NameSet {
   has(name: string): boolean {
     const { length } = name;
     if ((this.#lengths & (1 << Math.min(length, LAST_BIT))) === 0) return false;
-    return this.#names.has(name) || this.#names.has(name.toLowerCase());
+    return this.#names.has(lowerName(name));
   }
 }

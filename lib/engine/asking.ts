@@ -61,6 +61,7 @@ class Attempt implements OriginListener {
   #noteAnswer({ status }: OriginResponseHead): void {
     const { clock, pace } = this.#parts;
     const now = clock.now();
+    this.#asking.answerAt = now;
     pace.answered(now - this.#asking.requestAt, status, now);
   }
 
@@ -93,6 +94,8 @@ export class Asking {
   restFrom: number | undefined;
   /** When the present request was sent. */
   requestAt = 0;
+  /** When the head of its answer came, once it has. */
+  answerAt = 0;
 
   constructor(parts: EngineParts, spec: FillSpec, listener: AnswerListener) {
     this.#parts = parts;

@@ -151,7 +151,7 @@ export class Engine implements RequestHandler {
     if (verdict.kind === 'serve') {
       this.used(chosen);
       if (verdict.refresh) this.#serveGraced(request, sink, chosen, now, verdict.reason);
-      else this.reply(request, sink, chosen, hitDelivery(chosen, verdict.phase, verdict.reason, now));
+      else this.reply(request, sink, chosen, hitDelivery(chosen, verdict.phase, verdict.reason, now), now);
       return;
     }
     if (verdict.kind === 'gone') {
@@ -196,7 +196,7 @@ export class Engine implements RequestHandler {
   /** In grace: the answer goes out first, then one background request for all (RFC 5861 §3). */
   #serveGraced(request: ClientRequest, sink: ReplySink, chosen: StoredResponse, now: number, reason: string): void {
     const { delivery, wantsRefresh } = gracedDelivery(this, chosen, request, now, reason);
-    this.reply(request, sink, chosen, delivery);
+    this.reply(request, sink, chosen, delivery, now);
     if (wantsRefresh) this.refreshes.touched(chosen, request);
   }
 
@@ -266,9 +266,8 @@ export class Engine implements RequestHandler {
     return new Fill(parts, this.collapse, specOf(parts, order), order.leader);
   }
 
-  reply(request: ClientRequest, sink: ReplySink, stored: StoredResponse, delivery: Delivery): void {
-    const { clock, live } = this.parts;
-    sink.reply(toldReply(live, request, stored, delivery, clock.now(), this.via));
+  reply(request: ClientRequest, sink: ReplySink, stored: StoredResponse, delivery: Delivery, now: number): void {
+    sink.reply(toldReply(this.parts.live, request, stored, delivery, now, this.via));
   }
 
   synth(request: ClientRequest, sink: ReplySink, spec: SynthSpec): void {

@@ -172,8 +172,9 @@ export class Fill implements AnswerListener, LeasedFill {
 
   #receive(head: OriginResponseHead): Receipt {
     const { clock, random } = this.parts;
+    const { requestAt, answerAt } = this.asking;
     this.course.status = head.status;
-    const receipt = receiptOf(head, this.asking.requestAt, clock, random());
+    const receipt = receiptOf(head, requestAt, answerAt, clock.wall(), random());
     if (this.fate.read(() => tagsOf(receipt.fields, ruleOf(this.spec, receipt).tagsFrom))) this.table.close(this);
     return receipt;
   }

@@ -20,7 +20,7 @@ export function servePushed(
   const verdict = chosen?.pushed === true ? judgeReuse(chosen.life, NO_DIRECTIVES, now, true) : undefined;
   if (chosen !== undefined && verdict?.kind === 'serve') {
     engine.used(chosen);
-    engine.reply(request, sink, chosen, hitDelivery(chosen, verdict.phase, verdict.reason, now));
+    engine.reply(request, sink, chosen, hitDelivery(chosen, verdict.phase, verdict.reason, now), now);
     return;
   }
   if (push === 'origin') {

@@ -1,5 +1,4 @@
 /** Builds the records that a fill makes of what it received: a new response, or a freshened one. */
-import type { Clock } from '../base/clock.js';
 import { MAX_PARTS, RETRY_AFTER_MAX_MS } from '../base/limits.js';
 import type { Rule } from '../config/rule.js';
 import { formatHttpDate, parseHttpDate } from '../http/dates.js';
@@ -33,24 +32,42 @@ export interface Receipt {
   readonly chance: number;
 }
 
-/** A head that has just come, to a request that was sent at `requestAt`. */
-export function receiptOf(head: OriginResponseHead, requestAt: number, clock: Clock, chance: number): Receipt {
+/** A head that came at `responseAt`, to a request that was sent at `requestAt`. */
+export function receiptOf(
+  head: OriginResponseHead,
+  requestAt: number,
+  responseAt: number,
+  responseWall: number,
+  chance: number,
+): Receipt {
   return {
     status: head.status,
     reasonPhrase: head.reasonPhrase,
     receivedVersion: head.receivedVersion,
     fields: receivedResponseFields(head.fields),
     requestAt,
-    responseAt: clock.now(),
-    responseWall: clock.wall(),
+    responseAt,
+    responseWall,
     chance,
   };
 }
 
+/** Any number of so many digits is exact. */
+const MAX_LENGTH_DIGITS = 15;
+const ZERO_CODE = 0x30;
+
 /** Content-Length as the origin client already checked it. */
 export function contentLength(fields: Fields): number | undefined {
   const text = fields.first('content-length');
-  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+  if (text === undefined || text.length === 0 || text.length > MAX_LENGTH_DIGITS) return undefined;
+  const { length } = text;
+  let bytes = 0;
+  for (let i = 0; i < length; i++) {
+    const digit = text.charCodeAt(i) - ZERO_CODE;
+    if (!(digit >= 0 && digit <= 9)) return undefined;
+    bytes = bytes * 10 + digit;
+  }
+  return bytes;
 }
 
 /** Length of the body that is to come. That of an answer to HEAD would be that of another (RFC 9110 §8.6). */

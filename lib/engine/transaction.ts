@@ -264,6 +264,7 @@ export class Transaction implements Waiter {
       },
       this.#collapsed === true || revalidated,
       fill,
+      now,
     );
   }
 
@@ -365,20 +366,22 @@ export class Transaction implements Waiter {
   }
 
   #deliverHit(stored: StoredResponse, outcome: Outcome, detail: string, now: number): void {
-    this.#deliver(stored, outcome, { kind: 'hit', ttlSec: ttlSecAt(stored.life, now), detail }, true);
+    this.#deliver(stored, outcome, { kind: 'hit', ttlSec: ttlSecAt(stored.life, now), detail }, true, undefined, now);
   }
 
   /** `fill`: whose body it is, where that may still arrive. */
-  #deliver(stored: StoredResponse, outcome: Outcome, status: CacheStatusEntry, fromStore: boolean, fill?: Fill): void {
+  #deliver(
+    stored: StoredResponse,
+    outcome: Outcome,
+    status: CacheStatusEntry,
+    fromStore: boolean,
+    fill: Fill | undefined,
+    now = this.#engine.parts.clock.now(),
+  ): void {
     this.#isDone = true;
-    this.#engine.reply(this.request, this.#sink, stored, {
-      outcome,
-      status,
-      rule: stored.rule,
-      collapsed: this.#collapsed !== undefined,
-      fromStore,
-      trailers: fill,
-    });
+    const collapsed = this.#collapsed !== undefined;
+    const delivery = { outcome, status, rule: stored.rule, collapsed, fromStore, trailers: fill };
+    this.#engine.reply(this.request, this.#sink, stored, delivery, now);
   }
 
   #synth(spec: Omit<SynthSpec, 'rule'>): void {

@@ -54,7 +54,7 @@ export class Answered implements AnsweredEvent {
 
   constructor(
     { method, host, target, remoteAddress, httpVersion, startedAt, fields }: Asked,
-    startedWall: number,
+    wallLead: number,
     status: number,
     note: ReplyNote,
     bodyBytes: number,
@@ -77,6 +77,6 @@ export class Answered implements AnsweredEvent {
     this.ending = ending;
     this.userAgent = fields.first('user-agent');
     this.referer = fields.first('referer');
-    this.startedWall = startedWall;
+    this.startedWall = Math.floor(startedAt + wallLead);
   }
 }

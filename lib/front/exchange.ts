@@ -2,7 +2,6 @@
  * One request and its reply: the record that the engine reads and the sink that it answers into, in one object,
  * because there is one of these for every hit.
  */
-import type { Socket } from 'node:net';
 import { MAX_UNSENT_BEFORE_INTERIM_BYTES } from '../base/limits.js';
 import type { ClientRequest, PassPlan, Payload, Reply, ReplyNote, ReplySink } from '../engine/contract.js';
 import type { Fields } from '../http/fields.js';
@@ -41,13 +40,6 @@ import {
  */
 type State = 'open' | 'replying' | 'passed' | 'settled';
 
-/** The socket of an upgrade request, which node:http has let go of. */
-export interface UpgradeSocket {
-  readonly socket: Socket;
-  /** Bytes that followed the head. */
-  readonly head: Buffer;
-}
-
 const INTERIM_PHRASES: Readonly<Record<number, string>> = { 102: 'Processing', 103: 'Early Hints' };
 const NOTHING = Buffer.alloc(0);
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
@@ -62,7 +54,6 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
   readonly hasBody: boolean;
   readonly isUpgrade: boolean;
   readonly startedAt: number;
-  readonly #startedWall: number;
   readonly #connection: ClientConnection;
   readonly #wire: Wire;
   #state: State = 'open';
@@ -80,8 +71,15 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
   /** The client was told why, and what the pass lane still says of the reply does not count. */
   #isCutOff = false;
 
-  constructor(connection: ClientConnection, method: string, admitted: Admitted, wire: Wire, isUpgrade = false) {
-    const { clock } = connection.lane;
+  /** `startedAt`: when it came, on the clock of the lane. */
+  constructor(
+    connection: ClientConnection,
+    method: string,
+    admitted: Admitted,
+    wire: Wire,
+    startedAt: number,
+    isUpgrade = false,
+  ) {
     this.method = method;
     this.target = admitted.target;
     this.host = admitted.host;
@@ -89,8 +87,7 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     this.httpVersion = admitted.httpVersion;
     this.hasBody = admitted.hasBody;
     this.isUpgrade = isUpgrade;
-    this.startedAt = clock.now();
-    this.#startedWall = clock.wall();
+    this.startedAt = startedAt;
     this.#connection = connection;
     this.#wire = wire;
   }
@@ -386,12 +383,12 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
       this.#bodyBytes = this.#pump.sentBytes;
       this.#pump.stop();
     }
-    const now = this.#connection.lane.clock.now();
+    const { lane } = this.#connection;
+    const now = lane.clock.now();
     const isUnanswered = this.#note === undefined;
     const status = isUnanswered ? CLIENT_LEFT : this.#status;
     const bodyBytes = this.method === 'HEAD' ? 0 : this.#bodyBytes;
-    const told = new Answered(this, this.#startedWall, status, this.#note ?? LEFT_NOTE, bodyBytes, ending, now);
-    this.#connection.lane.events.answered(told);
+    lane.events.answered(new Answered(this, lane.wallLead, status, this.#note ?? LEFT_NOTE, bodyBytes, ending, now));
     this.#connection.settled(this, now);
   }
 }

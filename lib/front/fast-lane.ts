@@ -174,27 +174,26 @@ export class FastReader {
     const method = scan.isRefresh ? 'REFRESH' : scan.isHead ? 'HEAD' : 'GET';
     const target = targets.text(bytes, scan.targetFrom, scan.targetUntil, scan.targetHash);
     const connection = this.#connection;
-    if (memo.isPlain && !scan.isRefresh && this.#isReady(memo, target)) return;
+    const now = this.#front.clock.now();
+    this.#lastAt = now;
+    if (memo.isPlain && !scan.isRefresh && this.#isReady(memo, target, now)) return;
     if (connection.isFull) {
       connection.refuse(REFUSALS.pipelined, { method, target, httpVersion: '1.1' });
       return;
     }
     const wire = this.#turns.take(method, target, fields, isLast);
     const admitted = { target, host, httpVersion: '1.1', fields, hasBody: false } as const;
-    const exchange = new Exchange(connection, method, admitted, wire);
-    this.#lastAt = exchange.startedAt;
+    const exchange = new Exchange(connection, method, admitted, wire, now);
     if (isLast) connection.closeAfter(false);
     this.#front.hand(connection, exchange);
   }
 
   /** A plain request, answered with what is ready where there is something. */
-  #isReady(memo: FieldMemo, target: string): boolean {
-    const { handler, clock, isDraining } = this.#front;
+  #isReady(memo: FieldMemo, target: string, startedAt: number): boolean {
+    const { handler, isDraining } = this.#front;
     const connection = this.#connection;
     // In order, and with nothing to be said about the connection.
     if (handler.ready === undefined || isDraining || this.#turns.count > 0) return false;
-    const startedAt = clock.now();
-    this.#lastAt = startedAt;
     const { isHead } = scan;
     const ready = handler.ready(isHead, memo.host, target, memo.condition, startedAt);
     return ready !== undefined && sendReady(connection, isHead, target, memo, startedAt, ready);

@@ -9,9 +9,10 @@ import type { Socket } from 'node:net';
 import { splitList } from '../http/tokens.js';
 import type { ClientConnection, RequestLine } from './connection.js';
 import type { Lane } from './contract.js';
-import { Exchange, type UpgradeSocket } from './exchange.js';
+import { Exchange } from './exchange.js';
 import { type Intake, isRefused } from './intake.js';
 import { readParserFault } from './parser-fault.js';
+import type { UpgradeSocket } from './pass-lane.js';
 import { REFUSALS } from './refusal.js';
 
 /** What the lane needs of the front. */
@@ -101,7 +102,10 @@ export class FullLane {
       return;
     }
     connection.isNextInLine = false;
-    this.#front.hand(connection, new Exchange(connection, req.method ?? '', verdict, { req, res, upgrade: undefined }));
+    this.#front.hand(
+      connection,
+      new Exchange(connection, req.method ?? '', verdict, { req, res, upgrade: undefined }, this.#front.clock.now()),
+    );
   }
 
   #upgraded(req: IncomingMessage, socket: Socket, head: Buffer): void {
@@ -127,7 +131,10 @@ export class FullLane {
     }
     const upgrade: UpgradeSocket = { socket, head };
     const wire = { req, res: new ServerResponse(req), upgrade };
-    this.#front.hand(connection, new Exchange(connection, req.method ?? '', verdict, wire, isSwitch(verdict)));
+    this.#front.hand(
+      connection,
+      new Exchange(connection, req.method ?? '', verdict, wire, this.#front.clock.now(), isSwitch(verdict)),
+    );
   }
 
   #connectAsked(req: IncomingMessage, socket: Socket): void {

@@ -1,16 +1,24 @@
 /** Gives a request to the tunnel, with the plan of the engine around it, and takes the account of it back. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { PassPlan, ReplyNote } from '../engine/contract.js';
 import type { Fields } from '../http/fields.js';
 import type { Tunnel as OriginTunnel, PassEnd } from '../origin/tunnel.js';
 import type { ClientConnection } from './connection.js';
 import type { DirectTurn } from './direct.js';
-import type { Exchange, UpgradeSocket } from './exchange.js';
+import type { Exchange } from './exchange.js';
 
 export type { PassEnd } from '../origin/tunnel.js';
 
 /** What the front needs of the tunnel. */
 export type Tunnel = Pick<OriginTunnel, 'web' | 'upgrade'>;
+
+/** The socket of an upgrade request, which node:http has let go of. */
+export interface UpgradeSocket {
+  readonly socket: Socket;
+  /** Bytes that followed the head. */
+  readonly head: Buffer;
+}
 
 /** node:http's side of a request. */
 export interface Wire {

@@ -37,13 +37,37 @@ export function formatCacheStatus(entry: CacheStatusEntry): string {
       return `${CACHE_NAME}; hit; ttl=${Math.floor(entry.ttlSec)}; detail=${entry.detail}`;
     case 'none':
       return `${CACHE_NAME}; detail=${entry.detail}`;
-    case 'fwd': {
-      let text = `${CACHE_NAME}; fwd=${entry.fwd}`;
-      if (entry.fwdStatus !== undefined) text += `; fwd-status=${entry.fwdStatus}`;
-      if (entry.ttlSec !== undefined) text += `; ttl=${Math.floor(entry.ttlSec)}`;
-      if (entry.stored === true) text += '; stored';
-      if (entry.collapsed !== undefined) text += entry.collapsed ? '; collapsed' : '; collapsed=?0';
-      return `${text}; detail=${entry.detail}`;
-    }
+    case 'fwd':
+      if (lastForwarded === undefined || !isSameForward(entry, lastForwarded)) {
+        lastForwarded = entry;
+        lastText = formatForward(entry);
+      }
+      return lastText;
   }
+}
+
+type Forward = CacheStatusEntry & { readonly kind: 'fwd' };
+
+/** One miss says mostly what the one before said. */
+let lastForwarded: Forward | undefined;
+let lastText = '';
+
+function isSameForward(one: Forward, other: Forward): boolean {
+  return (
+    one.ttlSec === other.ttlSec &&
+    one.fwd === other.fwd &&
+    one.fwdStatus === other.fwdStatus &&
+    one.stored === other.stored &&
+    one.collapsed === other.collapsed &&
+    one.detail === other.detail
+  );
+}
+
+function formatForward({ fwd, fwdStatus, ttlSec, stored, collapsed, detail }: Forward): string {
+  let text = `${CACHE_NAME}; fwd=${fwd}`;
+  if (fwdStatus !== undefined) text += `; fwd-status=${fwdStatus}`;
+  if (ttlSec !== undefined) text += `; ttl=${Math.floor(ttlSec)}`;
+  if (stored === true) text += '; stored';
+  if (collapsed !== undefined) text += collapsed ? '; collapsed' : '; collapsed=?0';
+  return `${text}; detail=${detail}`;
 }

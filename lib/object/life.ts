@@ -13,7 +13,12 @@ interface LifeTerms {
 const known = new Map<string, LifeTerms>();
 let last: LifeTerms | undefined;
 
-function termsOf({ alwaysValidate, validateByRule, staleForbiddenBy, ttlSource }: Life): LifeTerms {
+function termsOf(
+  alwaysValidate: boolean,
+  validateByRule: boolean,
+  staleForbiddenBy: StaleForbiddance | undefined,
+  ttlSource: TtlSource,
+): LifeTerms {
   const isLast =
     last?.ttlSource === ttlSource &&
     last.staleForbiddenBy === staleForbiddenBy &&
@@ -36,9 +41,9 @@ class CompactLife implements Life {
   private readonly instants: readonly number[];
   private readonly terms: LifeTerms;
 
-  constructor(life: Life) {
-    this.instants = instantsOf(life);
-    this.terms = termsOf(life);
+  constructor(instants: readonly number[], terms: LifeTerms) {
+    this.instants = instants;
+    this.terms = terms;
   }
 
   get bornAt(): number {
@@ -91,7 +96,19 @@ class CompactLife implements Life {
 }
 
 export function compactLife(life: Life): Life {
-  return new CompactLife(life);
+  const { alwaysValidate, validateByRule, staleForbiddenBy, ttlSource } = life;
+  return lifeOfInstants(instantsOf(life), alwaysValidate, validateByRule, staleForbiddenBy, ttlSource);
+}
+
+/** The same of its parts; `instants` as instantsOf() gives them, which the caller gives away. */
+export function lifeOfInstants(
+  instants: readonly number[],
+  alwaysValidate: boolean,
+  validateByRule: boolean,
+  staleForbiddenBy: StaleForbiddance | undefined,
+  ttlSource: TtlSource,
+): Life {
+  return new CompactLife(instants, termsOf(alwaysValidate, validateByRule, staleForbiddenBy, ttlSource));
 }
 
 /** The same life but for `changes`. A life has no properties of its own that a spread would copy. */

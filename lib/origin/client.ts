@@ -13,7 +13,7 @@ import {
 } from '../base/limits.js';
 import type { Fields } from '../http/fields.js';
 import type { Events } from '../observe/events.js';
-import { type ExchangeListener, OriginConnection } from './connection.js';
+import { type ConnectionOptions, type ExchangeListener, OriginConnection } from './connection.js';
 import type { OriginClient, OriginExchange, OriginListener, OriginRequest, OriginResponseHead } from './contract.js';
 import { Deadlines } from './deadlines.js';
 import { Dialler, type TlsSettings } from './dial.js';
@@ -38,8 +38,9 @@ export interface OriginClientOptions {
 
 class PooledClient implements OriginClient {
   readonly #options: OriginClientOptions;
-  readonly #dialler: Dialler;
   readonly #deadlines: Deadlines;
+  /** One record for all connections: of copies each may have a form of its own, and then to read one member takes a search. */
+  readonly #forConnections: ConnectionOptions;
   readonly #maxQueue: number;
   readonly #connections = new Set<OriginConnection>();
   /** Connections without a request; the one used last is at the end. */
@@ -52,8 +53,15 @@ class PooledClient implements OriginClient {
 
   constructor(options: OriginClientOptions) {
     this.#options = options;
-    this.#dialler = new Dialler(options);
     this.#deadlines = new Deadlines(options.clock, (now) => this.#expire(now));
+    this.#forConnections = {
+      url: options.url,
+      clock: options.clock,
+      dialler: new Dialler(options),
+      deadlines: this.#deadlines,
+      headersTimeoutMs: options.headersTimeoutMs,
+      idleTimeoutMs: options.idleTimeoutMs,
+    };
     this.#maxQueue = options.maxQueue ?? MAX_ORIGIN_QUEUE;
   }
 
@@ -104,7 +112,7 @@ class PooledClient implements OriginClient {
     if (this.#settling.length > this.#queue.count) return undefined;
     const closed = this.#idle.pop();
     if (closed !== undefined || this.#connections.size >= this.#options.connections) return closed;
-    const connection = new OriginConnection({ ...this.#options, dialler: this.#dialler, deadlines: this.#deadlines });
+    const connection = new OriginConnection(this.#forConnections);
     this.#connections.add(connection);
     return connection;
   }

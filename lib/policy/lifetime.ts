@@ -10,11 +10,11 @@
 import { HEURISTIC_TTL_MAX_MS } from '../base/limits.js';
 import { HOUR_MS, SECOND_MS } from '../base/units.js';
 import type { DurationSetting, Rule, StatusSetting, TargetedField } from '../config/rule.js';
-import { type CacheControl, directiveMs, parseCacheControl } from '../http/cache-control.js';
+import { type CacheControl, directiveMs, NO_CACHE_CONTROL, parseCacheControl } from '../http/cache-control.js';
 import { parseHttpDate } from '../http/dates.js';
 import type { Fields } from '../http/fields.js';
 import { parseTargetedCacheControl } from '../http/structured.js';
-import { compactLife } from '../object/life.js';
+import { lifeOfInstants } from '../object/life.js';
 import type { Life, StaleForbiddance, TtlSource } from '../object/stored.js';
 import { byHealth, isNamed, settingFor } from './settings.js';
 import { hasValidator } from './validate.js';
@@ -47,8 +47,13 @@ export function governing(fields: Fields, targets: readonly TargetedField[]): Go
     const targeted = fields.has(name) ? parseTargetedCacheControl(fields.lines(name)) : undefined;
     if (targeted !== undefined) return { control: targeted, target: name };
   }
-  return { control: parseCacheControl(fields.lines('cache-control')), target: undefined };
+  const control = parseCacheControl(fields.lines('cache-control'));
+  // Whoever sends one Cache-Control sends it again: it is read once, and so is one record of it enough.
+  if (lastUntargeted.control !== control) lastUntargeted = { control, target: undefined };
+  return lastUntargeted;
 }
+
+let lastUntargeted: Governing = { control: NO_CACHE_CONTROL, target: undefined };
 
 /** What the origin itself says of freshness, counted from birth. */
 export interface OriginTtl {
@@ -161,20 +166,19 @@ export function lifeOf(input: LifeInput): Life {
   const keepUntil = Math.max(staleAt + graceMs + keepMs, staleAt + offlineGraceMs, errorUntil, offlineUntil);
   // RFC 9111 §4.2.4: a cache that is disconnected may serve stale with nobody's leave, as long as nobody forbids it.
   const unreachableUntil = mayServeErrors && offlineMs === undefined ? keepUntil : offlineUntil;
-  return compactLife({
+  // In the order of Life: numbers of which each is a member of an object for a moment are objects themselves.
+  const instants = [
     bornAt,
     staleAt,
-    graceUntil: Math.min(staleAt + graceMs, ceilingAt),
-    offlineGraceUntil: Math.min(staleAt + offlineGraceMs, ceilingAt),
+    Math.min(staleAt + graceMs, ceilingAt),
+    Math.min(staleAt + offlineGraceMs, ceilingAt),
     keepUntil,
-    errorUntil: Math.min(errorUntil, ceilingAt),
-    unreachableUntil: Math.min(unreachableUntil, ceilingAt),
+    Math.min(errorUntil, ceilingAt),
+    Math.min(unreachableUntil, ceilingAt),
     ceilingAt,
-    alwaysValidate: control.noCache && !rule.staleDespite.includes('no-cache'),
-    validateByRule: rule.validate === 'always',
-    staleForbiddenBy,
-    ttlSource: source,
-  });
+  ];
+  const alwaysValidate = control.noCache && !rule.staleDespite.includes('no-cache');
+  return lifeOfInstants(instants, alwaysValidate, rule.validate === 'always', staleForbiddenBy, source);
 }
 
 /** When freshness ends, and who said so: never later than the ceiling, and shortened by chance where the rule says so. */

@@ -126,9 +126,16 @@ function overridesUsed(input: StorableInput, by: Governing): readonly SafetyOver
 }
 
 function hasOverride(rule: Rule): boolean {
-  for (const name of SAFETY_OVERRIDES) if (rule[name]) return true;
-  return false;
+  if (rule !== lastLooked) {
+    lastLooked = rule;
+    lastHasOverride = SAFETY_OVERRIDES.some((name) => rule[name]);
+  }
+  return lastHasOverride;
 }
+
+/** Most answers fall under the rule of the one before. */
+let lastLooked: Rule | undefined;
+let lastHasOverride = false;
 
 /** What RFC 9111 §3 prohibits, clause by clause. */
 function prohibition(input: StorableInput, by: Governing): UncacheableReason | undefined {

@@ -20,7 +20,8 @@ export class Remembered<V> {
   }
 
   get(key: string): V | undefined {
-    return this.#entries.get(key);
+    // Mostly it is empty, and then no hash of the key is needed.
+    return this.#entries.size === 0 ? undefined : this.#entries.get(key);
   }
 
   /** Enters a key anew, as the last. */
@@ -36,7 +37,7 @@ export class Remembered<V> {
   }
 
   delete(key: string): boolean {
-    const wasThere = this.#entries.delete(key);
+    const wasThere = this.#entries.size > 0 && this.#entries.delete(key);
     if (!wasThere) return false;
     this.#keyBytes -= key.length;
     if (this.#oldest?.[0] === key) this.#oldest = undefined;

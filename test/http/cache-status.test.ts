@@ -27,6 +27,34 @@ t.test('RFC 9211 §2: each kind of answer has its member', async (t) => {
   for (const [entry, text] of table) t.equal(formatCacheStatus(entry), text);
 });
 
+t.test('what one miss says is not said of the next one that differs from it in one thing', async (t) => {
+  const entry: CacheStatusEntry & { readonly kind: 'fwd' } = {
+    kind: 'fwd',
+    fwd: 'uri-miss',
+    fwdStatus: 200,
+    ttlSec: 60,
+    stored: true,
+    collapsed: undefined,
+    detail: 'uri-miss',
+  };
+  const text = 'patina; fwd=uri-miss; fwd-status=200; ttl=60; stored; detail=uri-miss';
+  const others: readonly [other: CacheStatusEntry, text: string][] = [
+    [{ ...entry, fwd: 'stale' }, text.replace('fwd=uri-miss', 'fwd=stale')],
+    [{ ...entry, fwdStatus: 404 }, text.replace('200', '404')],
+    [{ ...entry, fwdStatus: undefined }, text.replace('; fwd-status=200', '')],
+    [{ ...entry, ttlSec: 61 }, text.replace('60', '61')],
+    [{ ...entry, stored: false }, text.replace('; stored', '')],
+    [{ ...entry, collapsed: true }, text.replace('stored;', 'stored; collapsed;')],
+    [{ ...entry, collapsed: false }, text.replace('stored;', 'stored; collapsed=?0;')],
+    [{ ...entry, detail: 'expired' }, text.replace('detail=uri-miss', 'detail=expired')],
+  ];
+  for (const [other, otherText] of others) {
+    t.equal(formatCacheStatus(entry), text);
+    t.equal(formatCacheStatus({ ...entry }), text);
+    t.equal(formatCacheStatus(other), otherText);
+  }
+});
+
 const detail = fc.stringMatching(/^[a-z]{1,8}(-[a-z0-9]{1,8}){0,3}$/);
 const seconds = fc.double({ min: -1e9, max: 1e9, noNaN: true });
 const anyEntry: fc.Arbitrary<CacheStatusEntry> = fc.oneof(

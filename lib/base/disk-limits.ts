@@ -54,14 +54,14 @@ export const DISK_TIDY_STEP_MS = 20;
 export const DISK_CHUNKS_AT_ONCE = 4;
 /** That while. */
 export const DISK_DOOM_MS = 60_000;
-/** How long a large body that is being read is kept from going early for want of room, told again while it is read. */
-export const DISK_HOLD_MS = 60_000;
+/** How long a large body that is being read is kept from going, told again while it is read: a client may take none of it for REPLY_IDLE_TIMEOUT_MS, and it may have been told DISK_HOLD_AGAIN_MS before. */
+export const DISK_HOLD_MS = 90_000;
 /** How often that is told of one body. */
 export const DISK_HOLD_AGAIN_MS = 20_000;
-/** Bodies of which it is remembered that it was told; beyond: it is told again. */
-export const MAX_DISK_HOLDS = 1_024;
-/** How long after its time a body stays at most, because it is being read. */
-export const DISK_HELD_MAX_MS = 600_000;
+/** Bodies of which one process tells that at once; beyond: those of which it was told longest ago are not kept. */
+export const MAX_DISK_HOLDS = 4_096;
+/** How long after its time a body stays at most, because it is being read: 4 GB at 10 Mbit/s. */
+export const DISK_HELD_MAX_MS = 3_600_000;
 /** How long after its last chunk a body whose response never came is given up. */
 export const DISK_ORPHAN_MS = 600_000;
 /** A use is noted on disk where the last one was noted longer ago than this. */

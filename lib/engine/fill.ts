@@ -128,7 +128,10 @@ export class Fill implements AnswerListener, LeasedFill {
     if (this.response === undefined) return;
     const isNobodys = this.fate.isCaught || this.fate.isSuperseded;
     const result = isNobodys ? SUPERSEDED : ({ kind: 'found', response: this.response } as const);
-    this.course.settle(result, result);
+    const isShared = this.course.inflow?.isKept !== false;
+    // What is not kept here runs at the pace of one client (decision 0009): others would be cut off, and look again.
+    if (!isShared) this.table.close(this);
+    this.course.settle(result, isShared ? result : SUPERSEDED);
   }
 
   settleUnasked(result: FillResult): void {

@@ -29,6 +29,8 @@ export interface BodySink {
   write(chunk: Buffer): void;
   /** That was the last byte. */
   end(): void;
+  /** Somebody needs what was taken in, and has read none of it below yet. */
+  needed(): void;
   /** The body is not wanted any more. */
   abort(): void;
   /** It is not to be stored any more; who reads it still wants what was taken in. In place of abort(). */

@@ -232,6 +232,7 @@ export class Body implements ReadableChunks {
     const flight = this.#flight;
     if (this.#mode !== 'spill' || flight === undefined) return;
     this.#dropUpTo(flight, bytes);
+    if (flight.readers.isAnyBefore(this.#droppedBytes)) flight.sink?.needed();
     if (this.#state === 'complete' && bytes >= this.#receivedBytes) this.#letGo();
     else this.#pace(flight);
   }

@@ -34,8 +34,6 @@ export type DiskOrder =
   | { readonly kind: 'drop-body'; readonly bodyId: Uint8Array; readonly chunks: number }
   /** A body that is written gets no record, unless it has one already. */
   | { readonly kind: 'orphan'; readonly bodyId: Uint8Array }
-  /** A body is being read: it stays for a while, also where its record goes. */
-  | { readonly kind: 'hold'; readonly bodyId: Uint8Array }
   /** The record keys to begin with after a restart. */
   | { readonly kind: 'hot'; readonly list: Uint8Array }
   /** Everything. */
@@ -53,7 +51,6 @@ const KINDS = [
   'clear',
   'mark',
   'orphan',
-  'hold',
   'remove-damaged',
 ] as const;
 const VARIED = 1;
@@ -116,7 +113,6 @@ export class BatchWriter {
         this.#run(order.bodyId);
         return;
       case 'orphan':
-      case 'hold':
         this.#run(order.bodyId);
         return;
       case 'hot':
@@ -196,7 +192,6 @@ export function* ordersIn(batch: Uint8Array): IterableIterator<DiskOrder> {
         yield { kind, chunks: number(), bodyId: run() };
         break;
       case 'orphan':
-      case 'hold':
         yield { kind, bodyId: run() };
         break;
       case 'hot':

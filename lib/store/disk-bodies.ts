@@ -1,12 +1,7 @@
 /** Bodies on disk: which id a body has there, and how its bytes are read and checked. */
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../base/clock.js';
-import {
-  DISK_CHUNKS_AT_ONCE,
-  DISK_HOLD_AGAIN_MS,
-  DISK_READ_AHEAD_CHUNKS,
-  MAX_DISK_HOLDS,
-} from '../base/disk-limits.js';
+import { DISK_CHUNKS_AT_ONCE, DISK_READ_AHEAD_CHUNKS } from '../base/disk-limits.js';
 import { lasting } from '../base/lasting.js';
 import { Body, type BodyBelow } from '../object/body.js';
 import { joined } from '../object/chunks.js';
@@ -15,6 +10,7 @@ import type { StoredResponse } from '../object/stored.js';
 import type { DiskTable } from './disk-file.js';
 import { isInline } from './disk-forms.js';
 import { BODY_ID_BYTES, chunkCount, chunkKey, DISK_CHUNK_BYTES, openChunk } from './disk-keys.js';
+import type { DiskReaders } from './disk-readers.js';
 import { RecentChunks } from './recent-chunks.js';
 
 /** A body, or the parts of one, whose chunks are on disk, or in front of whatever is written next. */
@@ -35,17 +31,13 @@ export class DiskBodies {
   /** Ids are never given twice, by no process and no start: ascending in time, so that neighbours lie together. */
   readonly #idStem: Buffer;
   #idCount = 0;
-  /** A body is being read, which takes a while. */
-  onReading: (id: Buffer) => void = () => {};
-  readonly #clock: Clock;
   readonly #recent: RecentChunks;
-  /** Bodies of which that was told, and when it is to be told again. */
-  readonly #told = new Map<string, number>();
+  readonly #readers: DiskReaders;
 
   /** `now`: on the scale of the file. */
-  constructor(table: DiskTable, clock: Clock, now: number) {
+  constructor(table: DiskTable, readers: DiskReaders, clock: Clock, now: number) {
     this.#table = table;
-    this.#clock = clock;
+    this.#readers = readers;
     this.#recent = new RecentChunks(clock, 0);
     this.#idStem = Buffer.alloc(BODY_ID_BYTES);
     this.#idStem.writeUInt32BE(Math.floor(now / 1000) >>> 0);
@@ -145,7 +137,7 @@ export class DiskBodies {
           // The last chunk of what is still being written may get longer.
           const isWhole = (index + 1) * DISK_CHUNK_BYTES <= bytes;
           held = isWhole ? this.#recent.get(`${name} ${index}`, read) : read();
-          if (chunkCount(bytes) > DISK_CHUNKS_AT_ONCE) this.tellReading(ref.id);
+          if (chunkCount(bytes) > DISK_CHUNKS_AT_ONCE) this.#readers.tell(ref.id);
           heldIndex = index;
         }
         if (held === undefined) {
@@ -158,14 +150,9 @@ export class DiskBodies {
     };
   }
 
-  /** Others must not take its room. */
+  /** A body that is being written is read from behind: others must not take its room. */
   tellReading(id: Buffer): void {
-    const name = id.toString('latin1');
-    const now = this.#clock.now();
-    if ((this.#told.get(name) ?? Number.NEGATIVE_INFINITY) > now) return;
-    if (this.#told.size >= MAX_DISK_HOLDS) this.#told.clear();
-    this.#told.set(name, now + DISK_HOLD_AGAIN_MS);
-    this.onReading(id);
+    this.#readers.tell(id);
   }
 
   #fetchAhead(id: Buffer, from: number, end: number): void {

@@ -6,7 +6,6 @@ import {
   DISK_CHUNKS_AT_ONCE,
   DISK_DOOM_MS,
   DISK_HELD_MAX_MS,
-  DISK_HOLD_MS,
   DISK_ORPHAN_MS,
   DISK_STEP_CHUNKS,
   DISK_STEP_COUNT,
@@ -14,7 +13,8 @@ import {
 import { bodyOfChunk } from './disk-batch.js';
 import type { EntryPrefix } from './disk-entry.js';
 import { BEHIND_ALL, type DiskFile, type DiskTable } from './disk-file.js';
-import { chunkKey } from './disk-keys.js';
+import { chunkKey, DISK_CHUNK_BYTES } from './disk-keys.js';
+import { bodiesRead } from './disk-readers.js';
 
 const FIRST = Buffer.of(0);
 
@@ -22,21 +22,31 @@ export class DiskChunks {
   readonly #bodies: DiskTable;
   readonly #doomed: DiskTable;
   readonly #shares: DiskTable;
-  readonly #holds: DiskTable;
+  readonly #directory: string;
+  /** Bodies that are read, as of this transaction; undefined: it has not looked. */
+  #read: ReadonlySet<string> | undefined;
+  /** Bodies that lost their record in this transaction: who reads one may not have said so yet. */
+  readonly #leaving = new Set<string>();
+  /** Bytes that these, at most, give free later. */
+  leavingBytes = 0;
   /** Bodies of which chunks were written in this job and that no record has yet: how many chunks there are. */
   readonly #fresh = new Map<string, { readonly bodyId: Buffer; chunks: number }>();
   #now = 0;
 
-  constructor({ tables }: DiskFile) {
+  constructor({ tables, directory }: DiskFile) {
     this.#bodies = tables.bodies;
     this.#doomed = tables.doomed;
     this.#shares = tables.shares;
-    this.#holds = tables.holds;
+    this.#directory = directory;
   }
 
+  /** A transaction begins. */
   begin(now: number): void {
     this.#now = now;
     this.#fresh.clear();
+    this.#read = undefined;
+    this.#leaving.clear();
+    this.leavingBytes = 0;
   }
 
   /** Until a record comes for it, a body is one whose response may never come. */
@@ -86,7 +96,7 @@ export class DiskChunks {
     const holders = this.#holders(bodyId);
     if (holders > 1) this.#share(bodyId, holders - 1);
     else if (chunks <= DISK_CHUNKS_AT_ONCE) this.#deleteChunks(bodyId, 0, chunks);
-    else this.#doom(bodyId, chunks, DISK_DOOM_MS);
+    else this.#leave(bodyId, chunks);
   }
 
   /** Its chunks go in a while. */
@@ -102,27 +112,22 @@ export class DiskChunks {
     const chunks = this.#fresh.get(idOf(bodyId))?.chunks ?? this.#doomed.get(bodyId)?.readUInt32LE(8);
     if (chunks === undefined) return;
     this.#fresh.delete(idOf(bodyId));
+    this.#leave(bodyId, chunks);
+  }
+
+  /** Nobody finds it any more. Its chunks go in a while, or in a later transaction where there is need. */
+  #leave(bodyId: Uint8Array, chunks: number): void {
     this.#doom(bodyId, chunks, DISK_DOOM_MS);
+    this.#leaving.add(idOf(bodyId));
+    this.leavingBytes += chunks * DISK_CHUNK_BYTES;
   }
 
-  /** It is being read: what reads it must not break off because something else wants its room. */
-  hold(bodyId: Uint8Array): void {
-    const value = Buffer.allocUnsafe(8);
-    value.writeDoubleLE(this.#now + DISK_HOLD_MS);
-    this.#holds.put(bodyId, value);
-  }
-
-  /** The bodies that are being read; those that were are forgotten. */
-  #held(): ReadonlySet<string> {
-    const held = new Set<string>();
-    const over: Buffer[] = [];
-    this.#holds.range(FIRST, BEHIND_ALL, (bodyId, value) => {
-      if (value.readDoubleLE(0) > this.#now) held.add(idOf(bodyId));
-      else over.push(bodyId);
-      return true;
-    });
-    for (const bodyId of over) this.#holds.remove(bodyId);
-    return held;
+  /** Whether it must stay: what reads it is not to break off because something else wants its room. */
+  #isHeld(bodyId: Uint8Array): boolean {
+    const id = idOf(bodyId);
+    if (this.#leaving.has(id)) return true;
+    this.#read ??= bodiesRead(this.#directory, this.#now);
+    return this.#read.has(id);
   }
 
   #deleteChunks(bodyId: Uint8Array, from: number, until: number): void {
@@ -140,13 +145,12 @@ export class DiskChunks {
   dropDoomed(isUrgent: boolean): boolean {
     let left = DISK_STEP_CHUNKS;
     const found: [bodyId: Buffer, chunks: number, at: number][] = [];
-    const held = this.#held();
     this.#doomed.range(FIRST, BEHIND_ALL, (bodyId, value) => {
       const at = value.readDoubleLE(0);
-      if (held.has(idOf(bodyId)) && this.#now < at + DISK_HELD_MAX_MS) return true;
       // One that is just being written is no less wanted than what is stored.
-      if (at <= this.#now || (isUrgent && at <= this.#now + DISK_DOOM_MS))
-        found.push([bodyId, value.readUInt32LE(8), at]);
+      const isDue = at <= this.#now || (isUrgent && at <= this.#now + DISK_DOOM_MS);
+      if (!isDue || (this.#now < at + DISK_HELD_MAX_MS && this.#isHeld(bodyId))) return true;
+      found.push([bodyId, value.readUInt32LE(8), at]);
       return found.length < DISK_STEP_COUNT;
     });
     for (const [bodyId, chunks] of found) {

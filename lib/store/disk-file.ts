@@ -9,18 +9,7 @@ import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { Views } from '../base/views.js';
 
-export const TABLES = [
-  'records',
-  'varied',
-  'bodies',
-  'uses',
-  'expiries',
-  'tags',
-  'doomed',
-  'shares',
-  'holds',
-  'meta',
-] as const;
+export const TABLES = ['records', 'varied', 'bodies', 'uses', 'expiries', 'tags', 'doomed', 'shares', 'meta'] as const;
 export type TableName = (typeof TABLES)[number];
 
 export interface DiskTable {
@@ -44,6 +33,8 @@ export interface DiskTable {
 }
 
 export interface DiskFile {
+  /** It is in there, alone but for what tells of its processes. */
+  readonly directory: string;
   readonly tables: Readonly<Record<TableName, DiskTable>>;
   /** All that `run` writes, or nothing: throws where that failed. It outlives this process, and a loss of power too. */
   write(run: () => void): void;
@@ -94,6 +85,7 @@ export function openDiskFile(directory: string, sizeBytes: number): DiskFile {
   };
   let filledBytes = 0;
   return {
+    directory,
     tables,
     write(run) {
       root.transactionSync(run, ABORTABLE | COMMIT_AT_ONCE | NO_SYNC);

@@ -61,7 +61,7 @@ function marks(directory: string, kind: MarkKind): { readonly path: string; read
   });
 }
 
-function isAlive(pid: number): boolean {
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

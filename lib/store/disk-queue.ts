@@ -159,7 +159,6 @@ export class DiskQueue {
     }
     this.#queue({ kind: 'plain', order, bytes: bytes + ORDER_BYTES, over, isVoid: false });
     this.#charge(bytes + ORDER_BYTES);
-    if (order.kind === 'hold') this.#parts.clock.after(0, () => this.#flush()); // Another worker may want its room.
   }
 
   /** Whether there is time to note another use. */

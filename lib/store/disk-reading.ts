@@ -23,6 +23,7 @@ import { DiskGlance, NO_SELECTION } from './disk-glance.js';
 import { plainRecordKey, plainStem, recordKey, stemOf, variedKeys } from './disk-keys.js';
 import type { DiskQueue } from './disk-queue.js';
 import { type GoneItem, type PutItem, UNREAD } from './disk-queued.js';
+import { DiskReaders } from './disk-readers.js';
 import { NOW_KEY } from './disk-writing.js';
 import { shifted } from './shifted.js';
 
@@ -40,6 +41,7 @@ export type DiskLook = 'miss' | 'seen' | 'anew';
 
 export class DiskReading {
   readonly bodies: DiskBodies;
+  readonly readers: DiskReaders;
   readonly places = new WeakMap<StoredResponse, Place>();
   /** What is added to an instant of this process to be one of the file: the clock may have been set back between two starts. */
   readonly skewMs: number;
@@ -63,13 +65,13 @@ export class DiskReading {
     const latest = this.read(() => file.tables.meta.get(NOW_KEY))?.readDoubleLE(0) ?? 0;
     this.skewMs = Math.max(0, latest - clock.now());
     this.glanced = new DiskGlance(this.skewMs);
-    this.bodies = new DiskBodies(file.tables.bodies, clock, clock.now() + this.skewMs);
+    this.readers = new DiskReaders(file.directory, () => clock.now() + this.skewMs);
+    this.bodies = new DiskBodies(file.tables.bodies, this.readers, clock, clock.now() + this.skewMs);
   }
 
   /** From now on `queue` says what waits. */
   attach(queue: DiskQueue): void {
     this.#waiting = queue;
-    this.bodies.onReading = (bodyId) => queue.order({ kind: 'hold', bodyId }, 0);
   }
 
   get #queue(): DiskQueue {
@@ -232,6 +234,19 @@ export class DiskReading {
         this.lost(key, place, ref.id);
       }
     });
+  }
+
+  /** Whether a large body that was found can be read to its end: from now on nobody takes it away before. */
+  claim(stored: StoredResponse, { id }: BodyRef): boolean {
+    // What has just arrived has no record there yet that another one could take away.
+    if (!this.readers.tell(id) || stored.body.heldBytes > 0) return true;
+    const place = this.places.get(stored);
+    this.#file.refresh();
+    const entry = place === undefined ? undefined : this.read(() => this.#file.tables.records.get(place.recordKey));
+    if (entry !== undefined && Entry.over(entry)?.bodyId.equals(id) === true) return true;
+    if (place !== undefined && this.waiting(stored.key, place.recordKey, entry)?.kind === 'put') return true;
+    this.readers.forget(id);
+    return false;
   }
 
   /** Something of the body that a record is around is not there, or damaged. */

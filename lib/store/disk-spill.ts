@@ -52,10 +52,14 @@ export class DiskSpill implements BodySink {
     this.#queue.order({ kind: 'drop-body', bodyId: this.#id, chunks: this.#chunks }, 0);
   }
 
+  needed(): void {
+    this.#bodies.tellReading(this.#id);
+  }
+
   leave(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#bodies.tellReading(this.#id);
+    this.needed();
     this.#queue.order({ kind: 'orphan', bodyId: this.#id }, 0);
   }
 

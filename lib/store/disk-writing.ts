@@ -70,9 +70,14 @@ export class DiskWriting {
     let isFull = false;
     let hasMore = false;
     try {
-      if (batch !== undefined) this.#mindSpace(batch.byteLength);
+      if (batch !== undefined) {
+        this.#mindSpace(batch.byteLength);
+        this.#evictAhead(batch.byteLength);
+      }
+      const removed = this.#removed;
       this.#file.write(() => {
         this.#begin(now);
+        this.#removed = { ...removed };
         if (batch === undefined) hasMore = this.#tidy();
         else isFull = this.#carryOut(batch);
         this.#noteNow();
@@ -167,9 +172,6 @@ export class DiskWriting {
         return;
       case 'orphan':
         this.#chunks.disown(order.bodyId);
-        return;
-      case 'hold':
-        this.#chunks.hold(order.bodyId);
         return;
       case 'hot':
         this.#table('meta').put(HOT_KEY, order.list);
@@ -289,19 +291,35 @@ export class DiskWriting {
     return [this.#sizeBytes * (isOvergrown ? to : DISK_EVICT_FROM_SHARE), this.#sizeBytes * to];
   }
 
+  /** What a batch pushes out loses its records before, in a transaction of its own: chunks go in a later one (disk-readers.ts). */
+  #evictAhead(bytes: number): void {
+    if (this.#roomBytes > bytes * DISK_GROWTH_FACTOR) return;
+    this.#file.refresh();
+    if (this.#surplusWith(bytes) > 0) this.#file.write(() => this.#free(bytes));
+  }
+
+  /** Bytes that are too many once so many more are written. */
+  #surplusWith(bytes: number): number {
+    return this.#file.usedBytes + bytes - this.#sizeBytes * DISK_EVICT_FROM_SHARE;
+  }
+
   /** Returns whether there is room for `bytes`. */
   #makeRoom(bytes: number): boolean {
     this.#roomBytes -= bytes * DISK_GROWTH_FACTOR;
-    if (this.#roomBytes > 0) return true;
-    const most = this.#sizeBytes * DISK_EVICT_FROM_SHARE;
+    return this.#roomBytes > 0 || this.#free(bytes);
+  }
+
+  /** The same, looked at. */
+  #free(bytes: number): boolean {
     for (let evicted = 0; ; ) {
-      const surplus = this.#file.usedBytes + bytes - most;
+      const surplus = this.#surplusWith(bytes);
       if (surplus <= 0) {
         this.#roomBytes = -surplus;
         return true;
       }
       if (this.#chunks.dropDoomed(true)) continue;
-      const count = this.#evict(surplus);
+      const left = surplus - this.#chunks.leavingBytes;
+      const count = left <= 0 ? 0 : this.#evict(left);
       evicted += count;
       if (count === 0 || evicted >= MAX_DISK_EVICTIONS_AT_ONCE) return false;
     }

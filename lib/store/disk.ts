@@ -148,11 +148,12 @@ export class DiskTier {
     return found;
   }
 
-  /** With its body in memory, where that is small; undefined where it turns out to be damaged. */
+  /** With its body in memory, where that is small; undefined where it turns out to be damaged, or gone. */
   load(stored: StoredResponse): StoredResponse | undefined {
     const ref = this.reading.bodies.refOf(stored);
     if (stored.partial !== undefined || stored.body.below === undefined || ref === undefined) return stored;
     if (ref.bytes > PROMOTE_BODY_BYTES) {
+      if (!this.reading.claim(stored, ref)) return undefined;
       // Just arrived: what the disk does not have of it yet is still in memory.
       if (stored.body.heldBytes > 0) return stored;
       if (this.reading.read(() => this.reading.bodies.chunk(ref, 0)) !== undefined) return stored;
@@ -313,6 +314,7 @@ export class DiskTier {
   async close(): Promise<void> {
     await this.#queue.close();
     this.reading.isBroken = true;
+    this.reading.readers.close();
     await this.#file.close();
   }
 

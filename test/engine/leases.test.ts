@@ -463,6 +463,39 @@ t.test('issue 5: an answer that arrives elsewhere is followed as it comes', asyn
   t.equal(there.origin.count, 0);
 });
 
+t.test(
+  'decision 0009: an answer that arrives elsewhere and has no room here is followed by each client at its own pace',
+  async (t) => {
+    const { desk, here, there } = twoMachines();
+    here.get('/a');
+    await turns();
+    const [first, second] = [there.get('/a'), there.send({ target: '/a' }, {}, true)];
+    await turns();
+    here.origin.last.head(200, LIVING);
+    const [response] = desk.opened;
+    if (response === undefined) throw new Error('nothing was opened');
+    const bodies = [new PlayedBody(), new PlayedBody()];
+    const bytes = 64 * 1024 * 1024;
+    for (const body of bodies) {
+      desk.notify({ kind: 'arriving', found: lyingBelow(response, bytes, body) });
+      await turns();
+    }
+    const piece = 'x'.repeat(1024 * 1024);
+    for (let sent = 0; sent < bytes; sent += piece.length) bodies[0]?.data(piece);
+    bodies[0]?.end();
+    t.equal(first.body.length, bytes);
+    for (let sent = 0; sent < bytes; sent += piece.length) {
+      bodies[1]?.data(piece);
+      second.read();
+    }
+    bodies[1]?.end();
+    second.read();
+    t.equal(second.body.length, bytes, 'the slower one is not cut off');
+    t.equal(second.ending, 'finished');
+    t.equal(there.origin.count, 0);
+  },
+);
+
 t.test('issue 5: a holder who will not share sends those who wait to the origin', async (t) => {
   const { desk, here, there } = twoMachines();
   here.get('/a');

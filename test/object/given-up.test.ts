@@ -18,6 +18,12 @@ class PlayedSink implements BodySink {
     this.bytes.push(chunk);
   }
 
+  neededCount = 0;
+
+  needed(): void {
+    this.neededCount++;
+  }
+
   end(): void {
     this.ending = 'ended';
   }
@@ -88,5 +94,28 @@ t.test('decision 0009: once bytes are nowhere, who has not come so far is told s
     t.equal(text(fast.read()), piece);
   }
   t.equal(slow.read(), 'failed');
+  t.end();
+});
+
+t.test('decision 0017: the tier below hears of a reader that memory leaves behind, before it reads there', (t) => {
+  const { body, sink } = spilling(8);
+  const [slow, fast] = [body.open(), body.open()];
+  body.write(Buffer.from('abcd'));
+  t.equal(text(fast.read()), 'abcd');
+  t.equal(sink.neededCount, 0);
+  body.complete(0);
+  sink.listener?.stored(4);
+  t.equal(sink.neededCount, 1);
+  t.equal(text(slow.read()), 'abc');
+  t.end();
+});
+
+t.test('decision 0017: where all readers are past it, the tier below hears nothing', (t) => {
+  const { body, sink } = spilling(8);
+  const reader = body.open();
+  body.write(Buffer.from('abcd'));
+  t.equal(text(reader.read()), 'abcd');
+  sink.listener?.stored(4);
+  t.equal(sink.neededCount, 0);
   t.end();
 });

@@ -3,6 +3,7 @@ import t from 'tap';
 import { DiskBodies } from '../../lib/store/disk-bodies.js';
 import { openDiskFile } from '../../lib/store/disk-file.js';
 import { chunkKey, DISK_CHUNK_BYTES, sealChunk } from '../../lib/store/disk-keys.js';
+import { DiskReaders } from '../../lib/store/disk-readers.js';
 import { FakeClock } from '../kit/clock.js';
 import { makeDirectory, openDisk } from '../kit/disk.js';
 
@@ -29,7 +30,7 @@ t.test(
       },
     };
     const clock = new FakeClock();
-    const bodies = new DiskBodies(counted, clock, clock.now());
+    const bodies = new DiskBodies(counted, new DiskReaders(file.directory, () => clock.now()), clock, clock.now());
     bodies.resizeShared(BYTES);
     const id = bodies.newId();
     file.write(() => {

@@ -121,7 +121,7 @@ t.test('issue 5: what is not stored after all can be read on for a while, by tho
   let bytes = 0;
   for (let read = reader.read(); typeof read !== 'string'; read = reader.read()) bytes += read.length;
   t.equal(bytes, 5 * MB);
-  clock.advance(DISK_DOOM_MS + DISK_TIDY_EVERY_MS);
+  clock.advance(DISK_HOLD_MS + DISK_TIDY_EVERY_MS);
   await bench.tier.settled();
   clock.advance(DISK_TIDY_EVERY_MS);
   await bench.tier.settled();
@@ -193,7 +193,6 @@ t.test('issue 5: a body that is not read any more, or for too long, gives its ro
       if (isDue) t.equal(bench.file.tables.bodies.count, 0, `after ${ms} ms`);
     }
     t.equal(bench.file.tables.bodies.count, 0);
-    t.equal(bench.file.tables.holds.count <= 1, true);
   }
 });
 

@@ -1,0 +1,123 @@
+/**
+ * Which large bodies are being read, told among all processes that have the disk without its lock: each has a small file beside
+ * it, whose slots name bodies, and until when. Whoever takes chunks away looks there.
+ *
+ * Nothing depends on how fast that is. A body loses its record in one transaction, and its chunks in a later one, which looks
+ * first. Who reads says so first, and then sees whether the record is still there: if it is, it was said before the record went.
+ */
+import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { DISK_HOLD_AGAIN_MS, DISK_HOLD_MS, MAX_DISK_HOLDS } from '../base/disk-limits.js';
+import { BODY_ID_BYTES } from './disk-keys.js';
+import { isAlive } from './disk-marks.js';
+
+const NAME = /^reading-(\d+)-[0-9a-f]+$/;
+const FILE_MODE = 0o600;
+/** It never lies across two pages of memory, so that nobody sees half of one. */
+const SLOT_BYTES = 32;
+const UNTIL_AT = 16;
+const LONG_AGO = Number.NEGATIVE_INFINITY;
+
+interface Slot {
+  readonly at: number;
+  readonly until: number;
+  readonly againAt: number;
+}
+
+/** Those that this process reads. */
+export class DiskReaders {
+  readonly #directory: string;
+  readonly #now: () => number;
+  /** By body; what was told longest ago comes first. */
+  readonly #slots = new Map<string, Slot>();
+  #path: string | undefined;
+  #file: number | undefined;
+
+  /** `now`: on the scale of the disk's file. */
+  constructor(directory: string, now: () => number) {
+    this.#directory = directory;
+    this.#now = now;
+  }
+
+  /**
+   * A body is being read from now on, or still. Returns whether that is news: what the body was found by may have gone just
+   * before, and has to be looked for again.
+   */
+  tell(bodyId: Buffer): boolean {
+    const name = bodyId.toString('latin1');
+    const now = this.#now();
+    const known = this.#slots.get(name);
+    if (known !== undefined && known.againAt > now) return false;
+    const at = known?.at ?? this.#place(now);
+    this.#slots.delete(name);
+    this.#slots.set(name, { at, until: now + DISK_HOLD_MS, againAt: now + DISK_HOLD_AGAIN_MS });
+    this.#write(at, bodyId, now + DISK_HOLD_MS);
+    return known === undefined || known.until <= now;
+  }
+
+  /** It was not there any more: whoever finds it has to look again. */
+  forget(bodyId: Buffer): void {
+    const name = bodyId.toString('latin1');
+    const known = this.#slots.get(name);
+    if (known !== undefined) this.#slots.set(name, { at: known.at, until: LONG_AGO, againAt: LONG_AGO });
+  }
+
+  /** The place of what is not read any more, a new one, or that of what was told longest ago. */
+  #place(now: number): number {
+    const [oldest] = this.#slots;
+    const isTaken = oldest !== undefined && (oldest[1].until <= now || this.#slots.size >= MAX_DISK_HOLDS);
+    if (!isTaken) return this.#slots.size;
+    this.#slots.delete(oldest[0]);
+    return oldest[1].at;
+  }
+
+  /** Where it cannot be told, as on a full filesystem, its reader may break off: that is no reason not to serve it. */
+  #write(at: number, bodyId: Buffer, until: number): void {
+    const slot = Buffer.alloc(SLOT_BYTES);
+    bodyId.copy(slot);
+    slot.writeDoubleLE(until, UNTIL_AT);
+    try {
+      this.#path ??= join(this.#directory, `reading-${process.pid}-${randomBytes(4).toString('hex')}`);
+      this.#file ??= openSync(this.#path, 'wx', FILE_MODE);
+      writeSync(this.#file, slot, 0, SLOT_BYTES, at * SLOT_BYTES);
+    } catch {
+      this.#slots.delete(bodyId.toString('latin1'));
+    }
+  }
+
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
+    this.#slots.clear();
+    if (this.#path !== undefined) rmSync(this.#path, { force: true });
+    this.#path = undefined;
+  }
+}
+
+/** The bodies that any process reads, as DiskChunks knows them. Files of processes that died go once nothing in them counts. */
+export function bodiesRead(directory: string, now: number): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const name of readdirSync(directory)) {
+    const pid = NAME.exec(name)?.[1];
+    if (pid === undefined) continue;
+    const path = join(directory, name);
+    const before = found.size;
+    addRead(found, path, now);
+    if (found.size === before && !isAlive(Number(pid))) rmSync(path, { force: true });
+  }
+  return found;
+}
+
+function addRead(found: Set<string>, path: string, now: number): void {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch {
+    // Its process has ended in good order meanwhile.
+    return;
+  }
+  for (let at = 0; at + SLOT_BYTES <= bytes.length; at += SLOT_BYTES) {
+    if (bytes.readDoubleLE(at + UNTIL_AT) > now) found.add(bytes.toString('latin1', at, at + BODY_ID_BYTES));
+  }
+}

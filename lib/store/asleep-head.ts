@@ -3,6 +3,7 @@
  * have in common, once for all of them. Not a record (lib/object/record.ts): no other process reads it, and it is read and
  * written ten times as fast.
  */
+import { doubleAt } from '../base/bytes.js';
 import { MAX_IN_SLAB_BYTES } from '../base/slab.js';
 import type { Fields } from '../http/fields.js';
 import type { Body } from '../object/body.js';
@@ -89,7 +90,8 @@ export function keepUntilIn(bytes: Buffer, at: number): number {
 
 /** Whether the key is these two texts together. */
 export function isHeadOfBoth(first: string, second: string, bytes: Buffer, at: number): boolean {
-  if (bytes.readUInt16LE(at + COUNTS_AT) !== first.length + second.length) return false;
+  const length = (bytes[at + COUNTS_AT] as number) | ((bytes[at + COUNTS_AT + 1] as number) << 8);
+  if (length !== first.length + second.length) return false;
   const secondAt = at + TEXTS_AT + first.length;
   // Keys differ behind the origin more often than in it.
   return isTextAt(second, bytes, secondAt) && isTextAt(first, bytes, at + TEXTS_AT);
@@ -119,7 +121,7 @@ export class LifeInHead implements Life {
   }
 
   #number(index: number): number {
-    return this.#bytes.readDoubleLE(this.#at + index * NUMBER_BYTES);
+    return doubleAt(this.#bytes, this.#at + index * NUMBER_BYTES);
   }
 
   get bornAt(): number {

@@ -18,23 +18,24 @@ import {
 } from './asleep-head.js';
 import { AsleepTable } from './asleep-table.js';
 import { CommonTerms, NO_TERMS } from './asleep-terms.js';
-import { Column, Pages } from './column.js';
+import { Pages, type Rows } from './column.js';
 import { NO_SLOT } from './links.js';
 import type { Packing } from './packing.js';
+import { NEXT, TERMS } from './row.js';
 import type { Sight } from './sight.js';
 import type { Slots } from './slots.js';
 import { Variants } from './variants.js';
 
+/** Beside the number of terms: there is an object for the body. */
+const HAS_BODY = 0x10000;
+
 export class Asleep {
   readonly #slots: Slots<StoredResponse>;
+  readonly #rows: Rows;
   readonly #packing: Packing;
   readonly #keepsBodies: boolean;
   readonly #table = new AsleepTable();
   readonly #terms = new CommonTerms();
-  /** By slot: what it has in common with others; NO_TERMS: nothing of it is written down. */
-  readonly #termsOf = new Column(Uint16Array);
-  /** The slot of the next variant of the same key, plus one. */
-  readonly #next = new Column(Uint32Array);
   /** Bodies that are in no slab, or that somebody knows by their identity. */
   readonly #bodies = new Pages<Body>();
   readonly #life = new LifeInHead();
@@ -46,13 +47,10 @@ export class Asleep {
   /** `keepsBodies`: other tiers know bodies by their identity. */
   constructor(slots: Slots<StoredResponse>, packing: Packing, keepsBodies: boolean) {
     this.#slots = slots;
+    this.#rows = slots.rows;
     this.#packing = packing;
     this.#keepsBodies = keepsBodies;
     packing.bodyAsleep = (slot) => this.#bodies.get(slot);
-    slots.follow((capacity) => {
-      this.#termsOf.grow(capacity);
-      this.#next.grow(capacity);
-    });
   }
 
   /** Of a slot in use. */
@@ -82,29 +80,43 @@ export class Asleep {
   /** There is no object for it any more. `next`: the slot of the next variant. */
   #letGo(slot: number, { body }: StoredResponse, next: number): void {
     const hasBytes = this.#packing.hasBody(slot) || body.receivedBytes === 0;
-    this.#bodies.set(slot, this.#keepsBodies || !hasBytes ? body : undefined);
-    this.#next.set(slot, next + 1);
+    this.#keepBody(slot, this.#keepsBodies || !hasBytes ? body : undefined);
+    this.#rows.set(slot, NEXT, next + 1);
     this.#slots.hold(slot, undefined);
   }
 
   /** What is written down of a record stays for as long as that is what is stored, asleep or not. */
   #writeDown(slot: number, stored: StoredResponse): boolean {
-    if (this.#termsOf.get(slot) !== NO_TERMS) return true;
+    if (this.#termsOf(slot) !== NO_TERMS) return true;
     // Those with tags are asked for by thousands at once.
     if (stored.partial !== undefined || stored.tags !== undefined || !this.#packing.hasFields(slot)) return false;
     const length = writeHead(stored);
     const terms = length === 0 ? NO_TERMS : this.#terms.take(stored);
     if (terms === NO_TERMS) return false;
-    this.#termsOf.set(slot, terms);
+    this.#setTerms(slot, terms);
     this.#packing.head.lay(slot, headBytes, 0, length);
     return true;
   }
 
   /** Another record comes into the slot, or none. */
   forget(slot: number): void {
-    this.#terms.give(this.#termsOf.get(slot));
-    this.#termsOf.set(slot, NO_TERMS);
+    this.#terms.give(this.#termsOf(slot));
+    this.#setTerms(slot, NO_TERMS);
     this.#packing.head.give(slot);
+  }
+
+  /** By its number, what the slot has in common with others; NO_TERMS: nothing of it is written down. */
+  #termsOf(slot: number): number {
+    return this.#rows.get(slot, TERMS) & (HAS_BODY - 1);
+  }
+
+  #setTerms(slot: number, terms: number): void {
+    this.#rows.set(slot, TERMS, (this.#rows.get(slot, TERMS) & HAS_BODY) | terms);
+  }
+
+  #keepBody(slot: number, body: Body | undefined): void {
+    this.#bodies.set(slot, body);
+    this.#rows.set(slot, TERMS, (body === undefined ? 0 : HAS_BODY) | this.#termsOf(slot));
   }
 
   /** All variants of the key as objects, which they are from now on. */
@@ -114,7 +126,7 @@ export class Asleep {
     for (const [at, slot] of variants.slots.entries()) {
       if (at === 0) this.#table.remove(hash, slot);
       this.#slots.hold(slot, variants.list[at]);
-      this.#bodies.set(slot, undefined);
+      this.#keepBody(slot, undefined);
     }
     return variants;
   }
@@ -123,10 +135,10 @@ export class Asleep {
   lookAt(key: string, hash: number): Variants | undefined {
     const first = this.#table.find(hash, (slot) => this.#isOf(slot, key));
     if (first === NO_SLOT) return undefined;
-    const next = this.#next.get(first);
+    const next = this.#rows.get(first, NEXT);
     if (next === 0) return new Variants(this.look(first, key), first, true);
     const slots: number[] = [];
-    for (let slot = first; slot !== NO_SLOT; slot = this.#next.get(slot) - 1) slots.push(slot);
+    for (let slot = first; slot !== NO_SLOT; slot = this.#rows.get(slot, NEXT) - 1) slots.push(slot);
     return Variants.woken(
       slots.map((slot) => this.look(slot, key)),
       slots,
@@ -142,20 +154,23 @@ export class Asleep {
     this.#soughtTarget = target;
     const slot = this.#table.find(hash, this.#isSought);
     this.sightedAny = slot !== NO_SLOT;
-    if (slot === NO_SLOT || this.#next.get(slot) > 0) return false;
+    if (slot === NO_SLOT || this.#rows.get(slot, NEXT) > 0) return false;
     const packing = this.#packing;
     const { bytes } = packing.head.slab(slot);
     const at = packing.head.at(slot);
     if (hasSelection(bytes, at)) return false;
-    const terms = this.#terms.at(this.#termsOf.get(slot));
+    const termsWord = this.#rows.get(slot, TERMS);
+    const terms = this.#terms.at(termsWord & (HAS_BODY - 1));
     // Via says another version then than the one of nearly all.
     if (terms.receivedVersion !== undefined) return false;
     sight.is(slot, terms, this.#life.in(bytes, at, terms));
     packing.showFields(slot, sight);
+    if (termsWord < HAS_BODY) {
+      packing.showBody(slot, sight);
+      return true;
+    }
     const body = this.#bodies.get(slot);
-    if (body !== undefined) return sight.hasBody(body);
-    packing.showBody(slot, sight);
-    return true;
+    return body !== undefined && sight.hasBody(body);
   }
 
   readonly #isSought = (slot: number): boolean => {
@@ -167,7 +182,7 @@ export class Asleep {
   look(slot: number, key?: string): StoredResponse {
     const { head } = this.#packing;
     const body = this.#bodies.get(slot) ?? (this.#packing.hasBody(slot) ? this.#packing.bodyOf(slot) : Body.empty);
-    const common = this.#terms.at(this.#termsOf.get(slot));
+    const common = this.#terms.at(this.#termsOf(slot));
     const { bytes } = head.slab(slot);
     return readHead(bytes, head.at(slot), head.bytes(slot), common, this.#packing.fieldsOf(slot), body, key);
   }
@@ -183,21 +198,21 @@ export class Asleep {
   /** Takes one out for good. The other variants of its key sleep on. */
   takeOut(slot: number): void {
     const hash = this.#slots.hash(slot);
-    const next = this.#next.get(slot);
+    const next = this.#rows.get(slot, NEXT);
     let before = NO_SLOT;
     const first = this.#table.find(hash, (from) => {
       before = NO_SLOT;
-      for (let at = from; at !== NO_SLOT; at = this.#next.get(at) - 1) {
+      for (let at = from; at !== NO_SLOT; at = this.#rows.get(at, NEXT) - 1) {
         if (at === slot) return true;
         before = at;
       }
       return false;
     });
     if (first === NO_SLOT) throw new Error('what is asleep is in the table');
-    if (before !== NO_SLOT) this.#next.set(before, next);
+    if (before !== NO_SLOT) this.#rows.set(before, NEXT, next);
     else if (next === 0) this.#table.remove(hash, slot);
     else this.#table.replace(hash, slot, next - 1);
-    this.#bodies.set(slot, undefined);
+    this.#keepBody(slot, undefined);
   }
 
   #isOf(slot: number, key: string): boolean {

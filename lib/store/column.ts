@@ -9,8 +9,8 @@ const PAGE_MASK = (1 << PAGE_BITS) - 1;
 /** Slots by which a table grows that has a page already. */
 export const PAGE_SLOTS = 1 << PAGE_BITS;
 
-/** No more than four kinds: code that meets five is not made for any of them, and takes ten times as long. */
-type Numbers = Float64Array | Uint32Array | Uint16Array | Uint8Array;
+/** No more than two kinds: code that meets five is not made for any of them, and takes ten times as long. */
+type Numbers = Float64Array | Uint32Array;
 
 export class Column {
   readonly #makePage: (length: number) => Numbers;

@@ -11,7 +11,8 @@ import { MAX_IN_SLAB_BYTES, SLAB_BYTES, Slab } from '../base/slab.js';
 import { Fields } from '../http/fields.js';
 import { Body } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
-import { Rows } from './column.js';
+import type { Rows } from './column.js';
+import { PARTS } from './row.js';
 import type { Sight } from './sight.js';
 import type { Slots } from './slots.js';
 
@@ -88,8 +89,6 @@ class Shelf {
   }
 }
 
-/** Parts of a response that may lie in slabs. */
-const PARTS = 3;
 const BYTES_SHIFT = 16;
 const AT_MASK = 0xffff;
 
@@ -156,11 +155,10 @@ class Part {
 export class Packing {
   readonly #slots: Slots<StoredResponse>;
   readonly #shelf = new Shelf();
-  readonly #rows = new Rows(PARTS * 2);
-  readonly #fields = new Part(this.#shelf, this.#rows, 0);
-  readonly #body = new Part(this.#shelf, this.#rows, 1);
+  readonly #fields: Part;
+  readonly #body: Part;
   /** What is to be known of the response beside these, of which there is no object: asleep.ts. */
-  readonly head = new Part(this.#shelf, this.#rows, 2);
+  readonly head: Part;
   /** The body of a slot that holds no object, where there is one for its body all the same: it must not pin the slab that it is moved from. */
   bodyAsleep: (slot: number) => Body | undefined = () => undefined;
   /** The next slot to look at; past the last one: a round is over. */
@@ -168,7 +166,9 @@ export class Packing {
 
   constructor(slots: Slots<StoredResponse>) {
     this.#slots = slots;
-    slots.follow((capacity) => this.#rows.grow(capacity));
+    this.#fields = new Part(this.#shelf, slots.rows, 0);
+    this.#body = new Part(this.#shelf, slots.rows, 1);
+    this.head = new Part(this.#shelf, slots.rows, 2);
   }
 
   /** Bytes of all slabs, and how much of that is in use. */

@@ -1,15 +1,18 @@
 /**
- * The table of stored responses: each has a slot number, and what eviction and accounting need of it is kept in columns
- * by that number, some 45 bytes each, instead of in objects.
+ * The table of stored responses: each has a slot number, and what eviction and accounting need of it is kept by that
+ * number, some 45 bytes each, instead of in objects.
  */
 
-import { Column, PAGE_SLOTS, Pages } from './column.js';
+import { Column, PAGE_SLOTS, Pages, Rows } from './column.js';
+import { HASH, HITS, PLACE, ROW_WIDTH, USES } from './row.js';
 
 const FIRST_CAPACITY = 1024;
 /** Uses beyond this are not told apart. */
 const MAX_USES = 3;
 /** Hits beyond this are not counted. */
 const MAX_HITS = 2 ** 32 - 1;
+/** Beside the number of a list: the slot is in use. */
+const IN_USE = 0x100;
 
 export class Slots<T> {
   /** What each slot holds; undefined where it is free, or what it holds is no object just now (asleep.ts). */
@@ -17,15 +20,8 @@ export class Slots<T> {
   #end = 0;
   /** Bytes that each slot is charged for. */
   readonly #bytes = new Column(Float64Array);
-  /** Hash of the key, for the memory of evicted keys. */
-  readonly #hash = new Column(Uint32Array);
-  /** Uses since the slot was last considered for eviction, up to MAX_USES. */
-  readonly #uses = new Column(Uint8Array);
-  /** Uses in all; what replaces a response goes on counting. */
-  readonly #hits = new Column(Uint32Array);
-  /** Number of the eviction list that the slot is in. */
-  readonly #place = new Column(Uint8Array);
-  readonly #isUsed = new Column(Uint8Array);
+  /** What else there is by slot: row.ts. */
+  readonly rows = new Rows(ROW_WIDTH);
   readonly #free: number[] = [];
   readonly #onGrow: ((capacity: number) => void)[] = [];
   #count = 0;
@@ -55,20 +51,20 @@ export class Slots<T> {
     if (slot >= this.#capacity) this.#grow(Math.min(this.#capacity * 2, this.#capacity + PAGE_SLOTS));
     this.#held.set(slot, held);
     this.#bytes.set(slot, bytes);
-    this.#hash.set(slot, hash);
-    this.#uses.set(slot, 0);
-    this.#hits.set(slot, 0);
-    this.#isUsed.set(slot, 1);
+    this.rows.set(slot, HASH, hash);
+    this.rows.set(slot, USES, 0);
+    this.rows.set(slot, HITS, 0);
+    this.rows.set(slot, PLACE, IN_USE);
     this.#count++;
     return slot;
   }
 
   isUsed(slot: number): boolean {
-    return this.#isUsed.get(slot) === 1;
+    return this.rows.get(slot, PLACE) >= IN_USE;
   }
 
   give(slot: number): void {
-    this.#isUsed.set(slot, 0);
+    this.rows.set(slot, PLACE, 0);
     this.#held.set(slot, undefined);
     this.#free.push(slot);
     this.#count--;
@@ -93,11 +89,11 @@ export class Slots<T> {
   }
 
   hash(slot: number): number {
-    return this.#hash.get(slot);
+    return this.rows.get(slot, HASH);
   }
 
   uses(slot: number): number {
-    return this.#uses.get(slot);
+    return this.rows.get(slot, USES);
   }
 
   /** Slots that were ever in use: each held one is below. */
@@ -106,36 +102,36 @@ export class Slots<T> {
   }
 
   hits(slot: number): number {
-    return this.#hits.get(slot);
+    return this.rows.get(slot, HITS);
   }
 
   setHits(slot: number, hits: number): void {
-    this.#hits.set(slot, hits);
+    this.rows.set(slot, HITS, hits);
   }
 
   use(slot: number): void {
-    const hits = this.#hits.get(slot);
-    if (hits < MAX_HITS) this.#hits.set(slot, hits + 1);
-    const uses = this.#uses.get(slot);
-    if (uses < MAX_USES) this.#uses.set(slot, uses + 1);
+    const hits = this.rows.get(slot, HITS);
+    if (hits < MAX_HITS) this.rows.set(slot, HITS, hits + 1);
+    const uses = this.rows.get(slot, USES);
+    if (uses < MAX_USES) this.rows.set(slot, USES, uses + 1);
   }
 
   setUses(slot: number, uses: number): void {
-    this.#uses.set(slot, uses);
+    this.rows.set(slot, USES, uses);
   }
 
   place(slot: number): number {
-    return this.#place.get(slot);
+    return this.rows.get(slot, PLACE) & (IN_USE - 1);
   }
 
   setPlace(slot: number, place: number): void {
-    this.#place.set(slot, place);
+    this.rows.set(slot, PLACE, IN_USE | place);
   }
 
   #grow(capacity: number): void {
     this.#capacity = capacity;
-    for (const column of [this.#bytes, this.#hash, this.#uses, this.#hits, this.#place, this.#isUsed])
-      column.grow(capacity);
+    this.#bytes.grow(capacity);
+    this.rows.grow(capacity);
     for (const grow of this.#onGrow) grow(capacity);
   }
 }

@@ -55,9 +55,15 @@ export type Answer =
 /** What is to be stored of an answer, and by which overrides of its rule. */
 export type Storing = Pick<Answer & { readonly kind: 'whole' }, 'fields' | 'despite'> & Partial<JudgedBy>;
 
-/** Statuses that count as a failure of the origin (design, section 1). */
+/** Those of the registry that say something else than that the origin has failed. */
+const OTHER_SERVER_ERRORS: ReadonlySet<number> = new Set([501, 505, 506, 507, 508, 510, 511]);
+
+/**
+ * Statuses that count as a failure of the origin: 500, 502, 503, 504 (design, section 1; RFC 5861 §4), and what is to be taken
+ * for a 500: an unknown one of its class, such as 522, and one beyond all classes (RFC 9110 §15).
+ */
 export function isFailureStatus(status: number): boolean {
-  return status === 500 || status === 502 || status === 503 || status === 504;
+  return status >= 500 && !OTHER_SERVER_ERRORS.has(status);
 }
 
 /** What the present request asked for: a repeat asks for less than the first. */

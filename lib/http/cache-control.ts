@@ -98,9 +98,32 @@ function readLines(lines: readonly string[]): CacheControl {
       const equals = element.indexOf('=');
       const name = equals < 0 ? element : trimOws(element.slice(0, equals));
       applyDirective(draft, name.toLowerCase(), argumentOf(element, equals));
+      if (equals > 0) applyUnclosed(draft, element);
     }
   }
   return draft;
+}
+
+/** These count wherever they may have been meant. */
+const RESTRICTING: ReadonlySet<string> = new Set([
+  'no-store',
+  'no-cache',
+  'private',
+  'must-revalidate',
+  'proxy-revalidate',
+]);
+
+/** What stands behind a quote that is never closed may be quoted or not: what restricts holds, and nothing that permits does. */
+function applyUnclosed(draft: Draft, element: string): void {
+  if (!element.includes(',') || !element.includes('"') || isClosed(element)) return;
+  for (const part of element.split(',').slice(1)) {
+    const [name = ''] = trimOws(part).toLowerCase().split('=');
+    if (RESTRICTING.has(trimOws(name))) applyDirective(draft, trimOws(name), null);
+  }
+}
+
+function isClosed(element: string): boolean {
+  return (element.replace(/\\./g, '').split('"').length - 1) % 2 === 0;
 }
 
 function argumentOf(element: string, equals: number): Argument {

@@ -6,7 +6,8 @@ import { makeWalk } from '../kit/walk.js';
 const SIE = { 'Cache-Control': 'max-age=10, stale-while-revalidate=10, stale-if-error=600', ETag: '"one"' };
 
 t.test('scar 3: a 5xx on a background refresh never replaces the good copy', async (t) => {
-  for (const status of [500, 502, 503, 504]) {
+  // RFC 9110 §15: an unknown 5xx is taken for a 500, and so is what is no status at all.
+  for (const status of [500, 502, 503, 504, 520, 522, 599, 600, 999]) {
     const walk = makeWalk();
     walk.get('/a');
     walk.origin.last.respond(200, SIE, 'good');

@@ -195,6 +195,17 @@ t.test(
   },
 );
 
+t.test(
+  'RFC 9110 §5.6.4: behind a quote that is never closed what restricts holds, and what permits does not',
+  async (t) => {
+    t.same(parseCacheControl(['max-age=60, x="abc, no-store']), cc({ maxAge: 60, noStore: true }));
+    t.same(parseCacheControl(['x="a\\", private, No-Cache=c']), cc({ private: true, noCache: true }));
+    t.same(parseCacheControl(['x="a, public, max-age=60, s-maxage=1']), cc({}));
+    t.same(parseCacheControl(['x="a, no-store", max-age=1']), cc({ maxAge: 1 }), 'one that is closed quotes');
+    t.same(parseCacheControl(['x="a\\", no-store", max-age=1']), cc({ maxAge: 1 }));
+  },
+);
+
 t.test('RFC 9111 §5.2.3: what is unknown or no directive at all is ignored', async (t) => {
   for (const line of ['x', 'x=y', '"no-store"', 'no store', 'no_store', '=3600', '=', 'constructor', '__proto__=1'])
     t.same(parseCacheControl([line]), cc({}), line);

@@ -1,5 +1,10 @@
 /** What is to be written to disk, as one run of bytes that goes to the writing thread without being copied again. */
-import { DISK_WORDED_TURNS, MAX_DISK_WORDED_ORDERS, MIN_DISK_WORDED_ORDERS } from '../base/disk-limits.js';
+import {
+  DISK_BATCH_BYTES,
+  DISK_WORDED_TURNS,
+  MAX_DISK_WORDED_ORDERS,
+  MIN_DISK_WORDED_ORDERS,
+} from '../base/disk-limits.js';
 import { DISK_REMOVALS, type DiskRemoval } from '../observe/disk-meters.js';
 import { BODY_ID_BYTES } from './disk-keys.js';
 
@@ -57,22 +62,30 @@ const VARIED = 1;
 const HAS_BODY = 2;
 const REPEATABLE = 4;
 
-function flagsOf({ isVaried, hasBody, isRepeatable }: Extract<DiskOrder, { kind: 'put' }>): number {
+export type PutOrder = Extract<DiskOrder, { kind: 'put' }>;
+
+function flagsOf({ isVaried, hasBody, isRepeatable }: PutOrder): number {
   return (isVaried ? VARIED : 0) | (hasBody ? HAS_BODY : 0) | (isRepeatable ? REPEATABLE : 0);
 }
 const NOTHING = new Uint8Array(0);
 
 const FIRST_BATCH_BYTES = 64 * 1024;
 
-/** Gathers orders until it is sent. */
+/** A longer run than this is not kept for the next batch. */
+const MAX_KEPT_BYTES = 2 * DISK_BATCH_BYTES;
+
+/**
+ * Gathers orders until it is sent. The thread that carries them out reads the very same bytes: what stands in them can be told
+ * here too until it is done.
+ */
 export class BatchWriter {
-  #bytes: Buffer;
+  #bytes: Buffer<SharedArrayBuffer>;
   #at = 0;
   /** Orders in it. */
   count = 0;
 
   constructor(firstBytes = FIRST_BATCH_BYTES) {
-    this.#bytes = Buffer.allocUnsafeSlow(firstBytes);
+    this.#bytes = Buffer.from(new SharedArrayBuffer(firstBytes));
   }
 
   get byteLength(): number {
@@ -124,9 +137,22 @@ export class BatchWriter {
     }
   }
 
-  /** The bytes, which are the receiver's own from now on. */
-  take(): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.#bytes.buffer as ArrayBuffer, 0, this.#at);
+  /** The bytes of all orders: nothing may be added until who gets them has read them. */
+  take(): Uint8Array<SharedArrayBuffer> {
+    return new Uint8Array(this.#bytes.buffer, 0, this.#at);
+  }
+
+  /** What is to be put by the order that begins there, in bytes that are good until the next order comes. */
+  putAt(at: number): PutOrder {
+    for (const order of ordersIn(this.#bytes.subarray(at, this.#at))) if (order.kind === 'put') return order;
+    throw new RangeError('a put begins where one was written');
+  }
+
+  /** Begins anew in the same bytes. Returns false where they are not worth keeping. */
+  clear(): boolean {
+    this.#at = 0;
+    this.count = 0;
+    return this.#bytes.length <= MAX_KEPT_BYTES;
   }
 
   #number(value: number): void {
@@ -143,7 +169,7 @@ export class BatchWriter {
 
   #makeRoom(bytes: number): void {
     if (this.#at + bytes <= this.#bytes.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.#at + bytes));
+    const grown = Buffer.from(new SharedArrayBuffer(Math.max(this.#bytes.length * 2, this.#at + bytes)));
     this.#bytes.copy(grown, 0, 0, this.#at);
     this.#bytes = grown;
   }

@@ -3,7 +3,8 @@ import type { DiskRemoval } from '../observe/disk-meters.js';
 
 /** Work for the writer: orders, or without them a step of tidying up. */
 export interface DiskJob {
-  readonly batch: Uint8Array<ArrayBuffer> | undefined;
+  /** Not changed until the job is done. */
+  readonly batch: Uint8Array | undefined;
   /** On the scale of what is stored. */
   readonly now: number;
 }

@@ -154,7 +154,8 @@ function tableOf(root: RootDatabase<Buffer, Uint8Array>, name: TableName): DiskT
       for (const { key, value } of db.getRange({ start: from, end: until })) if (!visit(key as Buffer, value)) return;
     },
     put(key, value) {
-      db.putSync(key, value as Buffer);
+      // lmdb takes the address of what is not small, and finds none where threads have it in common: the process dies of that.
+      db.putSync(key, value.buffer instanceof SharedArrayBuffer ? Buffer.from(value) : (value as Buffer));
     },
     remove(key) {
       db.removeSync(key);

@@ -1,8 +1,7 @@
 /**
- * What waits to be written to disk: gathered, bounded, sent to the writer one batch after another. Whoever reads asks here
- * first, so that what was put or removed is so at once, long before the disk knows.
+ * What waits to be written to disk: bounded, sent to the writer one batch after another. Whoever reads asks here first, so that
+ * what was put or removed is so at once, long before the disk knows.
  *
- * What is small is put into words as it comes (decision 0038); what is large, or comes too fast, later and a few at a time.
  * While the disk cannot be written nothing new waits for it; what is to go does, since it must not come back.
  */
 import type { Timer } from '../base/clock.js';
@@ -10,22 +9,18 @@ import {
   DISK_BATCH_BYTES,
   DISK_BATCH_ORDERS,
   DISK_FLUSH_MS,
-  DISK_RETRY_FIRST_MS,
-  DISK_RETRY_MAX_MS,
   DISK_SETTLE_ROUNDS,
   DISK_TIDY_EVERY_MS,
   DISK_TIDY_STEP_MS,
-  DISK_URGENT_ORDERS,
   DISK_USE_FLUSH_MS,
-  DISK_WORDED_AT_ONCE_BYTES,
   MAX_DISK_PENDING_BYTES,
   MAX_DISK_PENDING_ORDERS,
   MAX_DISK_PENDING_USES,
-  MIN_DISK_WORDED_ORDERS,
 } from '../base/disk-limits.js';
 import type { DiskRemoval } from '../observe/disk-meters.js';
-import { BatchWriter, type DiskOrder, wordedAtOnce } from './disk-batch.js';
+import type { DiskOrder } from './disk-batch.js';
 import type { DiskFailure, DiskReport } from './disk-contract.js';
+import { DiskGathering, type Gathered } from './disk-gathering.js';
 import {
   bytesOf,
   type GoneItem,
@@ -39,27 +34,22 @@ import {
   placesOf,
   putItem,
   type QueueParts,
+  recordKeyOf,
   UNREAD,
 } from './disk-queued.js';
+import { DiskTrying } from './disk-trying.js';
 import { DiskWaiting } from './disk-waiting.js';
 
 export class DiskQueue {
   readonly #parts: QueueParts;
-  /** Not in words yet. */
-  #items: Item[] = [];
-  /** In words, in the next batch. */
-  #worded: Item[] = [];
-  #inFlight: Item[] = [];
+  readonly #gathering: DiskGathering;
+  readonly #trying: DiskTrying;
+  /** The batch that is being written. */
+  #inFlight: Gathered | undefined;
   #isBusy = false;
-  /** The next batch. */
-  #batch: BatchWriter | undefined;
   #timer: Timer | undefined;
   #tidyTimer: Timer | undefined;
-  #retryTimer: Timer | undefined;
   #useTimer: Timer | undefined;
-  #retryMs = DISK_RETRY_FIRST_MS;
-  /** When it could be written again, the last time. */
-  #recoveredAt = Number.NEGATIVE_INFINITY;
   #isClosed = false;
   readonly #waiting = new DiskWaiting();
   readonly #uses = new Map<string, Buffer>();
@@ -70,14 +60,23 @@ export class DiskQueue {
   /** Orders so far. */
   #count = 0;
   pendingBytes = 0;
-  isWritable = true;
   /** Too much was to be taken away while nothing could be: what is on disk counts as nothing. */
   isBlind = false;
   droppedUses = 0;
 
   constructor(parts: QueueParts) {
     this.#parts = parts;
+    this.#gathering = new DiskGathering({
+      encode: (item, to) => parts.encode(item, to),
+      overtaken: (item, to) => parts.overtaken(item, to),
+      settled: (item) => this.#settle(item),
+    });
+    this.#trying = new DiskTrying(parts.clock, () => this.#flush());
     this.#tidyLater(DISK_TIDY_EVERY_MS);
+  }
+
+  get isWritable(): boolean {
+    return this.#trying.isWritable;
   }
 
   /** What waits under a key: one, and `next` behind it. */
@@ -103,7 +102,7 @@ export class DiskQueue {
   }
 
   get pendingCount(): number {
-    return this.#items.length + this.#worded.length + this.#inFlight.length;
+    return this.#gathering.count + (this.#inFlight?.items.length ?? 0);
   }
 
   /** Whether there is room for `bytes` more. */
@@ -139,11 +138,11 @@ export class DiskQueue {
     const isGoing = waiting?.kind === 'gone' && waiting.seen === undefined;
     if (isGoing || (waiting !== undefined && seen !== undefined)) return;
     if (this.#isClosed || (waiting === undefined && !this.#parts.mayHold(recordKey))) return;
-    if (!this.isWritable && this.#items.length >= MAX_DISK_PENDING_ORDERS) {
+    if (!this.isWritable && this.#gathering.count >= MAX_DISK_PENDING_ORDERS) {
       this.#giveUp();
       return;
     }
-    this.#add(goneItem(key, recordKey, place, reason, seen, this.#sinceFor(waiting)), waiting);
+    this.#add(goneItem(key, place, reason, seen, this.#sinceFor(waiting)), waiting);
   }
 
   #sinceFor(before: PutItem | GoneItem | undefined): number {
@@ -157,7 +156,7 @@ export class DiskQueue {
       over?.(false);
       return;
     }
-    this.#queue({ kind: 'plain', order, bytes: bytes + ORDER_BYTES, over, isVoid: false });
+    this.#gathering.add({ kind: 'plain', order, bytes: bytes + ORDER_BYTES, over, isVoid: false }, true);
     this.#charge(bytes + ORDER_BYTES);
   }
 
@@ -181,7 +180,7 @@ export class DiskQueue {
 
   /** Resolves when what waits now is written, or what took its place. False where that cannot be done for now. */
   async settled(): Promise<boolean> {
-    if (this.pendingCount === 0 && !this.#isBusy && this.#batch === undefined) return true;
+    if (this.pendingCount === 0 && !this.#isBusy && !this.#gathering.hasBegun) return true;
     const last = this.#count;
     for (let round = 0; round < DISK_SETTLE_ROUNDS && this.isWritable; round++) {
       await this.#marked();
@@ -194,7 +193,7 @@ export class DiskQueue {
 
   #waitsSince(last: number): boolean {
     const isOlder = (item: Item): boolean => item.kind !== 'plain' && !item.isVoid && item.since <= last;
-    return [this.#items, this.#worded, this.#inFlight].some((items) => items.some(isOlder));
+    return this.#gathering.some(isOlder) || this.#inFlight?.items.some(isOlder) === true;
   }
 
   #marked(): Promise<void> {
@@ -208,7 +207,7 @@ export class DiskQueue {
 
   /** Writes what waits, and ends. */
   async close(): Promise<void> {
-    this.#retryTimer?.cancel();
+    this.#trying.stop();
     this.#tidyTimer?.cancel();
     this.#useTimer?.cancel();
     await this.settled();
@@ -224,24 +223,8 @@ export class DiskQueue {
       this.#waiting.delete(before);
     }
     this.#waiting.add(item);
-    this.#queue(item);
+    this.#gathering.add(item, this.isWritable);
     this.#charge(bytesOf(item));
-  }
-
-  /** Into words at once, where that takes no longer than a moment, behind what waits: of that one more goes with it, so that it gets less. */
-  #queue(item: Item): void {
-    this.#items.push(item);
-    for (let count = 0; count < MIN_DISK_WORDED_ORDERS && this.isWritable && this.#hasRoom; count++) {
-      const [first] = this.#items;
-      if (first === undefined || bytesOf(first) > DISK_WORDED_AT_ONCE_BYTES) return;
-      this.#items.shift();
-      this.#word(first);
-    }
-  }
-
-  /** Whether the next batch takes more. */
-  get #hasRoom(): boolean {
-    return this.#worded.length < DISK_BATCH_ORDERS && (this.#batch?.byteLength ?? 0) < DISK_BATCH_BYTES;
   }
 
   #charge(bytes: number): void {
@@ -266,53 +249,17 @@ export class DiskQueue {
     this.#timer = undefined;
     this.#isDue = this.#isBusy;
     if (this.#isBusy || this.#isClosed) return;
-    this.#wordSome();
-    if (this.#hasRoom && !this.#isUrgent && this.#items.length > 0) {
+    this.#gathering.wordSome(this.#isUrgent);
+    if (this.#gathering.hasRoom && !this.#isUrgent && this.#gathering.unwordedCount > 0) {
       this.#timer = this.#parts.clock.after(0, () => this.#flush());
       return;
     }
-    const batch = this.#batch ?? new BatchWriter();
-    for (const key of this.#uses.values()) batch.add({ kind: 'use', key });
+    this.#inFlight = this.#gathering.take(this.#uses.values());
     this.#uses.clear();
-    this.#inFlight = this.#worded;
-    this.#worded = [];
-    this.#batch = undefined;
-    this.#send(batch.take());
+    this.#send(this.#inFlight.batch.take());
   }
 
-  /** Puts some of what waits into words, and more of it where somebody waits for that: to do so takes time from requests. */
-  #wordSome(): void {
-    const most = this.#isUrgent ? DISK_URGENT_ORDERS : wordedAtOnce(this.#items.length);
-    let count = 0;
-    while (count < most && this.#hasRoom) {
-      const item = this.#items[count++];
-      if (item === undefined) break;
-      this.#word(item);
-    }
-    this.#items.splice(0, count);
-  }
-
-  #word(item: Item): void {
-    this.#batch ??= new BatchWriter();
-    if (item.isVoid) {
-      this.#settle(item);
-      if (item.kind === 'put') this.#parts.overtaken(item, this.#batch);
-      return;
-    }
-    this.#write(item, this.#batch);
-    this.#worded.push(item);
-  }
-
-  #write(item: Item, to: BatchWriter): void {
-    if (item.kind !== 'plain') item.isWorded = true;
-    if (item.kind === 'put') {
-      this.#parts.encode(item, to);
-    } else if (item.kind === 'plain') to.add(item.order);
-    else if (item.seen === undefined) to.add({ kind: 'remove', key: item.recordKey, reason: item.reason });
-    else to.add({ kind: 'remove-damaged', key: item.recordKey, seen: item.seen });
-  }
-
-  #send(batch: Uint8Array<ArrayBuffer> | undefined): void {
+  #send(batch: Uint8Array | undefined): void {
     const { port, now } = this.#parts;
     this.#isBusy = true;
     port.send({ batch, now: now() }).then(
@@ -323,11 +270,11 @@ export class DiskQueue {
 
   #done(report: DiskReport): void {
     this.#isBusy = false;
-    const items = this.#inFlight;
-    this.#inFlight = [];
+    const sent = this.#inFlight;
+    this.#inFlight = undefined;
     this.#parts.reported(report);
     const [bodiless, refused, outdated] = [report.bodiless, report.refused, report.outdated].map(placesOf);
-    for (const item of items) {
+    for (const item of sent?.items ?? []) {
       this.#settle(item);
       if (item.kind === 'put') {
         const { place } = item;
@@ -336,14 +283,13 @@ export class DiskQueue {
         else if (outdated?.has(place) === true) this.#parts.unwritten(item, 'outdated');
       } else if (item.kind === 'plain') item.over?.(!report.isFull || item.order.kind !== 'chunk');
     }
-    if (!this.isWritable) {
-      this.isWritable = true;
+    if (sent !== undefined) this.#gathering.giveBack(sent.batch);
+    if (this.#trying.succeeded()) {
       this.isBlind = false;
-      this.#recoveredAt = this.#parts.clock.now();
       this.#parts.recovered();
     }
     if (report.hasMore) this.#tidyLater(DISK_TIDY_STEP_MS);
-    if (this.#items.length === 0 && this.#worded.length === 0) this.#isUrgent = false;
+    if (this.#gathering.count === 0) this.#isUrgent = false;
     else if (this.#isUrgent || this.#isDue) this.#flush();
     else this.#charge(0);
   }
@@ -351,15 +297,10 @@ export class DiskQueue {
   /** Nothing of the batch was written: what was to be taken away still is. */
   #undone(failure: DiskFailure): void {
     this.#isBusy = false;
-    const items = [...this.#inFlight, ...this.#worded, ...this.#items];
-    this.#inFlight = [];
-    this.#worded = [];
-    this.#batch = undefined;
-    this.#items = [];
-    const isNews = this.isWritable;
-    // Where a filesystem is nearly full, what is small goes through and the next batch does not: that is no recovery.
-    if (isNews && this.#parts.clock.now() - this.#recoveredAt >= DISK_RETRY_MAX_MS) this.#retryMs = DISK_RETRY_FIRST_MS;
-    this.isWritable = false;
+    const sent = this.#inFlight;
+    const items = [...(sent?.items ?? []), ...this.#gathering.takeAll()];
+    this.#inFlight = undefined;
+    const isNews = this.#trying.failed();
     this.#isUrgent = false;
     this.#uses.clear();
     for (const item of items) {
@@ -368,24 +309,23 @@ export class DiskQueue {
         if (item.kind === 'plain') item.over?.(false);
       } else if (item.kind === 'gone') {
         item.isWorded = false;
-        this.#items.push(item);
+        this.#gathering.add(item, false);
       } else {
         this.#settle(item);
         this.#parts.unwritten(item, 'failed');
         // What it was to take the place of is out of date.
-        if (!item.mayStay) this.remove(item.key, item.recordKey, 'replaced');
+        if (!item.mayStay) this.remove(item.key, recordKeyOf(item), 'replaced');
       }
     }
+    if (sent !== undefined) this.#gathering.giveBack(sent.batch);
     this.#parts.failed(failure, isNews);
-    this.#retryTimer = this.#parts.clock.after(this.#retryMs, () => this.#flush());
-    this.#retryMs = Math.min(this.#retryMs * 2, DISK_RETRY_MAX_MS);
   }
 
   #giveUp(): void {
     this.isBlind = true;
-    for (const item of this.#items) this.#settle(item);
+    for (const item of this.#gathering.takeAll()) this.#settle(item);
     this.#waiting.clear();
-    this.#items = [{ kind: 'plain', order: { kind: 'clear' }, bytes: 0, over: undefined, isVoid: false }];
+    this.#gathering.add({ kind: 'plain', order: { kind: 'clear' }, bytes: 0, over: undefined, isVoid: false }, false);
   }
 
   #tidyLater(delayMs: number): void {

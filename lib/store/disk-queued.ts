@@ -4,6 +4,7 @@ import type { StoredResponse } from '../object/stored.js';
 import type { DiskRemoval } from '../observe/disk-meters.js';
 import type { BatchWriter, DiskOrder } from './disk-batch.js';
 import type { DiskFailure, DiskPort, DiskReport } from './disk-contract.js';
+import type { GatheringParts } from './disk-gathering.js';
 
 /** Bytes that an order takes beside what it carries. */
 export const ORDER_BYTES = 200;
@@ -15,12 +16,15 @@ export const UNREAD = '\0unread';
 export interface PutItem {
   readonly kind: 'put';
   readonly key: string;
-  readonly recordKey: Buffer;
   /** The record key, as placeOf() has it. */
   readonly place: string;
   /** Another one of the same key. */
   next: PutItem | GoneItem | undefined;
-  stored: StoredResponse;
+  /** Undefined where its words tell it: what waits is copied by each garbage collection meanwhile, so there is to be little of it. */
+  stored: StoredResponse | undefined;
+  /** The batch that its words are in, and where there; undefined: they do not tell all of it. */
+  wordsIn: BatchWriter | undefined;
+  wordsAt: number;
   readonly bytes: number;
   /** Where this is not written, what is there now is better than nothing. */
   readonly mayStay: boolean;
@@ -35,13 +39,16 @@ export interface PutItem {
 }
 
 /** A response to be queued; `bodyBytes`: what is to be written of its body. */
-export type NewPut = Pick<PutItem, 'stored' | 'recordKey' | 'mayStay' | 'isAgain'> & { readonly bodyBytes: number };
+export interface NewPut extends Pick<PutItem, 'mayStay' | 'isAgain'> {
+  readonly stored: StoredResponse;
+  readonly recordKey: Buffer;
+  readonly bodyBytes: number;
+}
 
 /** A record that waits to be taken away. */
 export interface GoneItem {
   readonly kind: 'gone';
   readonly key: string;
-  readonly recordKey: Buffer;
   readonly place: string;
   next: PutItem | GoneItem | undefined;
   readonly reason: DiskRemoval;
@@ -54,14 +61,15 @@ export interface GoneItem {
 }
 
 export function putItem(put: NewPut, place: string, since: number): PutItem {
-  const { stored, recordKey, bodyBytes, mayStay, isAgain } = put;
+  const { stored, bodyBytes, mayStay, isAgain } = put;
   return {
     kind: 'put',
     key: stored.key,
-    recordKey,
     place,
     next: undefined,
     stored,
+    wordsIn: undefined,
+    wordsAt: 0,
     bytes: bodyBytes + ORDER_BYTES,
     mayStay,
     isAgain,
@@ -73,13 +81,12 @@ export function putItem(put: NewPut, place: string, since: number): PutItem {
 
 export function goneItem(
   key: string,
-  recordKey: Buffer,
   place: string,
   reason: DiskRemoval,
   seen: Uint8Array | undefined,
   since: number,
 ): GoneItem {
-  return { kind: 'gone', key, recordKey, place, next: undefined, reason, seen, isVoid: false, isWorded: false, since };
+  return { kind: 'gone', key, place, next: undefined, reason, seen, isVoid: false, isWorded: false, since };
 }
 
 /** Any other order. */
@@ -99,6 +106,11 @@ export function placeOf(recordKey: Uint8Array): string {
   return Buffer.from(recordKey.buffer, recordKey.byteOffset, recordKey.byteLength).toString('latin1');
 }
 
+/** The record key that placeOf() was asked for. */
+export function recordKeyOf({ place }: PutItem | GoneItem): Buffer {
+  return Buffer.from(place, 'latin1');
+}
+
 /** Undefined where there are none. */
 export function placesOf(recordKeys: readonly Uint8Array[]): ReadonlySet<string> | undefined {
   return recordKeys.length === 0 ? undefined : new Set(recordKeys.map(placeOf));
@@ -108,20 +120,16 @@ export function bytesOf(item: Item): number {
   return item.kind === 'gone' ? ORDER_BYTES : item.bytes;
 }
 
-export function isSameBody(one: StoredResponse, other: StoredResponse): boolean {
-  return one.body === other.body && one.partial === other.partial;
+export function isSameBody(one: StoredResponse | undefined, other: StoredResponse): boolean {
+  return one !== undefined && one.body === other.body && one.partial === other.partial;
 }
 
 /** What a queue is given. */
-export interface QueueParts {
+export interface QueueParts extends Pick<GatheringParts, 'encode' | 'overtaken'> {
   readonly port: DiskPort;
   readonly clock: Clock;
   /** Now, on the scale of what is on disk. */
   readonly now: () => number;
-  /** Writes a response, its body included where that is not there yet. */
-  encode(item: PutItem, to: BatchWriter): void;
-  /** Something later took its place before it was written. */
-  overtaken(item: PutItem, to: BatchWriter): void;
   /** It is not on disk, and nothing of it. */
   unwritten(item: PutItem, reason: 'failed' | 'full' | 'bodiless' | 'outdated'): void;
   /** Whether the disk may have something under a record key. */

@@ -10,7 +10,7 @@ import { MAX_VARIANTS } from '../base/limits.js';
 import { SECOND_MS } from '../base/units.js';
 import { Body } from '../object/body.js';
 import { decodeRecord, type RecordHead } from '../object/record.js';
-import { storedOf } from '../object/record-stored.js';
+import { storedAround, storedOf } from '../object/record-stored.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { Glance } from './contract.js';
 import { DiskAbsent } from './disk-absent.js';
@@ -30,8 +30,8 @@ import { shifted } from './shifted.js';
 /** Where a record is, and by which of its forms a response was read or written. */
 export interface Place {
   readonly recordKey: Buffer;
-  /** Of the record, as checkOf() has it; undefined: it waits to be written. */
-  check: number | undefined;
+  /** Of the record, as checkOf() has it. */
+  readonly check: number;
   /** The second of its last use, as the file says; undefined: it is used now. */
   readonly usedSec: number | undefined;
 }
@@ -193,6 +193,23 @@ export class DiskReading {
       this.#onBroken(error);
       return undefined;
     }
+  }
+
+  /** What waits, and only its words tell of. */
+  told({ wordsIn, wordsAt, place }: PutItem): StoredResponse {
+    assert(wordsIn !== undefined, 'what is not held is told by its words');
+    const order = wordsIn.putAt(wordsAt);
+    const { head } = decodeRecord(Buffer.from(order.record));
+    assert(head !== undefined, 'what was written just now can be read');
+    const stored = storedAround(head, head.bodyBytes === 0 ? Body.empty : Body.of([Buffer.from(order.inline)]));
+    const own = this.skewMs === 0 ? stored : shifted(stored, -this.skewMs);
+    if (head.bodyBytes > 0) this.bodies.note(own, { id: lasting(head.note), bytes: head.bodyBytes, isInline: true });
+    this.places.set(own, {
+      recordKey: lasting(Buffer.from(place, 'latin1')),
+      check: checkOf(order.record),
+      usedSec: undefined,
+    });
+    return own;
   }
 
   /** The response of an entry; undefined, and gone, where it cannot be read. */

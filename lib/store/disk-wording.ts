@@ -2,12 +2,13 @@
  * How a stored response is put into words for the writer: its record, its body where the disk has not got that, and by what it is to
  * be found. Which body it has there from then on is noted.
  */
+import assert from 'node:assert/strict';
 import { recordBodyBytes, recordChunks } from '../object/record.js';
 import type { BatchWriter } from './disk-batch.js';
 import type { DiskCounts } from './disk-counts.js';
-import { checkOf, cut, recordOf } from './disk-forms.js';
+import { cut, recordOf } from './disk-forms.js';
 import { BODY_ID_BYTES, chunkCount, chunkKey, minuteAfter, sealChunk, tagHash } from './disk-keys.js';
-import type { PutItem } from './disk-queued.js';
+import { type PutItem, recordKeyOf } from './disk-queued.js';
 import type { DiskReading } from './disk-reading.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -22,8 +23,11 @@ export class DiskWording {
     this.#counts = counts;
   }
 
-  write({ stored, recordKey: key, isAgain }: PutItem, to: BatchWriter): void {
-    const { bodies, places, skewMs } = this.#reading;
+  /** Returns whether what is written tells all of the response: then nothing else of it has to be kept. */
+  write(item: PutItem, to: BatchWriter): boolean {
+    const { stored } = item;
+    assert(stored !== undefined, 'what is not in words yet is held');
+    const { bodies, skewMs } = this.#reading;
     const bytes = recordBodyBytes(stored);
     const chunks = recordChunks(stored);
     let ref = bodies.refOf(stored);
@@ -40,21 +44,21 @@ export class DiskWording {
     }
     const bodyId = bytes === 0 ? NO_BODY : (ref?.id ?? NO_BODY);
     const record = recordOf(stored, skewMs, bodyId);
-    const place = places.get(stored);
-    if (place !== undefined) place.check = checkOf(record);
     to.add({
       kind: 'put',
-      key,
+      key: recordKeyOf(item),
       record,
       expiryMinute: minuteAfter(stored.life.keepUntil + skewMs),
       bodyId,
       isVaried: stored.selection.names.length > 0,
       hasBody: bytes > 0,
-      isRepeatable: chunks !== undefined && !isAgain,
+      isRepeatable: chunks !== undefined && !item.isAgain,
       chunks: ref?.isInline === true ? 0 : chunkCount(bytes),
       tagHashes: stored.tags === undefined ? NOTHING : Buffer.concat(stored.tags.map(tagHash)),
       inline,
     });
     this.#counts.wrote(isWithBody ? 'response' : 'header');
+    const isAllHere = bytes === 0 || (isWithBody && ref?.isInline === true);
+    return isAllHere && stored.partial === undefined && stored.body.isWhole;
   }
 }

@@ -6,7 +6,6 @@
  */
 import type { Clock } from '../base/clock.js';
 import { MAX_DISK_PART_BYTES, PROMOTE_BODY_BYTES } from '../base/disk-limits.js';
-import { lasting } from '../base/lasting.js';
 import { MAX_VARIANTS } from '../base/limits.js';
 import type { BodySink } from '../object/body.js';
 import { recordBodyBytes, recordChunks } from '../object/record.js';
@@ -23,7 +22,7 @@ import { checkOf, isSameLife, recordOf } from './disk-forms.js';
 import { NO_SELECTION } from './disk-glance.js';
 import { DISK_CHUNK_BYTES, recordKey } from './disk-keys.js';
 import { DiskQueue } from './disk-queue.js';
-import type { GoneItem, NewPut, PutItem } from './disk-queued.js';
+import { type GoneItem, type PutItem, recordKeyOf } from './disk-queued.js';
 import { type DiskLook, DiskReading } from './disk-reading.js';
 import { DiskSpill } from './disk-spill.js';
 import { DiskWording } from './disk-wording.js';
@@ -71,7 +70,7 @@ export class DiskTier {
       now: () => clock.now() + this.reading.skewMs,
       encode: (item, to) => wording.write(item, to),
       overtaken: ({ stored }, to) => {
-        const ref = this.#spilled(stored);
+        const ref = stored === undefined ? undefined : this.#spilled(stored);
         if (ref !== undefined) to.add({ kind: 'orphan', bodyId: ref.id });
       },
       unwritten: (item, reason) => this.#unwritten(item, reason),
@@ -118,7 +117,10 @@ export class DiskTier {
     const first = this.#queue.pendingOf(key);
     if (first === undefined && there.length <= 1) return there;
     const found = [...there];
-    for (let item = first; item !== undefined; item = item.next) if (isUsable(item)) found.push(item.stored);
+    for (let item = first; item !== undefined; item = item.next) {
+      const stored = this.#storedIn(item);
+      if (stored !== undefined) found.push(stored);
+    }
     if (found.length > 1) found.sort((a, b) => (b.receivedAt ?? b.fetchedAt) - (a.receivedAt ?? a.fetchedAt));
     if (found.length <= MAX_VARIANTS) return found;
     // Memory lets the oldest go too, and its reasons are the same.
@@ -144,8 +146,18 @@ export class DiskTier {
   /** What waits to be written. */
   waiting(isMeant: (stored: StoredResponse) => boolean): StoredResponse[] {
     const found: StoredResponse[] = [];
-    for (const item of this.#queue.pending()) if (isUsable(item) && isMeant(item.stored)) found.push(item.stored);
+    for (const item of this.#queue.pending()) {
+      const stored = this.#storedIn(item);
+      if (stored !== undefined && isMeant(stored)) found.push(stored);
+    }
     return found;
+  }
+
+  /** A response that waits and whose bytes can be had: the disk may have had no room for one that is on its way. */
+  #storedIn(item: PutItem | GoneItem): StoredResponse | undefined {
+    if (item.kind !== 'put') return undefined;
+    const stored = item.stored ?? this.reading.told(item);
+    return stored.body.isWhole ? stored : undefined;
   }
 
   /** With its body in memory, where that is small; undefined where it turns out to be damaged, or gone. */
@@ -185,7 +197,7 @@ export class DiskTier {
 
   /** Queues a response. Returns whether it will be on disk, as far as is known now. */
   put(stored: StoredResponse): boolean {
-    const key = lasting(recordKey(stored.key, stored.selection));
+    const key = recordKey(stored.key, stored.selection);
     const reason = this.#reasonAgainst(stored);
     if (reason !== undefined) {
       this.#counts.skip(reason);
@@ -196,19 +208,10 @@ export class DiskTier {
     // What it takes the place of may stay where this is the only way to its body.
     const mayStay = stored.body.below !== undefined;
     const bodyBytes = isKnown ? 0 : recordBodyBytes(stored);
-    if (this.#queuePut({ stored, recordKey: key, bodyBytes, mayStay, isAgain: false })) return true;
+    // What was read of it is about the form that this takes the place of.
+    this.reading.places.delete(stored);
+    if (this.#queue.put({ stored, recordKey: key, bodyBytes, mayStay, isAgain: false })) return true;
     this.#counts.skip(this.#queue.isWritable ? 'pending' : 'read-only');
-    return false;
-  }
-
-  #queuePut(put: NewPut): boolean {
-    const { places } = this.reading;
-    const before = places.get(put.stored);
-    // Before it is put into words, which may be at once.
-    places.set(put.stored, { recordKey: put.recordKey, check: undefined, usedSec: undefined });
-    if (this.#queue.put(put)) return true;
-    if (before === undefined) places.delete(put.stored);
-    else places.set(put.stored, before);
     return false;
   }
 
@@ -226,7 +229,7 @@ export class DiskTier {
     if (isSameLife(current, next)) {
       if (place !== undefined) this.reading.places.set(next, place);
     } else {
-      if (place === undefined) this.#findBody(next);
+      if (place === undefined && this.reading.bodies.refOf(next) === undefined) this.#findBody(next);
       this.put(next);
     }
   }
@@ -246,7 +249,7 @@ export class DiskTier {
     if (place === undefined) return this.#hasSame(stored);
     const entry = this.reading.read(() => this.#file.tables.records.get(place.recordKey));
     const waiting = this.reading.waiting(stored.key, place.recordKey, entry);
-    if (waiting !== undefined) return waiting.kind === 'put' && this.reading.places.get(waiting.stored) === place;
+    if (waiting !== undefined) return waiting.kind === 'put' && this.#isWaitingAs(waiting, stored, place.check);
     const record = entry === undefined ? undefined : Entry.over(entry)?.record;
     return record !== undefined && checkOf(record) === place.check;
   }
@@ -256,9 +259,18 @@ export class DiskTier {
     const key = recordKey(stored.key, stored.selection);
     const bytes = this.reading.read(() => this.#file.tables.records.get(key));
     const waiting = this.reading.waiting(stored.key, key, bytes);
-    if (waiting !== undefined) return waiting.kind === 'put' && recordOf(waiting.stored).equals(recordOf(stored));
+    if (waiting !== undefined) return waiting.kind === 'put' && this.#isWaitingAs(waiting, stored, undefined);
     const entry = bytes === undefined ? undefined : Entry.over(bytes);
     return entry?.record?.equals(recordOf(stored, this.reading.skewMs, entry.bodyId)) === true;
+  }
+
+  /** `check`: of its record, where that is known. */
+  #isWaitingAs(item: PutItem, stored: StoredResponse, check: number | undefined): boolean {
+    if (item.stored !== undefined) return item.stored === stored || recordOf(item.stored).equals(recordOf(stored));
+    const order = item.wordsIn?.putAt(item.wordsAt);
+    if (order === undefined) return false;
+    if (check !== undefined) return checkOf(order.record) === check;
+    return recordOf(stored, this.reading.skewMs, order.bodyId).equals(order.record);
   }
 
   remove(stored: StoredResponse, reason: DiskRemoval): void {
@@ -319,24 +331,24 @@ export class DiskTier {
   }
 
   #damaged(stored: StoredResponse): void {
-    const place = this.reading.places.get(stored);
     const ref = this.reading.bodies.refOf(stored);
-    if (place !== undefined && ref !== undefined) this.reading.lost(stored.key, place.recordKey, ref.id);
+    if (ref !== undefined) this.reading.lost(stored.key, recordKey(stored.key, stored.selection), ref.id);
   }
 
   #unwritten(item: PutItem, reason: 'failed' | 'full' | 'bodiless' | 'outdated'): void {
-    const { stored } = item;
-    const hasBytes = recordChunks(stored) !== undefined;
-    if (hasBytes) this.reading.bodies.forget(stored);
-    this.reading.places.delete(stored);
     this.#counts.skip(reason);
-    if (reason === 'outdated') this.onOutdated(stored);
-    if (hasBytes && reason === 'bodiless' && !item.isAgain && !item.isVoid) this.#again(item);
+    if (reason === 'outdated') this.onOutdated(item.stored ?? this.reading.told(item));
+    const { stored } = item;
+    // Of what only its words tell of, whoever counts on its body being there is told otherwise, and comes again with it.
+    if (stored === undefined || recordChunks(stored) === undefined) return;
+    this.reading.bodies.forget(stored);
+    if (reason === 'bodiless' && !item.isAgain && !item.isVoid) this.#again(item, stored);
   }
 
   /** Its body was evicted meanwhile, and is written anew. */
-  #again({ stored, recordKey: key }: PutItem): void {
-    this.#queuePut({ stored, recordKey: key, bodyBytes: recordBodyBytes(stored), mayStay: false, isAgain: true });
+  #again(item: PutItem, stored: StoredResponse): void {
+    const bodyBytes = recordBodyBytes(stored);
+    this.#queue.put({ stored, recordKey: recordKeyOf(item), bodyBytes, mayStay: false, isAgain: true });
   }
 }
 
@@ -344,9 +356,4 @@ export class DiskTier {
 function isSameFetch(one: StoredResponse, other: StoredResponse): boolean {
   if (one.key !== other.key || other.partial !== undefined) return false;
   return Math.abs(one.fetchedAt - other.fetchedAt) < SAME_INSTANT_MS && recordBodyBytes(one) === recordBodyBytes(other);
-}
-
-/** Whether what waits is a response whose bytes can be had: the disk may have had no room for one that is on its way. */
-function isUsable(item: PutItem | GoneItem): item is PutItem {
-  return item.kind === 'put' && item.stored.body.isWhole;
 }

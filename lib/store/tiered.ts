@@ -54,7 +54,10 @@ class TieredStore implements Store, Below {
     this.#disk = disk;
     disk.reading.bodies.resizeShared(sharedChunkBytes(memory.stats.budgetBytes));
     // It would live on here, though something later is known.
-    disk.onOutdated = (stored) => memory.remove(stored, 'evicted');
+    disk.onOutdated = (stored) => {
+      const held = this.#heldLike(stored);
+      if (held !== undefined && isSameForm(held, stored)) memory.remove(held, 'evicted');
+    };
   }
 
   peek(key: string): readonly StoredResponse[] | undefined {
@@ -327,7 +330,17 @@ class TieredStore implements Store, Below {
   }
 }
 
+/** Instants that differ by less were one before they were moved between clocks. */
+const SAME_INSTANT_MS = 0.01;
+
 const asItIs = (found: StoredResponse): StoredResponse => found;
+
+/** Whether both are one form of one response, though they may be different objects. */
+function isSameForm(one: StoredResponse, other: StoredResponse): boolean {
+  const [mine, theirs] = [one.requestedAt ?? one.fetchedAt, other.requestedAt ?? other.fetchedAt];
+  const movedMs = Math.max(Math.abs(mine - theirs), Math.abs((one.expiredAt ?? 0) - (other.expiredAt ?? 0)));
+  return movedMs < SAME_INSTANT_MS && one.body.receivedBytes === other.body.receivedBytes;
+}
 
 /** Of two forms of one response, whether `one` is the later truth: by when it was asked for, then by an operator's word. */
 function isLater(one: StoredResponse, other: StoredResponse): boolean {

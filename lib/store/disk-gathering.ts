@@ -1,0 +1,146 @@
+/**
+ * What is gathered for the next batch. What is small is put into words as it comes (decision 0038), and is told from these from then
+ * on; what is large, or comes too fast, later and a few at a time. Batches take turns in two runs of bytes.
+ */
+import {
+  DISK_BATCH_BYTES,
+  DISK_BATCH_ORDERS,
+  DISK_URGENT_ORDERS,
+  DISK_WORDED_AT_ONCE_BYTES,
+  MIN_DISK_WORDED_ORDERS,
+} from '../base/disk-limits.js';
+import { BatchWriter, wordedAtOnce } from './disk-batch.js';
+import { bytesOf, type Item, type PutItem, recordKeyOf } from './disk-queued.js';
+
+export interface GatheringParts {
+  /** Writes a response, its body included where that is not there yet. Returns whether these words tell all of it. */
+  encode(item: PutItem, to: BatchWriter): boolean;
+  /** Something later took its place before it was written. */
+  overtaken(item: PutItem, to: BatchWriter): void;
+  /** It is waited for no more. */
+  settled(item: Item): void;
+}
+
+/** A batch, and what is in it. */
+export interface Gathered {
+  readonly items: readonly Item[];
+  readonly batch: BatchWriter;
+}
+
+export class DiskGathering {
+  readonly #parts: GatheringParts;
+  /** Not in words yet. */
+  #items: Item[] = [];
+  /** In words, in the next batch. */
+  #worded: Item[] = [];
+  #batch: BatchWriter | undefined;
+  /** Of a batch that has been carried out. */
+  #spare: BatchWriter | undefined;
+
+  constructor(parts: GatheringParts) {
+    this.#parts = parts;
+  }
+
+  get count(): number {
+    return this.#items.length + this.#worded.length;
+  }
+
+  /** How many are not in words. */
+  get unwordedCount(): number {
+    return this.#items.length;
+  }
+
+  /** Whether there is a batch to be sent, be it empty of what is waited for. */
+  get hasBegun(): boolean {
+    return this.#batch !== undefined;
+  }
+
+  /** Whether the next batch takes more. */
+  get hasRoom(): boolean {
+    return this.#worded.length < DISK_BATCH_ORDERS && (this.#batch?.byteLength ?? 0) < DISK_BATCH_BYTES;
+  }
+
+  some(isMeant: (item: Item) => boolean): boolean {
+    return this.#items.some(isMeant) || this.#worded.some(isMeant);
+  }
+
+  /**
+   * `mayWord`: into words at once, where that takes no longer than a moment, behind what waits: of that one more goes with it, so
+   * that it gets less.
+   */
+  add(item: Item, mayWord: boolean): void {
+    this.#items.push(item);
+    for (let count = 0; count < MIN_DISK_WORDED_ORDERS && mayWord && this.hasRoom; count++) {
+      const [first] = this.#items;
+      if (first === undefined || bytesOf(first) > DISK_WORDED_AT_ONCE_BYTES) return;
+      this.#items.shift();
+      this.#word(first);
+    }
+  }
+
+  /** Puts some of what waits into words, and more of it where somebody waits for that: to do so takes time from requests. */
+  wordSome(isUrgent: boolean): void {
+    const most = isUrgent ? DISK_URGENT_ORDERS : wordedAtOnce(this.#items.length);
+    let count = 0;
+    while (count < most && this.hasRoom) {
+      const item = this.#items[count++];
+      if (item === undefined) break;
+      this.#word(item);
+    }
+    this.#items.splice(0, count);
+  }
+
+  /** What is in words, and these uses with it: its bytes are read elsewhere until they are given back. */
+  take(uses: Iterable<Uint8Array>): Gathered {
+    const batch = this.#begun();
+    for (const key of uses) batch.add({ kind: 'use', key });
+    const items = this.#worded;
+    this.#worded = [];
+    this.#batch = undefined;
+    return { items, batch };
+  }
+
+  /** Nobody reads it any more, nor tells anything from it. */
+  giveBack(batch: BatchWriter): void {
+    if (batch.clear()) this.#spare = batch;
+  }
+
+  /** All that is gathered, as if it had never been put into words. */
+  takeAll(): Item[] {
+    const all = [...this.#worded, ...this.#items];
+    this.#worded = [];
+    this.#items = [];
+    this.#batch = undefined;
+    return all;
+  }
+
+  #begun(): BatchWriter {
+    this.#batch ??= this.#spare ?? new BatchWriter();
+    this.#spare = undefined;
+    return this.#batch;
+  }
+
+  #word(item: Item): void {
+    const batch = this.#begun();
+    if (item.isVoid) {
+      this.#parts.settled(item);
+      if (item.kind === 'put') this.#parts.overtaken(item, batch);
+      return;
+    }
+    this.#write(item, batch);
+    this.#worded.push(item);
+  }
+
+  #write(item: Item, to: BatchWriter): void {
+    if (item.kind !== 'plain') item.isWorded = true;
+    if (item.kind === 'put') {
+      const at = to.byteLength;
+      if (!this.#parts.encode(item, to)) return;
+      item.wordsIn = to;
+      item.wordsAt = at;
+      item.stored = undefined;
+    } else if (item.kind === 'plain') to.add(item.order);
+    else if (item.seen === undefined) to.add({ kind: 'remove', key: recordKeyOf(item), reason: item.reason });
+    else to.add({ kind: 'remove-damaged', key: recordKeyOf(item), seen: item.seen });
+  }
+}

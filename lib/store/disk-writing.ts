@@ -16,7 +16,7 @@ import {
 import { SECOND_MS } from '../base/units.js';
 import { isLaterStanding, standingIn } from '../object/record.js';
 import type { DiskRemoval } from '../observe/disk-meters.js';
-import { type DiskOrder, ordersIn } from './disk-batch.js';
+import { type DiskOrder, ordersIn, type PutOrder } from './disk-batch.js';
 import { DiskChunks } from './disk-chunks.js';
 import { DiskFailure, type DiskJob, type DiskReport } from './disk-contract.js';
 import {
@@ -39,8 +39,6 @@ const NOTHING = Buffer.alloc(0);
 export const NOW_KEY = Buffer.from('now');
 /** In `meta`: the record keys to begin with after a restart. */
 export const HOT_KEY = Buffer.from('hot');
-
-type Put = DiskOrder & { readonly kind: 'put' };
 
 export class DiskWriting {
   readonly #file: DiskFile;
@@ -117,44 +115,34 @@ export class DiskWriting {
   #carryOut(batch: Uint8Array): boolean {
     const isFull = !this.#makeRoom(batch.byteLength);
     for (const order of ordersIn(batch)) {
-      if (order.kind === 'put' && this.#isOutdated(order)) {
-        this.#left.outdated.push(Buffer.from(order.key));
-        this.#chunks.disown(order.bodyId);
-      } else if (!isFull || !this.#needsRoom(order)) this.#one(order);
-      else if (order.kind === 'put') {
-        this.#left.refused.push(Buffer.from(order.key));
-        // What it was to take the place of is older than what is known now.
-        this.#remove(order.key, 'replaced');
-        this.#chunks.disown(order.bodyId);
-      }
+      if (order.kind === 'put') this.#putIfWanted(order, isFull);
+      else if (!isFull || order.kind !== 'chunk') this.#one(order);
       this.#breathe();
     }
     this.#chunks.end();
     return isFull;
   }
 
-  /** Another process that has this file wrote what is later than this: its older form must not take that place. */
-  #isOutdated({ key, record }: Put): boolean {
-    const entry = this.#table('records').get(key);
-    const there = entry === undefined ? undefined : Entry.over(entry)?.record;
-    const standing = there === undefined ? undefined : standingIn(there);
-    const own =
-      standing === undefined ? undefined : standingIn(Buffer.from(record.buffer, record.byteOffset, record.byteLength));
-    return standing !== undefined && own !== undefined && isLaterStanding(standing, own);
+  #putIfWanted(order: PutOrder, isFull: boolean): void {
+    const { key, bodyId } = order;
+    const bytes = this.#table('records').get(key);
+    const there = bytes === undefined ? undefined : Entry.over(bytes);
+    if (isOutdated(order, there)) {
+      this.#left.outdated.push(Buffer.from(key));
+      this.#chunks.disown(bodyId);
+    } else if (!isFull || there?.bodyId.equals(bodyId) === true) {
+      // A header record around a body that is there already works on a full disk too.
+      this.#put(order, there);
+    } else {
+      this.#left.refused.push(Buffer.from(key));
+      // What it was to take the place of is older than what is known now.
+      this.#remove(key, 'replaced');
+      this.#chunks.disown(bodyId);
+    }
   }
 
-  /** A header record around a body that is there already works on a full disk too. */
-  #needsRoom(order: DiskOrder): boolean {
-    if (order.kind !== 'put') return order.kind === 'chunk';
-    const entry = this.#table('records').get(order.key);
-    return readPrefix(entry)?.bodyId.equals(order.bodyId) !== true;
-  }
-
-  #one(order: DiskOrder): void {
+  #one(order: Exclude<DiskOrder, PutOrder>): void {
     switch (order.kind) {
-      case 'put':
-        this.#put(order);
-        return;
       case 'chunk':
         this.#chunks.put(order.key, order.value);
         return;
@@ -184,10 +172,9 @@ export class DiskWriting {
     }
   }
 
-  #put(order: Put): void {
+  /** `entry`: what is there, where it can be read. */
+  #put(order: PutOrder, entry: Entry | undefined): void {
     const { key, bodyId, chunks, isVaried } = order;
-    const bytes = this.#table('records').get(key);
-    const entry = bytes === undefined ? undefined : Entry.over(bytes);
     const old = entry?.prefix;
     const isSameBody = old !== undefined && old.chunks === chunks && old.bodyId.equals(bodyId);
     // A record that comes without its body is put around the one that is there.
@@ -206,8 +193,8 @@ export class DiskWriting {
       chunks,
       isVaried,
       isAccompanied: !isVaried && this.#table('varied').has(key.subarray(0, key.length - 1)),
-      bodyId: Buffer.from(bodyId),
-      tagHashes: Buffer.from(order.tagHashes),
+      bodyId: viewOf(bodyId),
+      tagHashes: viewOf(order.tagHashes),
     };
     this.#link(key, prefix, old);
     this.#table('records').put(key, writeEntry(prefix, order.record, inline));
@@ -378,6 +365,17 @@ export class DiskWriting {
     }
     return count;
   }
+}
+
+/** Another process that has this file wrote what is later than this: its older form must not take that place. */
+function isOutdated({ record }: PutOrder, there: Entry | undefined): boolean {
+  const standing = there === undefined ? undefined : standingIn(there.record);
+  const own = standing === undefined ? undefined : standingIn(viewOf(record));
+  return standing !== undefined && own !== undefined && isLaterStanding(standing, own);
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 /** The first keys of a table, below `until`. */

@@ -1,0 +1,55 @@
+// Goal: issue 5, a disk that cannot be written is tried again, later and later. Method: the part that knows when, on a clock of the test's own.
+import t from 'tap';
+import { DISK_RETRY_FIRST_MS, DISK_RETRY_MAX_MS } from '../../lib/base/disk-limits.js';
+import { DiskTrying } from '../../lib/store/disk-trying.js';
+import { FakeClock } from '../kit/clock.js';
+
+function setUp(): { clock: FakeClock; trying: DiskTrying; tries(): number } {
+  const clock = new FakeClock();
+  let count = 0;
+  return { clock, trying: new DiskTrying(clock, () => count++), tries: () => count };
+}
+
+t.test('issue 5: each failure has it tried once more, after twice as long, up to a limit', (t) => {
+  const { clock, trying, tries } = setUp();
+  let delayMs = DISK_RETRY_FIRST_MS;
+  for (let failures = 1; failures < 12; failures++) {
+    t.equal(trying.failed(), failures === 1, 'it is news once');
+    clock.advance(delayMs - 1);
+    t.equal(tries(), failures - 1);
+    clock.advance(1);
+    t.equal(tries(), failures);
+    delayMs = Math.min(delayMs * 2, DISK_RETRY_MAX_MS);
+  }
+  t.equal(delayMs, DISK_RETRY_MAX_MS);
+  t.end();
+});
+
+t.test('issue 5: a short recovery is none, a long one begins anew', (t) => {
+  const { clock, trying, tries } = setUp();
+  trying.failed();
+  clock.advance(DISK_RETRY_FIRST_MS);
+  t.ok(trying.succeeded());
+  t.ok(trying.isWritable);
+  t.notOk(trying.succeeded(), 'that it can be written is news once');
+  trying.failed();
+  clock.advance(DISK_RETRY_FIRST_MS);
+  t.equal(tries(), 1, 'the pause is longer now');
+  clock.advance(DISK_RETRY_FIRST_MS);
+  t.equal(tries(), 2);
+  trying.succeeded();
+  clock.advance(DISK_RETRY_MAX_MS);
+  trying.failed();
+  clock.advance(DISK_RETRY_FIRST_MS);
+  t.equal(tries(), 3);
+  t.end();
+});
+
+t.test('issue 5: once the tier is closed nothing is tried', (t) => {
+  const { clock, trying, tries } = setUp();
+  trying.failed();
+  trying.stop();
+  clock.advance(DISK_RETRY_MAX_MS);
+  t.equal(tries(), 0);
+  t.end();
+});

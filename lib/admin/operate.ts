@@ -11,7 +11,12 @@ import { type AdminReply, makeJson, makeProblem } from './problem.js';
 
 type Soon<T> = T | Promise<T>;
 
-/** What is done here, or in several processes at once. */
+/** Every process that could do it has ended, and none is in its place yet: what is on disk was not reached. */
+export class NobodyServesError extends Error {
+  override readonly name = 'NobodyServesError';
+}
+
+/** What is done here, or in several processes at once: then each may reject with a NobodyServesError. */
 export interface OperationDoor {
   purge(target: Target): Promise<Counts | undefined>;
   expire(target: Target): Promise<Counts | undefined>;
@@ -85,6 +90,20 @@ const SENTENCES = {
 
 /** `POST /v1/purge`, `/v1/expire` and `/v1/refresh`. */
 export async function answerOperation(
+  sources: OperationSources,
+  operation: keyof typeof SENTENCES,
+  request: OperatorRequest,
+): Promise<AdminReply> {
+  try {
+    return await operated(sources, operation, request);
+  } catch (error) {
+    if (!(error instanceof NobodyServesError)) throw error;
+    sources.events.operated(operation, 'refused');
+    return makeProblem(503, 'No worker serves just now, and nothing was done; ask again.', { 'Retry-After': '1' });
+  }
+}
+
+async function operated(
   sources: OperationSources,
   operation: keyof typeof SENTENCES,
   request: OperatorRequest,

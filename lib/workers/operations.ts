@@ -1,5 +1,5 @@
 /** The operations of operators on all workers at once: done when each has done its share. */
-import type { OperationDoor, PushDoor } from '../admin/operate.js';
+import { NobodyServesError, type OperationDoor, type PushDoor } from '../admin/operate.js';
 import { ConfigError } from '../base/errors.js';
 import { WORKER_ANSWER_TIMEOUT_MS, WORKER_OPERATION_TIMEOUT_MS } from '../base/worker-limits.js';
 import type {
@@ -117,6 +117,7 @@ export class WholeOperations implements OperationDoor {
     // finds it done.
     const late = this.#members().filter((member) => !counts.some((one) => one.member === member));
     counts.push(...(await askEach(late, 'operate', { ...asked, isQuiet: true }, WORKER_OPERATION_TIMEOUT_MS)));
+    if (counts.length === 0) throw new NobodyServesError(`${operation}: no worker serves`);
     const counted = new Counted();
     const pending = new Set<PendingTier>();
     let fills: number | undefined;
@@ -148,9 +149,11 @@ export class WholeOperations implements OperationDoor {
     const going: number[] = [];
     let objects = 0;
     let isBusy = false;
+    let hasAnswered = false;
     for (const member of this.#members()) {
       const asked = { target, fill: false, run: id, others: counted.digests };
       for (const { answer } of await askUnlessGone(member, 'refresh', asked, WORKER_OPERATION_TIMEOUT_MS)) {
+        hasAnswered = true;
         isBusy ||= answer === 'busy';
         if (answer === null || answer === 'busy') continue;
         objects += answer.objects;
@@ -159,6 +162,7 @@ export class WholeOperations implements OperationDoor {
       }
     }
     this.#expect(id, run, going);
+    if (!hasAnswered) throw new NobodyServesError('refresh: no worker serves');
     if (going.length === 0) return isBusy ? 'busy' : undefined;
     // One asks for what nobody has.
     const [one] = this.#members();

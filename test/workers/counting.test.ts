@@ -1,8 +1,11 @@
 // Goal: an operation on several workers acts on all of them, on the disk that they share, and on those that come meanwhile, and counts each response once. Method: engines in one process over one file, with the operations of the primary process.
 import t from 'tap';
+import type { RequestBody } from '../../lib/admin/body.js';
+import { answerOperation, NobodyServesError } from '../../lib/admin/operate.js';
 import type { Target } from '../../lib/engine/operations.js';
 import { Fields } from '../../lib/http/fields.js';
 import type { StoredResponse } from '../../lib/object/stored.js';
+import { SILENT } from '../../lib/observe/events.js';
 import type { WarmSettings } from '../../lib/warm/contract.js';
 import { EngineWarmer } from '../../lib/warm/engine-warmer.js';
 import { Counted, Reached } from '../../lib/workers/counted.js';
@@ -220,4 +223,34 @@ t.test('issue 5: digests of places are told apart, joined, and bounded', async (
   t.equal(mine.digests.byteLength, 200_000 * 8);
   all.add(mine.digests, mine.further);
   t.equal(all.count, 300_000, 'of those beyond, the most that one has');
+});
+
+t.test('issue 5: an operation while no worker lives is told as that, and not as a bad URL', async (t) => {
+  const crew = startSiblings(t, { workers: 2, rule: RULE });
+  for (const worker of crew.workers) crew.kill(worker);
+  const { operations } = crew;
+  for (const target of TARGETS) {
+    await t.rejects(operations.purge(target), NobodyServesError);
+    await t.rejects(operations.expire(target), NobodyServesError);
+    await t.rejects(operations.refresh(target, { fill: false }), NobodyServesError);
+  }
+  const { clock } = crew;
+  const bytes = Buffer.from(JSON.stringify({ url: urlOf('/a') }));
+  const body: RequestBody = {
+    mediaType: 'application/json',
+    bytes: bytes.length,
+    chunks: async function* () {
+      yield bytes;
+    },
+  };
+  for (const operation of ['purge', 'expire', 'refresh'] as const) {
+    const reply = await answerOperation({ clock, events: SILENT, operations }, operation, {
+      remoteAddress: '127.0.0.1',
+      query: new URLSearchParams(),
+      rawFields: [],
+      body,
+    });
+    t.match(reply, { status: 503 });
+    t.match(JSON.stringify(reply), 'No worker serves just now');
+  }
 });

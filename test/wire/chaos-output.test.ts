@@ -15,9 +15,15 @@ const REQUESTS = 50;
 const NEEDS_FULL = existsSync('/dev/full') ? {} : { skip: 'this system has no full device' };
 const START_PAUSE_MS = 50;
 
+/** One loopback address of many, by this process: at the one that all others use, somebody else may take the port meanwhile. */
+const HOST =
+  process.platform === 'linux'
+    ? `127.${1 + (process.pid % 250)}.${1 + (Math.floor(process.pid / 250) % 250)}.9`
+    : '127.0.0.1';
+
 /** A port that was free a moment ago: with no stdout, the command cannot say which it took. */
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
+  const server = createServer().listen(0, HOST);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   server.close();
@@ -27,7 +33,7 @@ async function freePort(): Promise<number> {
 
 function status(port: number): Promise<number | undefined> {
   return new Promise((resolve) => {
-    get({ port, host: '127.0.0.1', path: '/' }, (response) => {
+    get({ port, host: HOST, path: '/' }, (response) => {
       response.resume();
       resolve(response.statusCode);
     }).on('error', () => resolve(undefined));
@@ -41,7 +47,7 @@ async function untilUp(port: number): Promise<void> {
 
 function launch(port: number, stdout: number | 'pipe', t: Test) {
   // Nobody listens at port 1: each request is answered with a 502 and logged.
-  const args = [MAIN, '--origin', 'http://127.0.0.1:1', '--listen', `127.0.0.1:${port}`, '--admin', 'off'];
+  const args = [MAIN, '--origin', 'http://127.0.0.1:1', '--listen', `${HOST}:${port}`, '--admin', 'off'];
   const stdio = ['ignore', stdout, 'pipe'] as ['ignore', number | 'pipe', 'pipe'];
   const child = spawn(process.execPath, [...args, '--set', 'log.access=json'], { stdio });
   t.teardown(() => child.kill('SIGKILL'));

@@ -243,13 +243,14 @@ export class Transaction implements Waiter {
   }
 
   #answerShared(fill: Fill, result: FillResult & { kind: 'shared' }): void {
-    const { response } = result;
-    if (this.#collapsed && !isSelectedBy(response.selection, this.request.fields)) {
+    const { response, revalidated } = result;
+    const isAnothers = this.#collapsed && !isSelectedBy(response.selection, this.request.fields);
+    // RFC 9111 §3.3: what was refreshed for no client's sake may be a part.
+    if (isAnothers || (this.#collapsed && !coversRanges(response, this.request))) {
       if (!this.#lookAgain()) this.#round();
       return;
     }
     const now = this.#engine.parts.clock.now();
-    const { revalidated } = result;
     this.#deliver(
       response,
       revalidated ? 'REVALIDATED' : this.#fetchedOutcome(),
@@ -320,11 +321,10 @@ export class Transaction implements Waiter {
 
   /** After a fill that did not concern this request: the store may hold the answer by now. Returns whether it did. */
   #lookAgain(): boolean {
-    const { clock } = this.#engine.parts;
     const found = this.#engine.select(this.#key, this.request);
     this.#need = { ...this.#need, stale: found?.partial === undefined ? found : undefined, begun: undefined };
     if (found === undefined || !coversRanges(found, this.request)) return false;
-    const now = clock.now();
+    const now = this.#engine.parts.clock.now();
     const verdict = judgeReuse(found.life, this.#directives, now, !this.#engine.parts.origin.healthy);
     if (verdict.kind !== 'serve') return false;
     this.#deliverStored(found, verdict);

@@ -112,6 +112,25 @@ t.test('a part never takes the place of a whole, nor is it served as one', async
   t.match([walk.get('/a').body, walk.head('/a').field('content-length')], ['0123456789', '10']);
 });
 
+t.test('RFC 9111 §3.3: who waits on the refresh of a part gets no more from it than that covers', async (t) => {
+  const walk = makeWalk();
+  walk.get('/a', { Range: 'bytes=0-4' });
+  walk.origin.last.respond(206, { ...FRESH, 'Content-Range': 'bytes 0-4/10' }, '01234');
+  void walk.engine.operations.refresh({ kind: 'url', url: 'http://example.test/a' }, { fill: false });
+  await new Promise(setImmediate);
+  const refresh = walk.origin.last;
+  t.equal(refresh.field('if-none-match'), '"one"');
+  const again = { 'Cache-Control': 'no-cache' };
+  const whole = [walk.get('/a', again), walk.get('/a', again)];
+  t.equal(walk.origin.count, 2, 'both wait on it');
+  refresh.respond(304, FRESH);
+  t.equal(walk.origin.count, 3, 'and then one asks for the rest, or for all');
+  const next = walk.origin.last;
+  if (next.field('range') === undefined) next.respond(200, FRESH, '0123456789');
+  else next.respond(206, { ...FRESH, 'Content-Range': 'bytes 5-9/10' }, '56789');
+  for (const client of whole) t.match([client.status, client.body], [200, '0123456789']);
+});
+
 t.test('a 206 that lies about its bytes is not stored', async (t) => {
   const walk = makeWalk();
   const client = walk.get('/a', { Range: 'bytes=0-4' });

@@ -66,16 +66,19 @@ export function putMsName(bytes: Buffer, from: number): number {
   return from + MS_NAME.length;
 }
 
-/** Milliseconds to the microsecond, without zeros at the end. */
+/** Milliseconds to the microsecond, without zeros at the end. Nothing behind that is touched. */
 export function putMs(bytes: Buffer, from: number, ms: number): number {
   const us = Math.round(ms * 1000);
   if (!(us >= 0 && us <= MOST_SWIFT)) return putText(bytes, from, String(us / 1000));
   const whole = (us / 1000) | 0;
   let at = putNumber(bytes, from, whole);
-  const part = us - whole * 1000;
+  let part = us - whole * 1000;
   if (part === 0) return at;
-  bytes[at] = POINT;
-  at = putThree(bytes, at + 1, part);
-  while (bytes[at - 1] === ZERO) at--;
+  bytes[at++] = POINT;
+  for (let place = 100; part > 0; place = (place / 10) | 0) {
+    const digit = (part / place) | 0;
+    bytes[at++] = ZERO + digit;
+    part -= digit * place;
+  }
   return at;
 }

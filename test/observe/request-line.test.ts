@@ -211,6 +211,23 @@ t.test('of requests alike, each line has its own time and duration; of any other
 });
 
 t.test(
+  'of requests alike, each duration takes the place of each other one: as long, shorter, longer, round or not',
+  async (t) => {
+    const { stream, log } = makeLog(t);
+    const durations = [0, 7, 8, 12, 0.5, 0.6, 1.5, 0.12, 0.13, 38.47, 10.1, 0.119, 0.001, 1.234, 100, 2_147_484, 3e6];
+    // The first of those with one target is what the others are made after.
+    const told = durations.flatMap((first) => [first, ...durations].map((ms) => ({ target: `/${first}`, ms })));
+    for (const { target, ms } of told) log.answered(answered({ target, durationMs: ms }));
+    await log.flush();
+    const lines = stream.lines.map((line) => JSON.parse(line) as { target: string; ms: number });
+    t.strictSame(
+      lines.map(({ target, ms }) => ({ target, ms })),
+      told,
+    );
+  },
+);
+
+t.test(
   'lines stand in the order in which things happened, though lines of requests are made several at a time',
   async (t) => {
     const { stream, log } = makeLog(t);

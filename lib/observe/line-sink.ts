@@ -177,9 +177,8 @@ export class LineSink {
     return batch;
   }
 
+  /** The time that a line may wait goes on: it may be one that is not made yet. */
   #nextOpen(bytes: number): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
     this.#isOpenDue = false;
     this.#open = this.#batches.make(bytes);
   }

@@ -246,6 +246,33 @@ t.test('a destination that is slow gets full batches, in order, whatever is writ
   );
 });
 
+t.test('a line waits no longer than the flush time, also where a slow write ends while it waits', async (t) => {
+  const { stream, clock, log } = makeLog(t);
+  stream.script.push('hang');
+  log.answered(answered({ target: '/1' }));
+  clock.advance(LOG_FLUSH_MS);
+  log.answered(answered({ target: '/2' }));
+  clock.advance(LOG_FLUSH_MS);
+  t.equal(stream.writes, 1, 'the second is due, and waits for the first');
+  log.answered(answered({ target: '/3' }));
+  stream.release();
+  t.equal(stream.lines.length, 2);
+  clock.advance(LOG_FLUSH_MS);
+  t.equal(stream.lines.length, 3);
+  t.equal(clock.pendingCount, 0);
+});
+
+t.test('a line waits no longer than the flush time, also where what comes before it fills a batch', async (t) => {
+  const { stream, clock, log } = makeLog(t);
+  const userAgent = 'x'.repeat(3000);
+  const count = Math.ceil((2 * LOG_BATCH_BYTES) / userAgent.length) + 10;
+  for (let at = 0; at < count; at++) log.answered(answered({ target: `/${at}`, userAgent: `${userAgent}${at}` }));
+  t.ok(stream.writes >= 1);
+  clock.advance(LOG_FLUSH_MS);
+  t.equal(stream.lines.length, count);
+  t.equal(clock.pendingCount, 0);
+});
+
 t.test('a full disk: the batch is kept and written once there is room again', async (t) => {
   const { stream, clock, log } = makeLog(t);
   stream.script.push('ENOSPC', 'ENOSPC', 'EAGAIN');

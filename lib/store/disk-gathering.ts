@@ -1,5 +1,5 @@
 /**
- * What is gathered for the next batch. What is small is put into words as it comes (decision 0038), and is told from these from then
+ * What is gathered for the next batch. What is small is put into words as it comes (decision 0037), and is told from these from then
  * on; what is large, or comes too fast, later and a few at a time. Batches take turns in two runs of bytes.
  */
 import {

@@ -1,4 +1,4 @@
-// Goal: decision 0038, what is small is put into words as it comes, what is large in its turn, and all in the order in which it came. Method: orders of known lengths, read back from the batches.
+// Goal: decision 0037, what is small is put into words as it comes, what is large in its turn, and all in the order in which it came. Method: orders of known lengths, read back from the batches.
 import t from 'tap';
 import { DISK_BATCH_ORDERS, DISK_WORDED_AT_ONCE_BYTES } from '../../lib/base/disk-limits.js';
 import { ordersIn } from '../../lib/store/disk-batch.js';
@@ -26,7 +26,7 @@ function setUp(): { gathering: DiskGathering; settled: Item[]; sent(): number[] 
   return { gathering, settled, sent };
 }
 
-t.test('decision 0038: what is small is in the batch at once, what is large and all behind it in its turn', (t) => {
+t.test('decision 0037: what is small is in the batch at once, what is large and all behind it in its turn', (t) => {
   const { gathering, sent } = setUp();
   gathering.add(numbered(1), true);
   t.equal(gathering.unwordedCount, 0);
@@ -41,7 +41,7 @@ t.test('decision 0038: what is small is in the batch at once, what is large and 
   t.end();
 });
 
-t.test('decision 0038: a batch takes so many orders, and what comes beyond goes with the next', (t) => {
+t.test('decision 0037: a batch takes so many orders, and what comes beyond goes with the next', (t) => {
   const { gathering, sent } = setUp();
   for (let at = 0; at <= DISK_BATCH_ORDERS; at++) gathering.add(numbered(at % 250), true);
   t.notOk(gathering.hasRoom);
@@ -52,7 +52,7 @@ t.test('decision 0038: a batch takes so many orders, and what comes beyond goes 
   t.end();
 });
 
-t.test('decision 0038: what something later took the place of is settled, and not written', (t) => {
+t.test('decision 0037: what something later took the place of is settled, and not written', (t) => {
   const { gathering, settled, sent } = setUp();
   const overtaken = numbered(1);
   gathering.add(overtaken, false);

@@ -107,7 +107,7 @@ class TurnClock extends FakeClock {
 }
 
 t.test(
-  'decision 0038: what is small is put into words as it comes, and what comes faster than it is written a few at a time',
+  'decision 0037: what is small is put into words as it comes, and what comes faster than it is written a few at a time',
   async (t) => {
     const clock = new TurnClock();
     const bench = openDisk(t, { clock });
@@ -130,7 +130,7 @@ t.test(
   },
 );
 
-t.test('decision 0038: a later form of what is in words already is what is found and written', async (t) => {
+t.test('decision 0037: a later form of what is in words already is what is found and written', async (t) => {
   const bench = openDisk(t, { clock: new FakeClock() });
   const first = makeStored({ key: 'http://a.test/', bornAt: 0 });
   const second = { ...first, status: 203, fetchedAt: first.fetchedAt + 1 };

@@ -1,4 +1,4 @@
-// Goal: decision 0038, what waits to be written is known as it was put, though nothing but its words is kept of it. Method: a disk tier whose writer is held up, or fails, below a memory that lets all go.
+// Goal: decision 0037, what waits to be written is known as it was put, though nothing but its words is kept of it. Method: a disk tier whose writer is held up, or fails, below a memory that lets all go.
 import t from 'tap';
 import {
   DISK_BATCH_BYTES,
@@ -29,7 +29,7 @@ function below({ memory, store }: DiskBench, key = KEY): readonly StoredResponse
 
 const textual = (text: string): Body => Body.of([Buffer.from(text)]);
 
-t.test('decision 0038: what waits is, member by member, what was put, also where the clock was set back', async (t) => {
+t.test('decision 0037: what waits is, member by member, what was put, also where the clock was set back', async (t) => {
   for (const aheadMs of [0, 12_345]) {
     const before = setUp(t);
     before.clock.advance(aheadMs);
@@ -58,7 +58,7 @@ t.test('decision 0038: what waits is, member by member, what was put, also where
   }
 });
 
-t.test('decision 0038: an empty body, and none of its own bytes elsewhere, is told as well', (t) => {
+t.test('decision 0037: an empty body, and none of its own bytes elsewhere, is told as well', (t) => {
   const { bench, make } = setUp(t);
   bench.store.put(make({ body: Body.empty }));
   t.equal(bytesOf(below(bench)[0]), '');
@@ -66,7 +66,7 @@ t.test('decision 0038: an empty body, and none of its own bytes elsewhere, is to
 });
 
 t.test(
-  'decision 0038: each of many is told from its own place, before, while and after its batch is written',
+  'decision 0037: each of many is told from its own place, before, while and after its batch is written',
   async (t) => {
     const { bench, clock, make } = setUp(t);
     const names = ['a', 'b', 'c', 'd', 'e', 'f'];
@@ -143,7 +143,7 @@ t.test(
 );
 
 t.test(
-  'decision 0038: a batch that is over begins anew in the same bytes, unless these have grown beyond what is worth keeping',
+  'decision 0037: a batch that is over begins anew in the same bytes, unless these have grown beyond what is worth keeping',
   (t) => {
     const batch = new BatchWriter(64);
     batch.add({ kind: 'hot', list: Buffer.alloc(1000, 1) });
@@ -159,7 +159,7 @@ t.test(
   },
 );
 
-t.test('decision 0038: bytes that threads have in common are written whatever their length', async (t) => {
+t.test('decision 0037: bytes that threads have in common are written whatever their length', async (t) => {
   const file = openDiskFile(makeDirectory(t), MAX_DISK_PENDING_BYTES);
   const shared = Buffer.from(new SharedArrayBuffer(70_000)).fill(7);
   file.write(() => {

@@ -1,10 +1,10 @@
 // Goal: what is under way is found by its key until it is taken out, and nothing of it is left then. Method: random steps beside
 // a plain list; and the size of V8's old generation while much comes and goes.
 import v8 from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import t from 'tap';
 import { type Entry, UnderWay } from '../../lib/base/under-way.js';
+import { collectAll } from '../kit/collect.js';
 
 interface Listed {
   readonly key: string;
@@ -74,9 +74,4 @@ t.test('what has come and gone is not kept until the next major collection', (t)
 
 function oldBytes(): number {
   return v8.getHeapSpaceStatistics().find(({ space_name }) => space_name === 'old_space')?.space_used_size ?? 0;
-}
-
-function collectAll(): void {
-  v8.setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
 }

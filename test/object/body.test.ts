@@ -1,9 +1,8 @@
 // Goal: a body gives every reader the right bytes at its own pace, holds no more than it must, and never ends a broken one cleanly. Method: bodies written by hand, readers that note what they get.
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import t from 'tap';
 import { Body, type BodyReader } from '../../lib/object/body.js';
+import { collectAll } from '../kit/collect.js';
 
 const KB = 1024;
 
@@ -395,8 +394,6 @@ t.test('a source that delivers from within resume() is read in order', (t) => {
 });
 
 t.test('a finished body keeps nothing of the exchange that filled it', async (t) => {
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc') as () => void;
   const body = retain();
   let source: object | undefined = { pause() {}, resume() {}, abandoned() {} };
   body.attach(source as { pause(): void; resume(): void; abandoned(): void });
@@ -405,7 +402,7 @@ t.test('a finished body keeps nothing of the exchange that filled it', async (t)
   body.write(bytes(10));
   body.complete(KB);
   await new Promise((resolve) => setImmediate(resolve));
-  gc();
+  collectAll();
   t.equal(held.deref(), undefined);
 });
 

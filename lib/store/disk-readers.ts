@@ -18,6 +18,8 @@ const FILE_MODE = 0o600;
 const SLOT_BYTES = 32;
 const UNTIL_AT = 16;
 const LONG_AGO = Number.NEGATIVE_INFINITY;
+/** Files of this process that are open: each opening of a disk has its own. */
+const own = new Set<string>();
 
 interface Slot {
   readonly at: number;
@@ -78,19 +80,31 @@ export class DiskReaders {
     bodyId.copy(slot);
     slot.writeDoubleLE(until, UNTIL_AT);
     try {
-      this.#path ??= join(this.#directory, `reading-${process.pid}-${randomBytes(4).toString('hex')}`);
-      this.#file ??= openSync(this.#path, 'wx', FILE_MODE);
+      this.#file ??= this.#open();
       writeSync(this.#file, slot, 0, SLOT_BYTES, at * SLOT_BYTES);
     } catch {
       this.#slots.delete(bodyId.toString('latin1'));
     }
   }
 
+  #open(): number {
+    // In a container each process has the number of the one before it, and so would that one's never go.
+    for (const { path, pid } of filesIn(this.#directory))
+      if (pid === process.pid && !own.has(path)) rmSync(path, { force: true });
+    const path = join(this.#directory, `reading-${process.pid}-${randomBytes(4).toString('hex')}`);
+    const file = openSync(path, 'wx', FILE_MODE);
+    own.add(path);
+    this.#path = path;
+    return file;
+  }
+
   close(): void {
     if (this.#file !== undefined) closeSync(this.#file);
     this.#file = undefined;
     this.#slots.clear();
-    if (this.#path !== undefined) rmSync(this.#path, { force: true });
+    if (this.#path === undefined) return;
+    rmSync(this.#path, { force: true });
+    own.delete(this.#path);
     this.#path = undefined;
   }
 }
@@ -98,15 +112,19 @@ export class DiskReaders {
 /** The bodies that any process reads, as DiskChunks knows them. Files of processes that died go once nothing in them counts. */
 export function bodiesRead(directory: string, now: number): ReadonlySet<string> {
   const found = new Set<string>();
-  for (const name of readdirSync(directory)) {
-    const pid = NAME.exec(name)?.[1];
-    if (pid === undefined) continue;
-    const path = join(directory, name);
+  for (const { path, pid } of filesIn(directory)) {
     const before = found.size;
     addRead(found, path, now);
-    if (found.size === before && !isAlive(Number(pid))) rmSync(path, { force: true });
+    if (found.size === before && !isAlive(pid)) rmSync(path, { force: true });
   }
   return found;
+}
+
+function filesIn(directory: string): { readonly path: string; readonly pid: number }[] {
+  return readdirSync(directory).flatMap((name) => {
+    const pid = NAME.exec(name)?.[1];
+    return pid === undefined ? [] : [{ path: join(directory, name), pid: Number(pid) }];
+  });
 }
 
 function addRead(found: Set<string>, path: string, now: number): void {

@@ -1,6 +1,6 @@
 // Goal: issue 5, workers that have one disk lose nothing of each other there. Method: two tiers, the file of one with what the other wrote in it, and a kill before the next job.
 import { spawnSync } from 'node:child_process';
-import { readdirSync, renameSync } from 'node:fs';
+import { readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import t, { type Test } from 'tap';
@@ -207,3 +207,18 @@ t.test('issue 5: what a worker that died was reading is kept no longer than what
   t.equal(bodiesRead(one.directory, Number.MAX_SAFE_INTEGER).size, 0);
   t.notOk(readdirSync(one.directory).includes(dead), 'its file is taken away');
 });
+
+t.test(
+  'issue 5: what a process read that died is taken away by the next one of its number, as in a container',
+  async (t) => {
+    const { one, other } = await twoOnOne(t);
+    const third = openDisk(t, { clock: new FakeClock(), sizeBytes: 16 * KB * KB, directory: one.directory });
+    const before = `reading-${process.pid}-0badcafe`;
+    writeFileSync(join(one.directory, before), Buffer.alloc(32));
+    t.ok(third.store.recall(KEY, ([first]) => first));
+    t.ok(other.store.recall(KEY, ([first]) => first));
+    const left = readdirSync(one.directory).filter((name) => name.startsWith('reading-'));
+    t.notOk(left.includes(before));
+    t.equal(left.length, 2, 'and nothing that this process tells itself, be it of another opening of the disk');
+  },
+);

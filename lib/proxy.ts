@@ -32,7 +32,7 @@ import { haveNeeds, type Needs } from './proxy/needs.js';
 import { tokenCheckFor } from './proxy/operators.js';
 import { engineSettings, frontSettings, type Identity, logSettings, makeWays } from './proxy/pieces.js';
 import { type Preparation, type ReloadOutcome, Reloads, type Source, toldOutcome } from './proxy/reload.js';
-import { makeSharedLeases, needsNewTier } from './proxy/shared.js';
+import { makeSharedLeases, needsNewTier, type SharedMember } from './proxy/shared.js';
 import { openStores, type Stores } from './proxy/stores.js';
 import { makeWarming } from './proxy/warm.js';
 import { createFailures } from './store/failures.js';
@@ -48,7 +48,7 @@ class ComposedProxy implements Running, Part {
   readonly #version: string | undefined;
   readonly #pseudonym: string;
   readonly #isPart: boolean;
-  readonly #isFirst: boolean;
+  readonly #member: SharedMember;
   readonly #logDestination: LogDestination | undefined;
   readonly #log: AccessLog;
   readonly #metrics: Metrics;
@@ -74,7 +74,7 @@ class ComposedProxy implements Running, Part {
   constructor(config: Config, options: ProxyOptions, part?: PartOptions) {
     this.#pseudonym = part?.pseudonym ?? newPseudonym();
     this.#isPart = part !== undefined;
-    this.#isFirst = part?.isFirst ?? true;
+    this.#member = { machine: this.#pseudonym, member: part?.member ?? 0, isFirst: part?.isFirst ?? true };
     const clock = options.clock ?? systemClock();
     this.#clock = clock;
     this.#version = options.version;
@@ -95,7 +95,7 @@ class ComposedProxy implements Running, Part {
     this.#origin = new ReplaceableOrigin(makeWays(config, clock, events));
     const identity = this.#identity(config);
     this.#tokenCheck = identity.tokenCheck;
-    this.#shared = makeSharedLeases(config, clock, events, this.#isFirst);
+    this.#shared = makeSharedLeases(config, clock, events, this.#member);
     this.#partLeases = part?.leases;
     this.engine = new Engine({
       clock,
@@ -230,7 +230,7 @@ class ComposedProxy implements Running, Part {
   /** Another shared tier, or none, from now on. */
   #share(config: Config): void {
     const before = this.#shared;
-    this.#shared = makeSharedLeases(config, this.#clock, this.events, this.#isFirst);
+    this.#shared = makeSharedLeases(config, this.#clock, this.events, this.#member);
     this.engine.parts.leases = this.#leases();
     this.engine.parts.peers = this.#shared;
     if (before !== undefined) this.#shared?.takeOver(before);

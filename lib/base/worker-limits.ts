@@ -34,6 +34,8 @@ export const LEASE_ANSWER_TIMEOUT_MS = 1_000;
 export const MAX_LEASE_WAIT_MS = 600_000;
 /** Leases that the workers have together; beyond: who wants one goes alone. */
 export const MAX_WORKER_LEASES = 100_000;
+/** Leases of a worker that died which another gives back among machines at once. */
+export const MAX_ORPHANS_AT_ONCE = 100;
 /** Responses of which the primary process remembers which worker has them; beyond: the oldest is forgotten. */
 export const MAX_HOLDINGS = 100_000;
 /** Length of their names together, in bytes; beyond: as above. */

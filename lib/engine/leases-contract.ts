@@ -46,8 +46,14 @@ export type Cancel = () => void;
 export interface Lease {
   /** What will be stored has begun to arrive; the body of `response` can be read as it comes. */
   opened(response: StoredResponse): void;
-  /** Once. */
-  release(outcome: LeaseOutcome): void;
+  /** Once. Resolves when it has been given back, or cannot be; never rejects. */
+  release(outcome: LeaseOutcome): Promise<void>;
+}
+
+/** Leases that the processes of one machine take from the same place. */
+export interface LeasesBeyond extends Leases {
+  /** Gives back what another of these processes, which is gone, may have held. Never rejects. */
+  releaseOf(member: number, key: string, selection: Selection): Promise<void>;
 }
 
 export type LeaseOutcome =

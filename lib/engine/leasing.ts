@@ -96,7 +96,7 @@ export class Leasing {
     const answer = await this.#leases.take(order);
     this.#parts.events.leased(order.kind, answer.kind);
     if (!this.#isOver) this.#answered(answer, known);
-    else if (answer.kind === 'held') answer.lease.release({ kind: 'left' });
+    else if (answer.kind === 'held') void answer.lease.release({ kind: 'left' });
   }
 
   #order(known: StoredResponse | undefined): LeaseOrder {
@@ -304,7 +304,7 @@ export class Leasing {
   #release(outcome: LeaseOutcome): void {
     const lease = this.#lease;
     this.#lease = undefined;
-    lease?.release(outcome);
+    void lease?.release(outcome);
   }
 }
 

@@ -5,7 +5,7 @@
 
 import type { Clock, Timer } from '../base/clock.js';
 import { isOriginFailure } from '../base/errors.js';
-import type { StoredResponse } from '../object/stored.js';
+import type { Selection, StoredResponse } from '../object/stored.js';
 import type { Events } from '../observe/events.js';
 import type { Writer } from '../store/contract.js';
 import type { LeasePlace } from '../store/shared-contract.js';
@@ -15,7 +15,15 @@ import { variantOf } from '../store/shared-record.js';
 import type { SharedFound, SharedTier, SharedTierListener } from '../store/shared-tier.js';
 import type { Engine } from './engine.js';
 import type { Effect } from './fate.js';
-import type { Cancel, Lease, LeaseAnswer, LeaseNotice, LeaseOrder, LeaseOutcome, Leases } from './leases-contract.js';
+import type {
+  Cancel,
+  Lease,
+  LeaseAnswer,
+  LeaseNotice,
+  LeaseOrder,
+  LeaseOutcome,
+  LeasesBeyond,
+} from './leases-contract.js';
 import type { Peers } from './peers-contract.js';
 import type { Reach } from './reach.js';
 import { applyShared, takeNews } from './shared-effects.js';
@@ -27,7 +35,7 @@ const RENEWALS_PER_LEASE = 3;
 
 type Told = (notice: LeaseNotice) => void;
 
-export class SharedLeases implements Leases, Peers, SharedTierListener {
+export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
   readonly #clock: Clock;
   readonly #events: Events;
   readonly #tier: SharedTier;
@@ -144,11 +152,18 @@ export class SharedLeases implements Leases, Peers, SharedTierListener {
         over();
         void tier.release(place, key, 'alone');
       },
-      release: (outcome) => {
+      release: async (outcome) => {
         if (renewing === undefined) return;
-        void released(tier, place, key, outcome).then(over);
+        await released(tier, place, key, outcome);
+        over();
       },
     };
+  }
+
+  async releaseOf(member: number, key: string, selection: Selection): Promise<void> {
+    await this.#tier.releaseOf(member, key, selection);
+    // News of one's own are not heard.
+    this.#tell(`${key} ${variantOf(selection)}`, { kind: 'look' });
   }
 
   get isReachable(): boolean {

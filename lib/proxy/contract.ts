@@ -2,7 +2,7 @@
 import type { AdminReply } from '../admin/problem.js';
 import type { Clock } from '../base/clock.js';
 import type { Engine } from '../engine/engine.js';
-import type { Leases } from '../engine/leases-contract.js';
+import type { Leases, LeasesBeyond } from '../engine/leases-contract.js';
 import type { Operations } from '../engine/operations.js';
 import type { Siblings } from '../engine/siblings-contract.js';
 import type { Handle } from '../front/read-into.js';
@@ -55,7 +55,7 @@ export interface Proxy {
 
 /** Leases among the parts, which take those of the machines once they are held. */
 export interface PartLeases extends Leases {
-  beyond: Leases | undefined;
+  beyond: LeasesBeyond | undefined;
 }
 
 /** A proxy that is one of several behind one port: others listen for it, and say to the operator what it has. */
@@ -65,6 +65,8 @@ export interface PartOptions extends ProxyOptions {
   /** Between the parts. */
   readonly leases: PartLeases;
   readonly siblings: Siblings;
+  /** Which of them it is: no other has or had this number. */
+  readonly member: number;
   /** Whether it is the one that writes to disk what is to be written once for all of them. */
   readonly isFirst: boolean;
 }

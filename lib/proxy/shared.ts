@@ -9,22 +9,34 @@ import type { SharedLinkOptions } from '../store/shared-link.js';
 import { RedisTable } from '../store/shared-table.js';
 import { SharedTier } from '../store/shared-tier.js';
 
-/** Undefined where none is configured. `isFirst`: of the processes of this machine. */
+/** Which of the processes of this machine this one is. */
+export interface SharedMember {
+  /** The name of the machine, which no other has. */
+  readonly machine: string;
+  /** Of this process; no other of the machine has or had it. */
+  readonly member: number;
+  /** Whether it is the one that does what is to be done once for all of them. */
+  readonly isFirst: boolean;
+}
+
+/** Undefined where none is configured. */
 export function makeSharedLeases(
   config: Config,
   clock: Clock,
   events: Events,
-  isFirst: boolean,
+  of: SharedMember,
 ): SharedLeases | undefined {
   const { redis } = config.cache;
   if (!hasRedis(redis)) return undefined;
-  return new SharedLeases(makeTier(redis, clock), clock, events, isFirst ? 'here' : 'elsewhere');
+  return new SharedLeases(makeTier(redis, clock, of), clock, events, of.isFirst ? 'here' : 'elsewhere');
 }
 
-export function makeTier(redis: RedisSettings, clock: Clock): SharedTier {
+function makeTier(redis: RedisSettings, clock: Clock, { machine, member }: SharedMember): SharedTier {
   const { timeoutMs, leaseMs, maxBodyBytes } = redis;
   const table = new RedisTable(linkOptions(redis), redis.prefix);
-  return new SharedTier({ table, clock, random: Math.random, timeoutMs, leaseMs, maxBodyBytes });
+  const nameOf = (number: number): string => `${machine}-${number}`;
+  const process = { own: nameOf(member), of: nameOf };
+  return new SharedTier({ table, clock, random: Math.random, timeoutMs, leaseMs, maxBodyBytes, process });
 }
 
 function linkOptions({ url, sentinel, cluster, tls, ...redis }: RedisSettings): SharedLinkOptions {

@@ -31,6 +31,7 @@ export interface LookReply {
 export interface LeasePlace {
   readonly name: string;
   readonly variant: string;
+  /** Ends with a dot. To give back what a process that is gone may have held: what its holders begin with. */
   readonly holder: string;
 }
 

@@ -16,8 +16,8 @@ interface Owed {
 export class SharedOwed {
   readonly #clock: Clock;
   readonly #leaseMs: number;
-  /** By holder, the oldest first. */
-  readonly #byHolder = new Map<string, Owed>();
+  /** The oldest first. */
+  readonly #byPlace = new Map<string, Owed>();
 
   constructor(clock: Clock, leaseMs: number) {
     this.#clock = clock;
@@ -26,23 +26,29 @@ export class SharedOwed {
 
   /** The lease could not be given back. */
   note(place: LeasePlace, key: string): void {
-    if (this.#byHolder.has(place.holder)) return;
-    this.#byHolder.set(place.holder, { place, key, until: this.#clock.now() + this.#leaseMs });
-    if (this.#byHolder.size <= MAX_SHARED_OWED) return;
-    for (const oldest of this.#byHolder.keys()) {
-      this.#byHolder.delete(oldest);
+    const id = idOf(place);
+    if (this.#byPlace.has(id)) return;
+    this.#byPlace.set(id, { place, key, until: this.#clock.now() + this.#leaseMs });
+    if (this.#byPlace.size <= MAX_SHARED_OWED) return;
+    for (const oldest of this.#byPlace.keys()) {
+      this.#byPlace.delete(oldest);
       return;
     }
   }
 
   /** Has each that has not lapsed given back by `release`, which resolves with whether it could be. */
   async settle(release: (place: LeasePlace, key: string) => Promise<boolean>): Promise<void> {
-    for (const [holder, { place, key, until }] of [...this.#byHolder]) {
+    for (const [id, { place, key, until }] of [...this.#byPlace]) {
       // Before it is tried, or a further round would try it as well.
-      if (!this.#byHolder.delete(holder) || this.#clock.now() >= until) continue;
+      if (!this.#byPlace.delete(id) || this.#clock.now() >= until) continue;
       if (await release(place, key)) continue;
-      this.#byHolder.set(holder, { place, key, until });
+      this.#byPlace.set(id, { place, key, until });
       return;
     }
   }
+}
+
+/** A process that is gone may have held more than one lease. */
+function idOf({ name, variant, holder }: LeasePlace): string {
+  return `${holder} ${name} ${variant}`;
 }

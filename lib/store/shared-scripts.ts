@@ -3,7 +3,7 @@
  * no script is ever split over two slots, not even while a slot moves (TRYAGAIN).
  *
  * Fields of the hash: `k` the key; `r<variant>` a record behind 40 digits (keepUntil, requestedAt); `l<variant>` a lease:
- * 20 digits of its end, then its holder, which begins with its machine and a dot; `p` up to when what was asked for is purged; `a` until when everybody goes alone.
+ * 20 digits of its end, then its holder: its process, which of its leases, each with a dot behind; `p` up to when what was asked for is purged; `a` until when everybody goes alone.
  */
 
 /** Digits in front of a record: keepUntil, then requestedAt. */
@@ -16,9 +16,10 @@ local key = KEYS[1]
 local function lasts(ms)
   if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, math.ceil(ms)) end
 end
+-- One lease by its whole holder, or whichever is there of a process by the beginning of it.
 local function held(variant, holder)
   local l = redis.call('HGET', key, 'l' .. variant)
-  return l and string.sub(l, 21) == holder
+  return l and string.sub(l, 21, 20 + #holder) == holder
 end
 local function instant(v, from)
   return tonumber(string.sub(v, from, from + 19)) or 0
@@ -29,12 +30,12 @@ end
 `;
 
 /**
- * variant, holder, leaseMs, knownAt or '', mode. Returns now, kind, leftMs, records. A machine is not sent to wait for itself:
+ * variant, holder, leaseMs, knownAt or '', mode. Returns now, kind, leftMs, records. A process is not sent to wait for itself:
  * whoever asks there has nobody to join there, so what it holds is a lease that it was given too late to know of.
  */
 export const LOOK = `${NOW}
 local variant, holder, lease, known, mode = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
-local function machine(of)
+local function process(of)
   return string.match(of, '^[^.]*')
 end
 local found = {}
@@ -54,7 +55,7 @@ if mode == 'look' then return {string.format('%.3f', now), 'none', '0', found} e
 local a = redis.call('HGET', key, 'a')
 if a and tonumber(a) > now then return {string.format('%.3f', now), 'alone', '0', found} end
 local l = redis.call('HGET', key, 'l' .. variant)
-if l and instant(l, 1) > now and machine(string.sub(l, 21)) ~= machine(holder) then
+if l and instant(l, 1) > now and process(string.sub(l, 21)) ~= process(holder) then
   return {string.format('%.3f', now), 'elsewhere', string.format('%.3f', instant(l, 1) - now), found}
 end
 redis.call('HSET', key, 'l' .. variant, pad(now + lease) .. holder)

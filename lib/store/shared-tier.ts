@@ -30,6 +30,13 @@ export interface SharedTierOptions {
   readonly leaseMs: number;
   /** Larger bodies are not shared. */
   readonly maxBodyBytes: number;
+  /** This process among those of all machines, and another one of this machine by its number. No name has a dot. */
+  readonly process: ProcessNames;
+}
+
+export interface ProcessNames {
+  readonly own: string;
+  of(member: number): string;
 }
 
 /** What is told to the one who uses the tier. */
@@ -95,7 +102,7 @@ export class SharedTier {
   readonly #options: SharedTierOptions;
   readonly #table: SharedTable;
   readonly #bodies: SharedBodies;
-  /** The name of this machine among the others. */
+  /** The name of this tier among those of all processes. */
   readonly #instance = randomBytes(9).toString('base64url');
   readonly #writing: SharedWriting;
   readonly #owed: SharedOwed;
@@ -242,7 +249,7 @@ export class SharedTier {
     const place: LeasePlace = {
       name,
       variant: variantOf(order.selection),
-      holder: `${this.#instance}.${++this.#leaseCount}`,
+      holder: `${this.#options.process.own}.${this.#instance}.${++this.#leaseCount}.`,
     };
     const first = await this.#look(place, known, order.isBlind ? 'blind' : 'take', key);
     if (first?.kind !== 'found') return this.#answer(first, place);
@@ -307,6 +314,12 @@ export class SharedTier {
     const news = this.#news(key, place.variant, what, how);
     const isBack = await this.#giveBack(place, news, what === 'alone' ? SHARED_ALONE_MS : 0);
     if (!isBack) this.#owed.note(place, key);
+  }
+
+  /** Gives back what another process of this machine that is gone may have held for a response. */
+  async releaseOf(member: number, key: string, selection: Selection): Promise<void> {
+    const holder = `${this.#options.process.of(member)}.`;
+    await this.release({ name: nameOf(key), variant: variantOf(selection), holder }, key, 'left');
   }
 
   async #giveBack(place: LeasePlace, news: Buffer, aloneMs: number): Promise<boolean> {

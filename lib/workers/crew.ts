@@ -64,6 +64,7 @@ export class Crew {
       tell: (worker, message) => void this.memberOf(worker)?.channel.tell(message),
       tellOthers: (worker, message) => this.#tellOthers(worker, message),
       pathOf: (worker) => (this.memberOf(worker) === undefined ? undefined : this.#pathOf(worker)),
+      heir: () => this.serving[0]?.id,
     });
     this.handovers = new Handovers(parts.clock, () => this.serving);
     this.listening = new Listening(parts.events, (handle) => this.handovers.take(handle));
@@ -80,6 +81,7 @@ export class Crew {
       answering: (member) => this.#answering(member),
       heard: (member, message) => this.#heard(member, message),
       joined: (member) => this.#joined(member),
+      serves: () => this.#serves(),
       gone: (member) => this.#gone(member),
       failed: parts.failed,
     });
@@ -125,7 +127,8 @@ export class Crew {
     this.#begunWith.set(id, this.#generation);
     const { sequence } = this.operations;
     const isFirst = place === 0;
-    return { source: source(), address, count, isFirst, pseudonym, version, relayPath: this.#pathOf(id), sequence };
+    const relayPath = this.#pathOf(id);
+    return { member: id, source: source(), address, count, isFirst, pseudonym, version, relayPath, sequence };
   }
 
   /** Rejects where a configuration cannot be used, or an address not be had. */
@@ -154,8 +157,12 @@ export class Crew {
       await this.#ask(member, 'prepare', { source: this.#parts.source(), address: this.address });
       await this.#ask(member, 'commit', {});
     }
-    // It takes connections as soon as it counts as serving.
-    queueMicrotask(() => this.handovers.goOn());
+  }
+
+  /** One more does: what waited for one can be had. */
+  #serves(): void {
+    this.handovers.goOn();
+    this.leases.bequeath();
   }
 
   #ask<Q extends 'prepare' | 'commit' | 'abandon'>(member: Member, name: Q, asked: Asked<Q>): Promise<unknown> {
@@ -222,7 +229,10 @@ export class Crew {
         this.leases.opened(member.id, message.lease);
         return;
       case 'release':
-        this.leases.release(member.id, message.lease, message.outcome, message.sequence);
+        this.leases.release(member.id, message.lease, message.outcome, message.sequence, message.isOwed);
+        return;
+      case 'settled':
+        this.leases.settled(member.id, message.leases);
         return;
       case 'announced':
         this.leases.announced(member.id, message.outcome, message.sequence);

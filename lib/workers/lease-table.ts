@@ -1,10 +1,11 @@
 /**
  * Who asks the origin, among workers: one table in the primary process, changed by one message after another, so that two
- * never hold one lease. A worker that dies gives back all that it held at once.
+ * never hold one lease. A worker that dies gives back all that it held at once; what it may have held among machines beside
+ * (another process has the way there) one of the others gives back in its place.
  */
 import { MAX_HOLDINGS, MAX_HOLDINGS_BYTES, MAX_WORKER_LEASES } from '../base/worker-limits.js';
 import { Remembered } from '../store/remembered.js';
-import type { Taking, ToWorker, WireNotice, WireOutcome } from './messages.js';
+import type { Orphan, Taking, ToWorker, WireNotice, WireOutcome } from './messages.js';
 
 export interface LeaseTableParts {
   tell(worker: number, message: ToWorker): void;
@@ -12,6 +13,8 @@ export interface LeaseTableParts {
   tellOthers(worker: number, message: ToWorker): void;
   /** Where a worker gives others what it has; undefined: it is gone. */
   pathOf(worker: number): string | undefined;
+  /** One that serves. */
+  heir(): number | undefined;
 }
 
 interface Wait {
@@ -22,10 +25,18 @@ interface Wait {
 interface Held {
   readonly lease: number;
   readonly name: string;
+  readonly keyLength: number;
   readonly worker: number;
   /** What will be stored arrives, and can be had as it comes. */
   isOpen: boolean;
   readonly waiting: Wait[];
+}
+
+/** A lease that is over here, and may still be held among machines. */
+interface Owed {
+  readonly orphan: Orphan;
+  /** Who is to give it back; undefined: nobody yet. */
+  by: number | undefined;
 }
 
 /** Which worker stored something last, and when that was asked for. */
@@ -38,6 +49,7 @@ export class LeaseTable {
   readonly #parts: LeaseTableParts;
   readonly #byName = new Map<string, Held>();
   readonly #byLease = new Map<number, Held>();
+  readonly #owed = new Map<number, Owed>();
   readonly #holdings = new Remembered<Holding>(MAX_HOLDINGS, MAX_HOLDINGS_BYTES);
   #nextLease = 1;
 
@@ -90,12 +102,12 @@ export class LeaseTable {
     return true;
   }
 
-  #grant(worker: number, { id, name }: Taking): void {
-    if (this.#byLease.size >= MAX_WORKER_LEASES) {
+  #grant(worker: number, { id, name, keyLength }: Taking): void {
+    if (this.#byLease.size + this.#owed.size >= MAX_WORKER_LEASES) {
       this.#notice({ worker, id }, { kind: 'alone' });
       return;
     }
-    const held: Held = { lease: this.#nextLease++, name, worker, isOpen: false, waiting: [] };
+    const held: Held = { lease: this.#nextLease++, name, keyLength, worker, isOpen: false, waiting: [] };
     this.#byName.set(name, held);
     this.#byLease.set(held.lease, held);
     this.#parts.tell(worker, { kind: 'granted', id, lease: held.lease });
@@ -114,11 +126,13 @@ export class LeaseTable {
     for (const wait of held.waiting.splice(0)) this.#notice(wait, { kind: 'at', path });
   }
 
-  release(worker: number, lease: number, outcome: WireOutcome, sequence: number): void {
+  /** `isOwed`: what the worker held among machines it gives back after this, and says when it has (settled). */
+  release(worker: number, lease: number, outcome: WireOutcome, sequence: number, isOwed: boolean): void {
     const held = this.#byLease.get(lease);
     // Of one who is thought dead, or says it twice.
     if (held?.worker !== worker) return;
     this.#drop(held);
+    if (isOwed) this.#owe(held, worker);
     switch (outcome.kind) {
       case 'stored':
       case 'freshened': {
@@ -162,6 +176,28 @@ export class LeaseTable {
     for (const wait of waiting.splice(0)) this.#notice(wait, notice);
   }
 
+  #owe({ lease, worker, name, keyLength }: Held, by: number | undefined): void {
+    this.#owed.set(lease, { orphan: { lease, member: worker, name, keyLength }, by });
+  }
+
+  /** Nothing is owed for these leases any more. */
+  settled(worker: number, leases: readonly number[]): void {
+    for (const lease of leases) if (this.#owed.get(lease)?.by === worker) this.#owed.delete(lease);
+  }
+
+  /** Has what nobody is to give back given back by one that serves, where there is one. */
+  bequeath(): void {
+    const heir = this.#parts.heir();
+    if (heir === undefined) return;
+    const orphans: Orphan[] = [];
+    for (const owed of this.#owed.values()) {
+      if (owed.by !== undefined) continue;
+      owed.by = heir;
+      orphans.push(owed.orphan);
+    }
+    if (orphans.length > 0) this.#parts.tell(heir, { kind: 'orphaned', orphans });
+  }
+
   #drop(held: Held): void {
     this.#byName.delete(held.name);
     this.#byLease.delete(held.lease);
@@ -187,7 +223,10 @@ export class LeaseTable {
       held.waiting.splice(0, held.waiting.length, ...rest);
       if (held.worker !== worker) continue;
       this.#drop(held);
+      this.#owe(held, undefined);
       this.#tellAll(held, { kind: 'look' });
     }
+    for (const owed of this.#owed.values()) if (owed.by === worker) owed.by = undefined;
+    this.bequeath();
   }
 }

@@ -5,12 +5,20 @@ import { Body } from '../object/body.js';
 import { decodeRecord, encodeRecord } from '../object/record.js';
 import { storedAround } from '../object/record-stored.js';
 import type { Selection, StoredResponse } from '../object/stored.js';
+import { SELECTS_ALL } from '../policy/vary.js';
 import type { Asked } from '../store/contract.js';
 import type { WireFailure, WireOutcome } from './messages.js';
 
 /** The name of a lease. */
 export function leaseName(key: string, { names, values }: Selection): string {
   return names.length === 0 ? key : `${key} ${JSON.stringify([names, values.map((value) => value ?? null)])}`;
+}
+
+/** The selection in the name of a lease, behind the key. */
+export function selectionIn(name: string, keyLength: number): Selection {
+  if (name.length === keyLength) return SELECTS_ALL;
+  const [names, values] = JSON.parse(name.slice(keyLength + 1)) as [string[], (string | null)[]];
+  return { names, values: values.map((value) => value ?? undefined) };
 }
 
 /** When what a response says was asked for. */

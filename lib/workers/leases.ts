@@ -5,7 +5,7 @@
  */
 import type { Clock, Timer } from '../base/clock.js';
 import { MARKER_TTL_MS } from '../base/limits.js';
-import { LEASE_ANSWER_TIMEOUT_MS } from '../base/worker-limits.js';
+import { LEASE_ANSWER_TIMEOUT_MS, MAX_ORPHANS_AT_ONCE } from '../base/worker-limits.js';
 import type { Engine } from '../engine/engine.js';
 import type {
   Cancel,
@@ -16,13 +16,14 @@ import type {
   LeaseOrder,
   LeaseOutcome,
   Leases,
+  LeasesBeyond,
 } from '../engine/leases-contract.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { Store } from '../store/contract.js';
 import { isSameSelection } from '../store/variants.js';
 import { Announced } from './announced.js';
-import { askedAt, isSameBody, leaseFailure, leaseName, responseOf, wireOutcome } from './lease-wire.js';
-import type { ToPrimary, ToWorker, WireNotice, WireOutcome } from './messages.js';
+import { askedAt, isSameBody, leaseFailure, leaseName, responseOf, selectionIn, wireOutcome } from './lease-wire.js';
+import type { Orphan, ToPrimary, ToWorker, WireNotice, WireOutcome } from './messages.js';
 import type { RelayAnswer } from './relay-client.js';
 import type { RelayAsk } from './relay-frames.js';
 
@@ -45,7 +46,7 @@ interface Taken {
 
 export class WorkerLeases implements Leases {
   /** Those of the machines, for who holds the lease here. */
-  beyond: Leases | undefined;
+  beyond: LeasesBeyond | undefined;
   readonly #parts: WorkerLeaseParts;
   readonly #taken = new Map<number, Taken>();
   readonly #announced: Announced;
@@ -94,7 +95,8 @@ export class WorkerLeases implements Leases {
           answer(this.#answered(order, notice));
         },
       });
-      if (!tell({ kind: 'take', id, name, askedAt: askedAt(known), isBlind, isPatient })) {
+      const keyLength = order.key.length;
+      if (!tell({ kind: 'take', id, name, keyLength, askedAt: askedAt(known), isBlind, isPatient })) {
         this.#taken.delete(id);
         answer({ kind: 'unavailable' });
         return;
@@ -127,9 +129,9 @@ export class WorkerLeases implements Leases {
     const answer = await this.beyond?.take(order);
     switch (answer?.kind) {
       case 'held':
-        return { kind: 'held', lease: both(own, answer.lease) };
+        return { kind: 'held', lease: this.#both(own, answer.lease, lease, order.key) };
       case 'found':
-        own.release({ kind: 'left' });
+        void own.release({ kind: 'left' });
         return answer;
       case 'elsewhere':
         return { ...answer, wait: (told) => waitBeyond(own, answer.wait, told) };
@@ -141,12 +143,40 @@ export class WorkerLeases implements Leases {
   #lease(lease: number, key: string): Lease {
     return {
       opened: () => void this.#parts.tell({ kind: 'opened', lease }),
-      release: (outcome) => this.#release(lease, wireOutcome(key, outcome)),
+      release: async (outcome) => this.#release(lease, wireOutcome(key, outcome)),
     };
   }
 
-  #release(lease: number, outcome: WireOutcome): void {
-    this.#parts.tell({ kind: 'release', lease, outcome, sequence: this.#parts.sequence.ended });
+  /** Both leases as one: that of the machines is given back behind, with what came of it. */
+  #both(own: Lease, beyond: Lease, lease: number, key: string): Lease {
+    return {
+      opened: (response) => {
+        own.opened(response);
+        beyond.opened(response);
+      },
+      release: async (outcome) => {
+        this.#release(lease, wireOutcome(key, outcome), true);
+        await beyond.release(outcome);
+        this.#parts.tell({ kind: 'settled', leases: [lease] });
+      },
+    };
+  }
+
+  #release(lease: number, outcome: WireOutcome, isOwed = false): void {
+    this.#parts.tell({ kind: 'release', lease, outcome, sequence: this.#parts.sequence.ended, isOwed });
+  }
+
+  /** Gives back among machines what a worker that died may have held, some at a time. */
+  async #inherit(orphans: readonly Orphan[]): Promise<void> {
+    for (let at = 0; at < orphans.length; at += MAX_ORPHANS_AT_ONCE) {
+      const some = orphans.slice(at, at + MAX_ORPHANS_AT_ONCE);
+      await Promise.all(some.map((orphan) => this.#releaseOf(orphan)));
+      this.#parts.tell({ kind: 'settled', leases: some.map(({ lease }) => lease) });
+    }
+  }
+
+  async #releaseOf({ member, name, keyLength }: Orphan): Promise<void> {
+    await this.beyond?.releaseOf(member, name.slice(0, keyLength), selectionIn(name, keyLength));
   }
 
   /** The word may come before anybody listens for it. */
@@ -240,6 +270,9 @@ export class WorkerLeases implements Leases {
       case 'departed':
         this.#announced.gone(message.worker);
         return true;
+      case 'orphaned':
+        void this.#inherit(message.orphans);
+        return true;
       case 'marked':
         this.#engine?.parts.markers.mark(message.markerKey, MARKER_TTL_MS);
         return true;
@@ -299,20 +332,6 @@ export class WorkerLeases implements Leases {
   }
 }
 
-/** Both leases as one. */
-function both(own: Lease, other: Lease): Lease {
-  return {
-    opened: (response) => {
-      own.opened(response);
-      other.opened(response);
-    },
-    release: (outcome) => {
-      own.release(outcome);
-      other.release(outcome);
-    },
-  };
-}
-
 /** Another machine asks: the other workers wait for this one, which waits for that machine. */
 function waitBeyond(
   own: Lease,
@@ -320,11 +339,11 @@ function waitBeyond(
   told: (notice: LeaseNotice) => void,
 ): Cancel {
   const cancel = wait((notice) => {
-    own.release(notice.kind === 'uncacheable' || notice.kind === 'failed' ? notice : { kind: 'left' });
+    void own.release(notice.kind === 'uncacheable' || notice.kind === 'failed' ? notice : { kind: 'left' });
     told(notice);
   });
   return () => {
     cancel();
-    own.release({ kind: 'left' });
+    void own.release({ kind: 'left' });
   };
 }

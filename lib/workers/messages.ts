@@ -21,6 +21,8 @@ export interface BoundAddress {
 }
 
 export interface Beginning {
+  /** No other has or had this number. */
+  readonly member: number;
   readonly source: WireSource;
   readonly address: BoundAddress;
   /** Whether this one does what is to be done once for all, such as warming. */
@@ -154,11 +156,22 @@ export type WireNotice =
   | { readonly kind: 'uncacheable'; readonly reason: string; readonly markerKey: string | undefined }
   | { readonly kind: 'failed'; readonly failure: WireFailure };
 
+/** What a worker that died may have held among machines: to be given back in its place. */
+export interface Orphan {
+  readonly lease: number;
+  /** Who died. */
+  readonly member: number;
+  readonly name: string;
+  readonly keyLength: number;
+}
+
 /** An order for a lease. */
 export interface Taking {
   readonly id: number;
-  /** Key and variant. */
+  /** Key and variant (leaseName). */
   readonly name: string;
+  /** How much of the name is the key. */
+  readonly keyLength: number;
   /** When what the asker has was asked for; 0: it has nothing. */
   readonly askedAt: number;
   readonly isBlind: boolean;
@@ -176,8 +189,16 @@ export type ToPrimary =
   | { readonly kind: 'took'; readonly connection: number; readonly connections: number }
   | ({ readonly kind: 'take' } & Taking)
   | { readonly kind: 'opened'; readonly lease: number }
-  /** `sequence`: operations that were over there by then. */
-  | { readonly kind: 'release'; readonly lease: number; readonly outcome: WireOutcome; readonly sequence: number }
+  /** `sequence`: operations that were over there by then. `isOwed`: that of the machines is still to be given back. */
+  | {
+      readonly kind: 'release';
+      readonly lease: number;
+      readonly outcome: WireOutcome;
+      readonly sequence: number;
+      readonly isOwed: boolean;
+    }
+  /** What was owed for these leases has been given back, or cannot be. */
+  | { readonly kind: 'settled'; readonly leases: readonly number[] }
   /** The same of what was asked for without a lease. */
   | { readonly kind: 'announced'; readonly outcome: WireOutcome; readonly sequence: number }
   /** Waits no more. */
@@ -214,6 +235,7 @@ export type ToWorker =
   | { readonly kind: 'serve' }
   /** Another worker died. */
   | { readonly kind: 'departed'; readonly worker: number }
+  | { readonly kind: 'orphaned'; readonly orphans: readonly Orphan[] }
   | { readonly kind: 'marked'; readonly markerKey: string }
   | { readonly kind: 'failing'; readonly key: string; readonly failure: WireFailure }
   | { readonly kind: 'invalidate'; readonly keys: readonly string[]; readonly sequence: number }
@@ -233,9 +255,10 @@ const TO_PRIMARY: Shapes<ToPrimary> = {
   hello: {},
   beat: { connections: 'number' },
   took: { connection: 'number', connections: 'number' },
-  take: { id: 'number', name: 'text', askedAt: 'number', isBlind: 'flag', isPatient: 'flag' },
+  take: { id: 'number', name: 'text', keyLength: 'number', askedAt: 'number', isBlind: 'flag', isPatient: 'flag' },
   opened: { lease: 'number' },
-  release: { lease: 'number', outcome: 'map', sequence: 'number' },
+  release: { lease: 'number', outcome: 'map', sequence: 'number', isOwed: 'flag' },
+  settled: { leases: 'list' },
   announced: { outcome: 'map', sequence: 'number' },
   quit: { id: 'number' },
   invalidated: { keys: 'list' },
@@ -251,6 +274,7 @@ const TO_WORKER: Shapes<ToWorker> = {
   renewed: { by: 'number', key: 'text', names: 'list', askedAt: 'number', record: 'any', sequence: 'number' },
   serve: {},
   departed: { worker: 'number' },
+  orphaned: { orphans: 'list' },
   marked: { markerKey: 'text' },
   failing: { key: 'text', failure: 'map' },
   invalidate: { keys: 'list', sequence: 'number' },

@@ -46,6 +46,8 @@ export interface SupervisorParts {
   heard(member: Member, message: ToPrimary): void;
   /** It has begun. Resolves once it may serve. */
   joined(member: Member): Promise<void>;
+  /** One more counts as serving. */
+  serves(): void;
   gone(member: Member): void;
   /** No worker lives any more, however often one is started. */
   failed(error: Error): void;
@@ -164,6 +166,7 @@ export class Supervisor {
     member.state = 'serving';
     member.servingSince = this.#parts.clock.now();
     member.channel.tell({ kind: 'serve' });
+    this.#parts.serves();
     if (this.serving.length < this.#places.length) return;
     this.#starting?.resolve();
     this.#starting = undefined;

@@ -131,7 +131,7 @@ export class Worker {
   /** Rejects with a ConfigError where it cannot. */
   async #begin({ source, address, relayPath, ...beginning }: Beginning): Promise<string[]> {
     const { clock, adminToken } = this.#world;
-    const { count, isFirst, pseudonym, version } = beginning;
+    const { member, count, isFirst, pseudonym, version } = beginning;
     const place = { count, isFirst };
     const first = sourceOf(source, place, address);
     const sequence = new Sequence(beginning.sequence);
@@ -143,7 +143,7 @@ export class Worker {
     });
     this.#leases = leases;
     const { config, written, file } = first;
-    const common = { clock, version, written, file, adminToken, pseudonym, isFirst };
+    const common = { clock, version, written, file, adminToken, pseudonym, member, isFirst };
     const part = createPart(config, { ...common, leases, siblings: this.#siblings() });
     leases.open(part.engine);
     const relays = new RelayServer((ask) => leases.give(ask));

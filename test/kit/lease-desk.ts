@@ -126,7 +126,7 @@ export class LeaseDesk implements Leases {
     this.#held.set(name, held);
     return {
       opened: (response) => this.opened.push(response),
-      release: (outcome) => {
+      release: async (outcome) => {
         if (this.#held.get(name) === held) this.#held.delete(name);
         this.outcomes.push(outcome);
         if (outcome.kind === 'stored' || outcome.kind === 'freshened') this.#keep(outcome.response);

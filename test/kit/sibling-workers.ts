@@ -74,6 +74,7 @@ export class SiblingCrew {
         for (const { id, isAlive } of this.workers) if (isAlive && id !== but) this.#deliver(id, message);
       },
       pathOf: (id) => (this.#alive(id) === undefined ? undefined : String(id)),
+      heir: () => this.workers.find(({ isAlive }) => isAlive)?.id,
     });
     for (let count = options.workers ?? 2; count > 0; count--) this.start();
   }
@@ -184,7 +185,8 @@ export class SiblingCrew {
       else if (told.kind === 'opened') this.table.opened(id, told.lease);
       else if (told.kind === 'announced') this.table.announced(id, told.outcome, told.sequence);
       else if (told.kind === 'quit') this.table.quit(id, told.id);
-      else if (told.kind === 'release') this.table.release(id, told.lease, told.outcome, told.sequence);
+      else if (told.kind === 'release') this.table.release(id, told.lease, told.outcome, told.sequence, told.isOwed);
+      else if (told.kind === 'settled') this.table.settled(id, told.leases);
     });
     return true;
   }

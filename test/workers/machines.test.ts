@@ -1,7 +1,8 @@
 // Goal: a machine of several workers tells other machines of an operation once, and hears theirs in all workers. Method: two built commands, one redis-server.
 import t from 'tap';
+import { createBarrier } from '../kit/barrier.js';
 import { HOST, request } from '../kit/proxy-kit.js';
-import { eventually, needsRedis, startRedis } from '../kit/redis-server.js';
+import { eventually, needsRedis, type RedisServer, startRedis } from '../kit/redis-server.js';
 import { startCrew } from './crew.kit.js';
 
 const SHARED = ['Cache-Control', 'max-age=600', 'ETag', '"1"', 'Cache-Tag', 'all'];
@@ -31,3 +32,62 @@ t.test('issue 5: an operation on several workers is told to other machines once'
   await eventually(async () => (await told()) >= 3, 'and that');
   t.equal(await told(), 3, 'once each');
 });
+
+/** The leases of a key, as they lie in Redis. */
+async function leasesOf({ client }: RedisServer): Promise<string[]> {
+  const [name] = (await client.keys('patina:{*}')).filter((key) => key.endsWith('}'));
+  const fields = name === undefined ? {} : await client.hgetall(name);
+  return Object.entries(fields).flatMap(([field, value]) => (field.startsWith('l') ? [value.slice(20)] : []));
+}
+
+t.test(
+  'issue 5: what a worker that dies held among machines is free at once, and one of those who wait asks',
+  needsRedis(),
+  async (t) => {
+    const redis = await startRedis(t);
+    const conf = `debug_header: CDN-Cache\ncache: {redis: {url: "${redis.url}", timeout: 500ms, lease: 600s}}`;
+    const [here, there] = await Promise.all([startCrew(t, { conf }), startCrew(t, { conf })]);
+    const answered = createBarrier();
+    for (const { origin } of [here, there]) {
+      origin.respond(async () => {
+        await answered.passed;
+        return { fields: SHARED, body: 'hello' };
+      });
+    }
+    for (const crew of [here, there]) {
+      await eventually(async () => (await crew.metric('patina_shared_up')) === 1, 'all workers are connected');
+    }
+    const [dying, other] = await here.eachWorker();
+    const [elsewhere] = await there.eachWorker();
+    dying.send(request('GET', '/a'));
+    await here.origin.seen(1);
+    const [held] = await leasesOf(redis);
+    const waiting = elsewhere.send(request('GET', '/a')).response();
+    await eventually(async () => (await there.metric('patina_shared_waiting')) === 1, 'the other machine waits for it');
+    process.kill(here.first?.pid ?? 0, 'SIGKILL');
+    await there.origin.seen(1);
+    const [next] = await leasesOf(redis);
+    t.ok(next !== undefined && next !== held, `held by ${next} after ${held}`);
+    const beside = other.send(request('GET', '/a')).response();
+    answered.open();
+    t.equal((await waiting).body.toString(), 'hello');
+    t.equal((await beside).body.toString(), 'hello', 'and the workers beside it wait for who asks now');
+    t.equal(here.origin.requests.length, 1);
+  },
+);
+
+t.test(
+  'issue 5: where nobody serves when a worker dies, the next that does gives back what it held',
+  needsRedis(),
+  async (t) => {
+    const redis = await startRedis(t);
+    const crew = await startCrew(t, { conf: `cache: {redis: {url: "${redis.url}", timeout: 500ms, lease: 600s}}` });
+    await eventually(async () => (await crew.metric('patina_shared_up')) === 1, 'all workers are connected');
+    const client = await crew.connect();
+    client.send(request('GET', '/a'));
+    await crew.origin.seen(1);
+    t.equal((await leasesOf(redis)).length, 1);
+    for (const { pid } of await crew.workers()) process.kill(pid, 'SIGKILL');
+    await eventually(async () => (await leasesOf(redis)).length === 0, 'it is given back');
+  },
+);

@@ -263,6 +263,7 @@ function fakeCrew(count: number) {
   const children: { listener: ChildListener; sent: { name?: string; id: number }[]; isKilled: boolean }[] = [];
   const notices: string[] = [];
   const failures: Error[] = [];
+  const serving: number[] = [];
   const supervisor = new Supervisor({
     clock,
     events: { ...SILENT, notice: (_, code) => notices.push(code) },
@@ -288,6 +289,7 @@ function fakeCrew(count: number) {
     answering: () => async () => null,
     heard() {},
     joined: async () => {},
+    serves: () => serving.push(supervisor.serving.length),
     gone() {},
     failed: (error) => failures.push(error),
   });
@@ -300,11 +302,11 @@ function fakeCrew(count: number) {
   };
   const die = (at: number, signal: string | null = null): void =>
     children[at]?.listener.gone({ exitCode: signal === null ? 1 : null, signal });
-  return { clock, children, notices, failures, supervisor, begin, die };
+  return { clock, children, notices, failures, serving, supervisor, begin, die };
 }
 
 t.test('issue 5: workers begin once they listen, and the start is over when all serve', async (t) => {
-  const { supervisor, children, begin } = fakeCrew(2);
+  const { supervisor, children, serving, begin } = fakeCrew(2);
   let isOver = false;
   void supervisor.start().then(() => {
     isOver = true;
@@ -315,6 +317,7 @@ t.test('issue 5: workers begin once they listen, and the start is over when all 
   t.equal(supervisor.serving.length, 1);
   await begin(1);
   t.equal(isOver, true);
+  t.same(serving, [1, 2], 'it is told of one that serves once it does: what waits for one goes there');
 });
 
 t.test('issue 5: a dead worker is replaced after a pause that doubles while they die young', async (t) => {

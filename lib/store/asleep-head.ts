@@ -103,6 +103,31 @@ function isTextAt(text: string, bytes: Buffer, from: number): boolean {
   return true;
 }
 
+/** Whether the head is of a record with these instants: no two records of a key have all of them in common but by chance. */
+export function isHeadOfMoment(bytes: Buffer, at: number, stored: StoredResponse): boolean {
+  const { life } = stored;
+  return (
+    isNumberAt(bytes, at, REQUESTED_AT, stored.requestedAt) &&
+    isNumberAt(bytes, at, RECEIVED_AT, stored.receivedAt) &&
+    isNumberAt(bytes, at, FETCHED_AT, stored.fetchedAt) &&
+    isNumberAt(bytes, at, RECEIVED_WALL, stored.receivedWall) &&
+    isNumberAt(bytes, at, EXPIRED_AT, stored.expiredAt) &&
+    isNumberAt(bytes, at, BORN_AT, life.bornAt) &&
+    isNumberAt(bytes, at, STALE_AT, life.staleAt) &&
+    isNumberAt(bytes, at, GRACE_UNTIL, life.graceUntil) &&
+    isNumberAt(bytes, at, OFFLINE_GRACE_UNTIL, life.offlineGraceUntil) &&
+    isNumberAt(bytes, at, KEEP_UNTIL, life.keepUntil) &&
+    isNumberAt(bytes, at, ERROR_UNTIL, life.errorUntil) &&
+    isNumberAt(bytes, at, UNREACHABLE_UNTIL, life.unreachableUntil) &&
+    isNumberAt(bytes, at, CEILING_AT, life.ceilingAt)
+  );
+}
+
+function isNumberAt(bytes: Buffer, at: number, index: number, value: number | undefined): boolean {
+  const own = doubleAt(bytes, at + index * NUMBER_BYTES);
+  return own === value || (value === undefined && Number.isNaN(own));
+}
+
 export function hasSelection(bytes: Buffer, at: number): boolean {
   return bytes[at + COUNTS_AT + 2] !== 0;
 }

@@ -5,12 +5,13 @@
  * Objects are made of them again when somebody asks. Those are others than before, and mean the same record: isSameRecord().
  */
 import { Body } from '../object/body.js';
-import type { StoredResponse } from '../object/stored.js';
+import { isSameRecord, type StoredResponse } from '../object/stored.js';
 import {
   graceUntilIn,
   hasSelection,
   headBytes,
   isHeadOfBoth,
+  isHeadOfMoment,
   keepUntilIn,
   LifeInHead,
   readHead,
@@ -77,6 +78,49 @@ export class Asleep {
     return true;
   }
 
+  /** The slot of exactly this record, which stays asleep; NO_SLOT where that is not what is stored. */
+  slotOf(stored: StoredResponse, hash: number): number {
+    this.#soughtOrigin = stored.key;
+    this.#soughtTarget = '';
+    let slot = this.#table.find(hash, this.#isSought);
+    while (slot !== NO_SLOT && !this.#isOf(slot, stored)) slot = this.#rows.get(slot, NEXT) - 1;
+    return slot;
+  }
+
+  /** isSameRecord() of what is in the slot, for which no object is made where it need not be. */
+  #isOf(slot: number, stored: StoredResponse): boolean {
+    const { head } = this.#packing;
+    const { bytes } = head.slab(slot);
+    const at = head.at(slot);
+    if (!isHeadOfMoment(bytes, at, stored)) return false;
+    if (hasSelection(bytes, at) || !this.#packing.holdsFields(slot, stored.fields)) {
+      return isSameRecord(this.look(slot, stored.key), stored);
+    }
+    const { status, madeBy } = this.#terms.at(this.#termsOf(slot));
+    const bodyBytes = this.#bodies.get(slot)?.receivedBytes ?? this.#packing.bodyBytes(slot);
+    return status === stored.status && madeBy === stored.madeBy && bodyBytes === stored.body.receivedBytes;
+  }
+
+  /** Whether it is the only one of its key, and asleep. */
+  isAlone(slot: number): boolean {
+    if (!this.has(slot) || this.#rows.get(slot, NEXT) !== 0) return false;
+    return this.#table.find(this.#slots.hash(slot), (one) => one === slot) !== NO_SLOT;
+  }
+
+  /**
+   * `stored` is what is in a slot that is alone from now on, in the place of what was forgotten. It sleeps on; false where it cannot, and
+   * is an object from now on.
+   */
+  renew(slot: number, stored: StoredResponse): boolean {
+    if (this.#writeDown(slot, stored)) {
+      this.#letGo(slot, stored, NO_SLOT);
+      return true;
+    }
+    this.#table.remove(this.#slots.hash(slot), slot);
+    this.#keepBody(slot, undefined);
+    return false;
+  }
+
   /** There is no object for it any more. `next`: the slot of the next variant. */
   #letGo(slot: number, { body }: StoredResponse, next: number): void {
     const hasBytes = this.#packing.hasBody(slot) || body.receivedBytes === 0;
@@ -133,7 +177,9 @@ export class Asleep {
 
   /** The same for one look: they stay asleep. */
   lookAt(key: string, hash: number): Variants | undefined {
-    const first = this.#table.find(hash, (slot) => this.#isOf(slot, key));
+    this.#soughtOrigin = key;
+    this.#soughtTarget = '';
+    const first = this.#table.find(hash, this.#isSought);
     if (first === NO_SLOT) return undefined;
     const next = this.#rows.get(first, NEXT);
     if (next === 0) return new Variants(this.look(first, key), first, true);
@@ -213,10 +259,5 @@ export class Asleep {
     else if (next === 0) this.#table.remove(hash, slot);
     else this.#table.replace(hash, slot, next - 1);
     this.#keepBody(slot, undefined);
-  }
-
-  #isOf(slot: number, key: string): boolean {
-    const { head } = this.#packing;
-    return isHeadOfBoth(key, '', head.slab(slot).bytes, head.at(slot));
   }
 }

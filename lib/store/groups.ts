@@ -13,6 +13,7 @@ import { AWAKE_BUDGET_SHARE_BYTES, FRESH_SHARE, MAX_AWAKE, MAX_AWAKE_LOOKS, MIN_
 import type { StoredResponse } from '../object/stored.js';
 import { Asleep } from './asleep.js';
 import { createKeyedMap, type KeyedMap } from './keyed.js';
+import { NO_SLOT } from './links.js';
 import type { Packing } from './packing.js';
 import { Sight } from './sight.js';
 import type { Slots } from './slots.js';
@@ -100,6 +101,24 @@ export class Groups {
   look(key: string): Variants | undefined {
     if (key === this.#absent) return undefined;
     return this.#awake.get(key) ?? this.#asleep.lookAt(key, hashOf(key)) ?? this.#missed(key);
+  }
+
+  /** The slot of exactly this record, which wakes nothing; NO_SLOT where that is not what is stored. */
+  slotOf(stored: StoredResponse): number {
+    const { key } = stored;
+    if (key === this.#absent) return NO_SLOT;
+    const variants = this.#awake.get(key);
+    return variants === undefined ? this.#asleep.slotOf(stored, hashOf(key)) : variants.slotOf(stored);
+  }
+
+  /** Whether what is in the slot is the only one of its key, and asleep. */
+  isAloneAsleep(slot: number): boolean {
+    return this.#asleep.isAlone(slot);
+  }
+
+  /** `stored` is in a slot that is alone asleep from now on, and sleeps on where it can. The record before was forgotten. */
+  renewAsleep(slot: number, stored: StoredResponse): void {
+    if (!this.#asleep.renew(slot, stored)) this.set(new Variants(stored, slot));
   }
 
   #missed(key: string): undefined {

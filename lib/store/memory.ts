@@ -40,6 +40,8 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
   return new MemoryStore(options);
 }
 
+const NONE: readonly StoredResponse[] = [];
+
 class MemoryStore extends LowestStore implements Store {
   readonly #clock: Clock;
   readonly #events: Events;
@@ -105,6 +107,10 @@ class MemoryStore extends LowestStore implements Store {
     const variants = this.#groups.get(key);
     if (variants !== undefined) this.#peeked = variants;
     return variants?.list;
+  }
+
+  override known(key: string): readonly StoredResponse[] {
+    return this.#groups.look(key)?.list ?? NONE;
   }
 
   place(key: string, isForNow?: boolean): Place | undefined {
@@ -181,8 +187,8 @@ class MemoryStore extends LowestStore implements Store {
     const bytes = storedBytes(next);
     const place = this.#eviction.withdraw(slot);
     const fits = this.#room.make(bytes - before, before, this.#ledger.budgetBytes);
-    // What made room may have let this key fall asleep: it wakes here.
-    const variants = this.#variantsOf(next.key);
+    // What nobody has asked for lately is freshened as bytes: it would not be asked for soon as an object.
+    const variants = this.#groups.isAloneAsleep(slot) ? undefined : this.#variantsOf(next.key);
     this.#shown = undefined;
     this.#groups.forget(slot);
     this.#slots.replace(slot, next, bytes);
@@ -190,11 +196,12 @@ class MemoryStore extends LowestStore implements Store {
     this.#tags.delete(current.tags, slot);
     this.#tags.add(next.tags, slot);
     this.#ledger.bytes += bytes - before;
-    variants.renew(slot, next);
+    variants?.renew(slot, next);
     this.#eviction.restore(slot, place);
     this.#schedule(slot, next.life.graceUntil, next.life.keepUntil, now);
     this.#demand?.schedule(slot, next, now);
-    this.#groups.set(variants);
+    if (variants === undefined) this.#groups.renewAsleep(slot, next);
+    else this.#groups.set(variants);
     // Only where fills in flight hold all the rest of the budget: then the budget wins.
     if (!fits) this.#drop(slot, 'evicted');
     this.#room.prune();
@@ -274,7 +281,7 @@ class MemoryStore extends LowestStore implements Store {
 
   #slotOf(stored: StoredResponse): number | undefined {
     if (stored === this.#shown) return this.#shownSlot;
-    const slot = this.#groups.get(stored.key)?.slotOf(stored) ?? NO_SLOT;
+    const slot = this.#groups.slotOf(stored);
     return slot === NO_SLOT ? undefined : slot;
   }
 

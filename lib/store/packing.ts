@@ -202,6 +202,13 @@ export class Packing {
     return this.#fields.slabNumber(slot) !== NOWHERE;
   }
 
+  /** Whether these are the fields of the slot, as far as that is seen by where they lie. */
+  holdsFields(slot: number, { slab, slabAt }: Fields): boolean {
+    return (
+      slab !== undefined && this.hasFields(slot) && this.#fields.slab(slot) === slab && this.#fields.at(slot) === slabAt
+    );
+  }
+
   hasBody(slot: number): boolean {
     return this.#body.slabNumber(slot) !== NOWHERE;
   }
@@ -228,6 +235,10 @@ export class Packing {
 
   bodyOf(slot: number): Body {
     return Body.packedIn(this.#body.slab(slot), this.#body.at(slot), this.#body.bytes(slot));
+  }
+
+  bodyBytes(slot: number): number {
+    return this.#body.bytes(slot);
   }
 
   /** Looks at the next few slots, and moves what lies in a slab that is not worth it. Returns whether there are more in this round. */

@@ -34,6 +34,7 @@ function sleep({ store, clock }: Bench): void {
   for (let n = 0; n < 3; n++) {
     const other = makeStored({ key: `other${n}`, bornAt: clock.now() });
     store.put(other);
+    store.peek(other.key);
     store.touch(other);
   }
 }
@@ -133,6 +134,64 @@ t.test('RFC 9111 §4.3.4: a late 304 finds the record that fell asleep meanwhile
   store.put(makeStored({ key: 'k', bornAt: clock.now() }));
   sleep(all);
   t.notOk(store.swap(next, freshened(next, clock.now())), 'it was purged');
+  t.end();
+});
+
+t.test('RFC 9111 §4.3.4: what is asleep is freshened as bytes, around the body where it lies', (t) => {
+  const all = bench();
+  const { store, clock } = all;
+  const stored = makeStored({ key: 'k', bornAt: clock.now(), bodyBytes: 100 });
+  store.put(stored);
+  sleep(all);
+  const basis = store.known('k')[0] as StoredResponse;
+  const slab = basis.body.slab;
+  t.ok(slab !== undefined);
+  const next = { ...freshened(basis, clock.now() + 5), fields: Fields.of({ ETag: '"1"', Date: 'later' }) };
+  t.ok(store.swap(basis, next));
+  const [found] = store.known('k');
+  t.not(found, next, 'it is still asleep');
+  t.ok(found !== undefined && isSameRecord(found, next));
+  t.equal(found?.body.slab, slab, 'its body was not copied');
+  t.equal(found?.body.slabAt, basis.body.slabAt);
+  t.notOk(store.holds(basis), 'the one before is stored no more');
+  t.ok(store.holds(next));
+  const again = freshened(next, clock.now() + 9);
+  t.ok(store.swap(next, again), 'whoever has the object means what is asleep');
+  t.same(said(store.peek('k')?.[0] as StoredResponse), said(again));
+  t.ok(store.remove(again, 'purged'));
+  t.equal(store.peek('k'), undefined);
+  t.end();
+});
+
+t.test('what is asleep and is freshened to what cannot be bytes is an object from then on', (t) => {
+  const all = bench();
+  const { store, clock } = all;
+  store.put(makeStored({ key: 'k', bornAt: clock.now() }));
+  sleep(all);
+  const basis = store.known('k')[0] as StoredResponse;
+  const next = { ...freshened(basis, clock.now() + 5), tags: ['a'] };
+  t.ok(store.swap(basis, next));
+  t.equal(store.known('k')[0], next);
+  t.equal(store.known('k').length, 1);
+  t.same(store.tagged('a'), [next]);
+  t.equal(store.removeKey('k', 'purged'), 1);
+  t.equal(store.peek('k'), undefined);
+  t.end();
+});
+
+t.test('a record of other fields with the same instants is not the one that is asleep', (t) => {
+  const all = bench();
+  const { store, clock } = all;
+  const stored = makeStored({ key: 'k', bornAt: clock.now(), fields: Fields.of({ ETag: '"1"' }) });
+  store.put(stored);
+  sleep(all);
+  t.ok(store.holds({ ...stored, fields: Fields.of({ ETag: '"1"' }) }), 'wherever its fields lie');
+  t.notOk(store.holds({ ...stored, fields: Fields.of({ ETag: '"2"' }) }));
+  t.notOk(store.holds({ ...stored, status: 404 }));
+  t.notOk(store.holds({ ...stored, madeBy: {} }));
+  t.notOk(store.holds({ ...stored, expiredAt: 1 }));
+  t.notOk(store.holds({ ...stored, body: makeStored({ bornAt: 0, bodyBytes: 7 }).body }));
+  t.ok(store.holds(stored), 'and none of this woke it');
   t.end();
 });
 

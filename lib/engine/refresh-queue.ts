@@ -61,6 +61,7 @@ export class RefreshQueue {
   #bytes = 0;
   #order = 0;
   #timer: Timer | undefined;
+  #firesAt = 0;
   #isPumping = false;
   #isClosed = false;
 
@@ -172,7 +173,7 @@ export class RefreshQueue {
   /** Begins nothing more, and gives up what waits. */
   close(): void {
     this.#isClosed = true;
-    this.#timer?.cancel();
+    this.#disarm();
     for (const entry of this.#entries.all()) {
       entry.isDropped = true;
       if (!entry.isRunning) this.#finish(entry, 'withdrawn');
@@ -203,6 +204,10 @@ export class RefreshQueue {
   /** Begins what may begin, then sees to it that it is called again when that changes. */
   #pump(): void {
     if (this.#isPumping || this.#isClosed) return;
+    if (!this.#isAnyWaiting) {
+      this.#disarm();
+      return;
+    }
     this.#isPumping = true;
     const now = this.#options.clock.now();
     for (const lane of this.#lanes) lane.wake(now);
@@ -210,11 +215,17 @@ export class RefreshQueue {
       this.#begin(next, now);
     }
     this.#isPumping = false;
-    this.#arm(now);
+    if (this.#isAnyWaiting) this.#arm(now);
+    else this.#disarm();
+  }
+
+  get #isAnyWaiting(): boolean {
+    return this.#entries.count > this.#running;
   }
 
   /** The most urgent job that may begin now. Gives up, on its way, what is too old or ahead of its time. */
   #next(now: number): Entry | undefined {
+    if (!this.#isAnyWaiting) return undefined;
     const strain = this.#strain(now);
     for (const lane of this.#lanes) {
       const isHeld = strain >= HELD_FROM[lane.priority];
@@ -286,10 +297,25 @@ export class RefreshQueue {
     }
     const tokenMs = this.#next(now) === undefined ? 0 : this.#bucket.waitMs(now);
     if (tokenMs > 0) waitMs = Math.min(waitMs, tokenMs);
+    if (waitMs === Number.POSITIVE_INFINITY) {
+      this.#disarm();
+      return;
+    }
+    const inMs = Math.max(1, waitMs);
+    const at = now + inMs;
+    // Whatever it finds when it fires sooner, it is armed anew then: jobs that come meanwhile set no timer each.
+    if (this.#timer !== undefined && this.#firesAt <= at) return;
+    this.#disarm();
+    this.#firesAt = at;
+    this.#timer = this.#options.clock.after(inMs, () => {
+      this.#timer = undefined;
+      this.#pump();
+    });
+  }
+
+  #disarm(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (waitMs === Number.POSITIVE_INFINITY) return;
-    this.#timer = this.#options.clock.after(Math.max(1, waitMs), () => this.#pump());
   }
 }
 

@@ -63,6 +63,30 @@ class Desk {
   }
 }
 
+t.test('jobs that wait for their turn set one timer together, and none once nothing waits', async (t) => {
+  const timers = new FakeClock();
+  let set = 0;
+  const clock = {
+    now: () => timers.now(),
+    wall: () => timers.wall(),
+    after: (ms: number, run: () => void) => {
+      set++;
+      return timers.after(ms, run);
+    },
+    every: (ms: number, run: () => void) => timers.every(ms, run),
+  };
+  const desk = new Desk({ clock, budget: { rate: 1, concurrency: 1000 } });
+  for (let n = 0; n < 100; n++) desk.add(`j${n}`, 'stale');
+  t.equal(desk.begun.length, 1);
+  t.equal(set, 1, 'for the next token');
+  timers.advance(99_000);
+  t.equal(desk.begun.length, 100, 'each at its time');
+  desk.drain();
+  const before = set;
+  timers.advance(10_000);
+  t.equal(set, before);
+});
+
 t.test('issue 5: stale before cold before warm-up before what is ahead, and of one priority the hottest', async (t) => {
   const desk = new Desk();
   t.equal(desk.add('first', 'ahead'), 'running');

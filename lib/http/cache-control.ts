@@ -7,6 +7,7 @@
  * whatever argument was put to it; one that permits holds only as it is defined.
  */
 import { SECOND_MS } from '../base/units.js';
+import type { Fields } from './fields.js';
 import { Known } from './known.js';
 import { isToken, splitList, trimOws, unquote } from './tokens.js';
 
@@ -83,6 +84,12 @@ export function directiveMs(seconds: number | undefined): number | undefined {
 type Argument = string | undefined | null;
 
 const LINES = new Known((line) => readLines([line]));
+
+/** The same of the Cache-Control of a field section. */
+export function cacheControlOf(fields: Fields): CacheControl {
+  const line = fields.only('cache-control');
+  return (line === undefined ? undefined : LINES.of(line)) ?? parseCacheControl(fields.lines('cache-control'));
+}
 
 /** The directives of all lines of a Cache-Control field. Those that are unknown are ignored (RFC 9111 §5.2.3). */
 export function parseCacheControl(lines: readonly string[]): CacheControl {

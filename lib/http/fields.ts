@@ -106,6 +106,17 @@ export class Fields {
     return at < 0 ? undefined : (this.raw[at + 1] as string);
   }
 
+  /** Where in the list of names and values the first line of `name` (lower case) from `from` on stands; -1: nowhere. */
+  placeOf(name: string, from = 0): number {
+    return this.#find(name, from);
+  }
+
+  /** The value of the only line of `name` (lower case); undefined where there is none, or there are several. */
+  only(name: string): string | undefined {
+    const at = this.#find(name, 0);
+    return at < 0 || this.#find(name, at + 2) >= 0 ? undefined : (this.raw[at + 1] as string);
+  }
+
   /** Each line of `name` (lower case), in order. */
   lines(name: string): readonly string[] {
     let at = this.#find(name, 0);

@@ -10,7 +10,7 @@
 import { HEURISTIC_TTL_MAX_MS } from '../base/limits.js';
 import { HOUR_MS, SECOND_MS } from '../base/units.js';
 import type { DurationSetting, Rule, StatusSetting, TargetedField } from '../config/rule.js';
-import { type CacheControl, directiveMs, NO_CACHE_CONTROL, parseCacheControl } from '../http/cache-control.js';
+import { type CacheControl, cacheControlOf, directiveMs, NO_CACHE_CONTROL } from '../http/cache-control.js';
 import { parseHttpDate } from '../http/dates.js';
 import type { Fields } from '../http/fields.js';
 import { parseTargetedCacheControl } from '../http/structured.js';
@@ -47,7 +47,7 @@ export function governing(fields: Fields, targets: readonly TargetedField[]): Go
     const targeted = fields.has(name) ? parseTargetedCacheControl(fields.lines(name)) : undefined;
     if (targeted !== undefined) return { control: targeted, target: name };
   }
-  const control = parseCacheControl(fields.lines('cache-control'));
+  const control = cacheControlOf(fields);
   // Whoever sends one Cache-Control sends it again: it is read once, and so is one record of it enough.
   if (lastUntargeted.control !== control) lastUntargeted = { control, target: undefined };
   return lastUntargeted;

@@ -5,6 +5,8 @@
  */
 import { entityTagOf, isStrong, weakMatch } from '../http/entity-tags.js';
 import { Fields } from '../http/fields.js';
+import { lowerName } from '../http/lower-names.js';
+import { NameSet } from '../http/name-set.js';
 import { connectionOptions, isHopByHop } from './hygiene.js';
 
 /**
@@ -20,6 +22,7 @@ const NEVER_TAKEN: ReadonlyMap<string, string> = new Map([
   ['content-digest', 'a sum over the content of its own message; that of a 304 is of nothing'],
   ['age', 'RFC 9111 §4: computed at each use, from the arithmetic of RFC 9111 §4.2.3'],
 ]);
+const NEVER_TAKEN_NAMES = new NameSet([...NEVER_TAKEN.keys()]);
 
 /**
  * The stored fields, brought up to date: each field of `update` takes the place of all stored lines of it, lines in
@@ -30,6 +33,8 @@ const NEVER_TAKEN: ReadonlyMap<string, string> = new Map([
  * would make the freshened response as old as before.
  */
 export function mergeFields(stored: Fields, update: Fields, except: readonly string[] = []): Fields {
+  const replaced = replacedLines(stored, update, except);
+  if (replaced !== undefined) return replaced;
   const taken = takenLines(stored, update, except);
   if (taken.size === 0) return stored;
   const raw: string[] = [];
@@ -49,6 +54,36 @@ export function mergeFields(stored: Fields, update: Fields, except: readonly str
   return new Fields(raw);
 }
 
+/**
+ * The same where each field that is taken is one line in the place of one line, as of nearly every 304. The stored fields
+ * themselves where they say all of it already. Undefined where it takes more than that.
+ */
+function replacedLines(stored: Fields, update: Fields, except: readonly string[]): Fields | undefined {
+  const options = connectionOptions(update);
+  const own = stored.raw;
+  const { raw } = update;
+  let merged: string[] | undefined;
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i] as string;
+    const value = raw[i + 1] as string;
+    const lower = lowerName(name);
+    if (staysAsItIs(lower, options, except)) continue;
+    const at = stored.placeOf(lower);
+    if (at < 0 || stored.placeOf(lower, at + 2) >= 0 || update.placeOf(lower, i + 2) >= 0) return undefined;
+    if (lower === 'etag' && isStrongerTwin(value, own[at + 1])) continue;
+    if (own[at] === name && own[at + 1] === value) continue;
+    merged ??= own.slice();
+    merged[at] = name;
+    merged[at + 1] = value;
+  }
+  return merged === undefined ? stored : new Fields(merged);
+}
+
+/** Whether what an update says of a field is not taken over. */
+function staysAsItIs(lower: string, options: ReadonlySet<string>, except: readonly string[]): boolean {
+  return isHopByHop(lower) || options.has(lower) || NEVER_TAKEN_NAMES.has(lower) || except.includes(lower);
+}
+
 /** By lower-case name, in order of appearance: names and values in turn of what is taken. */
 function takenLines(stored: Fields, update: Fields, except: readonly string[]): Map<string, string[]> {
   const options = connectionOptions(update);
@@ -59,7 +94,7 @@ function takenLines(stored: Fields, update: Fields, except: readonly string[]): 
     const name = raw[i] as string;
     const value = raw[i + 1] as string;
     const lower = name.toLowerCase();
-    if (isHopByHop(lower) || options.has(lower) || NEVER_TAKEN.has(lower) || except.includes(lower)) continue;
+    if (staysAsItIs(lower, options, except)) continue;
     if (lower === 'etag' && keepsTag) continue;
     const lines = taken.get(lower);
     if (lines === undefined) taken.set(lower, [name, value]);

@@ -2,7 +2,7 @@
  * What a client asks of caches, from Cache-Control and, for clients of old, Pragma.
  * Implements RFC 9111 §5.2.1, §5.4; RFC 5861 §4 (in requests).
  */
-import { directiveMs, parseCacheControl } from '../http/cache-control.js';
+import { cacheControlOf, directiveMs } from '../http/cache-control.js';
 import type { Fields } from '../http/fields.js';
 import { splitList } from '../http/tokens.js';
 
@@ -37,7 +37,7 @@ export function requestDirectives(fields: Fields): RequestDirectives {
     const pragma = fields.get('pragma');
     return pragma !== undefined && isPragmaNoCache(pragma) ? NO_CACHE_ALONE : NO_DIRECTIVES;
   }
-  const control = parseCacheControl(fields.lines('cache-control'));
+  const control = cacheControlOf(fields);
   return {
     // In a request the qualified form has no meaning; whoever sends it wants the origin asked.
     noCache: control.noCache || control.noCacheFields !== undefined,

@@ -3,11 +3,13 @@ import fc from 'fast-check';
 import t from 'tap';
 import {
   type CacheControl,
+  cacheControlOf,
   MAX_DELTA_SECONDS,
   NO_CACHE_CONTROL,
   parseCacheControl,
   parseDeltaSeconds,
 } from '../../lib/http/cache-control.js';
+import { Fields } from '../../lib/http/fields.js';
 
 /** The directives as one field value; empty where there is none. */
 function formatCacheControl(control: CacheControl): string {
@@ -262,4 +264,11 @@ t.test('RFC 9111 §5.2: any bytes at all are read without a throw, and print to 
     ),
     { numRuns: 300 },
   );
+});
+
+t.test('RFC 9111 §5.2: of a field section all lines count, be there none, one or several', async (t) => {
+  for (const lines of [[], ['max-age=5'], ['max-age=5', 'no-store'], ['private="a', 'public"']]) {
+    const fields = Fields.of({ A: 'b', 'Cache-Control': lines });
+    t.same(cacheControlOf(fields), parseCacheControl(lines), lines.join(' | '));
+  }
 });

@@ -108,6 +108,18 @@ t.test('design 2: what the 304 does not carry stays, and an empty one changes no
   t.equal(mergeFields(stored, Fields.of({ 'Content-Length': '0', Connection: 'close' })), stored);
 });
 
+t.test('RFC 9111 §4.3.4: a 304 that says what is stored already leaves the stored fields the very same', async (t) => {
+  const stored = Fields.of({ Date: 'now', ETag: '"a"', 'Cache-Control': 'max-age=1', Link: ['<a>', '<b>'] });
+  t.equal(mergeFields(stored, Fields.of({ 'Cache-Control': 'max-age=1', Date: 'now', ETag: '"a"' })), stored);
+  const before = [...stored.raw];
+  const later = mergeFields(stored, Fields.of({ date: 'later', ETag: '"a"' }));
+  t.same(later.raw, ['date', 'later', ...before.slice(2)], 'with the name as it came last');
+  t.same(stored.raw, before, 'what is stored is not changed in place');
+  t.same(mergeFields(stored, Fields.of({ Date: 'later', Link: '<c>' })).raw, [
+    ...['Date', 'later', 'ETag', '"a"', 'Cache-Control', 'max-age=1', 'Link', '<c>'],
+  ]);
+});
+
 t.test('fields that the caller keeps out are not taken', async (t) => {
   t.same(merged({ A: '1' }, { 'Set-Cookie': 's=1', B: '2' }, ['set-cookie']), ['A', '1', 'B', '2']);
 });

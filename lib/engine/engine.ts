@@ -205,8 +205,16 @@ export class Engine implements RequestHandler {
     this.refreshes.touched(stored, shaped(asked, this.parts.live.rules.ruleFor(asked)));
   }
 
-  /** Starts a background request that freshens `chosen`; undefined where too many are under way. `ended` hears of its end. */
-  refresh(chosen: StoredResponse, request: ClientRequest, ended?: (end: FillEnd) => void): Fill | undefined {
+  /**
+   * Starts a background request that freshens `chosen`; undefined where too many are under way. `ended` hears of its end. `known`: all that
+   * is stored under its key, where that was looked up just now.
+   */
+  refresh(
+    chosen: StoredResponse,
+    request: ClientRequest,
+    ended?: (end: FillEnd) => void,
+    known?: readonly StoredResponse[],
+  ): Fill | undefined {
     if (this.collapse.isFull) return undefined;
     const fill = this.makeFill({
       key: chosen.key,
@@ -214,6 +222,7 @@ export class Engine implements RequestHandler {
       request: forEverybody(request, chosen, this.parts.live.rules.ruleFor(request), this.parts.clock.wall()),
       method: 'GET',
       basis: chosen,
+      known,
       conditions: 'stored',
       askedFor: 'refresh',
       leader: undefined,

@@ -12,6 +12,8 @@ export interface FillOrder {
   readonly request: ClientRequest;
   readonly method: 'GET' | 'HEAD';
   readonly basis: StoredResponse | undefined;
+  /** All that is stored under the key, where that was looked up just now. */
+  readonly known?: readonly StoredResponse[] | undefined;
   readonly conditions: Conditions;
   readonly askedFor: AskedFor;
   readonly leader: Waiter | undefined;
@@ -23,7 +25,7 @@ const NONE_KNOWN: readonly StoredResponse[] = [];
 export function specOf({ live, store }: EngineParts, order: FillOrder): FillSpec {
   const { key, method, request, basis, conditions, askedFor, collapseKey, leader } = order;
   // The list is the store's own.
-  const known = store.known(key, true);
+  const known = order.known ?? store.known(key, true);
   return {
     key,
     method,

@@ -101,7 +101,12 @@ export type StoredPlace = Pick<StoredResponse, 'key' | 'selection'>;
 
 /** What is stored in a place now. */
 export function currentOf(store: Store, place: StoredPlace): StoredResponse | undefined {
-  return store.known(place.key).find(({ selection }) => isSameSelection(selection, place.selection));
+  return currentAmong(store.known(place.key), place);
+}
+
+/** The same, of what is stored under its key. */
+export function currentAmong(known: readonly StoredResponse[], place: StoredPlace): StoredResponse | undefined {
+  return known.find(({ selection }) => isSameSelection(selection, place.selection));
 }
 
 /**

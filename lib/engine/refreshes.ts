@@ -15,7 +15,7 @@ import type { Fill } from './fill.js';
 import type { FillEnd } from './fill-contract.js';
 import { markerKeyOf } from './fill-order.js';
 import { requestOfKey, requestOfUrl } from './own-request.js';
-import { currentOf, type StoredPlace } from './reach.js';
+import { currentAmong, currentOf, type StoredPlace } from './reach.js';
 import type { Begun, Enqueued, QueueStats, RefreshEnd, RefreshJob } from './refresh-contract.js';
 import { RefreshQueue } from './refresh-queue.js';
 
@@ -195,7 +195,8 @@ export class Refreshes {
 
   #refresh(place: StoredPlace, request: ClientRequest, how: How, ended: (end: FillEnd) => void): Begun {
     const { parts, collapse } = this.#engine;
-    const current = currentOf(parts.store, place);
+    const known = parts.store.known(place.key);
+    const current = currentAmong(known, place);
     const rule = parts.live.rules.ruleFor(request);
     if (current === undefined || rule.pass || rule.push !== 'off') return 'needless';
     if (how === 'fill' && parts.clock.now() < current.life.staleAt) return 'needless';
@@ -205,7 +206,7 @@ export class Refreshes {
     }
     const held = this.#heldUntil(place.key);
     if (held !== undefined) return held;
-    this.#engine.refresh(current, request, ended);
+    this.#engine.refresh(current, request, ended, known);
     return 'running';
   }
 

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Rule } from '../config/rule.js';
 import type { Fields } from '../http/fields.js';
+import { NameSet } from '../http/name-set.js';
 import type { StoredResponse } from '../object/stored.js';
 import { contentForm } from '../policy/content-key.js';
 import { connectionOptions, endToEndFields } from '../policy/hygiene.js';
@@ -18,13 +19,18 @@ export function withoutConnectionOptions(request: ClientRequest): ClientRequest 
   return withFields(request, endToEndFields(request.fields));
 }
 
+const WISHES = new NameSet(['cache-control', 'pragma']);
+
 /**
  * A refresh is for everybody, not for whoever happened to ask: without its wishes, and without its credentials and
  * cookies unless the answer to them would be shared all the same.
  */
 export function forEverybody(request: ClientRequest, chosen: StoredResponse, rule: Rule, wall: number): ClientRequest {
   const { status, fields, selection } = chosen;
-  const asked = request.fields.filter((name) => name !== 'cache-control' && name !== 'pragma');
+  const asked = request.fields.withoutAny(WISHES);
+  if (!asked.has('authorization') && !asked.has('cookie')) {
+    return asked === request.fields ? request : withFields(request, asked);
+  }
   const { store } = judgeStorable({ method: 'GET', requestFields: asked, status, fields, rule, receivedWall: wall });
   const isOwn = (name: string): boolean => name === 'authorization' || name === 'cookie';
   const kept = store ? asked : asked.filter((name) => !isOwn(name) || selection.names.includes(name));

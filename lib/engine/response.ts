@@ -249,8 +249,9 @@ export function freshenedResponse(spec: FillSpec, target: StoredResponse, receip
   const freshened = receivedBy(made, receipt);
   const response = target.pushed === undefined ? freshened : { ...freshened, pushed: target.pushed };
   const isSelected = isSelectedBy(target.selection, spec.request.fields);
-  const selection = selectionOf(varyNames(response.fields), spec.request.fields);
-  const variant = isSelected ? undefined : { ...response, selection };
+  const variant = isSelected
+    ? undefined
+    : { ...response, selection: selectionOf(varyNames(response.fields), spec.request.fields) };
   let own = response.fields;
   if (isCookieKept) for (const cookie of receipt.fields.lines('set-cookie')) own = own.append('Set-Cookie', cookie);
   const forLeader = own === response.fields ? undefined : { ...response, fields: own };

@@ -3,7 +3,7 @@
  * another request is refused, and what belongs to one connection is written anew.
  */
 import { MAX_CHECKED_NAMES, MAX_KNOWN_FIELD_VALUE_LENGTH } from '../base/origin-limits.js';
-import type { Fields } from '../http/fields.js';
+import { type Fields, FollowedFields, type RawFields } from '../http/fields.js';
 import { isToken } from '../http/tokens.js';
 import type { OriginRequest } from './contract.js';
 
@@ -67,16 +67,32 @@ function lineOf(name: string, known: CheckedName, value: string): string | undef
 export function writeRequestHead(request: OriginRequest, host: string, isLast: boolean): string | undefined {
   const { method, target, fields, content } = request;
   if (!TARGET.test(target)) return undefined;
-  // Requests of one client, and of clients of one kind, say the same behind their first line.
-  if (fields !== lastFields || host !== lastHost || isLast !== wasLast) {
-    lastRest = fieldLines(fields, host, isLast);
-    lastFields = fields;
+  // Requests of one client, and of clients of one kind, say the same behind their first line; conditions stand behind that.
+  const common = fields instanceof FollowedFields ? fields.base : fields;
+  if (common !== lastFields || host !== lastHost || isLast !== wasLast) {
+    lastRest = fieldLines(common, host, isLast);
+    lastFields = common;
     lastHost = host;
     wasLast = isLast;
   }
-  if (lastRest === undefined) return undefined;
+  const own = fields instanceof FollowedFields ? linesBehind(fields.behind) : '';
+  if (lastRest === undefined || own === undefined) return undefined;
   const length = content === undefined ? '' : `content-length: ${content.length}\r\n`;
-  return `${method} ${target} HTTP/1.1\r\n${lastRest}${length}\r\n`;
+  return `${method} ${target} HTTP/1.1\r\n${lastRest}${own}${length}\r\n`;
+}
+
+/** The lines of fields that stand behind others; undefined where they cannot be written, or are not to stand there. */
+function linesBehind(raw: RawFields): string | undefined {
+  let lines = '';
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i] as string;
+    const known = checked(name);
+    if (known.kind === 'own') continue;
+    const line = known.kind === 'host' ? undefined : lineOf(name, known, raw[i + 1] as string);
+    if (line === undefined) return undefined;
+    lines += line;
+  }
+  return lines;
 }
 
 let lastFields: Fields | undefined;

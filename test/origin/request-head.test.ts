@@ -57,3 +57,19 @@ t.test('RFC 9110 §7.6.1: what speaks of one connection is written anew', async 
 t.test('MAX_CHECKED_NAMES: more names than are remembered are written as well', async (t) => {
   for (let i = 0; i < 2 * MAX_CHECKED_NAMES; i++) t.ok(write(`X-${i}`, 'a')?.includes(`\r\nX-${i}: a\r\n`));
 });
+
+t.test('RFC 9111 §4.3.1: conditions stand behind what other requests say as well, and are their own', async (t) => {
+  const common = new Fields(['X-A', 'b', 'Host', 'a.example']);
+  const head = (...behind: string[]): string | undefined =>
+    writeRequestHead({ method: 'GET', target: '/a', fields: common.followedBy(behind) }, 'origin.example', false);
+  t.equal(head('If-None-Match', '"a"'), expected('a.example', 'X-A: b', 'If-None-Match: "a"'));
+  t.equal(
+    head('If-None-Match', '"b"', 'If-Modified-Since', 'x'),
+    expected('a.example', 'X-A: b', 'If-None-Match: "b"', 'If-Modified-Since: x'),
+  );
+  t.equal(head(), expected('a.example', 'X-A: b'));
+  t.equal(head('If-None-Match', '"a\r\nB: c"'), undefined);
+  t.equal(head('a b', 'c'), undefined);
+  t.equal(head('Host', 'b.example'), undefined, 'a second Host');
+  t.equal(head('Connection', 'close', 'X-C', 'd'), expected('a.example', 'X-A: b', 'X-C: d'));
+});

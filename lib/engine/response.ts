@@ -248,14 +248,16 @@ export function freshenedResponse(spec: FillSpec, target: StoredResponse, receip
   };
   const freshened = receivedBy(made, receipt);
   const response = target.pushed === undefined ? freshened : { ...freshened, pushed: target.pushed };
-  const isSelected = isSelectedBy(target.selection, spec.request.fields);
-  const variant = isSelected
-    ? undefined
-    : { ...response, selection: selectionOf(varyNames(response.fields), spec.request.fields) };
+  const variant = isSelectedBy(target.selection, spec.request.fields) ? undefined : selectedBy(spec.request, response);
   let own = response.fields;
   if (isCookieKept) for (const cookie of receipt.fields.lines('set-cookie')) own = own.append('Set-Cookie', cookie);
   const forLeader = own === response.fields ? undefined : { ...response, fields: own };
   return { response, variant, forLeader, refused: verdict.store ? undefined : verdict.reason };
+}
+
+/** The same response, stored for the fields of this request. */
+function selectedBy({ fields }: FillSpec['request'], response: StoredResponse): StoredResponse {
+  return { ...response, selection: selectionOf(varyNames(response.fields), fields) };
 }
 
 /** Where a 206 says that its bytes belong, checked against the bytes that came (RFC 9110 §14.4). */

@@ -2,6 +2,8 @@
 
 /** Longest time to open a connection to the shared tier. */
 export const SHARED_CONNECT_TIMEOUT_MS = 2_000;
+/** Longest time until one of several servers has been reached, has greeted and takes commands; beyond: it counts as gone, and is told of. */
+export const SHARED_LINK_TIMEOUT_MS = 5_000;
 /** First pause before a connection to the shared tier is tried again, doubled each time. */
 export const SHARED_RECONNECT_FIRST_MS = 50;
 /** Longest such pause. */
@@ -24,7 +26,7 @@ export const SHARED_PROBE_FIRST_MS = 200;
 export const SHARED_PROBE_MAX_MS = 2_000;
 /** Longest wait for an answer that no client waits for: a write, a further chunk, the log. */
 export const SHARED_BACKGROUND_TIMEOUT_MS = 1_000;
-/** Tries of the shared tier that hang before its connections are made anew. */
+/** Tries of the shared tier that fail before its connections are made anew, and times of SHARED_LINK_TIMEOUT_MS. */
 export const SHARED_HUNG_PROBES = 3;
 /** Bytes of one chunk of a body in the shared tier. */
 export const SHARED_CHUNK_BYTES = 256 * 1024;

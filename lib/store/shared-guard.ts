@@ -8,6 +8,7 @@ import {
   SHARED_BACKGROUND_TIMEOUT_MS,
   SHARED_FAILURES,
   SHARED_HUNG_PROBES,
+  SHARED_LINK_TIMEOUT_MS,
   SHARED_PROBE_FIRST_MS,
   SHARED_PROBE_MAX_MS,
 } from '../base/shared-limits.js';
@@ -18,9 +19,9 @@ export interface GuardOptions {
   readonly random: () => number;
   /** Longest wait for an answer that a client waits for. */
   readonly timeoutMs: number;
-  /** What has to succeed before it counts as back: it learns what was missed. */
+  /** What has to succeed before it counts as back: it learns what was missed, and that it can be written to. */
   readonly probe: () => Promise<void>;
-  /** Connections that are open and give no answer. */
+  /** Connections are open, and the tier cannot be used by them. */
   readonly hung: () => void;
   readonly changed: (isUp: boolean, reason: string) => void;
 }
@@ -45,9 +46,13 @@ export class SharedGuard {
   #failures = 0;
   #running = 0;
   #probes = 0;
-  #lateProbes = 0;
+  #failedProbes = 0;
   #isProbing = false;
   #timer: Timer | undefined;
+  /** While there are no connections: until when they may be in coming. */
+  #linking: Timer | undefined;
+  /** Why the last command failed. */
+  #problem = '';
 
   constructor(options: GuardOptions) {
     this.#options = options;
@@ -61,9 +66,20 @@ export class SharedGuard {
     return this.#running;
   }
 
+  /** Connections are being made: that is told of where it takes long, and begun anew where it does not end. */
+  link(): void {
+    let lateCount = 0;
+    this.#linking?.cancel();
+    this.#linking = this.#options.clock.every(SHARED_LINK_TIMEOUT_MS, () => {
+      this.#tell(false, `no answer within ${SHARED_LINK_TIMEOUT_MS} ms`);
+      if (++lateCount % SHARED_HUNG_PROBES === 0) this.#options.hung();
+    });
+  }
+
   /** The connections are there: it may be used once the probe has succeeded. */
   linked(): void {
     this.#isLinked = true;
+    this.#linking?.cancel();
     this.#probes = 0;
     void this.#probe();
   }
@@ -71,6 +87,7 @@ export class SharedGuard {
   unlinked(reason: string): void {
     this.#isLinked = false;
     this.#leave(reason);
+    if (!this.#isClosed) this.link();
   }
 
   /** Runs a command that somebody waits for. Never rejects. */
@@ -86,7 +103,7 @@ export class SharedGuard {
   /** Runs one whose failure says by itself that the tier is gone: nothing else may be asked of it for long. */
   async heartbeat(work: () => Promise<void>): Promise<void> {
     const given = await this.background(work);
-    if (given === undefined && this.#isUp) this.#leave('no sign of life');
+    if (given === undefined && this.#isUp) this.#leave(this.#problem);
   }
 
   async #run<T>(work: () => Promise<T>, timeoutMs: number): Promise<Given<T>> {
@@ -102,7 +119,8 @@ export class SharedGuard {
     } catch (error) {
       this.counts[error instanceof LateError ? 'late' : 'failed']++;
       this.#failures++;
-      if (this.#failures >= SHARED_FAILURES) this.#leave(error instanceof Error ? error.message : String(error));
+      this.#problem = error instanceof Error ? error.message : String(error);
+      if (this.#failures >= SHARED_FAILURES) this.#leave(this.#problem);
       return undefined;
     }
   }
@@ -163,18 +181,20 @@ export class SharedGuard {
     this.#probes++;
     try {
       await this.#limited(this.#options.probe, SHARED_BACKGROUND_TIMEOUT_MS);
-      this.#lateProbes = 0;
+      this.#failedProbes = 0;
       this.#isProbing = false;
       this.#failures = 0;
       if (this.#isLinked && !this.#isClosed) this.#tell(true, '');
     } catch (error) {
       this.#isProbing = false;
       this.#tell(false, error instanceof Error ? error.message : String(error));
-      this.#lateProbes = error instanceof LateError ? this.#lateProbes + 1 : 0;
       this.#schedule();
-      if (this.#lateProbes >= SHARED_HUNG_PROBES) {
-        this.#lateProbes = 0;
+      // It may hang; or be what a name led to before a failover, and does no more.
+      if (++this.#failedProbes >= SHARED_HUNG_PROBES) {
+        this.#failedProbes = 0;
+        this.#isLinked = false;
         this.#options.hung();
+        this.link();
       }
     }
   }
@@ -183,5 +203,6 @@ export class SharedGuard {
     this.#isClosed = true;
     this.#isUp = false;
     this.#timer?.cancel();
+    this.#linking?.cancel();
   }
 }

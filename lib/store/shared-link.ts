@@ -99,7 +99,8 @@ export function reconnectMs(times: number, random: () => number): number {
 }
 
 export class SharedLink {
-  readonly #options: SharedLinkOptions;
+  readonly #make: () => Redis | Cluster;
+  readonly #isCluster: boolean;
   readonly #channel: string;
   #client: Redis | Cluster;
   /** A connection that subscribes can do nothing else. A Cluster has one of its own within. */
@@ -112,10 +113,13 @@ export class SharedLink {
   #isClosed = false;
 
   constructor(options: SharedLinkOptions, channel: string) {
-    this.#options = options;
+    // Its files are read now, or connections could not be made anew where one has gone since.
+    const tls = options.tls === undefined ? undefined : tlsOptions(options.tls);
+    this.#make = () => makeClient(options, tls);
+    this.#isCluster = options.kind === 'cluster';
     this.#channel = channel;
-    this.#client = makeClient(options);
-    this.#subscriber = options.kind === 'cluster' ? this.#client : makeClient(options);
+    this.#client = this.#make();
+    this.#subscriber = this.#isCluster ? this.#client : this.#make();
   }
 
   open(listener: LinkListener): void {
@@ -138,7 +142,7 @@ export class SharedLink {
     client.on('close', lost('closed'));
     client.on('end', lost('ended'));
     const failed = (error: Error): void => {
-      if (isCurrent()) this.#lost(error.message);
+      if (isCurrent()) this.#lost(reasonOf(error));
     };
     client.on('error', failed);
     subscriber.on('messageBuffer', (_channel: Buffer, bytes: Buffer) => {
@@ -211,8 +215,8 @@ export class SharedLink {
   reconnect(): void {
     if (this.#isClosed) return;
     const [client, subscriber] = [this.#client, this.#subscriber];
-    this.#client = makeClient(this.#options);
-    this.#subscriber = this.#options.kind === 'cluster' ? this.#client : makeClient(this.#options);
+    this.#client = this.#make();
+    this.#subscriber = this.#isCluster ? this.#client : this.#make();
     this.#hasCommands = false;
     this.#hasMessages = false;
     this.#isUp = false;
@@ -228,16 +232,24 @@ export class SharedLink {
   }
 }
 
+/** Of ioredis when what it reads is nothing that a Redis says. */
+const ALIEN = /^(Unknown RESP type|Protocol error)/;
+
+function reasonOf({ message }: Error): string {
+  if (!ALIEN.test(message)) return message;
+  return 'what answers there does not speak the protocol of Redis: another service, or TLS where none is configured (or the other way round)';
+}
+
 /** What is told apart by its type alone, and has its default here. */
 type ClientOptions = Omit<RedisOptions, 'replyMapping'>;
 
-function makeClient(options: SharedLinkOptions): Redis | Cluster {
+function makeClient(options: SharedLinkOptions, tls: RedisOptions['tls']): Redis | Cluster {
   const { nodes, random } = options;
   const retryStrategy = (times: number): number => reconnectMs(times, random);
   const common: ClientOptions = {
     ...(options.username === undefined ? {} : { username: options.username }),
     ...(options.password === undefined ? {} : { password: options.password }),
-    ...(options.tls === undefined ? {} : { tls: tlsOptions(options.tls) }),
+    ...(tls === undefined ? {} : { tls }),
     connectTimeout: SHARED_CONNECT_TIMEOUT_MS,
     // What was asked before the connection broke is of no use after it.
     autoResendUnfulfilledCommands: false,
@@ -268,7 +280,7 @@ function makeClient(options: SharedLinkOptions): Redis | Cluster {
       name: options.masterName ?? '',
       sentinelRetryStrategy: retryStrategy,
       ...(options.sentinelPassword === undefined ? {} : { sentinelPassword: options.sentinelPassword }),
-      ...(options.tls === undefined ? {} : { sentinelTLS: tlsOptions(options.tls), enableTLSForSentinelMode: true }),
+      ...(tls === undefined ? {} : { sentinelTLS: tls, enableTLSForSentinelMode: true }),
     });
   }
   const [node] = nodes;

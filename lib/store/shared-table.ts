@@ -180,11 +180,10 @@ export class RedisTable implements SharedTable {
     };
   }
 
+  /** Asked for as something to be written: a server that is full, or a replica, refuses that, and would fail at each lease. */
   async #dataset(): Promise<string> {
     const key = `${this.#logKey}dataset`;
-    const known = await this.#link.command('GET', [key]);
-    if (known !== null) return textOf(known);
-    await this.#link.command('SET', [key, randomBytes(12).toString('hex'), 'NX']);
+    await this.#link.command('SETNX', [key, randomBytes(12).toString('hex')]);
     return textOf(await this.#link.command('GET', [key]));
   }
 

@@ -163,6 +163,7 @@ export class SharedTier {
       up: () => this.guard.linked(),
       down: (reason) => this.guard.unlinked(reason),
     });
+    this.guard.link();
     this.#poll = this.#options.clock.every(SHARED_LOG_EVERY_MS, () => void this.#readOn());
   }
 

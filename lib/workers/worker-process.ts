@@ -15,5 +15,10 @@ const worker = new Worker({
 });
 
 process.on('message', (value: unknown, handle: unknown) => worker.heard(value, handle as Handle | undefined));
+// What came with a connection that this process has no descriptor for, Node says nobody but itself: the primary process
+// would wait for ever to be told that it was taken.
+process.on('internalMessage', (inner: { readonly cmd?: unknown; readonly msg?: unknown }, handle: unknown) => {
+  if (inner.cmd === 'NODE_HANDLE' && !handle) worker.heard(inner.msg, undefined);
+});
 // What is said before that is lost.
 worker.greet();

@@ -1,5 +1,5 @@
 /** All workers, and what they have between them: the port, the leases, the operations. */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.js';
@@ -44,7 +44,10 @@ export class Crew {
   deathCount = 0;
   readonly #parts: CrewParts;
   readonly #supervisor: Supervisor;
-  readonly #directory: string;
+  /** Where sockets are; another one where that was cleaned away. */
+  #directory: string;
+  /** The socket of each worker that was started. */
+  readonly #paths = new Map<number, string>();
   /** Those that have prepared the next configuration. */
   #preparing: readonly Member[] | undefined;
   /** Configurations put in force so far: a worker that began with an earlier one takes the present one first. */
@@ -63,7 +66,7 @@ export class Crew {
     this.leases = new LeaseTable({
       tell: (worker, message) => void this.memberOf(worker)?.channel.tell(message),
       tellOthers: (worker, message) => this.#tellOthers(worker, message),
-      pathOf: (worker) => (this.memberOf(worker) === undefined ? undefined : this.#pathOf(worker)),
+      pathOf: (worker) => (this.memberOf(worker) === undefined ? undefined : this.#paths.get(worker)),
       heir: () => this.serving[0]?.id,
     });
     this.handovers = new Handovers(parts.clock, () => this.serving);
@@ -113,8 +116,11 @@ export class Crew {
     return this.#supervisor.members.filter(({ state }) => state !== 'starting');
   }
 
-  #pathOf(worker: number): string {
-    return join(this.#directory, `${worker}.sock`);
+  #newPath(worker: number): string {
+    if (!existsSync(this.#directory)) this.#directory = makeDirectory();
+    const path = join(this.#directory, `${worker}.sock`);
+    this.#paths.set(worker, path);
+    return path;
   }
 
   #tellOthers(worker: number, message: ToWorker): void {
@@ -127,7 +133,7 @@ export class Crew {
     this.#begunWith.set(id, this.#generation);
     const { sequence } = this.operations;
     const isFirst = place === 0;
-    const relayPath = this.#pathOf(id);
+    const relayPath = this.#newPath(id);
     return { member: id, source: source(), address, count, isFirst, pseudonym, version, relayPath, sequence };
   }
 
@@ -255,7 +261,9 @@ export class Crew {
     this.handovers.gone(member);
     this.operations.gone(member);
     this.#begunWith.delete(member.id);
-    rmSync(this.#pathOf(member.id), { force: true });
+    const path = this.#paths.get(member.id);
+    if (path !== undefined) rmSync(path, { force: true });
+    this.#paths.delete(member.id);
     this.#parts.gone(member.id);
     if (this.#isEnding) {
       if (this.#supervisor.members.length === 0) this.#whenGone?.();

@@ -1,5 +1,6 @@
 // Goal: workers that die, hang or cannot start at all. Method: the built command, signals, and a preload that ends every worker.
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { request } from '../kit/proxy-kit.js';
@@ -48,6 +49,30 @@ t.test('issue 5: a worker that hangs is killed and replaced, while the other ser
   for (const answer of await Promise.allSettled(answers)) {
     if (answer.status === 'fulfilled') t.equal(answer.value.status, 200, 'what it had not taken went to the other');
   }
+});
+
+t.test('a worker that dies is replaced also where its folder for sockets was cleaned away', async (t) => {
+  const before = process.env['TMPDIR'];
+  const folder = mkdtempSync(join(tmpdir(), 'patina-test-'));
+  process.env['TMPDIR'] = folder;
+  t.teardown(() => {
+    if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const crew = await startCrew(t);
+  crew.origin.respond(() => ({ fields: SHARED, body: 'hello' }));
+  for (const name of readdirSync(folder))
+    if (!name.startsWith('patina-test-')) rmSync(join(folder, name), { recursive: true });
+  for (const [at, { pid }] of (await crew.workers()).entries()) {
+    process.kill(pid, 'SIGKILL');
+    await until(async () => (await crew.metric('patina_worker_deaths_total')) > at);
+    await until(async () => (await crew.metric('patina_workers_serving')) === 2);
+  }
+  const [one, other] = await crew.eachWorker();
+  await one.send(request('GET', '/a')).response();
+  t.equal((await other.send(request('GET', '/a')).response()).body.toString(), 'hello');
+  t.equal(crew.origin.requests.length, 1, 'and they give each other what they have');
 });
 
 t.test('issue 5: with one worker there is no other process', async (t) => {

@@ -49,7 +49,7 @@ if (port !== null && gate.enter()) {
   // On Linux alone 0 means this thread and not the whole process.
   if (process.platform === 'linux' && getPriority(0) < DISK_THREAD_NICE) setPriority(0, DISK_THREAD_NICE);
   const file = openDiskFile(directory, sizeBytes);
-  const writing = new DiskWriting(file, directory, sizeBytes, breathe);
+  const writing = new DiskWriting(file, sizeBytes, breathe);
   gate.leave();
   port.on('message', (job: ToThread) => {
     if (job === 'close') {

@@ -1,18 +1,8 @@
 /**
- * Writes for the disk tier: carries out orders, makes room, and takes away what is past its time. Each job is one
+ * Writes for the disk tier: carries out orders, and has room made for them (disk-room.ts). Each job is one
  * transaction, so that neither a crash nor another process ever sees half of it.
  */
-import { statfsSync } from 'node:fs';
-import {
-  DISK_EVICT_FROM_SHARE,
-  DISK_EVICT_TO_SHARE,
-  DISK_EVICT_TO_SHARE_OVERGROWN,
-  DISK_GROWTH_FACTOR,
-  DISK_RESERVE_BYTES,
-  DISK_STEP_COUNT,
-  DISK_USE_STALE_MS,
-  MAX_DISK_EVICTIONS_AT_ONCE,
-} from '../base/disk-limits.js';
+import { DISK_USE_STALE_MS } from '../base/disk-limits.js';
 import { SECOND_MS } from '../base/units.js';
 import { isLaterStanding, standingIn } from '../object/record.js';
 import type { DiskRemoval } from '../observe/disk-meters.js';
@@ -29,8 +19,9 @@ import {
   withEpoch,
   writeEntry,
 } from './disk-entry.js';
-import { BEHIND_ALL, type DiskFile, type DiskTable, TABLES, type TableName } from './disk-file.js';
-import { DISK_CHUNK_BYTES, minuteAfter, splitVaried, variedKeys, withNumber } from './disk-keys.js';
+import { type DiskFile, type DiskTable, TABLES, type TableName } from './disk-file.js';
+import { splitVaried, variedKeys, withNumber } from './disk-keys.js';
+import { DiskRoom } from './disk-room.js';
 
 const PRESENT = Buffer.of(1);
 const FIRST = Buffer.of(0);
@@ -42,24 +33,21 @@ export const HOT_KEY = Buffer.from('hot');
 
 export class DiskWriting {
   readonly #file: DiskFile;
-  readonly #directory: string;
-  readonly #sizeBytes: number;
   #removed: Partial<Record<DiskRemoval, number>> = {};
   /** Record keys that were not written, by why. */
   #left: Record<'bodiless' | 'outdated' | 'refused', Uint8Array[]> = { bodiless: [], outdated: [], refused: [] };
   readonly #chunks: DiskChunks;
   readonly #breathe: () => void;
+  readonly #room: DiskRoom;
   #now = 0;
-  /** What may be written before it is looked again how much is in use: to look takes as long as to write ten responses. */
-  #roomBytes = 0;
 
   /** `breathe` is called between any two changes of the file, and before they are committed. */
-  constructor(file: DiskFile, directory: string, sizeBytes: number, breathe: () => void = () => {}) {
+  constructor(file: DiskFile, sizeBytes: number, breathe: () => void = () => {}) {
     this.#file = file;
-    this.#directory = directory;
-    this.#sizeBytes = sizeBytes;
     this.#breathe = breathe;
     this.#chunks = new DiskChunks(file);
+    const remove = (key: Uint8Array, reason: DiskRemoval): void => this.#remove(key, reason);
+    this.#room = new DiskRoom({ file, sizeBytes, chunks: this.#chunks, remove, breathe });
   }
 
   /** Throws a DiskFailure where nothing was changed. */
@@ -69,14 +57,14 @@ export class DiskWriting {
     let hasMore = false;
     try {
       if (batch !== undefined) {
-        this.#mindSpace(batch.byteLength);
-        this.#evictAhead(batch.byteLength);
+        this.#room.mindSpace(batch.byteLength);
+        this.#room.evictAhead(batch.byteLength);
       }
       const removed = this.#removed;
       this.#file.write(() => {
         this.#begin(now);
         this.#removed = { ...removed };
-        if (batch === undefined) hasMore = this.#tidy();
+        if (batch === undefined) hasMore = this.#room.tidy(now);
         else isFull = this.#carryOut(batch);
         this.#noteNow();
         this.#breathe();
@@ -99,12 +87,6 @@ export class DiskWriting {
     return this.#file.tables[name];
   }
 
-  /** The filesystem is not ours alone, and a commit that runs into its end costs more than to look first. */
-  #mindSpace(bytes: number): void {
-    const { bavail, bsize } = statfsSync(this.#directory);
-    if (bavail * bsize < bytes + DISK_RESERVE_BYTES) throw new DiskFailure('ENOSPC', 'the filesystem is full');
-  }
-
   #noteNow(): void {
     const value = Buffer.allocUnsafe(8);
     value.writeDoubleLE(this.#now);
@@ -113,7 +95,7 @@ export class DiskWriting {
 
   /** Returns whether there was no room for what is new; what is to go goes all the same. */
   #carryOut(batch: Uint8Array): boolean {
-    const isFull = !this.#makeRoom(batch.byteLength);
+    const isFull = !this.#room.make(batch.byteLength);
     for (const order of ordersIn(batch)) {
       if (order.kind === 'put') this.#putIfWanted(order, isFull);
       else if (!isFull || order.kind !== 'chunk') this.#one(order);
@@ -270,101 +252,6 @@ export class DiskWriting {
     this.#link(key, { ...old, epoch: this.#epoch }, old);
     this.#table('records').put(key, withEpoch(entry, this.#epoch));
   }
-
-  /** Bytes from which on, and down to which, is evicted. */
-  #bounds(): readonly [from: number, to: number] {
-    const isOvergrown = this.#file.fileBytes > this.#sizeBytes;
-    const to = isOvergrown ? DISK_EVICT_TO_SHARE_OVERGROWN : DISK_EVICT_TO_SHARE;
-    return [this.#sizeBytes * (isOvergrown ? to : DISK_EVICT_FROM_SHARE), this.#sizeBytes * to];
-  }
-
-  /** What a batch pushes out loses its records before, in a transaction of its own: chunks go in a later one (disk-readers.ts). */
-  #evictAhead(bytes: number): void {
-    if (this.#roomBytes > bytes * DISK_GROWTH_FACTOR) return;
-    this.#file.refresh();
-    if (this.#surplusWith(bytes) > 0) this.#file.write(() => this.#free(bytes));
-  }
-
-  /** Bytes that are too many once so many more are written. */
-  #surplusWith(bytes: number): number {
-    return this.#file.usedBytes + bytes - this.#sizeBytes * DISK_EVICT_FROM_SHARE;
-  }
-
-  /** Returns whether there is room for `bytes`. */
-  #makeRoom(bytes: number): boolean {
-    this.#roomBytes -= bytes * DISK_GROWTH_FACTOR;
-    return this.#roomBytes > 0 || this.#free(bytes);
-  }
-
-  /** The same, looked at. */
-  #free(bytes: number): boolean {
-    for (let evicted = 0; ; ) {
-      const surplus = this.#surplusWith(bytes);
-      if (surplus <= 0) {
-        this.#roomBytes = -surplus;
-        return true;
-      }
-      if (this.#chunks.dropDoomed(true)) continue;
-      const left = surplus - this.#chunks.leavingBytes;
-      const count = left <= 0 ? 0 : this.#evict(left);
-      evicted += count;
-      if (count === 0 || evicted >= MAX_DISK_EVICTIONS_AT_ONCE) return false;
-    }
-  }
-
-  /** One small step; returns whether there is more to do. */
-  #tidy(): boolean {
-    const expired = this.#expire();
-    const [from, to] = this.#bounds();
-    const { usedBytes } = this.#file;
-    const isShort = usedBytes > from;
-    // Other processes may have written too.
-    this.#roomBytes = Math.min(this.#roomBytes, this.#sizeBytes * DISK_EVICT_FROM_SHARE - usedBytes);
-    const dropped = this.#chunks.dropDoomed(isShort);
-    const evicted = isShort && !dropped ? this.#evict(usedBytes - to) : 0;
-    return expired === DISK_STEP_COUNT || dropped || evicted > 0;
-  }
-
-  #expire(): number {
-    const expiries = this.#table('expiries');
-    const due = withNumber(minuteAfter(this.#now), FIRST);
-    const places = keysOf(expiries, DISK_STEP_COUNT, due);
-    for (const place of places) {
-      const [minute, key] = [place.readUInt32BE(0), place.subarray(4)];
-      expiries.remove(place);
-      this.#removeDue(key, 'expired', (prefix) => prefix.expiryMinute === minute);
-      this.#breathe();
-    }
-    return places.length;
-  }
-
-  /**
-   * What cannot be read stands in no other place by which it would be found again, and goes too. Returns the bytes that this
-   * frees, at most: a last chunk may be shorter, and a body may have another record.
-   */
-  #removeDue(key: Uint8Array, reason: DiskRemoval, isDue: (prefix: EntryPrefix) => boolean): number {
-    const entry = this.#table('records').get(key);
-    if (entry === undefined) return 0;
-    const prefix = readPrefix(entry);
-    if (prefix !== undefined && !isDue(prefix)) return 0;
-    this.#remove(key, prefix === undefined ? 'damaged' : reason);
-    return entry.length + (prefix === undefined ? 0 : prefix.chunks * DISK_CHUNK_BYTES);
-  }
-
-  /** Evicts, in a step, what was used longest ago, until so many bytes are free or will be; returns how many places that emptied. */
-  #evict(bytes: number): number {
-    const uses = this.#table('uses');
-    let [freed, count] = [0, 0];
-    for (const place of keysOf(uses, DISK_STEP_COUNT)) {
-      if (freed >= bytes) break;
-      const [epoch, key] = [place.readUInt32BE(0), place.subarray(4)];
-      uses.remove(place);
-      freed += this.#removeDue(key, 'evicted', (prefix) => prefix.epoch === epoch);
-      count++;
-      this.#breathe();
-    }
-    return count;
-  }
 }
 
 /** Another process that has this file wrote what is later than this: its older form must not take that place. */
@@ -376,16 +263,6 @@ function isOutdated({ record }: PutOrder, there: Entry | undefined): boolean {
 
 function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
-}
-
-/** The first keys of a table, below `until`. */
-function keysOf(table: DiskTable, most: number, until: Uint8Array = BEHIND_ALL): Buffer[] {
-  const keys: Buffer[] = [];
-  table.range(FIRST, until, (key) => {
-    keys.push(key);
-    return keys.length < most;
-  });
-  return keys;
 }
 
 function failureOf(error: unknown): DiskFailure {

@@ -63,7 +63,7 @@ export class DiskBench implements DiskPort {
     const { clock, sizeBytes = 256 * MB, memoryBytes = 8 * MB } = options;
     this.directory = options.directory ?? makeDirectory(t);
     this.file = openDiskFile(this.directory, sizeBytes);
-    this.#writing = new DiskWriting(this.file, this.directory, sizeBytes);
+    this.#writing = new DiskWriting(this.file, sizeBytes);
     const events: Events = {
       ...(options.events ?? SILENT),
       notice: (_level, code) => this.notices.push(code),

@@ -177,7 +177,7 @@ t.test('issue 5: between any two changes the writer is asked whether it stands b
   const directory = makeDirectory(t);
   const file = openDiskFile(directory, 16 * 1024 * 1024);
   let breaths = 0;
-  const writing = new DiskWriting(file, directory, 16 * 1024 * 1024, () => breaths++);
+  const writing = new DiskWriting(file, 16 * 1024 * 1024, () => breaths++);
   const batch = new BatchWriter(1024);
   for (let at = 0; at < 5; at++) batch.add({ kind: 'hot', list: Buffer.of(at) });
   writing.do({ batch: batch.take(), now: 0 });

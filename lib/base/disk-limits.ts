@@ -2,6 +2,8 @@
 
 /** The largest disk tier: its file is mapped into memory, and no process has room for more than a few times this. */
 export const MAX_DISK_BYTES = 16 * 1024 ** 4;
+/** Bytes that the system may read around a page which a lookup needs; where the device is set to more, it is told to read that page alone. */
+export const MAX_DISK_READ_AROUND_BYTES = 256 * 1024;
 /** Bytes of orders that go to the writer of the disk tier at once. */
 export const DISK_BATCH_BYTES = 1024 * 1024;
 /** Orders that go to the writer at once. */

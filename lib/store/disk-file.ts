@@ -8,6 +8,7 @@ import { closeSync, openSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { Views } from '../base/views.js';
+import { readsTooFar } from './disk-ahead.js';
 
 export const TABLES = ['records', 'varied', 'bodies', 'uses', 'expiries', 'tags', 'doomed', 'shares', 'meta'] as const;
 export type TableName = (typeof TABLES)[number];
@@ -63,8 +64,12 @@ const ABORTABLE = 1;
 const COMMIT_AT_ONCE = 2;
 const NO_SYNC = 0x10000;
 
-/** Opens or makes the file in a directory that is there. Throws what lmdb throws. */
-export function openDiskFile(directory: string, sizeBytes: number): DiskFile {
+/** Opens or makes the file in a directory that is there. Throws what lmdb throws. `noReadAhead`: lookups bring in their pages alone. */
+export function openDiskFile(
+  directory: string,
+  sizeBytes: number,
+  noReadAhead: boolean = readsTooFar(directory),
+): DiskFile {
   const root = open({
     path: directory,
     // A dot in the name would make it the name of a file.
@@ -75,7 +80,8 @@ export function openDiskFile(directory: string, sizeBytes: number): DiskFile {
     maxReaders: 256,
     pageSize: DISK_PAGE_BYTES,
     mapSize: Math.max(MIN_MAP_BYTES, sizeBytes * MAP_FACTOR),
-    ...({ permissionsMode: FILE_MODE } as object),
+    // Its types know of neither.
+    ...({ permissionsMode: FILE_MODE, noReadAhead } as object),
   }) as RootDatabase<Buffer, Uint8Array>;
   const tables = Object.fromEntries(TABLES.map((name) => [name, tableOf(root, name)])) as Record<TableName, DiskTable>;
   const path = join(directory, DISK_FILE_NAME);

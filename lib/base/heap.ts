@@ -34,7 +34,8 @@ export class Heap<T extends Heaped> {
 
   remove(item: T): void {
     const { heapAt } = item;
-    if (this.#items[heapAt] !== item) return;
+    // A place before the first one is a name to V8, and is looked for by a search.
+    if (heapAt < 0 || this.#items[heapAt] !== item) return;
     item.heapAt = -1;
     const last = this.#items.pop();
     if (last === undefined || last === item) return;

@@ -219,7 +219,7 @@ export class Engine implements RequestHandler {
     const fill = this.makeFill({
       key: chosen.key,
       collapseKey: chosen.key,
-      request: forEverybody(request, chosen, this.parts.live.rules.ruleFor(request), this.parts.clock.wall()),
+      request: forEverybody(request, chosen, this.parts.live.rules.ruleFor(request), this.parts.clock),
       method: 'GET',
       basis: chosen,
       known,

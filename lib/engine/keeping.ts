@@ -111,7 +111,8 @@ export function freshen(
 ): { readonly forLeader: FillResult; readonly forWaiters: FillResult } {
   const { store, failures, markers } = parts;
   const { fields } = spec.request;
-  const { response, forLeader, refused: reason, ...made } = freshenedResponse(spec, target, receipt);
+  const made = freshenedResponse(spec, target, receipt);
+  const { response, forLeader, refused: reason } = made;
   const asKept = (record: StoredResponse): StoredResponse =>
     isExpired ? expiredResponse(record, parts.clock.now()) : record;
   failures.succeeded(spec.key);

@@ -204,7 +204,7 @@ export class RefreshQueue {
   /** Begins what may begin, then sees to it that it is called again when that changes. */
   #pump(): void {
     if (this.#isPumping || this.#isClosed) return;
-    if (!this.#isAnyWaiting) {
+    if (!this.#hasWaiting()) {
       this.#disarm();
       return;
     }
@@ -215,17 +215,17 @@ export class RefreshQueue {
       this.#begin(next, now);
     }
     this.#isPumping = false;
-    if (this.#isAnyWaiting) this.#arm(now);
+    if (this.#hasWaiting()) this.#arm(now);
     else this.#disarm();
   }
 
-  get #isAnyWaiting(): boolean {
+  #hasWaiting(): boolean {
     return this.#entries.count > this.#running;
   }
 
   /** The most urgent job that may begin now. Gives up, on its way, what is too old or ahead of its time. */
   #next(now: number): Entry | undefined {
-    if (!this.#isAnyWaiting) return undefined;
+    if (!this.#hasWaiting()) return undefined;
     const strain = this.#strain(now);
     for (const lane of this.#lanes) {
       const isHeld = strain >= HELD_FROM[lane.priority];

@@ -172,7 +172,8 @@ export class Refreshes {
     notBefore = 0,
     told?: (end: RefreshEnd) => void,
   ): Enqueued {
-    const key = id.split('\n', 1)[0] ?? id;
+    const between = id.indexOf('\n');
+    const key = between < 0 ? id : id.slice(0, between);
     const contentBytes = request.content?.bytes.length ?? 0;
     const bytes = JOB_OVERHEAD_BYTES + id.length + request.target.length + request.fields.bytes + contentBytes;
     const job = { id, priority, heat, bytes, notBefore, begin, retryAt: (n: number) => this.#retryAt(key, n, 0) };

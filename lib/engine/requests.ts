@@ -1,5 +1,6 @@
 /** What is made of a request before it is looked up, and before it goes to the origin on behalf of everybody. */
 import { createHash } from 'node:crypto';
+import type { Clock } from '../base/clock.js';
 import type { Rule } from '../config/rule.js';
 import type { Fields } from '../http/fields.js';
 import { NameSet } from '../http/name-set.js';
@@ -25,13 +26,14 @@ const WISHES = new NameSet(['cache-control', 'pragma']);
  * A refresh is for everybody, not for whoever happened to ask: without its wishes, and without its credentials and
  * cookies unless the answer to them would be shared all the same.
  */
-export function forEverybody(request: ClientRequest, chosen: StoredResponse, rule: Rule, wall: number): ClientRequest {
+export function forEverybody(request: ClientRequest, chosen: StoredResponse, rule: Rule, clock: Clock): ClientRequest {
   const { status, fields, selection } = chosen;
   const asked = request.fields.withoutAny(WISHES);
   if (!asked.has('authorization') && !asked.has('cookie')) {
     return asked === request.fields ? request : withFields(request, asked);
   }
-  const { store } = judgeStorable({ method: 'GET', requestFields: asked, status, fields, rule, receivedWall: wall });
+  const receivedWall = clock.wall();
+  const { store } = judgeStorable({ method: 'GET', requestFields: asked, status, fields, rule, receivedWall });
   const isOwn = (name: string): boolean => name === 'authorization' || name === 'cookie';
   const kept = store ? asked : asked.filter((name) => !isOwn(name) || selection.names.includes(name));
   return kept === request.fields ? request : withFields(request, kept);

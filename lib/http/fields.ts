@@ -210,7 +210,7 @@ export class Fields {
   /** Bytes that pack() would take a place for: 0 where it is better left as it is. */
   get packableBytes(): number {
     if (this.#slab !== undefined) return this.#slabBytes;
-    return Math.max(0, this.#textBytes + this.raw.length - 1);
+    return Math.max(0, this.#textBytes() + this.raw.length - 1);
   }
 
   /**
@@ -252,7 +252,7 @@ export class Fields {
   }
 
   /** Names and values together; counted once, for it is asked several times of what is to be stored. */
-  get #textBytes(): number {
+  #textBytes(): number {
     if (this.#counted < 0) {
       let sum = 0;
       for (const text of this.raw) sum += text.length;
@@ -268,7 +268,7 @@ export class Fields {
 
   /** Bytes of the section as HTTP/1.1 would write it, near enough for accounting (values are latin1). */
   get bytes(): number {
-    return this.#textBytes + this.raw.length * 2;
+    return this.#textBytes() + this.raw.length * 2;
   }
 }
 

@@ -46,6 +46,10 @@ class CompactLife implements Life {
     this.terms = terms;
   }
 
+  get all(): readonly number[] {
+    return this.instants;
+  }
+
   get bornAt(): number {
     return this.instants[0] as number;
   }
@@ -132,6 +136,7 @@ export function lifeWith(life: Life, changes: Partial<Life>): Life {
 
 /** The instants of a life, in the order of the interface. */
 export function instantsOf(life: Life): readonly number[] {
+  if (life instanceof CompactLife) return life.all;
   return [
     life.bornAt,
     life.staleAt,

@@ -205,11 +205,11 @@ export class OriginConnection implements AnswerHandler, Taker {
     if (this.#listener === undefined) this.#drop();
     else if (this.#held !== undefined) this.#held = Buffer.concat([this.#held, bytes.subarray(0, length)]);
     else this.#read(bytes, length);
-    return socket === this.#socket && !this.#holdsBack;
+    return socket === this.#socket && !this.#holdsBack();
   }
 
   /** Nothing more may be read: the listener has paused, and has its head. */
-  get #holdsBack(): boolean {
+  #holdsBack(): boolean {
     return this.#reader.isPaused && this.#reader.progress === 'head';
   }
 
@@ -347,7 +347,7 @@ export class OriginConnection implements AnswerHandler, Taker {
     if (socket === undefined || socket !== this.#socket || this.#held !== undefined) return;
     const end = this.#heldEnd;
     if (end !== undefined) this.#closed(socket, end);
-    else if (this.#holdsBack) socket.pause();
+    else if (this.#holdsBack()) socket.pause();
     else socket.resume();
   }
 

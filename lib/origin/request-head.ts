@@ -71,14 +71,17 @@ export function writeRequestHead(request: OriginRequest, host: string, isLast: b
   const common = fields instanceof FollowedFields ? fields.base : fields;
   if (common !== lastFields || host !== lastHost || isLast !== wasLast) {
     lastRest = fieldLines(common, host, isLast);
+    lastEnd = inOnePiece(`${lastRest}\r\n`);
     lastFields = common;
     lastHost = host;
     wasLast = isLast;
   }
+  if (lastRest === undefined) return undefined;
+  if (fields === common && content === undefined) return `${method} ${target}${lastEnd}`;
   const own = fields instanceof FollowedFields ? linesBehind(fields.behind) : '';
-  if (lastRest === undefined || own === undefined) return undefined;
+  if (own === undefined) return undefined;
   const length = content === undefined ? '' : `content-length: ${content.length}\r\n`;
-  return `${method} ${target} HTTP/1.1\r\n${lastRest}${own}${length}\r\n`;
+  return `${method} ${target}${lastRest}${own}${length}\r\n`;
 }
 
 /** The lines of fields that stand behind others; undefined where they cannot be written, or are not to stand there. */
@@ -99,8 +102,10 @@ let lastFields: Fields | undefined;
 let lastHost = '';
 let wasLast = false;
 let lastRest: string | undefined;
+/** The same with the end of the head behind it. */
+let lastEnd = '';
 
-/** All field lines but that of the length of the content, Host first; undefined where they cannot be written. */
+/** What stands behind the target but for conditions and the length of the content, Host first; undefined where they cannot be written. */
 function fieldLines({ raw }: Fields, host: string, isLast: boolean): string | undefined {
   let hostLine: string | undefined;
   let lines = '';
@@ -115,6 +120,10 @@ function fieldLines({ raw }: Fields, host: string, isLast: boolean): string | un
     else hostLine = line;
   }
   const connection = isLast ? 'connection: close\r\n' : 'connection: keep-alive\r\n';
-  // In one piece: joined texts are put together anew at each write that they are part of.
-  return Buffer.from(`${hostLine ?? `host: ${host}\r\n`}${connection}${lines}`, 'latin1').toString('latin1');
+  return inOnePiece(` HTTP/1.1\r\n${hostLine ?? `host: ${host}\r\n`}${connection}${lines}`);
+}
+
+/** Joined texts are put together anew at each write that they are part of. */
+function inOnePiece(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
 }

@@ -92,11 +92,16 @@ export function conditionalFields(
   if (entityTags.length === 0 && lastModified === undefined) return { fields: asked, sent: NOTHING_SENT };
   const conditions: string[] = [];
   // RFC 9111 §4.3.1: both validators go, for recipients on the way that know of dates alone.
-  if (entityTags.length > 0) conditions.push('If-None-Match', entityTags.join(', '));
+  if (entityTags.length > 0) conditions.push('If-None-Match', joined(entityTags));
   if (lastModified !== undefined) conditions.push('If-Modified-Since', lastModified);
   // Behind them, and not joined to them: what comes before is the same for many requests, and is written once for them.
   const fields = asked.followedBy(conditions);
   return { fields, sent: { none: false, entityTags, lastModified } };
+}
+
+/** One is not joined to anything: a text that is joined is another one, to be compared by each of its characters. */
+function joined(tags: readonly string[]): string {
+  return tags.length === 1 ? (tags[0] as string) : tags.join(', ');
 }
 
 function tagsToSend(

@@ -63,13 +63,7 @@ export function writeHead(stored: StoredResponse): number {
     headBytes[TEXTS_AT + i] = code;
   }
   if (countBetween(rest) !== selection.names.length * 2) return 0;
-  numbers.set(instantsOf(stored.life));
-  numbers[FETCHED_AT] = stored.fetchedAt;
-  numbers[RECEIVED_WALL] = stored.receivedWall;
-  numbers[RECEIVED_AT] = stored.receivedAt ?? Number.NaN;
-  numbers[REQUESTED_AT] = stored.requestedAt ?? Number.NaN;
-  numbers[CHANCE] = stored.chance ?? Number.NaN;
-  numbers[EXPIRED_AT] = stored.expiredAt ?? Number.NaN;
+  takeNumbers(stored);
   headBytes.set(numberBytes);
   headBytes[COUNTS_AT] = keyBytes & 0xff;
   headBytes[COUNTS_AT + 1] = keyBytes >>> 8;
@@ -103,29 +97,21 @@ function isTextAt(text: string, bytes: Buffer, from: number): boolean {
   return true;
 }
 
-/** Whether the head is of a record with these instants: no two records of a key have all of them in common but by chance. */
+/** Whether the head has the numbers of this record: no two records of a key have all of them in common but by chance. */
 export function isHeadOfMoment(bytes: Buffer, at: number, stored: StoredResponse): boolean {
-  const { life } = stored;
-  return (
-    isNumberAt(bytes, at, REQUESTED_AT, stored.requestedAt) &&
-    isNumberAt(bytes, at, RECEIVED_AT, stored.receivedAt) &&
-    isNumberAt(bytes, at, FETCHED_AT, stored.fetchedAt) &&
-    isNumberAt(bytes, at, RECEIVED_WALL, stored.receivedWall) &&
-    isNumberAt(bytes, at, EXPIRED_AT, stored.expiredAt) &&
-    isNumberAt(bytes, at, BORN_AT, life.bornAt) &&
-    isNumberAt(bytes, at, STALE_AT, life.staleAt) &&
-    isNumberAt(bytes, at, GRACE_UNTIL, life.graceUntil) &&
-    isNumberAt(bytes, at, OFFLINE_GRACE_UNTIL, life.offlineGraceUntil) &&
-    isNumberAt(bytes, at, KEEP_UNTIL, life.keepUntil) &&
-    isNumberAt(bytes, at, ERROR_UNTIL, life.errorUntil) &&
-    isNumberAt(bytes, at, UNREACHABLE_UNTIL, life.unreachableUntil) &&
-    isNumberAt(bytes, at, CEILING_AT, life.ceilingAt)
-  );
+  takeNumbers(stored);
+  for (let i = 0; i < COUNTS_AT; i++) if (bytes[at + i] !== numberBytes[i]) return false;
+  return true;
 }
 
-function isNumberAt(bytes: Buffer, at: number, index: number, value: number | undefined): boolean {
-  const own = doubleAt(bytes, at + index * NUMBER_BYTES);
-  return own === value || (value === undefined && Number.isNaN(own));
+function takeNumbers(stored: StoredResponse): void {
+  numbers.set(instantsOf(stored.life));
+  numbers[FETCHED_AT] = stored.fetchedAt;
+  numbers[RECEIVED_WALL] = stored.receivedWall;
+  numbers[RECEIVED_AT] = stored.receivedAt ?? Number.NaN;
+  numbers[REQUESTED_AT] = stored.requestedAt ?? Number.NaN;
+  numbers[CHANCE] = stored.chance ?? Number.NaN;
+  numbers[EXPIRED_AT] = stored.expiredAt ?? Number.NaN;
 }
 
 export function hasSelection(bytes: Buffer, at: number): boolean {

@@ -170,7 +170,7 @@ class TieredStore implements Store, Below {
   }
 
   known(key: string, isJustSeen?: boolean): readonly StoredResponse[] {
-    const held = this.#memory.peek(key) ?? [];
+    const held = this.#memory.known(key);
     const below = this.#disk.find(key, isJustSeen === true ? 'seen' : 'anew');
     if (below.length === 0) return held;
     const others = below.filter((one) => !held.some(({ selection }) => isSameSelection(selection, one.selection)));

@@ -277,6 +277,11 @@ export class Leasing {
   }
 
   failed(error: OriginError | number): void {
+    // This process ends, or could not send what it was to send: that is no word of the origin's.
+    if (typeof error !== 'number' && error.code === 'origin-aborted') {
+      this.#release({ kind: 'left' });
+      return;
+    }
     const { failures, clock } = this.#parts;
     const retryAt = failures.pending(this.#fill.spec.key)?.retryAt;
     const retryAfterMs = retryAt === undefined ? undefined : Math.max(0, retryAt - clock.now());

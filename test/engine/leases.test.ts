@@ -520,6 +520,22 @@ t.test('issue 5: a client that wants it validated is not content with what lies 
   t.equal(client.outcome, 'REVALIDATED');
 });
 
+t.test(
+  'issue 5: a machine that ends while it asks has not seen the origin fail: one of those who wait asks',
+  async (t) => {
+    const { here, there } = twoMachines();
+    here.get('/a');
+    await turns();
+    const waiting = there.get('/a');
+    await turns();
+    here.origin.last.fail('origin-aborted');
+    await turns();
+    t.equal(there.origin.count, 1);
+    there.origin.last.respond(200, LIVING, 'hello');
+    t.equal(waiting.body, 'hello');
+  },
+);
+
 t.test('issue 5: what the holder could not store is asked for by one of those who wait', async (t) => {
   const { here, there } = twoMachines();
   here.get('/a');

@@ -41,6 +41,8 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
   readonly #tier: SharedTier;
   readonly #writer: Writer;
   #engine: Engine | undefined;
+  /** What came in the place of this one by a reload. */
+  #next: SharedLeases | undefined;
   /** Who waits for news of a lease, by key and variant. */
   readonly #waiting = new Map<string, Set<Told>>();
 
@@ -62,8 +64,9 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
     this.#tier.open(this);
   }
 
-  /** What waits to be told to others, of the tier before this one. */
+  /** What waits to be told to others, of the tier before this one, and the leases that were taken there. */
   takeOver(before: SharedLeases): void {
+    before.#next = this;
     this.#tier.log.takeOver(before.#tier.log);
   }
 
@@ -88,7 +91,7 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
     if (answer.kind !== 'elsewhere') this.#delete(name, hear);
     switch (answer.kind) {
       case 'held':
-        return { kind: 'held', lease: this.#lease(tier, answer.place, order.key) };
+        return { kind: 'held', lease: this.#lease(answer.place, order.key) };
       case 'elsewhere': {
         // Also where nobody comes to wait.
         const lapsed = this.#clock.after(answer.leftMs, () => {
@@ -137,24 +140,30 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
     for (const name of [...this.#waiting.keys()]) this.#tell(name, notice);
   }
 
-  #lease(tier: SharedTier, place: LeasePlace, key: string): Lease {
-    let renewing: Timer | undefined = this.#clock.every(
-      tier.leaseMs / RENEWALS_PER_LEASE,
-      () => void tier.renew(place),
-    );
+  /** The tier of now. */
+  get #current(): SharedTier {
+    let last: SharedLeases = this;
+    while (last.#next !== undefined) last = last.#next;
+    return last.#tier;
+  }
+
+  #lease(place: LeasePlace, key: string): Lease {
+    const everyMs = this.#tier.leaseMs / RENEWALS_PER_LEASE;
+    let renewing: Timer | undefined = this.#clock.every(everyMs, () => void this.#current.renew(place));
     const over = (): void => {
       renewing?.cancel();
       renewing = undefined;
     };
     return {
       opened: ({ body }) => {
+        const tier = this.#current;
         if ((body.totalBytes ?? 0) <= tier.maxBodyBytes) return;
         over();
         void tier.release(place, key, 'alone');
       },
       release: async (outcome) => {
         if (renewing === undefined) return;
-        await released(tier, place, key, outcome);
+        await released(this.#current, place, key, outcome);
         over();
       },
     };

@@ -1,5 +1,6 @@
 // Goal: whatever a shared tier answers, or does not, clients get the right bytes in time. Method: a proxy before a server that plays Redis and fails, lies, is slow, or cuts connections.
 import t, { type Test } from 'tap';
+import { createBarrier } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
 import { cut, type FakeRedis, type FakeReply, hang, startFakeRedis } from '../kit/fake-redis.js';
 import { metric, type OpenProxy, openProxy, TOKEN } from '../kit/proxy-kit.js';
@@ -143,4 +144,25 @@ t.test('issue 5: the password is nowhere to be seen', async (t) => {
   const reloaded = await house.operate('POST', '/v1/reload');
   const shown = await house.operate('GET', '/v1/config', '');
   for (const { body } of [reloaded, shown]) t.notMatch(body.toString(), /sesame/);
+});
+
+t.test('issue 5: a lease that was taken before a reload is given back after it, with what came of it', async (t) => {
+  const fake = await startFakeRedis(t);
+  const redis = (timeout: string) => ({ cache: { redis: { url: `redis://127.0.0.1:${fake.port}`, timeout } } });
+  const house = await openProxy(t, { token: TOKEN, conf: redis('500ms'), next: () => redis('400ms') });
+  const answered = createBarrier();
+  house.origin.respond(async () => {
+    await answered.passed;
+    return { fields: ['Cache-Control', 'max-age=60'], body: 'hello' };
+  });
+  await eventually(() => house.notices.includes('shared-up'), 'it is used');
+  const asked = house.get('/a');
+  await house.origin.seen(1);
+  await house.operate('POST', '/v1/reload');
+  await eventually(() => house.notices.filter((code) => code === 'shared-up').length === 2, 'the new one is used');
+  answered.open();
+  t.equal((await asked).body.toString(), 'hello');
+  await eventually(() => fake.sent('keep').length === 1, 'it is shared');
+  const holderOf = (command: readonly string[] | undefined): string | undefined => command?.[5];
+  t.equal(holderOf(fake.sent('keep')[0]), holderOf(fake.sent('look')[0]), 'by who holds the lease');
 });

@@ -46,7 +46,7 @@ export type Cancel = () => void;
 export interface Lease {
   /** What will be stored has begun to arrive; the body of `response` can be read as it comes. */
   opened(response: StoredResponse): void;
-  /** Once. Resolves when it has been given back, or cannot be; never rejects. */
+  /** Once. Resolves when it has been given back, or has lapsed; never rejects. */
   release(outcome: LeaseOutcome): Promise<void>;
 }
 

@@ -163,8 +163,10 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
       },
       release: async (outcome) => {
         if (renewing === undefined) return;
-        await released(this.#current, place, key, outcome);
+        const tier = this.#current;
+        await released(tier, place, key, outcome);
         over();
+        await tier.settled(place);
       },
     };
   }

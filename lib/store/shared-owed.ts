@@ -11,6 +11,8 @@ interface Owed {
   readonly key: string;
   /** When it lapses by itself, on this machine's clock. */
   readonly until: number;
+  isTried: boolean;
+  readonly whenOver: (() => void)[];
 }
 
 export class SharedOwed {
@@ -28,22 +30,38 @@ export class SharedOwed {
   note(place: LeasePlace, key: string): void {
     const id = idOf(place);
     if (this.#byPlace.has(id)) return;
-    this.#byPlace.set(id, { place, key, until: this.#clock.now() + this.#leaseMs });
+    const until = this.#clock.now() + this.#leaseMs;
+    this.#byPlace.set(id, { place, key, until, isTried: false, whenOver: [] });
     if (this.#byPlace.size <= MAX_SHARED_OWED) return;
-    for (const oldest of this.#byPlace.keys()) {
-      this.#byPlace.delete(oldest);
+    for (const [oldest, owed] of this.#byPlace) {
+      this.#over(oldest, owed);
       return;
     }
   }
 
+  /** Resolves once it has been given back, or has lapsed; at once where it is not owed. */
+  over(place: LeasePlace): Promise<void> {
+    const owed = this.#byPlace.get(idOf(place));
+    return owed === undefined ? Promise.resolve() : new Promise((resolve) => owed.whenOver.push(resolve));
+  }
+
+  #over(id: string, { whenOver }: Owed): void {
+    this.#byPlace.delete(id);
+    for (const resolve of whenOver) resolve();
+  }
+
   /** Has each that has not lapsed given back by `release`, which resolves with whether it could be. */
   async settle(release: (place: LeasePlace, key: string) => Promise<boolean>): Promise<void> {
-    for (const [id, { place, key, until }] of [...this.#byPlace]) {
-      // Before it is tried, or a further round would try it as well.
-      if (!this.#byPlace.delete(id) || this.#clock.now() >= until) continue;
-      if (await release(place, key)) continue;
-      this.#byPlace.set(id, { place, key, until });
-      return;
+    for (const [id, owed] of [...this.#byPlace]) {
+      // A round before this one is at it.
+      if (owed.isTried) continue;
+      if (this.#clock.now() < owed.until) {
+        owed.isTried = true;
+        const isBack = await release(owed.place, owed.key);
+        owed.isTried = false;
+        if (!isBack) return;
+      }
+      this.#over(id, owed);
     }
   }
 }

@@ -194,8 +194,9 @@ export class SharedTier {
 
   /** Gives back what could not be given back before. */
   #settle(): void {
-    if (this.isUp)
-      void this.#owed.settle((place, key) => this.#giveBack(place, this.#news(key, place.variant, 'left'), 0));
+    void this.#owed.settle(
+      async (place, key) => this.isUp && (await this.#giveBack(place, this.#news(key, place.variant, 'left'), 0)),
+    );
   }
 
   #heard(bytes: Buffer): void {
@@ -317,10 +318,16 @@ export class SharedTier {
     if (!isBack) this.#owed.note(place, key);
   }
 
-  /** Gives back what another process of this machine that is gone may have held for a response. */
+  /** Gives back what another process of this machine that is gone may have held for a response. Resolves when it has, or that has lapsed. */
   async releaseOf(member: number, key: string, selection: Selection): Promise<void> {
-    const holder = `${this.#options.process.of(member)}.`;
-    await this.release({ name: nameOf(key), variant: variantOf(selection), holder }, key, 'left');
+    const place = { name: nameOf(key), variant: variantOf(selection), holder: `${this.#options.process.of(member)}.` };
+    await this.release(place, key, 'left');
+    await this.settled(place);
+  }
+
+  /** Resolves when nothing of this lease is to be given back any more. */
+  settled(place: LeasePlace): Promise<void> {
+    return this.#owed.over(place);
   }
 
   async #giveBack(place: LeasePlace, news: Buffer, aloneMs: number): Promise<boolean> {

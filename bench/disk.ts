@@ -14,7 +14,9 @@
  * once, a 99th percentile says how long twenty take. Both proxies are warmed up with the very load that they are measured under.
  *
  * Beside each rate stands the processor time that the server took for one request, which other work on the machine
- * changes less.
+ * changes less, and its page faults: a process maps each part of the file with its first use (a minor fault), and waits for the
+ * device where that is not in memory (a major one). So a rate is measured once faults and processor time have settled, however
+ * many requests that takes (decision 0039); what is reached before that says how busy the machine is.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -47,7 +49,12 @@ const GB = 1024 ** 3;
 const HOT = 1_000;
 /** So many MEMORY_MB hold, with room left. */
 const HELD = 30_000;
-const MAX_WARM_UPS = 8;
+const MAX_WARM_UPS = 12;
+/** Minor faults for a request, and a difference of processor time between two runs, below which nothing more is warmed up. */
+const SETTLED_FAULTS = 0.05;
+const SETTLED_SHARE = 0.1;
+/** Starts of each of the two: each takes as long as the machine lets it. */
+const STARTS = 3;
 const CONNECTIONS = 32;
 const FILLS_PER_SEC = 1_000;
 const MEMORY_MB = 64;
@@ -112,6 +119,8 @@ interface Proxy {
   readonly port: number;
   readonly adminPort: number;
   readonly readyMs: number;
+  /** Of that, so much was work, of all threads. */
+  readonly readyWorkMs: number;
 }
 
 /** A command line that stays on one core, where that can be. */
@@ -135,7 +144,24 @@ async function start(origin: string, disk: string | undefined): Promise<Proxy> {
     });
     child.once('exit', (code) => reject(new Error(`it ended with ${code}: ${said}`)));
   });
-  return { child, ...ports, readyMs: performance.now() - at };
+  const readyMs = performance.now() - at;
+  return { child, ...ports, readyMs, readyWorkMs: processorUs(child.pid) / 1000 };
+}
+
+/** Starts it so many times, and leaves the last one running; prints the median. */
+async function startAgain(name: string, origin: string, disk: string | undefined, asked: string): Promise<Proxy> {
+  let last = await start(origin, disk);
+  const all = [last];
+  while (all.length < STARTS) {
+    await stop(last);
+    last = await start(origin, disk);
+    all.push(last);
+  }
+  const [readyMs, workMs] = [median(all.map((one) => one.readyMs)), median(all.map((one) => one.readyWorkMs))];
+  print(
+    `${name.padEnd(27)} ${readyMs.toFixed(0).padStart(8)} ms   ${asked}${workMs.toFixed(0)} ms of processor time, median of ${STARTS}`,
+  );
+  return last;
 }
 
 async function stop({ child }: Proxy): Promise<void> {
@@ -248,10 +274,24 @@ function processorUs(pid: number | undefined): number {
   return readdirSync(tasks).reduce((sum, task) => sum + nsOf(task), 0) / 1000;
 }
 
+/** Page faults of a process so far: where a page was in memory, and where it had to be read. */
+function faultsOf(pid: number | undefined): { minor: number; major: number } {
+  const file = `/proc/${pid}/stat`;
+  if (!existsSync(file)) return { minor: Number.NaN, major: Number.NaN };
+  // Behind the name, which may have spaces: the fields from the third on.
+  const fields = readFileSync(file, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  return { minor: Number(fields[7]), major: Number(fields[9]) };
+}
+
 interface Rate {
   readonly perSec: number;
   /** Of the server, for one request. */
   readonly processorUs: number;
+  /** Page faults, for one request. */
+  readonly minor: number;
+  readonly major: number;
   /** Of these hits, how many of a hundred the disk answered. */
   readonly diskPercent: number;
 }
@@ -272,12 +312,38 @@ async function diskHits({ adminPort }: Proxy): Promise<number> {
 async function rateOf(proxy: Proxy, paths: number): Promise<Rate> {
   const { child, port } = proxy;
   const hitsBefore = await diskHits(proxy);
-  const before = processorUs(child.pid);
+  const before = { us: processorUs(child.pid), ...faultsOf(child.pid) };
   const perSec = WRK === undefined ? await ownRate(port, paths) : runWrk(WRK, port, paths);
   const count = perSec * SECONDS;
-  const spentUs = processorUs(child.pid) - before;
-  const diskPercent = Math.min(100, ((await diskHits(proxy)) - hitsBefore) / count / 0.01);
-  return { perSec, processorUs: spentUs / count, diskPercent };
+  const after = { us: processorUs(child.pid), ...faultsOf(child.pid) };
+  return {
+    perSec,
+    processorUs: (after.us - before.us) / count,
+    minor: (after.minor - before.minor) / count,
+    major: (after.major - before.major) / count,
+    diskPercent: Math.min(100, ((await diskHits(proxy)) - hitsBefore) / count / 0.01),
+  };
+}
+
+/** The same once it is as fast as it gets, and `isReady`; says how that came about. */
+async function settledRateOf(
+  proxy: Proxy,
+  paths: number,
+  isReady: (rate: Rate) => boolean = () => true,
+): Promise<Rate> {
+  const rates = [await rateOf(proxy, paths)];
+  for (;;) {
+    const [last, next] = [rates.at(-1) as Rate, await rateOf(proxy, paths)];
+    rates.push(next);
+    const hasSettled =
+      !(next.minor >= SETTLED_FAULTS) && !(Math.abs(next.processorUs / last.processorUs - 1) > SETTLED_SHARE);
+    if ((hasSettled && isReady(next)) || rates.length > MAX_WARM_UPS) break;
+  }
+  const told = rates.map(({ processorUs: us, minor }) => `${us.toFixed(0)} us, ${minor.toFixed(2)}`);
+  print(
+    `  warmed up on ${paths}: processor time and minor faults for each in runs of ${SECONDS} s: ${told.join('; ')}`,
+  );
+  return rates.at(-1) as Rate;
 }
 
 async function ownRate(port: number, paths: number): Promise<number> {
@@ -347,26 +413,22 @@ print(`${RECORDS} responses of 1 KB written in ${((performance.now() - filledAt)
 // The clients and the origin are in this process: they leave the server's core alone.
 if (LOAD_CORE !== undefined)
   execFileSync('taskset', ['-acp', String(LOAD_CORE), String(process.pid)], { stdio: 'ignore' });
-const without = await start(origin, undefined);
-print(`ready without a disk        ${without.readyMs.toFixed(0).padStart(8)} ms`);
-const withDisk = await start(origin, disk);
-print(`ready with them             ${withDisk.readyMs.toFixed(0).padStart(8)} ms   (at most 1000)`);
-// Each page of the file that a process meets first is a fault, once.
-await rateOf(withDisk, RECORDS);
-const fromDisk = await rateOf(withDisk, RECORDS);
+const without = await startAgain('ready without a disk', origin, undefined, '');
+const withDisk = await startAgain('ready with them', origin, disk, '(at most 1000) ');
+const fromDisk = await settledRateOf(withDisk, RECORDS);
 const { missed } = await load(withDisk.port, CONNECTIONS, random);
 const whileRandom = memoryOf(withDisk.child.pid);
 // What is asked for twice within a while comes into memory, in which other things are: until nearly all of them are there.
-for (let n = 0; n < MAX_WARM_UPS; n++) if ((await rateOf(withDisk, HELD)).diskPercent < 1) break;
-const fromMemory = await rateOf(withDisk, HELD);
-await rateOf(withDisk, HOT);
-const ofHot = await rateOf(withDisk, HOT);
+const fromMemory = await settledRateOf(withDisk, HELD, ({ diskPercent }) => diskPercent < 1);
+const ofHot = await settledRateOf(withDisk, HOT);
 for (let n = 0; n < 2; n++) await load(without.port, 4, hot);
 await rateOf(without, HOT);
-const rateLine = (name: string, { perSec, processorUs: us, diskPercent }: Rate, more = ''): void =>
+const rateLine = (name: string, rate: Rate, more = ''): void => {
+  const faults = `${rate.minor.toFixed(3)} minor and ${rate.major.toFixed(4)} major faults`;
   print(
-    `${name.padEnd(25)} ${perSec.toFixed(0).padStart(10)} /s   ${us.toFixed(1)} us of processor time each, ${diskPercent.toFixed(1)} % of them from disk${more}`,
+    `${name.padEnd(25)} ${rate.perSec.toFixed(0).padStart(10)} /s   ${rate.processorUs.toFixed(1)} us of processor time and ${faults} each, ${rate.diskPercent.toFixed(1)} % of them from disk${more}`,
   );
+};
 const ratioLine = (name: string, to: Rate, asked: string): void =>
   print(
     `${name.padEnd(27)} ${(fromDisk.perSec / to.perSec).toFixed(2).padStart(8)}      ${asked.padEnd(16)} ${(to.processorUs / fromDisk.processorUs).toFixed(2)} by processor time`,

@@ -4,7 +4,7 @@ import { expiredResponse } from '../policy/expire.js';
 import { keyOfUrl } from '../policy/key.js';
 import { isSameSelection } from '../store/variants.js';
 import type { Engine } from './engine.js';
-import { type Share, WHOLE } from './peers-contract.js';
+import { type Share, tellPeers, WHOLE } from './peers-contract.js';
 import {
   affectInFlight,
   changeUnseen,
@@ -76,7 +76,7 @@ export class Operations implements OperatorDoor {
   async purge(target: Target, { isQuiet, reached }: Share = WHOLE): Promise<Counts | undefined> {
     const reach = reachOf(this.#engine, target);
     if (reach === undefined) return undefined;
-    if (!isQuiet) this.#engine.parts.peers?.operated('purge', reach, false);
+    tellPeers(this.#engine.parts.peers, 'purge', reach, isQuiet);
     const fills = affectInFlight(this.#engine, reach, 'purge');
     forgetNotes(this.#engine, reach);
     changeUnseen(this.#engine, reach, () => undefined);
@@ -99,7 +99,7 @@ export class Operations implements OperatorDoor {
   async expire(target: Target, { isQuiet, reached }: Share = WHOLE): Promise<Counts | undefined> {
     const reach = reachOf(this.#engine, target);
     if (reach === undefined) return undefined;
-    if (!isQuiet) this.#engine.parts.peers?.operated('expire', reach, false);
+    tellPeers(this.#engine.parts.peers, 'expire', reach, isQuiet);
     const fills = affectInFlight(this.#engine, reach, 'expire');
     const { store, clock } = this.#engine.parts;
     const expiredAt = clock.now();
@@ -119,7 +119,7 @@ export class Operations implements OperatorDoor {
   async #pending(isQuiet: boolean): Promise<Pick<Counts, 'pending'>> {
     const { store, peers } = this.#engine.parts;
     const pending: PendingTier[] = (await store.settled()) ? [] : ['disk'];
-    if (!isQuiet && peers?.isReachable === false) pending.push('shared');
+    if (!isQuiet && peers !== undefined && !(await peers.told())) pending.push('shared');
     return pending.length === 0 ? {} : { pending };
   }
 

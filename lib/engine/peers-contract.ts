@@ -4,10 +4,12 @@ import type { Effect } from './fate.js';
 import type { Reach } from './reach.js';
 
 export interface Peers {
-  /** Whether they can be told just now; else they are once that is so. */
-  readonly isReachable: boolean;
   /** An operator did it, or (`isPassing`) a request that changes what is stored. */
   operated(effect: Effect, reach: Reach, isPassing: boolean): void;
+  /** The same, where another process of this machine tells them: what they have of it still is not to be taken from them. */
+  noted(effect: Effect, reach: Reach): void;
+  /** Whether all that was done here lies where they learn of it; else it is put there later. Takes a bounded time; never rejects. */
+  told(): Promise<boolean>;
   /** It was stored without a lease. `isPush`: by an operator, and it wins over what is on its way. */
   stored(response: StoredResponse, isPush: boolean): void;
 }
@@ -21,3 +23,9 @@ export interface Share {
 }
 
 export const WHOLE: Share = { isQuiet: false };
+
+/** Tells `peers` of an operation by an operator, or leaves that to another process. */
+export function tellPeers(peers: Peers | undefined, effect: Effect, reach: Reach, isQuiet: boolean): void {
+  if (isQuiet) peers?.noted(effect, reach);
+  else peers?.operated(effect, reach, false);
+}

@@ -56,7 +56,9 @@ export class Purging {
   purgeHere(url: string, reason: 'purged' | 'invalidated', { isQuiet }: Share = WHOLE): number {
     let count = 0;
     const keys = this.keysOf(url);
-    if (!isQuiet) this.#parts.peers?.operated('purge', { kind: 'keys', keys }, reason === 'invalidated');
+    const reach = { kind: 'keys', keys } as const;
+    if (isQuiet) this.#parts.peers?.noted('purge', reach);
+    else this.#parts.peers?.operated('purge', reach, reason === 'invalidated');
     for (const key of keys) count += this.#purgeOne(key, reason);
     return count;
   }

@@ -177,10 +177,6 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
     this.#tell(`${key} ${variantOf(selection)}`, { kind: 'look' });
   }
 
-  get isReachable(): boolean {
-    return this.#tier.isUp;
-  }
-
   operated(effect: Effect, reach: Reach, isPassing: boolean): void {
     if (reach.kind !== 'keys') {
       this.#tier.operate(effect, reach, isPassing);
@@ -190,6 +186,14 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
       const keys = reach.keys.slice(at, at + KEYS_PER_OP);
       this.#tier.operate(effect, { kind: 'keys', keys }, isPassing);
     }
+  }
+
+  noted(effect: Effect, reach: Reach): void {
+    this.#tier.log.remember(effect, reach);
+  }
+
+  told(): Promise<boolean> {
+    return this.#tier.log.isWritten();
   }
 
   /** A tier that does not say who asks is not burdened with what came of it: others learn of it by their own request. */

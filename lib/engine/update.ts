@@ -10,7 +10,7 @@ import type { ClientRequest } from './contract.js';
 import type { Engine } from './engine.js';
 import { Inflow } from './inflow.js';
 import { requestOfUrl } from './own-request.js';
-import { type Share, WHOLE } from './peers-contract.js';
+import { type Share, tellPeers, WHOLE } from './peers-contract.js';
 import { affectInFlight, forgetNotes } from './reach.js';
 import { madeResponse, type Receipt } from './response.js';
 
@@ -122,7 +122,7 @@ function commit(
   if (!store.put(record)) {
     // What was stored is older than what is known now, and must not be served once more for want of room.
     store.removeKey(key, 'replaced');
-    if (!isQuiet) engine.parts.peers?.operated('purge', reach, false);
+    tellPeers(engine.parts.peers, 'purge', reach, isQuiet);
     return { refused: 'no-room' };
   }
   if (!isQuiet) engine.parts.peers?.stored(record, true);

@@ -41,7 +41,7 @@ export class SharedLog {
   readonly #written: Pending[] = [];
   #lastId: string | undefined;
   #dataset: string | undefined;
-  #isFlushing = false;
+  #flushing: Promise<void> | undefined;
   /** Operations that found no room to wait. */
   overflows = 0;
   /** Times that it could not be told what had been done elsewhere. */
@@ -86,10 +86,29 @@ export class SharedLog {
     return op;
   }
 
+  /** The same, where another process of this machine writes it: what it is about is not taken from the tier any more. */
+  remember(effect: SharedOp['effect'], reach: SharedReach): void {
+    const { clock, instance, now } = this.#options;
+    this.#memory.add({ effect, reach, at: clock.toServer(now()), by: instance });
+  }
+
+  /** Whether all that was done here is written: what is being written is waited for. */
+  async isWritten(): Promise<boolean> {
+    await this.flush();
+    // It may have come while the last of those before it was written.
+    if (this.#options.guard.isUp) await this.flush();
+    return this.#pending.length === 0;
+  }
+
   /** Writes what waits, while that succeeds. */
-  async flush(): Promise<void> {
-    if (this.#isFlushing) return;
-    this.#isFlushing = true;
+  flush(): Promise<void> {
+    this.#flushing ??= this.#flush().finally(() => {
+      this.#flushing = undefined;
+    });
+    return this.#flushing;
+  }
+
+  async #flush(): Promise<void> {
     const { guard, table, clock } = this.#options;
     for (let next = this.#pending[0]; next !== undefined && guard.isUp; next = this.#pending[0]) {
       // What the clock may be wrong by is given to the operation: rather too much is purged.
@@ -100,7 +119,6 @@ export class SharedLog {
       this.#written.push(next);
       if (this.#written.length > SHARED_LOG_PAGE) this.#written.shift();
     }
-    this.#isFlushing = false;
   }
 
   /** Something was published. */

@@ -97,22 +97,14 @@ export class WholeOperations implements OperationDoor {
     const sequence = ++this.#sequence;
     const asked = { operation, target, sequence };
     const members = this.#members();
-    let teller = members[0];
+    const [first] = members;
     const counts = await askEach(
       members,
       'operate',
-      (member) => ({ ...asked, isQuiet: member !== teller }),
+      (member) => ({ ...asked, isQuiet: member !== first }),
       WORKER_OPERATION_TIMEOUT_MS,
     );
-    while (teller !== undefined && !counts.some(({ member }) => member === teller)) {
-      // It died, and nobody knows whether it had told other machines by then: another one does.
-      teller = this.#members().find(({ channel }) => !channel.isGone);
-      const [again] =
-        teller === undefined
-          ? []
-          : await askUnlessGone(teller, 'operate', { ...asked, isQuiet: false }, WORKER_OPERATION_TIMEOUT_MS);
-      if (again !== undefined) counts.push(again);
-    }
+    const isTold = await this.#tellMachines(first, asked, counts);
     // Those that have come to serve meanwhile may have taken up from disk what was not done there yet. Who comes after this
     // finds it done.
     const late = this.#members().filter((member) => !counts.some((one) => one.member === member));
@@ -127,8 +119,31 @@ export class WholeOperations implements OperationDoor {
       fills = (fills ?? 0) + answer.fills;
       for (const tier of answer.pending ?? []) pending.add(tier);
     }
+    if (isTold) pending.delete('shared');
     if (fills === undefined) return undefined;
     return { objects: counted.count, fills, ...(pending.size === 0 ? {} : { pending: [...pending].sort() }) };
+  }
+
+  /**
+   * Sees to it that one of them has told other machines: `first` was to. Where that one died, nobody knows whether it had; where it
+   * has no way to them just now, it tells them once it has, and another may do so at once. Returns whether they are told.
+   */
+  async #tellMachines(
+    first: Member | undefined,
+    asked: Omit<Asked<'operate'>, 'isQuiet'>,
+    counts: Answered<'operate'>[],
+  ): Promise<boolean> {
+    const tried = new Set<Member>();
+    for (let teller = first; teller !== undefined; teller = this.#members().find((member) => !tried.has(member))) {
+      tried.add(teller);
+      if (teller !== first) {
+        const loud = { ...asked, isQuiet: false };
+        counts.push(...(await askUnlessGone(teller, 'operate', loud, WORKER_OPERATION_TIMEOUT_MS)));
+      }
+      const told = counts.filter(({ member }) => member === teller).at(-1);
+      if (told !== undefined && told.answer?.pending?.includes('shared') !== true) return true;
+    }
+    return false;
   }
 
   /** A request that went by one worker changed what is stored for these: it has done its share already. */

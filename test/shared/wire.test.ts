@@ -166,3 +166,24 @@ t.test('issue 5: a lease that was taken before a reload is given back after it, 
   const holderOf = (command: readonly string[] | undefined): string | undefined => command?.[5];
   t.equal(holderOf(fake.sent('keep')[0]), holderOf(fake.sent('look')[0]), 'by who holds the lease');
 });
+
+t.test(
+  'issue 5: a purge is answered once other machines can learn of it, or with the word that they cannot yet',
+  async (t) => {
+    const { fake, house } = await beforeFake(t);
+    await house.get('/a');
+    fake.answers['appendOp'] = () => hang;
+    let isAnswered = false;
+    const purge = house.operate('POST', '/v1/purge', { prefix: 'http://example.test/' }).finally(() => {
+      isAnswered = true;
+    });
+    await eventually(() => fake.sent('appendOp').length === 1, 'it is being written');
+    for (let turn = 0; turn < 5; turn++) await house.get('/a');
+    t.equal(isAnswered, false, 'where this process died now, nobody would know of it');
+    fake.late(Buffer.from('1-1'));
+    t.notMatch((await purge).body.toString(), /pending/);
+    fake.answers['appendOp'] = () => new Error('ERR no');
+    const another = await house.operate('POST', '/v1/purge', { prefix: 'http://example.test/' });
+    t.match(another.body.toString(), /"pending":\["shared"\]/);
+  },
+);

@@ -200,3 +200,15 @@ t.test('issue 5: instants are kept by the server’s clock, measured best by the
   t.equal(shared.offsetMs, 3_000, 'a slow reply tells less');
   t.equal(shared.toHere(shared.toServer(42)), 42);
 });
+
+t.test(
+  'issue 5: what another process of this machine writes to the log holds here before it is read there',
+  async (t) => {
+    const { clock, log } = makeLog([{}]);
+    log.remember('purge', { kind: 'tag', tag: 'one' });
+    t.strictSame(log.judge(page, clock.now()), { effect: 'purge' });
+    clock.advance(1);
+    t.equal(log.judge(page, clock.now()), undefined, 'what is asked for since is not meant');
+    t.equal(await log.isWritten(), true, 'and it is not for this one to write');
+  },
+);

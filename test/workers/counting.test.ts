@@ -254,3 +254,40 @@ t.test('issue 5: an operation while no worker lives is told as that, and not as 
     t.match(JSON.stringify(reply), 'No worker serves just now');
   }
 });
+
+/** The ways of workers to other machines, of which some are cut: what each is told, in order. */
+function withPeers(crew: SiblingCrew, reachable: readonly boolean[]): string[] {
+  const said: string[] = [];
+  for (const [at, { id, walk }] of crew.workers.entries()) {
+    walk.engine.parts.peers = {
+      operated: (effect) => said.push(`${id} tells ${effect}`),
+      noted: (effect) => said.push(`${id} notes ${effect}`),
+      told: async () => reachable[at] === true,
+      stored() {},
+    };
+  }
+  return said;
+}
+
+for (const operation of ['purge', 'expire'] as const) {
+  t.test(`issue 5: one worker that can tells other machines of a ${operation}, the others note it`, async (t) => {
+    const crew = startSiblings(t, { workers: 3, hasDisk: false, rule: RULE });
+    const said = withPeers(crew, [false, true, true]);
+    await fill(two(crew)[0], '/a');
+    t.same(await soon(crew, crew.operations[operation]({ kind: 'tag', tag: 'all' })), { objects: 1, fills: 0 });
+    t.same(said.sort(), [
+      `1 tells ${operation}`,
+      `2 notes ${operation}`,
+      `2 tells ${operation}`,
+      `3 notes ${operation}`,
+    ]);
+  });
+}
+
+t.test('issue 5: where no worker can tell other machines, the answer says that they are not told', async (t) => {
+  const crew = startSiblings(t, { workers: 3, hasDisk: false, rule: RULE });
+  withPeers(crew, [false, false, false]);
+  await fill(two(crew)[0], '/a');
+  const told = await soon(crew, crew.operations.purge({ kind: 'tag', tag: 'all' }));
+  t.same(told, { objects: 1, fills: 0, pending: ['shared'] });
+});

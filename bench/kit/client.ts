@@ -81,6 +81,11 @@ export class Client {
   get(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     return new Promise((resolve, reject) => {
+      // Its end has been told already, and nothing more is.
+      if (this.#socket.destroyed) {
+        reject(new Error('the connection had ended before'));
+        return;
+      }
       this.#pending = { sentAt: performance.now(), resolve, reject };
       this.#firstMs = 0;
       this.#socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${this.#port}\r\n${lines.join('')}\r\n`, 'latin1');

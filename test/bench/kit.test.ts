@@ -2,9 +2,10 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createNetServer, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { Client } from '../../bench/kit/client.js';
 import { summarize } from '../../bench/kit/cpu-profile.js';
 import { contestantOf } from '../../bench/kit/fleet.js';
 import { inTurns, type Pair, ratioOf } from '../../bench/kit/pairs.js';
@@ -154,6 +155,25 @@ t.test('issue 6: whether a rival stores the sample is told from requests for the
   await t.resolves(check('/10/60/something-else'));
   await t.rejects(check('/10/60/sample'), { message: /does not store/ });
 });
+
+t.test(
+  'issue 6: a connection that the server has ended gives no answer for ever: whoever asks on it hears so',
+  async (t) => {
+    const server = createNetServer((socket) =>
+      socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n')),
+    );
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    t.teardown(() => server.close());
+    const accepted = once(server, 'connection');
+    const client = await Client.open((server.address() as AddressInfo).port);
+    const [socket] = (await accepted) as [Socket];
+    const closed = once(socket, 'close');
+    await client.get('/1');
+    await closed;
+    for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
+    await t.rejects(client.get('/2'), { message: /^the connection / });
+  },
+);
 
 t.test('issue 6: Zipf draws are the same each time, and as popular as their rank says', async (t) => {
   const order = { keys: 1000, exponent: 1, draws: 50_000, seed: 3 };

@@ -24,8 +24,14 @@ export interface Share {
 
 export const WHOLE: Share = { isQuiet: false };
 
-/** Tells `peers` of an operation by an operator, or leaves that to another process. */
-export function tellPeers(peers: Peers | undefined, effect: Effect, reach: Reach, isQuiet: boolean): void {
+/** Tells `peers` of what was done here, or leaves that to another process. `isPassing`: as operated() has it. */
+export function tellPeers(
+  peers: Peers | undefined,
+  effect: Effect,
+  reach: Reach,
+  isQuiet: boolean,
+  isPassing = false,
+): void {
   if (isQuiet) peers?.noted(effect, reach);
-  else peers?.operated(effect, reach, false);
+  else peers?.operated(effect, reach, isPassing);
 }

@@ -10,7 +10,7 @@ import type { CollapseTable } from './collapse.js';
 import type { ClientRequest } from './contract.js';
 import { markerKeysOf } from './fill-order.js';
 import type { EngineParts } from './parts.js';
-import { type Share, WHOLE } from './peers-contract.js';
+import { type Share, tellPeers, WHOLE } from './peers-contract.js';
 import type { Refreshes } from './refreshes.js';
 
 export class Purging {
@@ -56,9 +56,7 @@ export class Purging {
   purgeHere(url: string, reason: 'purged' | 'invalidated', { isQuiet }: Share = WHOLE): number {
     let count = 0;
     const keys = this.keysOf(url);
-    const reach = { kind: 'keys', keys } as const;
-    if (isQuiet) this.#parts.peers?.noted('purge', reach);
-    else this.#parts.peers?.operated('purge', reach, reason === 'invalidated');
+    tellPeers(this.#parts.peers, 'purge', { kind: 'keys', keys }, isQuiet, reason === 'invalidated');
     for (const key of keys) count += this.#purgeOne(key, reason);
     return count;
   }

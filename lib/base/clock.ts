@@ -18,6 +18,8 @@ export interface Clock {
    * follows, because content must never be believed younger than it is (promise 2 of the design).
    */
   now(): number;
+  /** Milliseconds that have passed, from no moment in particular. Nobody sets it: limits of what is under way use it. */
+  steady(): number;
   /** The wall clock, in milliseconds since the Unix epoch: for Date fields, for comparison with dates that an origin sent, and for logs. It may step. */
   wall(): number;
   /** Runs `run` once after `delayMs`. A pending timer does not keep the process alive. */
@@ -41,6 +43,10 @@ class SystemClock implements Clock {
 
   now(): number {
     return performance.now() + this.#offset;
+  }
+
+  steady(): number {
+    return performance.now();
   }
 
   wall(): number {

@@ -66,7 +66,7 @@ export class Leasing {
     this.#leases = leases;
     this.#fill = fill;
     this.#begunWith = this.#stored();
-    this.#waitUntil = parts.clock.now() + parts.live.limits.waitMs;
+    this.#waitUntil = parts.clock.steady() + parts.live.limits.waitMs;
     void this.#round();
   }
 
@@ -87,7 +87,7 @@ export class Leasing {
       this.#fill.settleUnasked({ kind: 'found', response: known });
       return;
     }
-    const isLate = !this.#isPatient && this.#parts.clock.now() >= this.#waitUntil;
+    const isLate = !this.#isPatient && this.#parts.clock.steady() >= this.#waitUntil;
     if (++this.#rounds > MAX_LEASE_ROUNDS || isLate) {
       this.#ask();
       return;
@@ -137,11 +137,14 @@ export class Leasing {
   #wait({ isNear, wait }: LeaseAnswer & { kind: 'elsewhere' }, known: StoredResponse | undefined): void {
     const { clock } = this.#parts;
     this.#isNear = isNear;
-    const timer = clock.after(this.#isPatient ? MAX_LEASE_WAIT_MS : Math.max(0, this.#waitUntil - clock.now()), () => {
-      this.#stopWaiting();
-      if (isNear) this.#waitedTooLong();
-      else this.#ask();
-    });
+    const timer = clock.after(
+      this.#isPatient ? MAX_LEASE_WAIT_MS : Math.max(0, this.#waitUntil - clock.steady()),
+      () => {
+        this.#stopWaiting();
+        if (isNear) this.#waitedTooLong();
+        else this.#ask();
+      },
+    );
     const cancel = wait((notice) => {
       timer.cancel();
       this.#cancelWait = undefined;

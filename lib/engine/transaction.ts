@@ -150,8 +150,8 @@ export class Transaction implements Waiter {
     this.#fill = fill;
     fill.join(this);
     // The limit is the request's, however many fills it waits on one after another.
-    this.#waitUntil ??= clock.now() + limits.waitMs;
-    this.#timer = clock.after(Math.max(0, this.#waitUntil - clock.now()), () => {
+    this.#waitUntil ??= clock.steady() + limits.waitMs;
+    this.#timer = clock.after(Math.max(0, this.#waitUntil - clock.steady()), () => {
       fill.leave(this);
       this.#giveUp({
         status: 504,

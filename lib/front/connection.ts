@@ -252,6 +252,12 @@ export class ClientConnection {
     this.reader = undefined;
   }
 
+  /** The clock was set forward by so much: nothing has taken too long by that. */
+  excuse(ms: number, now: number): void {
+    this.#follow();
+    this.#patience.excuse(ms, now);
+  }
+
   /** Looks for what has taken too long. */
   sweep(now: number): void {
     this.#follow();

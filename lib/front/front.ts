@@ -37,6 +37,8 @@ class ClientFront implements Front, FastFront, FullFront {
   readonly tunnel: Tunnel;
   readonly clock: Clock;
   wallLead: number;
+  /** What clock.now() is ahead of the steady clock. */
+  #steadyLead: number;
   readonly events: Events;
   limits: FrontLimits;
   debugHeader: string | undefined;
@@ -61,6 +63,7 @@ class ClientFront implements Front, FastFront, FullFront {
     this.tunnel = options.tunnel;
     this.clock = options.clock;
     this.wallLead = options.clock.wall() - options.clock.now();
+    this.#steadyLead = options.clock.now() - options.clock.steady();
     this.events = options.events;
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.debugHeader = options.debugHeader;
@@ -171,7 +174,13 @@ class ClientFront implements Front, FastFront, FullFront {
   #sweepAll(): void {
     const now = this.clock.now();
     this.wallLead = this.clock.wall() - now;
-    for (const connection of this.#connections.values()) connection.sweep(now);
+    const steadyLead = now - this.clock.steady();
+    const jumpedMs = steadyLead - this.#steadyLead;
+    this.#steadyLead = steadyLead;
+    for (const connection of this.#connections.values()) {
+      if (jumpedMs >= 1) connection.excuse(jumpedMs, now);
+      connection.sweep(now);
+    }
   }
 
   #accepted(accepted: Socket): void {

@@ -57,6 +57,15 @@ export class Patience {
     if (lastAt > this.#idleSince) this.#idleSince = lastAt;
   }
 
+  /** The clock was set forward by so much, and nobody has waited for that long. */
+  excuse(ms: number, now: number): void {
+    const moved = (at: number): number => Math.min(at + ms, now);
+    this.#idleSince = moved(this.#idleSince);
+    if (this.#headSince !== undefined) this.#headSince = moved(this.#headSince);
+    this.#bodyMovedAt = moved(this.#bodyMovedAt);
+    this.#replyMovedAt = moved(this.#replyMovedAt);
+  }
+
   /** How long nothing has run. */
   restedMs(now: number): number {
     return now - this.#idleSince;

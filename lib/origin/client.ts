@@ -91,7 +91,7 @@ class PooledClient implements OriginClient {
         exchange.refuse(new OriginError('origin-queue-full', `${this.#maxQueue} requests wait for the origin already`));
       } else {
         this.#queue.join(exchange);
-        const now = this.#options.clock.now();
+        const now = this.#options.clock.steady();
         exchange.waitsUntil = now + MAX_ORIGIN_QUEUE_WAIT_MS;
         this.#deadlines.note(exchange.waitsUntil, now);
       }

@@ -96,7 +96,7 @@ export class OriginConnection implements AnswerHandler, Taker {
     this.#listener = listener;
     this.#reader.begin(request.method);
     // An old connection takes one last request, so that the name is looked up anew.
-    const now = this.#clock.now();
+    const now = this.#clock.steady();
     this.#isLast = this.#isOpen && now - this.#openedAt > ORIGIN_CONNECTION_TTL_MS;
     const head = writeRequestHead(request, this.#host, this.#isLast);
     if (head === undefined) this.#refuseRequest(listener);
@@ -148,7 +148,7 @@ export class OriginConnection implements AnswerHandler, Taker {
       });
     }
     this.#isOpen = true;
-    this.#openedAt = this.#clock.now();
+    this.#openedAt = this.#clock.steady();
     this.#sentCount = 0;
     const unsent = this.#unsent;
     this.#unsent = undefined;
@@ -174,7 +174,7 @@ export class OriginConnection implements AnswerHandler, Taker {
   }
 
   /** What is waited for now may take this long from now on. */
-  #limit(ms: number, now = this.#clock.now()): void {
+  #limit(ms: number, now = this.#clock.steady()): void {
     this.deadlineAt = now + ms;
     this.#options.deadlines.note(this.deadlineAt, now);
   }
@@ -236,7 +236,7 @@ export class OriginConnection implements AnswerHandler, Taker {
   }
 
   data(bytes: Buffer, from: number, until: number): void {
-    this.deadlineAt = this.#clock.now() + this.#options.idleTimeoutMs;
+    this.deadlineAt = this.#clock.steady() + this.#options.idleTimeoutMs;
     this.#listener?.data(this.#intake.keep(bytes, from, until));
   }
 

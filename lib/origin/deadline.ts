@@ -19,9 +19,9 @@ export class Deadline {
   }
 
   #arm(ms: number): void {
-    this.#firesAt = this.#clock.now() + ms;
+    this.#firesAt = this.#clock.steady() + ms;
     this.#timer = this.#clock.after(ms, () => {
-      const left = this.#touchedAt + this.#ms - this.#clock.now();
+      const left = this.#touchedAt + this.#ms - this.#clock.steady();
       this.#timer = undefined;
       if (left > 0) this.#arm(left);
       else this.#expired();
@@ -30,7 +30,7 @@ export class Deadline {
 
   /** Something happened: counts from now on again. */
   touch(): void {
-    this.#touchedAt = this.#clock.now();
+    this.#touchedAt = this.#clock.steady();
   }
 
   /** Counts from now on again, also after stop(), with another length where one is given. */

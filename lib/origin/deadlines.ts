@@ -27,7 +27,7 @@ export class Deadlines {
   #fire(): void {
     this.#timer = undefined;
     this.#firesAt = Number.POSITIVE_INFINITY;
-    const now = this.#clock.now();
+    const now = this.#clock.steady();
     const next = this.#expire(now);
     if (next < this.#firesAt) this.note(next, now);
   }

@@ -78,7 +78,7 @@ export class PassAgent extends Agent {
   override createConnection(_options: unknown, done?: (error: Error | null, socket: Duplex) => void): undefined {
     this.#dialler.dial((failure, socket) => {
       if (failure === undefined) {
-        this.#openedAt.set(socket, this.#clock.now());
+        this.#openedAt.set(socket, this.#clock.steady());
         this.#open.add(socket);
         socket.once('close', () => this.#open.delete(socket));
       }
@@ -88,7 +88,7 @@ export class PassAgent extends Agent {
 
   /** Says whether an idle connection is kept; node looks at the answer, which its types leave out. */
   override keepSocketAlive(socket: Socket): boolean {
-    const age = this.#clock.now() - (this.#openedAt.get(socket) ?? 0);
+    const age = this.#clock.steady() - (this.#openedAt.get(socket) ?? 0);
     // So that the name of the origin is looked up anew, now and then.
     if (age > ORIGIN_CONNECTION_TTL_MS || socket.destroyed) return false;
     super.keepSocketAlive(socket);

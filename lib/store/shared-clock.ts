@@ -8,8 +8,9 @@ import type { StoredResponse } from '../object/stored.js';
 
 export class SharedClock {
   readonly #clock: Clock;
-  #offsetMs = 0;
-  /** Time of the round trip by which the offset was measured: the bound of its error. */
+  /** By how much the server's clock is ahead of the steady one here, which nobody sets. */
+  #aheadMs: number | undefined;
+  /** Time of the round trip by which that was measured: the bound of its error. */
   #errorMs = Number.POSITIVE_INFINITY;
   #measuredAt = Number.NEGATIVE_INFINITY;
 
@@ -17,19 +18,29 @@ export class SharedClock {
     this.#clock = clock;
   }
 
-  /** A reply that was asked for at `sentAt`, here, said that it is `serverNow` there. */
+  /** This moment: for note(), and for what is to be told of it later. */
+  mark(): number {
+    return this.#clock.steady();
+  }
+
+  /** A reply that was asked for at the moment `sentAt` said that it is `serverNow` there. */
   note(sentAt: number, serverNow: number): void {
-    const now = this.#clock.now();
+    const now = this.mark();
     const tripMs = now - sentAt;
     if (tripMs > this.#errorMs && now - this.#measuredAt < SHARED_CLOCK_TTL_MS) return;
-    this.#offsetMs = serverNow - (sentAt + tripMs / 2);
+    this.#aheadMs = serverNow - (sentAt + tripMs / 2);
     this.#errorMs = tripMs;
     this.#measuredAt = now;
   }
 
   /** By how much the server's clock is ahead. */
   get offsetMs(): number {
-    return this.#offsetMs;
+    return this.#aheadMs === undefined ? 0 : this.#aheadMs - this.#leadMs;
+  }
+
+  /** What now() is ahead of the steady clock: more, once the clock of this machine is set forward. */
+  get #leadMs(): number {
+    return this.#clock.now() - this.#clock.steady();
   }
 
   /** By how much an instant may be wrong: half of the round trip by which the clock was measured. */
@@ -38,15 +49,20 @@ export class SharedClock {
   }
 
   toServer(here: number): number {
-    return here + this.#offsetMs;
+    return here + this.offsetMs;
+  }
+
+  /** The same of a moment, as mark() gave it. */
+  ofMark(mark: number): number {
+    return mark + (this.#aheadMs ?? this.#leadMs);
   }
 
   toHere(server: number): number {
-    return server - this.#offsetMs;
+    return server - this.offsetMs;
   }
 
   now(): number {
-    return this.toServer(this.#clock.now());
+    return this.ofMark(this.mark());
   }
 }
 

@@ -19,7 +19,6 @@ export interface SharedLogOptions {
   readonly clock: SharedClock;
   /** The name of this machine. */
   readonly instance: string;
-  readonly now: () => number;
   /** Does to what is held here what others did, in order. */
   readonly apply: (ops: readonly SharedOp[]) => void;
   /** The server has lost what it had. */
@@ -29,8 +28,8 @@ export interface SharedLogOptions {
 /** Not written yet. The server's clock may not be known before it is. */
 interface Pending {
   readonly op: SharedOp;
-  /** By this machine's clock. */
-  readonly here: number;
+  /** The moment, as SharedClock marks it. */
+  readonly mark: number;
 }
 
 export class SharedLog {
@@ -42,6 +41,8 @@ export class SharedLog {
   #lastId: string | undefined;
   #dataset: string | undefined;
   #flushing: Promise<void> | undefined;
+  /** What took over from this one. */
+  #next: SharedLog | undefined;
   /** Operations that found no room to wait. */
   overflows = 0;
   /** Times that it could not be told what had been done elsewhere. */
@@ -53,6 +54,7 @@ export class SharedLog {
 
   /** What waits to be written, for another log to take over. */
   takeOver(from: SharedLog): void {
+    from.#next = this;
     this.#pending.push(...from.#pending.splice(0));
   }
 
@@ -67,29 +69,42 @@ export class SharedLog {
    * and to be remembered only where nobody can be told.
    */
   append(effect: SharedOp['effect'], reach: SharedReach, isPassing = false): SharedOp {
-    const { clock, instance, now } = this.#options;
-    const here = now();
-    const op: SharedOp = { effect, reach, at: clock.toServer(here), by: instance };
+    const { clock, instance } = this.#options;
+    const mark = clock.mark();
+    const op: SharedOp = { effect, reach, at: clock.ofMark(mark), by: instance };
     this.#memory.add(op);
     if (isPassing && this.#options.guard.isUp) {
       const { guard, table } = this.#options;
-      void guard.background(() => table.publishOp(writeOp({ ...op, at: op.at + clock.errorMs })));
+      void guard
+        .background(() => table.publishOp(writeOp({ ...op, at: op.at + clock.errorMs })))
+        .then((given) => {
+          // Nobody may have heard it.
+          if (given === undefined) this.#enter({ op, mark });
+        });
       return op;
     }
-    this.#pending.push({ op, here });
+    this.#enter({ op, mark });
+    return op;
+  }
+
+  #enter(pending: Pending): void {
+    if (this.#next !== undefined) {
+      this.#next.#enter(pending);
+      return;
+    }
+    this.#pending.push(pending);
     if (this.#pending.length > MAX_SHARED_PENDING_OPS) {
       this.overflows++;
-      const all: SharedOp = { ...op, effect: 'expire', reach: { kind: 'all' } };
-      this.#pending.splice(0, this.#pending.length, { op: all, here });
+      const all: SharedOp = { ...pending.op, effect: 'expire', reach: { kind: 'all' } };
+      this.#pending.splice(0, this.#pending.length, { ...pending, op: all });
     }
     void this.flush();
-    return op;
   }
 
   /** The same, where another process of this machine writes it: what it is about is not taken from the tier any more. */
   remember(effect: SharedOp['effect'], reach: SharedReach): void {
-    const { clock, instance, now } = this.#options;
-    this.#memory.add({ effect, reach, at: clock.toServer(now()), by: instance });
+    const { clock, instance } = this.#options;
+    this.#memory.add({ effect, reach, at: clock.now(), by: instance });
   }
 
   /** Whether all that was done here is written: what is being written is waited for. */
@@ -112,7 +127,7 @@ export class SharedLog {
     const { guard, table, clock } = this.#options;
     for (let next = this.#pending[0]; next !== undefined && guard.isUp; next = this.#pending[0]) {
       // What the clock may be wrong by is given to the operation: rather too much is purged.
-      const text = writeOp({ ...next.op, at: clock.toServer(next.here) + clock.errorMs });
+      const text = writeOp({ ...next.op, at: clock.ofMark(next.mark) + clock.errorMs });
       const given = await guard.background(() => table.appendOp(text));
       if (given === undefined) break;
       if (this.#pending[0] === next) this.#pending.shift();
@@ -156,8 +171,8 @@ export class SharedLog {
   }
 
   async #page(): Promise<OpsPage> {
-    const { table, clock, now } = this.#options;
-    const sentAt = now();
+    const { table, clock } = this.#options;
+    const sentAt = clock.mark();
     const page = await table.readOps(this.#lastId, SHARED_LOG_PAGE);
     clock.note(sentAt, page.serverNow);
     return page;

@@ -131,7 +131,6 @@ export class SharedTier {
       guard: this.guard,
       clock: this.clock,
       instance: this.#instance,
-      now: () => clock.now(),
       apply: (ops) => this.#listener?.operations(ops),
       lost: () => this.#bodies.forget(),
     });
@@ -280,7 +279,7 @@ export class SharedTier {
   ): Promise<LookReply | undefined> {
     const marginMs = SHARED_CLOCK_MARGIN_MS + this.clock.errorMs;
     const knownAt = known === undefined ? undefined : this.clock.toServer(askedAt(known)) + marginMs;
-    const sentAt = this.#options.clock.now();
+    const sentAt = this.clock.mark();
     let isLate = false;
     const given = await this.guard.run(async () => {
       const reply = await this.#table.look({ ...place, leaseMs: this.leaseMs, knownAt, mode });

@@ -68,6 +68,7 @@ t.test('jobs that wait for their turn set one timer together, and none once noth
   let set = 0;
   const clock = {
     now: () => timers.now(),
+    steady: () => timers.steady(),
     wall: () => timers.wall(),
     after: (ms: number, run: () => void) => {
       set++;

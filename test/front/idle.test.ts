@@ -20,3 +20,21 @@ t.test('limits: an idle connection that does not end at once gathers nothing fro
   process.off('warning', note);
   t.strictSame(warnings, []);
 });
+
+t.test('limits: a clock that is set forward cuts off no client', async (t) => {
+  const clock = new FakeClock();
+  const house = await openProxy(t, { clock });
+  house.origin.respond(() => ({ body: 'hello' }));
+  const [idle, begun, sending] = [await house.connect(), await house.connect(), await house.connect()];
+  await idle.send(request('GET', '/')).response();
+  begun.send('GET / HTTP/1.1\r\nHost');
+  sending.send('POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\n\r\nab');
+  await house.origin.seen(2);
+  clock.advance(2_000);
+  clock.jump(3_600_000);
+  clock.advance(2_000);
+  await turns(5);
+  t.equal((await idle.send(request('GET', '/')).response()).status, 200);
+  t.equal((await begun.send(': a.example\r\n\r\n').response()).status, 200);
+  t.equal((await sending.send('cde').response('POST')).status, 200);
+});

@@ -10,6 +10,8 @@ interface Pending {
 export class FakeClock implements Clock {
   #now: number;
   #wallOffset = 0;
+  /** Set forward so far. */
+  #jumpedMs = 0;
   readonly #pending = new Set<Pending>();
 
   /** Starts at 2026-01-01T00:00:00Z unless told otherwise. */
@@ -28,6 +30,17 @@ export class FakeClock implements Clock {
   /** Steps the wall clock alone, as an operator or NTP does. */
   stepWall(ms: number): void {
     this.#wallOffset += ms;
+  }
+
+  steady(): number {
+    return this.#now - this.#jumpedMs;
+  }
+
+  /** The wall clock is set forward, and now() follows: nothing falls due by that. */
+  jump(ms: number): void {
+    this.#now += ms;
+    this.#jumpedMs += ms;
+    for (const pending of this.#pending) pending.at += ms;
   }
 
   after(delayMs: number, run: () => void): Timer {

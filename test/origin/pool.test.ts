@@ -143,6 +143,22 @@ t.test('headers timeout: an origin that accepts and never answers', async (t) =>
   await origin.departed(1);
 });
 
+t.test('headers timeout: a clock that is set forward ends nothing that is under way', async (t) => {
+  const { origin, ask, clock } = await bench(t);
+  const [one, other] = [ask('/one'), ask('/other')];
+  await origin.seen(2);
+  clock.advance(TIMES.headersTimeoutMs - 1);
+  clock.jump(3_600_000);
+  const late = ask('/late');
+  await origin.seen(3);
+  await turns();
+  t.same([one.story, other.story, late.story], [[], [], []]);
+  clock.advance(1);
+  t.equal(await one.ending(), 'origin-headers-timeout', 'its own time ends it');
+  t.equal(await other.ending(), 'origin-headers-timeout');
+  t.same(late.story, []);
+});
+
 t.test('headers timeout: an interim response starts it again, bytes of a head do not', async (t) => {
   const { origin, ask, clock } = await bench(t);
   const barrier = createBarrier();

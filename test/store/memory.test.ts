@@ -349,6 +349,7 @@ t.test('a machine that slept for a year sweeps what ended meanwhile, and no more
   let sleptMs = 0;
   const sleeper = {
     now: () => clock.now() + sleptMs,
+    steady: () => clock.steady() + sleptMs,
     wall: () => clock.wall() + sleptMs,
     after: clock.after.bind(clock),
     every: clock.every.bind(clock),

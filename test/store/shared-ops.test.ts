@@ -90,13 +90,13 @@ function makeLog(pages: readonly Partial<OpsPage>[]) {
     probe: () => log.catchUp(),
     hung() {},
     changed() {},
+    refusing() {},
   });
   const log: SharedLog = new SharedLog({
     table,
     guard,
     clock: new SharedClock(clock),
     instance: 'me',
-    now: () => clock.now(),
     apply: (ops) => applied.push(...ops),
     lost: () => lost++,
   });
@@ -200,6 +200,28 @@ t.test('issue 5: instants are kept by the server’s clock, measured best by the
   t.equal(shared.offsetMs, 3_000, 'a slow reply tells less');
   t.equal(shared.toHere(shared.toServer(42)), 42);
 });
+
+t.test(
+  'issue 5: where the clock of this machine is set forward, what is asked for and done since keeps its place',
+  async (t) => {
+    const { clock, log, guard, appended } = makeLog([{}]);
+    guard.linked();
+    await turns();
+    const before = clock.now();
+    log.append('purge', { kind: 'tag', tag: 'one' });
+    clock.jump(3_600_000);
+    clock.advance(10);
+    log.append('purge', { kind: 'tag', tag: 'two' });
+    await log.isWritten();
+    const ats = appended.map((text) => (readOp(text)?.at ?? 0) - before);
+    t.ok(
+      ats.every((at) => at >= 0 && at < 100),
+      `by the server's clock they were done ${ats.join(' and ')} ms later`,
+    );
+    t.strictSame(log.judge({ ...page, tags: ['two'] }, before + 5), { effect: 'purge' });
+    t.equal(log.judge({ ...page, tags: ['two'] }, before + 200), undefined);
+  },
+);
 
 t.test(
   'issue 5: what another process of this machine writes to the log holds here before it is read there',

@@ -233,8 +233,7 @@ class ComposedProxy implements Running, Part {
     this.#shared = makeSharedLeases(config, this.#clock, this.events, this.#member);
     this.engine.parts.leases = this.#leases();
     this.engine.parts.peers = this.#shared;
-    if (before !== undefined) this.#shared?.takeOver(before);
-    before?.close();
+    before?.replacedBy(this.#shared);
     this.#shared?.open(this.engine);
   }
 

@@ -64,10 +64,11 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
     this.#tier.open(this);
   }
 
-  /** What waits to be told to others, of the tier before this one, and the leases that were taken there. */
-  takeOver(before: SharedLeases): void {
-    before.#next = this;
-    this.#tier.log.takeOver(before.#tier.log);
+  /** Another, or none, is in its place by a reload: it has what waits to be told to others, and the leases that were taken here. */
+  replacedBy(next: SharedLeases | undefined): void {
+    this.#next = next;
+    this.#tellAll({ kind: 'look' });
+    this.#tier.replacedBy(next?.tier);
   }
 
   get waitingCount(): number {

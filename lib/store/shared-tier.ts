@@ -105,7 +105,7 @@ export class SharedTier {
   /** The name of this tier among those of all processes. */
   readonly #instance = randomBytes(9).toString('base64url');
   readonly #writing: SharedWriting;
-  readonly #owed: SharedOwed;
+  readonly owed: SharedOwed;
   #leaseCount = 0;
   #listener: SharedTierListener | undefined;
   #poll: Timer | undefined;
@@ -134,7 +134,7 @@ export class SharedTier {
       apply: (ops) => this.#listener?.operations(ops),
       lost: () => this.#bodies.forget(),
     });
-    this.#owed = new SharedOwed(clock, options.leaseMs);
+    this.owed = new SharedOwed(clock, options.leaseMs);
     this.tombs = new SharedTombs({ table, guard: this.guard, clock });
     this.#bodies = new SharedBodies({
       table,
@@ -193,7 +193,7 @@ export class SharedTier {
 
   /** Gives back what could not be given back before. */
   #settle(): void {
-    void this.#owed.settle(
+    void this.owed.settle(
       async (place, key) => this.isUp && (await this.#giveBack(place, this.#news(key, place.variant, 'left'), 0)),
     );
   }
@@ -314,7 +314,7 @@ export class SharedTier {
   async release(place: LeasePlace, key: string, what: News['what'], how: News['how'] = {}): Promise<void> {
     const news = this.#news(key, place.variant, what, how);
     const isBack = await this.#giveBack(place, news, what === 'alone' ? SHARED_ALONE_MS : 0);
-    if (!isBack) this.#owed.note(place, key);
+    if (!isBack) this.owed.note(place, key);
   }
 
   /** Gives back what another process of this machine that is gone may have held for a response. Resolves when it has, or that has lapsed. */
@@ -326,7 +326,7 @@ export class SharedTier {
 
   /** Resolves when nothing of this lease is to be given back any more. */
   settled(place: LeasePlace): Promise<void> {
-    return this.#owed.over(place);
+    return this.owed.over(place);
   }
 
   async #giveBack(place: LeasePlace, news: Buffer, aloneMs: number): Promise<boolean> {
@@ -349,6 +349,14 @@ export class SharedTier {
     const at = op.at + this.clock.errorMs;
     if (isPassing && reach.kind === 'keys') this.tombs.note(reach.keys.map(nameOf), at);
     else void sweepShared(this.#table, this.guard, { ...op, at });
+  }
+
+  /** Another tier, or none, is in its place by a reload: what is to be told and given back yet is left to that one. */
+  replacedBy(next: SharedTier | undefined): void {
+    next?.log.takeOver(this.log);
+    next?.tombs.takeOver(this.tombs);
+    this.owed.replacedBy(next?.owed);
+    this.close();
   }
 
   close(): void {

@@ -70,3 +70,36 @@ t.test('issue 5: of too many the oldest is left to lapse, and owed no more', asy
   await turns();
   t.same(over, ['0']);
 });
+
+t.test('issue 5: what a tier owes is given back by the one that a reload puts in its place', async (t) => {
+  const { clock, owed, over, owe } = owing();
+  const next = new SharedOwed(clock, LEASE_MS);
+  owe('a');
+  owed.replacedBy(next);
+  // What was being given back as the tier was closed comes to be known only then.
+  owe('b');
+  await turns();
+  t.same(over, []);
+  const tried: string[] = [];
+  await next.settle(async (_, key) => {
+    tried.push(key);
+    return true;
+  });
+  await turns();
+  t.same(
+    [over, tried],
+    [
+      ['a', 'b'],
+      ['a', 'b'],
+    ],
+  );
+});
+
+t.test('issue 5: what a tier owes that has none in its place is owed no more', async (t) => {
+  const { owed, over, owe } = owing();
+  owe('a');
+  owed.replacedBy(undefined);
+  owe('b');
+  await turns();
+  t.same(over, ['a', 'b']);
+});

@@ -1,15 +1,27 @@
 // Goal: however many unsafe requests visitors send, the shared tier is purged at a bounded rate, and each key once for all that came meanwhile. Method: the part alone, a fake clock, a table that counts.
 import t from 'tap';
-import { MAX_SHARED_TOMBS, SHARED_TOMB_STEP_MS, SHARED_TOMBS_AT_ONCE } from '../../lib/base/shared-limits.js';
+import {
+  MAX_SHARED_TOMBS,
+  SHARED_LOG_EVERY_MS,
+  SHARED_TOMB_STEP_MS,
+  SHARED_TOMBS_AT_ONCE,
+} from '../../lib/base/shared-limits.js';
 import { SharedTombs } from '../../lib/store/shared-tombs.js';
+import { turns } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
 
 function make() {
   const clock = new FakeClock();
   const purged: { name: string; at: number; isKnownOnly: boolean }[] = [];
+  const server = { isUp: true, fails: false };
   const tombs = new SharedTombs({
     clock,
-    guard: { background: async (work) => ({ value: await work() }) },
+    guard: {
+      get isUp() {
+        return server.isUp;
+      },
+      background: async (work) => (server.fails ? undefined : { value: await work() }),
+    },
     table: {
       purgeName: async (name, at, _, isKnownOnly) => {
         purged.push({ name, at, isKnownOnly });
@@ -17,7 +29,7 @@ function make() {
       },
     },
   });
-  return { clock, purged, tombs };
+  return { clock, purged, server, tombs };
 }
 
 t.test('issue 5: one request is purged at once, and nothing is noted of what is not there', async (t) => {
@@ -56,4 +68,45 @@ t.test('issue 5: of many keys so many are purged in one step, and those beyond t
   tombs.close();
   clock.advance(SHARED_TOMB_STEP_MS);
   t.equal(purged.length, 1 + 3 * SHARED_TOMBS_AT_ONCE);
+});
+
+t.test('issue 5: what could not be purged is purged once the tier is back', async (t) => {
+  const { clock, purged, server, tombs } = make();
+  server.fails = true;
+  tombs.note(['a'], 1);
+  await turns();
+  server.isUp = false;
+  clock.advance(SHARED_LOG_EVERY_MS);
+  tombs.note(['b'], 2);
+  t.same([purged.length, tombs.waitingCount], [0, 2]);
+  server.isUp = true;
+  server.fails = false;
+  clock.advance(SHARED_LOG_EVERY_MS);
+  t.same(
+    purged.map(({ name, at }) => [name, at]),
+    [
+      ['a', 1],
+      ['b', 2],
+    ],
+  );
+});
+
+t.test('issue 5: what a tier has to purge yet is purged by the one that a reload puts in its place', async (t) => {
+  const [before, next] = [make(), make()];
+  before.server.fails = true;
+  before.tombs.note(['a'], 1);
+  before.server.isUp = false;
+  before.tombs.note(['b'], 2);
+  next.tombs.takeOver(before.tombs);
+  before.tombs.close();
+  await turns();
+  t.same(
+    next.purged.map(({ name }) => name),
+    ['b'],
+  );
+  next.clock.advance(SHARED_TOMB_STEP_MS);
+  t.same(
+    next.purged.map(({ name }) => name),
+    ['b', 'a'],
+  );
 });

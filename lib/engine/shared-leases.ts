@@ -223,6 +223,15 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
     this.#tellAll({ kind: 'look' });
   }
 
+  refusing(isRefusing: boolean, reason: string): void {
+    if (isRefusing) {
+      const message = `The tier that machines share refuses a part of what it is asked (${reason}): for that part this machine goes on alone.`;
+      this.#events.notice('warn', 'shared-refusing', message, { reason });
+    } else if (this.#tier.isUp) {
+      this.#events.notice('info', 'shared-refusing-over', 'The tier that machines share refuses nothing any more.');
+    }
+  }
+
   close(): void {
     this.#tellAll({ kind: 'look' });
     this.#tier.close();

@@ -104,6 +104,8 @@ export interface SharedTable {
   /** Entries after `after`; from the beginning where that is undefined. */
   readOps(after: string | undefined, count: number): Promise<OpsPage>;
   scan(cursor: string | undefined): Promise<ScanPage>;
+  /** Whether a command that failed so tells of one server among several, and nothing of the others. */
+  isOfOne(error: unknown): boolean;
   /** Begins to connect, and tells what happens. */
   listen(to: SharedListener): void;
   /** Drops connections that may hang, and makes new ones. */

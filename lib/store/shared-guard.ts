@@ -12,6 +12,7 @@ import {
   SHARED_PROBE_FIRST_MS,
   SHARED_PROBE_MAX_MS,
 } from '../base/shared-limits.js';
+import { SharedRefusals } from './shared-refusals.js';
 
 export interface GuardOptions {
   readonly clock: Clock;
@@ -23,7 +24,11 @@ export interface GuardOptions {
   readonly probe: () => Promise<void>;
   /** Connections are open, and the tier cannot be used by them. */
   readonly hung: () => void;
+  /** Whether a failure tells of one server among several: the others make up for it. */
+  readonly isOfOne: (error: unknown) => boolean;
   readonly changed: (isUp: boolean, reason: string) => void;
+  /** It is there, and refuses a part of what it is asked; or does so no more. */
+  readonly refusing: (isRefusing: boolean, reason: string) => void;
 }
 
 export type GuardCount = 'answered' | 'failed' | 'late' | 'refused';
@@ -53,9 +58,11 @@ export class SharedGuard {
   #linking: Timer | undefined;
   /** Why the last command failed. */
   #problem = '';
+  readonly #refusals: SharedRefusals;
 
   constructor(options: GuardOptions) {
     this.#options = options;
+    this.#refusals = new SharedRefusals(options.refusing);
   }
 
   get isUp(): boolean {
@@ -104,6 +111,7 @@ export class SharedGuard {
   async heartbeat(work: () => Promise<void>): Promise<void> {
     const given = await this.background(work);
     if (given === undefined && this.#isUp) this.#leave(this.#problem);
+    if (this.#isUp) this.#refusals.look();
   }
 
   async #run<T>(work: () => Promise<T>, timeoutMs: number): Promise<Given<T>> {
@@ -118,8 +126,10 @@ export class SharedGuard {
       return { value };
     } catch (error) {
       this.counts[error instanceof LateError ? 'late' : 'failed']++;
-      this.#failures++;
+      if (!this.#options.isOfOne(error)) this.#failures++;
       this.#problem = error instanceof Error ? error.message : String(error);
+      // Of a thousand answers one is late where all is well.
+      if (!(error instanceof LateError)) this.#refusals.note(this.#problem);
       if (this.#failures >= SHARED_FAILURES) this.#leave(this.#problem);
       return undefined;
     }
@@ -163,6 +173,7 @@ export class SharedGuard {
     if (this.#isClosed || (this.#isKnown && this.#isUp === isUp)) return;
     this.#isKnown = true;
     this.#isUp = isUp;
+    if (!isUp) this.#refusals.forget();
     this.#options.changed(isUp, reason);
   }
 

@@ -185,6 +185,11 @@ export class SharedLink {
     return (await this.#client.callBuffer(name, [...args])) as Reply;
   }
 
+  /** What a node of a Cluster says of itself. */
+  isOfOne(error: unknown): boolean {
+    return this.#isCluster && error instanceof Error && error.name === 'ReplyError';
+  }
+
   /** A script on one key. */
   async run(script: Script, key: string, args: readonly Argument[]): Promise<Reply> {
     try {

@@ -197,6 +197,10 @@ export class RedisTable implements SharedTable {
     };
   }
 
+  isOfOne(error: unknown): boolean {
+    return this.#link.isOfOne(error);
+  }
+
   listen(to: SharedListener): void {
     this.#link.open(to);
   }

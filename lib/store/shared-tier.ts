@@ -46,6 +46,8 @@ export interface SharedTierListener {
   /** What other machines did, in order, and when on this machine's clock. */
   operations(ops: readonly SharedOp[]): void;
   changed(isUp: boolean, reason: string): void;
+  /** It is there, and refuses a part of what it is asked; or does so no more. */
+  refusing(isRefusing: boolean, reason: string): void;
 }
 
 export interface SharedFound {
@@ -124,7 +126,9 @@ export class SharedTier {
       timeoutMs,
       probe: () => this.log.catchUp(),
       hung: () => table.reconnect(),
+      isOfOne: (error) => table.isOfOne(error),
       changed: (isUp, reason) => this.#changed(isUp, reason),
+      refusing: (isRefusing, reason) => this.#listener?.refusing(isRefusing, reason),
     });
     this.log = new SharedLog({
       table,

@@ -158,3 +158,28 @@ async function keyCount(masters: readonly RedisServer[]): Promise<number> {
   const counts = await Promise.all(masters.map(({ client }) => client.dbsize()));
   return counts.reduce((sum, count) => sum + count, 0);
 }
+
+t.test(
+  'issue 5: of one master that takes no writes a line is logged, and what the others have is shared as before',
+  needsRedis('redis-cli'),
+  async (t) => {
+    const masters = await startCluster(t);
+    const cluster = masters.map(({ port }) => `127.0.0.1:${port}`);
+    const house = await openProxy(t, { conf: { cache: { memory: '16MB', redis: { cluster, timeout: '500ms' } } } });
+    house.origin.respond(({ target }) => ({ fields: ['Cache-Control', 'max-age=60'], body: target }));
+    await eventually(() => house.notices.includes('shared-up'), 'connected', 30_000);
+    const logs = await Promise.all(masters.map(({ client }) => client.keys('patina:log:*')));
+    const full = masters.find((_, at) => logs[at]?.length === 0);
+    await full?.client.config('SET', 'maxmemory', '1');
+    let page = 0;
+    const isTold = async (): Promise<boolean> => {
+      for (let count = 0; count < 20; count++) {
+        const target = `/${page++}`;
+        t.equal((await house.get(target)).body.toString(), target);
+      }
+      return house.said.some((line) => /^shared-refusing: .*OOM/.test(line));
+    };
+    await eventually(isTold, 'it is told', 30_000);
+    t.notOk(house.notices.includes('shared-down'), 'it never counted as gone');
+  },
+);

@@ -1,5 +1,6 @@
 // Goal: whatever a shared tier answers, or does not, clients get the right bytes in time. Method: a proxy before a server that plays Redis and fails, lies, is slow, or cuts connections.
 import t, { type Test } from 'tap';
+import { SharedRefusals } from '../../lib/store/shared-refusals.js';
 import { createBarrier } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
 import { cut, type FakeRedis, type FakeReply, hang, startFakeRedis } from '../kit/fake-redis.js';
@@ -185,5 +186,38 @@ t.test(
     fake.answers['appendOp'] = () => new Error('ERR no');
     const another = await house.operate('POST', '/v1/purge', { prefix: 'http://example.test/' });
     t.match(another.body.toString(), /"pending":\["shared"\]/);
+  },
+);
+
+t.test('issue 5: what a request has invalidated is told later, where those who listen could not be told', async (t) => {
+  const { fake, house } = await beforeFake(t);
+  await house.get('/a');
+  fake.answers['PUBLISH'] = () => new Error('ERR no');
+  await house.ask('POST /a HTTP/1.1\r\nHost: example.test\r\nContent-Length: 0\r\n\r\n', 'POST');
+  await eventually(() => fake.sent('appendOp').length === 1, 'it is written down');
+  t.match(fake.sent('appendOp')[0]?.join(' '), /"e":"purge","r":"keys","w":\["http:\/\/example.test\/a"\]/);
+});
+
+t.test(
+  'issue 5: of a tier that refuses a part of what it is asked a line is logged, and one when that is over',
+  async (t) => {
+    const changes: string[] = [];
+    const refusals = new SharedRefusals((isRefusing, reason) => changes.push(isRefusing ? reason : 'over'));
+    const pass = (seconds: number, reason?: string): void => {
+      for (let second = 0; second < seconds; second++) {
+        if (reason !== undefined) for (let count = 0; count < 3; count++) refusals.note(reason);
+        refusals.look();
+      }
+    };
+    pass(2, 'OOM');
+    t.same(changes, [], 'it may be going away as a whole');
+    pass(50, 'OOM');
+    t.same(changes, ['OOM'], 'once');
+    pass(29);
+    pass(1, 'READONLY');
+    pass(29);
+    t.same(changes, ['OOM']);
+    pass(1);
+    t.same(changes, ['OOM', 'over']);
   },
 );

@@ -89,6 +89,7 @@ function makeLog(pages: readonly Partial<OpsPage>[]) {
     timeoutMs: 20,
     probe: () => log.catchUp(),
     hung() {},
+    isOfOne: () => false,
     changed() {},
     refusing() {},
   });

@@ -144,9 +144,10 @@ export class FastReader {
   /** Reads one head: its line into `scan`, its fields into the memo. Returns where it ends, INCOMPLETE or FOREIGN. */
   #readHead(bytes: Buffer, from: number, until: number): number {
     const fieldsFrom = scan.readLine(bytes, from, until);
-    if (fieldsFrom <= 0) return fieldsFrom;
     const { limits, handler } = this.#front;
+    // By its first byte: node:http tells the method that is not known by where the line was cut.
     if (scan.isRefresh && handler.takesRefresh !== true) return FOREIGN;
+    if (fieldsFrom <= 0) return fieldsFrom;
     if (scan.targetUntil - scan.targetFrom > limits.targetBytes) return FOREIGN;
     let memo = this.#memo;
     let end = 0;

@@ -128,6 +128,19 @@ t.test('RFC 9112 §2.2: however a request is cut into pieces, both lanes do the 
   t.pass(`${scripts.length} scripts`);
 });
 
+t.test('RFC 9110 §9.1: however a method that nobody knows is cut into pieces, both lanes do the same', async (t) => {
+  const twins = await openTwins(t, CONF);
+  // The first is a method of operators, which nobody has turned on here.
+  for (const method of ['REFRESH', 'RENAME', 'GETX', 'HEADS']) {
+    const whole = bytes(request('GET', '/a') + request(method, '/a'));
+    const from = whole.lastIndexOf(method);
+    for (let at = from; at < from + method.length + 2; at++) {
+      const { text } = await compare(t, twins, `cut at ${at}: ${whole}`, [whole.subarray(0, at), whole.subarray(at)]);
+      t.match(text, /^HTTP\/1\.1 200 .*HTTP\/1\.1 (?:400|501) /s);
+    }
+  }
+});
+
 t.test('RFC 9112 §9.3.2: however many requests come in one piece, both lanes answer them in order', async (t) => {
   const twins = await openTwins(t, CONF);
   for (const target of TARGETS) {

@@ -6,6 +6,7 @@
  */
 import type { Socket } from 'node:net';
 import { MAX_HELD_HEAD_BYTES, MAX_UNSENT_BEFORE_PAUSE_BYTES } from '../base/limits.js';
+import type { ReadyReply } from '../engine/contract.js';
 import type { ClientConnection } from './connection.js';
 import type { Lane } from './contract.js';
 import { Exchange } from './exchange.js';
@@ -196,8 +197,24 @@ export class FastReader {
     // In order, and with nothing to be said about the connection.
     if (handler.ready === undefined || isDraining || this.#turns.count > 0) return false;
     const { isHead } = scan;
-    const ready = handler.ready(isHead, memo.host, target, memo.condition, startedAt);
-    return ready !== undefined && sendReady(connection, isHead, target, memo, startedAt, ready);
+    let ready: ReadyReply | undefined;
+    try {
+      ready = handler.ready(isHead, memo.host, target, memo.condition, startedAt);
+      return ready !== undefined && sendReady(connection, isHead, target, memo, startedAt, ready);
+    } catch (error) {
+      return this.#broke(memo.host, target, error, ready !== undefined);
+    }
+  }
+
+  /** A broken invariant ends this request and no other: it goes the common way, unless its reply may have been begun. */
+  #broke(host: string, target: string, error: unknown, isBegun: boolean): boolean {
+    this.#front.events.notice('error', 'internal', 'A request could not be handled', {
+      host,
+      target,
+      error: error instanceof Error ? error.stack : String(error),
+    });
+    if (isBegun) this.#connection.cut(false);
+    return isBegun;
   }
 
   /** Gives the connection away, once the requests before are answered. */

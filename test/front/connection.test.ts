@@ -2,6 +2,7 @@
 // Method: raw sockets against a front with a stub engine; time is a fake clock that the test moves.
 import t from 'tap';
 import { DRAIN_REST_MS, MAX_PIPELINED_REQUESTS } from '../../lib/base/limits.js';
+import type { FindReady, RequestHandler } from '../../lib/engine/contract.js';
 import { createFront } from '../../lib/front/front.js';
 import { Body } from '../../lib/object/body.js';
 import { turns } from '../kit/barrier.js';
@@ -387,6 +388,28 @@ t.test('an engine that throws costs one request a 500, and the log a line', asyn
   const other = await connectRaw(house.port);
   t.teardown(() => other.close());
   t.equal((await other.send(get('/good')).response()).body.toString(), 'good');
+});
+
+t.test('what is ready and cannot be found or written costs its own request a detour, or its connection', async (t) => {
+  const whole = { ...replyOf('whole'), ageSec: 3, ttlSec: 1, isSteady: false, isKept: true, refresh: undefined };
+  const ready: FindReady = (_isHead, _host, target) => {
+    if (target === '/lost') throw new Error('broken invariant');
+    const refresh = () => {
+      throw new Error('broken invariant');
+    };
+    return target === '/refreshed' ? { ...whole, reply: whole, written: undefined, refresh } : undefined;
+  };
+  const handle: RequestHandler['handle'] = ({ target }, sink) => sink.reply(replyOf(`you asked for ${target}`));
+  const house = await openHouse(t, undefined, { fastLane: true, handler: { handle, ready } });
+  const client = await connectRaw(house.port);
+  for (const target of ['/lost', '/other'])
+    t.equal((await client.send(get(target)).response()).body.toString(), `you asked for ${target}`);
+  t.equal((await client.send(get('/refreshed')).response()).body.toString(), 'whole');
+  await client.ended;
+  t.strictSame(house.notices, ['internal', 'internal']);
+  const next = await connectRaw(house.port);
+  t.teardown(() => next.close());
+  t.equal((await next.send(get('/next')).response()).status, 200);
 });
 
 function readerOf() {

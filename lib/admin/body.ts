@@ -24,12 +24,16 @@ export function bodyOf(req: IncomingMessage, res: ServerResponse, awaitsContinue
   };
 }
 
+/** What was asked for, apart from what is answered: whatever a body says, it is no answer. */
+export type ReadJson = { readonly read: Readonly<Record<string, unknown>> } | { readonly refused: AdminReply };
+
 /** A map of JSON that a small body holds, or what to answer instead. */
-export async function readJson(body: RequestBody): Promise<Readonly<Record<string, unknown>> | AdminReply> {
+export async function readJson(body: RequestBody): Promise<ReadJson> {
+  const refuse = (...problem: Parameters<typeof makeProblem>): ReadJson => ({ refused: makeProblem(...problem) });
   if (body.mediaType !== 'application/json') {
-    return makeProblem(415, 'This takes JSON: Content-Type: application/json.', { Accept: 'application/json' });
+    return refuse(415, 'This takes JSON: Content-Type: application/json.', { Accept: 'application/json' });
   }
-  const tooLarge = makeProblem(413, `The body exceeds ${ADMIN_MAX_BODY_BYTES} bytes.`);
+  const tooLarge = refuse(413, `The body exceeds ${ADMIN_MAX_BODY_BYTES} bytes.`);
   if ((body.bytes ?? 0) > ADMIN_MAX_BODY_BYTES) return tooLarge;
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -42,14 +46,10 @@ export async function readJson(body: RequestBody): Promise<Readonly<Record<strin
   try {
     read = JSON.parse(Buffer.concat(chunks).toString('utf8'));
   } catch (error) {
-    return makeProblem(400, `The body is not JSON: ${(error as Error).message}`);
+    return refuse(400, `The body is not JSON: ${(error as Error).message}`);
   }
   if (typeof read !== 'object' || read === null || Array.isArray(read)) {
-    return makeProblem(400, 'The body is not a JSON object such as {"url": "http://example.org/a"}.');
+    return refuse(400, 'The body is not a JSON object such as {"url": "http://example.org/a"}.');
   }
-  return read as Record<string, unknown>;
-}
-
-export function isReply(value: Readonly<Record<string, unknown>> | AdminReply): value is AdminReply {
-  return 'status' in value && 'contentType' in value && 'body' in value;
+  return { read: read as Record<string, unknown> };
 }

@@ -6,7 +6,7 @@ import type { Counts, Pushed, PushedHead, RefreshOrder, RefreshRun, Refused, Tar
 import { Fields } from '../http/fields.js';
 import type { Events, Operation } from '../observe/events.js';
 import { explainReason } from '../observe/reasons.js';
-import { isReply, type RequestBody, readJson } from './body.js';
+import { type RequestBody, readJson } from './body.js';
 import { type AdminReply, makeJson, makeProblem } from './problem.js';
 
 type Soon<T> = T | Promise<T>;
@@ -109,8 +109,8 @@ async function operated(
   request: OperatorRequest,
 ): Promise<AdminReply> {
   const { operations, events } = sources;
-  const read = await readJson(request.body);
-  const order = isReply(read) ? read : orderOf(operation, read);
+  const reading = await readJson(request.body);
+  const order = 'refused' in reading ? reading.refused : orderOf(operation, reading.read);
   const refuse = (reply: AdminReply): AdminReply => {
     events.operated(operation, 'refused');
     return reply;

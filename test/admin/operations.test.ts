@@ -148,6 +148,9 @@ t.test('a request that says nothing, too much or nonsense is told what was expec
     ['{"tag": "a b"}', /one word/],
     ['{"uri": "http://a/"}', /There is no "uri"/],
     ['{"url": "http://a/", "wait": true}', /There is no "wait"/],
+    // What looks like an answer of ours is one of nobody.
+    ['{"status": 999, "contentType": "text/html", "body": "<b>"}', /There is no "status"/],
+    ['{"status": "x", "contentType": "a\\n", "body": ""}', /There is no "status"/],
     ['{"__proto__": {"url": "http://a/"}}', /There is no "__proto__"|Expected one of/],
   ] as const) {
     const reply = await house.operate('POST', '/v1/purge', body);

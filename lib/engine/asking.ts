@@ -4,6 +4,7 @@
  */
 import { OriginError } from '../base/errors.js';
 import { Fields } from '../http/fields.js';
+import { copied } from '../object/chunks.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { OriginExchange, OriginListener, OriginResponseHead } from '../origin/contract.js';
 import { requestToOrigin } from '../policy/hygiene.js';
@@ -22,7 +23,10 @@ export interface Begun {
 
 /** Hears the answers. */
 export interface AnswerListener extends OriginListener {
-  /** An answer that is here at once. Returns whether that was all; if not, it was taken for its head, and the rest is told as well. */
+  /**
+   * An answer that is here at once; its content is good until this returns. Returns whether that was all; if not, it was taken for its
+   * head, and the rest is told as well.
+   */
   whole(head: OriginResponseHead, content: Buffer): boolean;
 }
 
@@ -54,7 +58,7 @@ class Attempt implements OriginListener {
     this.#noteAnswer(head);
     if (this.#listener.whole(head, content)) return;
     // What became of its head may have ended this attempt.
-    if (content.length > 0) this.data(content);
+    if (content.length > 0) this.data(copied(content));
     this.end(Fields.empty);
   }
 

@@ -7,11 +7,12 @@ import { STORE_AT_ONCE_BYTES } from '../base/limits.js';
 import { MAX_IN_SLAB_BYTES } from '../base/slab.js';
 import type { Fields } from '../http/fields.js';
 import { Body } from '../object/body.js';
-import { compacted } from '../object/chunks.js';
+import { copied } from '../object/chunks.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { AskedEnd } from '../observe/events.js';
 import { expiredResponse } from '../policy/expire.js';
 import { judgeNotModified } from '../policy/validate.js';
+import type { Store } from '../store/contract.js';
 import { noteErrorStatus, noteUncacheable } from './bookkeeping.js';
 import type { Fill } from './fill.js';
 import { SUPERSEDED } from './fill-contract.js';
@@ -30,7 +31,7 @@ export function storeAtOnce(fill: Fill, receipt: Receipt, storing: Storing, cont
   // Other processes follow a body as it arrives, and a tag is made of it then.
   if (spec.method !== 'GET' || content.length > STORE_AT_ONCE_BYTES || course.leasing !== undefined) return false;
   if (wantsTag(spec, receipt, storing.rule)) return false;
-  const response = madeResponse(spec, receipt, fields, bodyOf(content), despite, storing);
+  const response = madeResponse(spec, receipt, fields, bodyOf(parts.store, content), despite, storing);
   const kept = fate.isExpired ? expiredResponse(response, parts.clock.now()) : response;
   const ending = keepWhole(parts, spec, kept, undefined, 'here', fate.isSuperseded);
   if (ending.reason === 'no-room') return false;
@@ -69,9 +70,9 @@ export function storeArriving(fill: Fill, receipt: Receipt, { fields, despite }:
   settleShared(fill, receipt, fields, response, inflow.isKept);
 }
 
-/** What is small is copied to its place where it is stored; of what is larger no more must stay than it is. */
-function bodyOf(content: Buffer): Body {
-  return Body.of([content.length > MAX_IN_SLAB_BYTES ? compacted(content) : content]);
+/** The bytes are good for this call alone: what is small is copied to the place where it is to be stored. */
+function bodyOf(store: Store, content: Buffer): Body {
+  return content.length > MAX_IN_SLAB_BYTES ? Body.of([copied(content)]) : store.lay(content);
 }
 
 /** `fields`: what may be stored of those that came. */

@@ -58,7 +58,7 @@ export function sealTail(chunks: Buffer[], tail: Tail | undefined): undefined {
   return undefined;
 }
 
-function copied(chunk: Buffer): Buffer {
+export function copied(chunk: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(chunk.length);
   copy.set(chunk);
   return copy;

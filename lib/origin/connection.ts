@@ -24,6 +24,7 @@ export interface ExchangeListener {
   head(head: OriginResponseHead): void;
   data(chunk: Buffer): void;
   readonly takesWhole: boolean;
+  /** The content is good until this returns. */
   whole(head: OriginResponseHead, content: Buffer): void;
   ended(trailers: Fields): void;
   failed(error: OriginError, isRepeatable: boolean): void;
@@ -247,7 +248,7 @@ export class OriginConnection implements AnswerHandler, Taker {
   whole(head: OriginResponseHead, bytes: Buffer, from: number, until: number): void {
     const listener = this.#listener;
     if (listener === undefined) return;
-    const content = from === until ? NOTHING : this.#intake.keep(bytes, from, until);
+    const content = from === until ? NOTHING : bytes.subarray(from, until);
     this.#settle();
     listener.whole(head, content);
     listener.free();

@@ -29,15 +29,16 @@ export interface OriginListener {
   /** An interim response, 1xx but 101 (RFC 9110 §15.2). */
   inform(status: number, fields: Fields): void;
   head(head: OriginResponseHead): void;
-  /** Body bytes with transfer codings removed. The listener may keep the buffer; of a small one, see whole. */
+  /** Body bytes with transfer codings removed. The listener may keep the buffer; a small one
+   * may be part of a larger that others are in too, so what is kept for long should be copied. */
   data(chunk: Buffer): void;
   /** The complete message was received (RFC 9112 §8). */
   end(trailers: Fields): void;
   fail(error: OriginError): void;
   /**
    * In the place of head, data and end where the whole answer is here at once, which small ones mostly are: its head, its
-   * content (empty where it has none) and no trailers. Who leaves this out hears it in parts. The listener may keep the
-   * buffer; a small one may be part of a larger that others are in too, so what is kept for long should be copied.
+   * content (empty where it has none) and no trailers. Who leaves this out hears it in parts. The content is good until this
+   * returns: it lies where the next answer is read, and who keeps it copies it to where it is to stay.
    */
   whole?(head: OriginResponseHead, content: Buffer): void;
 }

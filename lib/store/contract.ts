@@ -1,5 +1,5 @@
 /** What the engine needs of the store. Memory answers at once, and so do the tiers of this machine below it. */
-import type { BodySink } from '../object/body.js';
+import type { Body, BodySink } from '../object/body.js';
 import type { RecordSight } from '../object/record-sight.js';
 import type { Life, StoredResponse } from '../object/stored.js';
 
@@ -50,6 +50,8 @@ export interface Store {
   known(key: string, isJustSeen?: boolean): readonly StoredResponse[];
   /** Notes a use for the eviction policy. `place`: where it is held, if that is known. */
   touch(stored: StoredResponse, place?: Place): void;
+  /** Copies a small content to where it stays if it is put in, as the body of what is to be. It is as good where it is not. */
+  lay(content: Buffer): Body;
   /**
    * Puts a response in. `replaces` is taken out in the same step where it is still there. A response with the same
    * selection as another of its key replaces that one as well. Returns false where it does not fit the budget, or

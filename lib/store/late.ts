@@ -3,7 +3,7 @@
  * at the start, so that nobody else pays for the step between.
  */
 import type { Clock } from '../base/clock.js';
-import type { BodySink } from '../object/body.js';
+import type { Body, BodySink } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
 import type {
   Asked,
@@ -94,6 +94,10 @@ export class LateStore implements Store {
 
   touch(stored: StoredResponse, place?: Place): void {
     this.#store.touch(stored, place);
+  }
+
+  lay(content: Buffer): Body {
+    return this.#store.lay(content);
   }
 
   put(stored: StoredResponse, replaces?: StoredResponse, writer?: Writer): boolean {

@@ -7,6 +7,7 @@ import assert from 'node:assert';
 import type { Clock } from '../base/clock.js';
 import { hashOf } from '../base/hash.js';
 import { MAX_VARIANTS, STORE_STEP_DELAY_MS, SWEEP_EVERY_MS, SWEEP_STEP_COUNT } from '../base/limits.js';
+import type { Body } from '../object/body.js';
 import { type StoredResponse, storedBytes } from '../object/stored.js';
 import type { Events } from '../observe/events.js';
 import type { DemandWatch, MemorySight, Place, RemovalReason, Store, StoreStats, Tier, Usage } from './contract.js';
@@ -134,6 +135,10 @@ class MemoryStore extends LowestStore implements Store {
     let slot = ((place as Variants | undefined) ?? this.#peeked)?.slotOf(stored) ?? NO_SLOT;
     if (slot === NO_SLOT) slot = this.#slotOf(stored) ?? NO_SLOT;
     if (slot !== NO_SLOT) this.#slots.use(slot);
+  }
+
+  lay(content: Buffer): Body {
+    return this.#packing.laid(content);
   }
 
   put(stored: StoredResponse, replaces?: StoredResponse): boolean {

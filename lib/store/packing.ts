@@ -186,6 +186,16 @@ export class Packing {
     return wasteBytes > PACK_WASTE_BYTES && wasteBytes > this.bytes * PACK_WASTE_SHARE;
   }
 
+  /** A body of at most MAX_IN_SLAB_BYTES in a slab, before it is in a slot: put() moves it where that slab was let go meanwhile. */
+  laid(content: Buffer): Body {
+    const { length } = content;
+    if (length === 0) return Body.of([]);
+    const slab = this.#shelf.withRoom(length);
+    const at = slab.take(length);
+    slab.bytes.set(content, at);
+    return Body.packedIn(slab, at, length);
+  }
+
   /** What is stored in the slot from now on: a new response, or the next record of the same. */
   put(slot: number, stored: StoredResponse): void {
     this.#claimFields(slot, stored, false);

@@ -11,7 +11,7 @@ import {
   PROMOTE_AT_ONCE_SHARE,
   SPILL_FROM_BYTES,
 } from '../base/disk-limits.js';
-import type { BodySink } from '../object/body.js';
+import type { Body, BodySink } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
 import type {
   Asked,
@@ -179,6 +179,10 @@ class TieredStore implements Store, Below {
 
   touch(stored: StoredResponse, place?: Place): void {
     this.#memory.touch(stored, place);
+  }
+
+  lay(content: Buffer): Body {
+    return this.#memory.lay(content);
   }
 
   put(stored: StoredResponse, replaces?: StoredResponse, writer: Writer = 'here'): boolean {

@@ -91,7 +91,11 @@ export class PlayedExchange implements OriginExchange {
     const content = this.request.method === 'HEAD' ? '' : body;
     if (this.#listener.whole !== undefined && !this.isPaused) {
       const head = { status, reasonPhrase: 'Played', fields: Fields.of(written) };
-      if (!this.isAborted) this.#listener.whole(head, typeof content === 'string' ? Buffer.from(content) : content);
+      if (this.isAborted) return;
+      const lent = Buffer.from(content);
+      this.#listener.whole(head, lent);
+      // Where it lay the next answer is read.
+      lent.fill('#');
       return;
     }
     this.head(status, written);

@@ -71,7 +71,8 @@ export class Recorder implements OriginListener {
     this.#note('whole', 'start', 'inform');
     this.response = head;
     this.#hasHead(head);
-    if (content.length > 0) this.chunks.push(content);
+    // It is good for this call alone.
+    if (content.length > 0) this.chunks.push(Buffer.from(content));
     this.trailers = Fields.empty;
     this.#over('end');
   }

@@ -39,6 +39,16 @@ class Walk {
     return slot;
   }
 
+  /** A body of bytes that are good for a moment only; without fields it is put nowhere. */
+  lay(length: number, raw: readonly string[] | undefined): void {
+    const lent = someBytes(Math.min(length, MAX_IN_SLAB_BYTES));
+    const text = lent.toString('latin1');
+    const body = this.packing.laid(lent);
+    lent.fill('#');
+    if (raw !== undefined) this.put(body, raw);
+    if (textOf(body) !== text) throw new Error('what was laid down is not what it was');
+  }
+
   /** What a 304 does: other fields around the same body. */
   renew(slot: number, raw: readonly string[]): void {
     const known = this.held.get(slot) as Known;
@@ -85,6 +95,7 @@ const pick = fc.nat(1000);
 const bytes = fc.oneof(fc.nat(200), fc.integer({ min: MAX_IN_SLAB_BYTES - 2, max: MAX_IN_SLAB_BYTES + 2 }));
 const step = fc.oneof(
   { weight: 5, arbitrary: fc.record({ do: fc.constant('put' as const), bytes, raw }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('lay' as const), bytes, raw, isPut: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('share' as const), pick, raw }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('renew' as const), pick, raw }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('drop' as const), pick }) },
@@ -98,6 +109,7 @@ t.test('under any order of puts, 304s, removals and moves each body and each fie
       for (const one of steps) {
         const slot = 'pick' in one ? walk.slotAt(one.pick) : undefined;
         if (one.do === 'put') walk.put(Body.of([someBytes(one.bytes)]), one.raw);
+        else if (one.do === 'lay') walk.lay(one.bytes, one.isPut ? one.raw : undefined);
         else if (one.do === 'step') walk.packing.step();
         else if (slot === undefined) continue;
         else if (one.do === 'share') walk.put((walk.held.get(slot) as Known).stored.body, one.raw);
@@ -162,6 +174,21 @@ t.test('a body that another store has packed is packed anew: that store may let 
   one.drop(0);
   t.equal(one.packing.usedBytes, 0);
   other.check();
+  t.end();
+});
+
+t.test('what was laid down goes into a slot as it lies, and is moved where its slab was let go meanwhile', (t) => {
+  const walk = new Walk();
+  const [body, late] = [walk.packing.laid(Buffer.from('here at once')), walk.packing.laid(Buffer.from('late'))];
+  const { slab, slabAt } = body;
+  walk.put(body, []);
+  t.strictSame([body.slab, body.slabAt], [slab, slabAt]);
+  walk.drop(0);
+  for (let i = 0; i * MAX_IN_SLAB_BYTES < SLAB_BYTES; i++) walk.lay(MAX_IN_SLAB_BYTES, undefined);
+  t.equal(walk.packing.bytes, SLAB_BYTES, 'slabs of what was put nowhere are let go');
+  walk.put(late, []);
+  t.not(late.slab, slab);
+  walk.check();
   t.end();
 });
 

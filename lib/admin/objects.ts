@@ -15,7 +15,7 @@ import { keyOfUrl } from '../policy/key.js';
 import { type Phase, phaseAt } from '../policy/reuse.js';
 import type { Store } from '../store/contract.js';
 import type { LastRefreshes } from './last-refresh.js';
-import { type AdminReply, makeJson, makeProblem } from './problem.js';
+import { type AdminReply, makeJson, makeProblem, unknownParameter } from './problem.js';
 
 export interface ObjectSources {
   readonly clock: Clock;
@@ -29,6 +29,7 @@ export interface ObjectSources {
 
 const PHASES: readonly Phase[] = ['fresh', 'grace', 'keep', 'gone'];
 const PARAMETERS = ['prefix', 'tag', 'phase', 'rule', 'min_hits', 'limit', 'cursor'] as const;
+const OF_ONE_URL = ['url', 'explain', 'header'] as const;
 
 interface Filter {
   readonly prefix: string | undefined;
@@ -44,24 +45,22 @@ interface Filter {
  */
 export function answerObjects(sources: ObjectSources, query: URLSearchParams): AdminReply {
   const url = query.get('url');
+  if (url === null) return listed(sources, query);
+  const unknown = unknownParameter(query, OF_ONE_URL);
+  if (unknown !== undefined) return unknown;
   const method = query.get('explain');
-  if (url !== null && method !== null) {
+  if (method !== null) {
     const reading = readRequest(method, url, query.getAll('header'));
     return 'problem' in reading
       ? makeProblem(400, `${reading.problem}.`)
       : makeJson(200, { ...sources.explain(reading.request) });
   }
-  return url === null ? listed(sources, query) : shown(sources, url);
+  return shown(sources, url);
 }
 
 function listed(sources: ObjectSources, query: URLSearchParams): AdminReply {
-  const unknown = [...query.keys()].find((name) => !PARAMETERS.some((own) => own === name));
-  if (unknown !== undefined) {
-    return makeProblem(
-      400,
-      `There is no parameter ${JSON.stringify(unknown)}. There is: url, ${PARAMETERS.join(', ')}.`,
-    );
-  }
+  const unknown = unknownParameter(query, ['url', ...PARAMETERS]);
+  if (unknown !== undefined) return unknown;
   const prefix = query.get('prefix');
   const prefixKey = prefix === null ? undefined : keyOfUrl(prefix);
   if (prefix !== null && prefixKey === undefined)

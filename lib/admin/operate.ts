@@ -7,7 +7,7 @@ import { Fields } from '../http/fields.js';
 import type { Events, Operation } from '../observe/events.js';
 import { explainReason } from '../observe/reasons.js';
 import { type RequestBody, readJson } from './body.js';
-import { type AdminReply, makeJson, makeProblem } from './problem.js';
+import { type AdminReply, makeJson, makeProblem, unknownParameter } from './problem.js';
 
 type Soon<T> = T | Promise<T>;
 
@@ -203,6 +203,8 @@ export async function answerUpdate(sources: OperationSources, request: OperatorR
     return reply;
   };
   if (url === null) return refuse(makeProblem(400, 'Expected ?url=URL: what the response is for.'));
+  const unknown = unknownParameter(request.query, ['url', 'status']);
+  if (unknown !== undefined) return refuse(unknown);
   if (!/^[2-5]\d\d$/.test(written)) return refuse(makeProblem(400, 'status: expected a final status, 200 to 599.'));
   const status = Number(written);
   const { fields, selecting } = fieldsOf(request.rawFields);

@@ -24,3 +24,14 @@ export function makeProblem(
 export function makeJson(status: number, content: unknown): AdminReply {
   return { status, contentType: 'application/json', body: `${JSON.stringify(content)}\n` };
 }
+
+/**
+ * What to answer where the query has a parameter that is not known. A URL that was put into a query as it is ends at its
+ * first `&`, and would be taken for another one.
+ */
+export function unknownParameter(query: URLSearchParams, known: readonly string[]): AdminReply | undefined {
+  const unknown = [...query.keys()].find((name) => !known.includes(name));
+  if (unknown === undefined) return undefined;
+  const hint = known.includes('url') ? ' In a URL that is the value of one, write & as %26.' : '';
+  return makeProblem(400, `There is no parameter ${JSON.stringify(unknown)}. There is: ${known.join(', ')}.${hint}`);
+}

@@ -117,6 +117,8 @@ class AdminServer implements Admin {
         requestTimeout: ADMIN_BODY_TIMEOUT_MS,
         keepAliveTimeout: ADMIN_KEEP_ALIVE_MS,
         connectionsCheckingInterval: ADMIN_SWEEP_MS,
+        // It is refused below, with words.
+        requireHostHeader: false,
       },
       (req, res) => void this.#answer(req, res, false),
     );
@@ -169,7 +171,10 @@ class AdminServer implements Admin {
   async #replyTo(req: IncomingMessage, res: ServerResponse, awaitsContinue: boolean): Promise<AdminReply> {
     const target = readTarget(req);
     if (target === undefined) return makeProblem(400, 'The request target is not a path.');
-    if (countHosts(req) > 1) return makeProblem(400, 'The request has several Host fields.');
+    // RFC 9112 §3.2: of each request of HTTP/1.1 exactly one, and of none more.
+    const hosts = countHosts(req);
+    if (hosts > 1) return makeProblem(400, 'The request has several Host fields.');
+    if (hosts === 0 && req.httpVersion !== '1.0') return makeProblem(400, 'The request has no Host field.');
     if (!this.#mayUseHost(target.authority)) {
       // RFC 9110 §15.5.20: this server does not answer for that name.
       return makeProblem(421, 'This listener is for loopback; ask for localhost, or for its configured name.');

@@ -251,6 +251,8 @@ t.test('a push that cannot be stored says why', async (t) => {
     [await push(url, 'Cache-Control: max-age=1', 'Set-Cookie: a=1'), 422, /set-cookie/],
     [await push('/v1/objects', 'Cache-Control: max-age=1'), 400, /\?url=/],
     [await push('/v1/objects?url=/a', 'Cache-Control: max-age=1'), 400, /absolute URL/],
+    [await push(`${url}&stauts=404`, 'Cache-Control: max-age=1'), 400, /no parameter "stauts".*url, status/],
+    [await push(`${url}?b=c&d=e`, 'Cache-Control: max-age=1'), 400, /no parameter "d".*%26/],
     [await push(`${url}&status=100`, 'Cache-Control: max-age=1'), 400, /status/],
     [await push(`${url}&status=304`, 'Cache-Control: max-age=1'), 422, /not-modified/],
   ] as const) {
@@ -366,6 +368,8 @@ t.test('issue 4: one URL is shown with its variants, times, hits, tags and last 
   t.match(json(await house.admin(`/v1/objects?url=${BASE}/a`)), { last_refresh: { end: 'error', status: 503 } });
   t.equal((await house.admin(`/v1/objects?url=${BASE}/none`)).status, 404);
   t.equal((await house.admin('/v1/objects?url=none')).status, 400);
+  for (const other of ['b=c', 'limit=5', 'explian=GET'])
+    t.equal((await house.admin(`/v1/objects?url=${BASE}/a&${other}`)).status, 400, other);
 });
 
 t.test('issue 4: the configuration in force is shown, secrets hidden, and reloaded on demand', async (t) => {

@@ -136,7 +136,9 @@ t.test('RFC 9112 §3.2.2: the authority of an absolute-form target counts instea
 
 t.test('RFC 9112 §3.2: no Host at HTTP/1.1, or two of them, is a 400; none at HTTP/1.0 is fine', async (t) => {
   const { port } = await start(t);
-  t.equal((await exchangeRaw(port, 'GET /healthz HTTP/1.1\r\n\r\n')).status, 400);
+  const none = await exchangeRaw(port, 'GET /healthz HTTP/1.1\r\n\r\n');
+  t.equal(none.status, 400);
+  t.equal(none.field('content-type'), 'application/problem+json');
   t.equal((await ask(port, '/healthz', { fields: 'Host: localhost\r\n' })).status, 400);
   t.equal((await exchangeRaw(port, 'GET /healthz HTTP/1.0\r\n\r\n')).status, 200);
 });

@@ -23,9 +23,10 @@ interface Setup {
   readonly rule?: Partial<Rule>;
   readonly status?: number;
   readonly ageMs?: number;
+  readonly chance?: number;
 }
 
-function life(record: Record, { rule, status = 200, ageMs = 0 }: Setup = {}): Life {
+function life(record: Record, { rule, status = 200, ageMs = 0, chance = 0 }: Setup = {}): Life {
   return lifeOf({
     status,
     fields: Fields.of(record),
@@ -33,6 +34,7 @@ function life(record: Record, { rule, status = 200, ageMs = 0 }: Setup = {}): Li
     initialAgeMs: ageMs,
     receivedAt: NOW,
     receivedWall: WALL,
+    chance,
   });
 }
 
@@ -371,6 +373,11 @@ const setting: fc.Arbitrary<DurationSetting> = fc.oneof(
     .tuple(...[0, 1, 2].map(() => fc.option(fc.integer({ min: 0, max: 10 * DAY }), { nil: undefined })))
     .map(([defaultMs, a, b]) => bounded(defaultMs, a, b === undefined ? undefined : Math.max(a ?? 0, b))),
 );
+/** One for all, or one for each state of the origin. */
+const healthSetting = fc.oneof(
+  setting,
+  fc.record({ kind: fc.constant('by-health' as const), healthy: setting, unhealthy: setting }),
+);
 const directive = fc.oneof(
   fc.constantFrom('no-cache', 'must-revalidate', 'proxy-revalidate', 'public', 'no-cache="a"', 'max-age=x'),
   fc
@@ -386,9 +393,9 @@ const anyLife: fc.Arbitrary<Life> = fc
     isTargeted: fc.boolean(),
     initialAgeMs: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 100 * DAY })),
     ttl: setting,
-    grace: setting,
+    grace: healthSetting,
     keep: setting,
-    staleIfError: setting,
+    staleIfError: healthSetting,
     staleDespite: fc.subarray<StaleForbiddance>(['must-revalidate', 'proxy-revalidate', 'no-cache', 's-maxage']),
   })
   .map(({ status, control, expires, lastModified, isTargeted, initialAgeMs, ...rule }) =>
@@ -409,12 +416,14 @@ const anyLife: fc.Arbitrary<Life> = fc
 t.test('design §1: phases never overlap: their instants are in order, whatever origin and rule say', async () => {
   fc.assert(
     fc.property(anyLife, (made) => {
-      const { bornAt, staleAt, graceUntil, keepUntil, errorUntil, unreachableUntil } = made;
+      const { bornAt, staleAt, graceUntil, offlineGraceUntil, keepUntil, errorUntil, unreachableUntil } = made;
       return (
         bornAt <= NOW &&
         bornAt <= staleAt &&
         staleAt <= graceUntil &&
         graceUntil <= keepUntil &&
+        staleAt <= offlineGraceUntil &&
+        offlineGraceUntil <= keepUntil &&
         staleAt <= errorUntil &&
         errorUntil <= keepUntil &&
         staleAt <= unreachableUntil &&
@@ -458,9 +467,11 @@ t.test(
   'promise 1: where the origin forbids stale use, no instant of stale use comes out, whatever the rule gives',
   async () => {
     fc.assert(
-      fc.property(anyLife, ({ staleForbiddenBy, staleAt, graceUntil, errorUntil, unreachableUntil }) => {
+      fc.property(anyLife, (made) => {
+        const { staleForbiddenBy, staleAt, graceUntil, offlineGraceUntil, errorUntil, unreachableUntil } = made;
         if (staleForbiddenBy === undefined || staleForbiddenBy === 's-maxage') return true;
-        return graceUntil === staleAt && errorUntil === staleAt && unreachableUntil === staleAt;
+        const instants = [graceUntil, offlineGraceUntil, errorUntil, unreachableUntil];
+        return instants.every((instant) => instant === staleAt);
       }),
       { numRuns: 1000 },
     );
@@ -542,6 +553,16 @@ t.test('issue 4: jitter shortens a ttl by chance, and never lengthens it', async
       },
     ),
   );
+});
+
+t.test('issue 4: jitter takes from the time that a response is fresh, of whatever age it came', async (t) => {
+  const jittered = life({ 'cache-control': 'max-age=100' }, { rule: { jitter: 0.5 }, chance: 0.5, ageMs: 20_000 });
+  t.equal(jittered.staleAt - jittered.bornAt, 75_000);
+});
+
+t.test('issue 4: only under a rule that says so is a response asked about at each use', async (t) => {
+  t.equal(life({ ETag: '"a"' }, { rule: { validate: 'always' } }).validateByRule, true);
+  t.equal(life({ ETag: '"a"' }).validateByRule, false);
 });
 
 t.test('issue 4: max_staleness bounds the age at every phase, and leaves keep alone', async (t) => {

@@ -133,6 +133,11 @@ t.test('RFC 9111 §4.3.4: a weak stored tag is not made strong by a 304, every o
     ['W/"a"', 'W/"b"', 'W/"b"'],
   ];
   for (const [own, update, result] of table) t.same(merged({ ETag: own }, { ETag: update }), ['ETag', result]);
+  // So it is where lines come and go as well.
+  const lines = ['A', '2', 'A', '3'];
+  const several = new Fields(['ETag', '"a"', ...lines]);
+  t.same(mergeFields(Fields.of({ ETag: 'W/"a"', A: '1' }), several).raw, ['ETag', 'W/"a"', ...lines]);
+  t.same(mergeFields(Fields.of({ ETag: 'W/"b"', A: '1' }), several).raw, ['ETag', '"a"', ...lines]);
 });
 
 t.test('property: after a merge each field has the lines of the update, or where it has none, its own', async () => {

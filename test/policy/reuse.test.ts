@@ -300,7 +300,14 @@ t.test('issue 4: while the origin cannot be reached its own grace holds, and nob
   t.equal(told(judgeReuse(apart, NO_DIRECTIVES, BORN + 200_000, true)), 'serve grace refresh stale-while-offline');
   t.equal(told(judgeReuse(apart, NO_DIRECTIVES, BORN + 105_000, true)), 'serve grace refresh stale-while-revalidate');
   t.equal(told(judgeReuse(apart, NO_DIRECTIVES, BORN + 500_000, true)), 'validate past-grace');
-  t.equal(mayServeOnFailure(apart, 'unreachable', NO_DIRECTIVES, BORN + 450_000), true);
+  t.equal(told(judgeReuse(apart, NO_DIRECTIVES, BORN + 110_000, true)), 'serve grace refresh stale-while-offline');
+  // By its grace alone: that it failed gives no leave of its own here.
+  const graced = { ...apart, errorUntil: apart.staleAt, unreachableUntil: apart.staleAt };
+  t.equal(mayServeOnFailure(graced, 'unreachable', NO_DIRECTIVES, BORN + 450_000), true);
+  t.equal(mayServeOnFailure(graced, 'error-status', NO_DIRECTIVES, BORN + 109_999), true);
+  t.equal(mayServeOnFailure(graced, 'error-status', NO_DIRECTIVES, BORN + 110_000), false);
+  const gone = { ...apart, unreachableUntil: apart.keepUntil + 1 };
+  t.equal(mayServeOnFailure(gone, 'unreachable', NO_DIRECTIVES, apart.keepUntil), false);
 });
 
 t.test('issue 4: nothing older than the ceiling is served, whoever would allow it', async (t) => {

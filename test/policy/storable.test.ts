@@ -51,6 +51,23 @@ t.test('RFC 9111 §3: the request method is one that this cache understands', as
     t.equal(outcome(FRESH, { method }), 'method', method);
 });
 
+t.test('RFC 9110 §9.3.3: whether a POST is cached is for the rule that its request came by to say', async (t) => {
+  const judged = (isCachedPost: boolean | undefined, methods: Rule['methods']) =>
+    judgeStorable({
+      method: 'POST',
+      requestFields: Fields.empty,
+      status: 200,
+      fields: Fields.of(FRESH),
+      rule: { ...ORIGIN_DECIDES, methods },
+      ...(isCachedPost === undefined ? {} : { isCachedPost }),
+      receivedWall: WALL,
+    }).store;
+  t.equal(judged(true, ['GET']), true);
+  t.equal(judged(false, ['GET', 'POST']), false);
+  t.equal(judged(undefined, ['GET', 'POST']), true);
+  t.equal(judged(undefined, ['GET']), false);
+});
+
 t.test('RFC 9111 §3: only final statuses are stored, parts and 304 are not stored as they are', async (t) => {
   for (const status of [100, 101, 102, 103]) t.equal(outcome(FRESH, { status }), 'not-final', `${status}`);
   t.equal(outcome({ ...FRESH, 'Content-Range': 'bytes 0-1/2' }, { status: 206 }), 'partial');

@@ -168,6 +168,21 @@ t.test('scar 9: a 304 to no condition, or about what is gone, is refetched', asy
   });
 });
 
+t.test('RFC 9111 §4.3.4: a 304 is about nothing that was not asked about: no later tag, and no part', async (t) => {
+  const chosen = stored({ ETag: '"a"' });
+  const { sent } = conditionalFields(NO_REQUEST, [chosen], chosen);
+  // Stored meanwhile, by another request.
+  const late = stored({ ETag: '"b"' });
+  const part = stored({ ETag: '"a"', 'Content-Range': 'bytes 0-1/9' }, 206);
+  const judged = (update: FieldRecord, candidates: StoredResponse[], own?: StoredResponse) =>
+    judgeNotModified(Fields.of(update), sent, candidates, own, NO_REQUEST);
+  t.same(judged({ ETag: '"b"' }, [late, chosen], chosen), { kind: 'refetch', reason: 'etag-mismatch' });
+  t.same(judged({ ETag: '"b"' }, [late]), { kind: 'refetch', reason: 'unsolicited-304' });
+  t.same(judged({ ETag: '"a"' }, [part]), { kind: 'refetch', reason: 'unsolicited-304' });
+  const verdict = judged({ ETag: '"a"' }, [part, chosen]);
+  t.equal(verdict.kind === 'freshen' && verdict.target, chosen);
+});
+
 t.test('scar 21: a 304 whose Vary nominates other fields is not merged', async (t) => {
   const table: readonly [stored: string | undefined, update: string | undefined, merges: boolean][] = [
     ['Foo', 'foo', true],

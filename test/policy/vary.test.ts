@@ -128,6 +128,8 @@ t.test('two responses nominate the same fields whatever order they name them in'
   t.notOk(sameNames(of('a'), of('a, b')));
   t.notOk(sameNames(of('a'), of('b')));
   t.notOk(sameNames(of('*'), of('')));
+  t.notOk(sameNames(of('*'), of('a')));
+  t.notOk(sameNames(of('a'), of('*')));
 });
 
 function variant(presented: FieldRecord, vary: string, fields: FieldRecord = {}, dateOffsetMs = 0) {
@@ -144,6 +146,18 @@ t.test('RFC 9111 §4: of several selected responses the most recent by Date is c
   t.equal(chooseVariant([newer, older], Fields.of({ Foo: '1' })), older);
   t.equal(chooseVariant([newer, older], Fields.of({ Foo: '2' })), undefined);
   t.equal(chooseVariant([], request), undefined);
+});
+
+t.test('RFC 9111 §4.1: what was varied is chosen before a later one whose origin left Vary off', async (t) => {
+  const varied = variant({ Foo: '1' }, 'Foo', {}, -5000);
+  const bare = variant({}, '', {}, -1000);
+  for (const all of [
+    [varied, bare],
+    [bare, varied],
+  ]) {
+    t.equal(chooseVariant(all, Fields.of({ Foo: '1' })), varied);
+    t.equal(chooseVariant(all, Fields.of({ Foo: '2' })), bare);
+  }
 });
 
 t.test('RFC 9111 §4: at the same Date, and without one, the store is asked: newest first', async (t) => {

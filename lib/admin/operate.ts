@@ -94,12 +94,21 @@ export async function answerOperation(
   operation: keyof typeof SENTENCES,
   request: OperatorRequest,
 ): Promise<AdminReply> {
+  return unlessNobody(sources, operation, () => operated(sources, operation, request));
+}
+
+async function unlessNobody(
+  { events }: OperationSources,
+  operation: keyof typeof SENTENCES | 'update',
+  work: () => Promise<AdminReply>,
+): Promise<AdminReply> {
   try {
-    return await operated(sources, operation, request);
+    return await work();
   } catch (error) {
     if (!(error instanceof NobodyServesError)) throw error;
-    sources.events.operated(operation, 'refused');
-    return makeProblem(503, 'No worker serves just now, and nothing was done; ask again.', { 'Retry-After': '1' });
+    events.operated(operation, 'refused');
+    const detail = 'No worker serves just now, and what was asked for is not done; ask again.';
+    return makeProblem(503, detail, { 'Retry-After': '1' });
   }
 }
 
@@ -194,7 +203,11 @@ function refusalFor(reason: string): AdminReply {
 }
 
 /** `PUT /v1/objects?url=URL[&status=200]`: the body and the fields are those of the response. */
-export async function answerUpdate(sources: OperationSources, request: OperatorRequest): Promise<AdminReply> {
+export function answerUpdate(sources: OperationSources, request: OperatorRequest): Promise<AdminReply> {
+  return unlessNobody(sources, 'update', () => updated(sources, request));
+}
+
+async function updated(sources: OperationSources, request: OperatorRequest): Promise<AdminReply> {
   const { events, operations } = sources;
   const url = request.query.get('url');
   const written = request.query.get('status') ?? '200';

@@ -109,7 +109,6 @@ export class WholeOperations implements OperationDoor {
     // finds it done.
     const late = this.#members().filter((member) => !counts.some((one) => one.member === member));
     counts.push(...(await askEach(late, 'operate', { ...asked, isQuiet: true }, WORKER_OPERATION_TIMEOUT_MS)));
-    if (counts.length === 0) throw new NobodyServesError(`${operation}: no worker serves`);
     const counted = new Counted();
     const pending = new Set<PendingTier>();
     let fills: number | undefined;
@@ -126,7 +125,8 @@ export class WholeOperations implements OperationDoor {
 
   /**
    * Sees to it that one of them has told other machines: `first` was to. Where that one died, nobody knows whether it had; where it
-   * has no way to them just now, it tells them once it has, and another may do so at once. Returns whether they are told.
+   * has no way to them just now, it tells them once it has, and another may do so at once. What one answers that was to do it quietly
+   * says nothing of other machines. Returns whether they are told. Rejects where nobody lives to tell them.
    */
   async #tellMachines(
     first: Member | undefined,
@@ -134,15 +134,21 @@ export class WholeOperations implements OperationDoor {
     counts: Answered<'operate'>[],
   ): Promise<boolean> {
     const tried = new Set<Member>();
+    const loud = { ...asked, isQuiet: false };
+    let isOwed = false;
     for (let teller = first; teller !== undefined; teller = this.#members().find((member) => !tried.has(member))) {
       tried.add(teller);
-      if (teller !== first) {
-        const loud = { ...asked, isQuiet: false };
-        counts.push(...(await askUnlessGone(teller, 'operate', loud, WORKER_OPERATION_TIMEOUT_MS)));
+      const isFirst = teller === first;
+      const told = isFirst
+        ? counts.filter(({ member }) => member === first)
+        : await askUnlessGone(teller, 'operate', loud, WORKER_OPERATION_TIMEOUT_MS);
+      if (!isFirst) counts.push(...told);
+      for (const { answer } of told) {
+        if (answer?.pending?.includes('shared') !== true) return true;
+        isOwed = true;
       }
-      const told = counts.filter(({ member }) => member === teller).at(-1);
-      if (told !== undefined && told.answer?.pending?.includes('shared') !== true) return true;
     }
+    if (!isOwed) throw new NobodyServesError(`${asked.operation}: no worker serves`);
     return false;
   }
 
@@ -238,6 +244,7 @@ export class WholeOperations implements OperationDoor {
       return refused;
     };
     const begun = await askEach(takers, 'push', { push, url, head: wire }, WORKER_ANSWER_TIMEOUT_MS);
+    if (begun.length === 0) throw new NobodyServesError('update: no worker serves');
     const refused = orEnd(firstRefusal(begun.map(({ answer }) => answer)));
     if (refused !== undefined) return refused;
     return {
@@ -254,6 +261,7 @@ export class WholeOperations implements OperationDoor {
         const teller = takers.find(({ channel }) => !channel.isGone);
         const each = (member: Member) => ({ push, sequence, isQuiet: member !== teller });
         const made = await askEach(takers, 'pushEnd', each, WORKER_ANSWER_TIMEOUT_MS);
+        if (made.length === 0) throw new NobodyServesError('update: no worker serves');
         return together(made.map(({ answer }) => answer));
       },
       fail,

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { Views } from '../base/views.js';
 import { readsTooFar } from './disk-ahead.js';
+import { DiskFailure } from './disk-contract.js';
 
 export const TABLES = ['records', 'varied', 'bodies', 'uses', 'expiries', 'tags', 'doomed', 'shares', 'meta'] as const;
 export type TableName = (typeof TABLES)[number];
@@ -90,10 +91,15 @@ export function openDiskFile(
     return (lastPageNumber + 1) * DISK_PAGE_BYTES;
   };
   let filledBytes = 0;
+  const opened = statSync(path).ino;
   return {
     directory,
     tables,
     write(run) {
+      // What is written to a file that has lost its name ends with the processes that have it open.
+      if (statSync(path, { throwIfNoEntry: false })?.ino !== opened) {
+        throw new DiskFailure('ENOENT', `${path} was taken away: it is made anew at the next start`);
+      }
       root.transactionSync(run, ABORTABLE | COMMIT_AT_ONCE | NO_SYNC);
       const bytes = fileBytes();
       if (bytes > filledBytes && fillUp(path, bytes)) filledBytes = bytes;

@@ -1,8 +1,14 @@
-// Goal: issue 5, a disk that cannot be written is tried again, later and later. Method: the part that knows when, on a clock of the test's own.
+// Goal: issue 5, a disk that cannot be written is tried again, later and later. Method: the part that knows when, on a clock of the test's own; a file that is taken away.
+import { renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { DISK_RETRY_FIRST_MS, DISK_RETRY_MAX_MS } from '../../lib/base/disk-limits.js';
+import { DISK_FILE_NAME } from '../../lib/store/disk-file.js';
 import { DiskTrying } from '../../lib/store/disk-trying.js';
+import { turns } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
+import { openDisk } from '../kit/disk.js';
+import { makeStored } from './make-stored.js';
 
 function setUp(): { clock: FakeClock; trying: DiskTrying; tries(): number } {
   const clock = new FakeClock();
@@ -53,3 +59,30 @@ t.test('issue 5: once the tier is closed nothing is tried', (t) => {
   t.equal(tries(), 0);
   t.end();
 });
+
+t.test(
+  'issue 5: a file that is taken away is not written, whatever is there in its place, until it is back',
+  async (t) => {
+    const clock = new FakeClock();
+    const bench = openDisk(t, { clock });
+    const path = join(bench.directory, DISK_FILE_NAME);
+    const put = async (key: string): Promise<boolean> => {
+      bench.store.put(makeStored({ key, bornAt: clock.now() }));
+      return bench.tier.settled();
+    };
+    t.ok(await put('http://a.test/1'));
+    renameSync(path, `${path}.away`);
+    await put('http://a.test/2');
+    t.match([bench.tier.stats.state, bench.notices], ['read-only', ['disk-read-only']]);
+    writeFileSync(path, 'of another process');
+    clock.advance(DISK_RETRY_FIRST_MS);
+    while (bench.tier.stats.failures < 2) await turns(1);
+    t.equal(bench.tier.stats.state, 'read-only', 'what is written now would be gone with this process');
+    t.equal(bench.store.known('http://a.test/1').length, 1, 'what was there is served');
+    renameSync(`${path}.away`, path);
+    clock.advance(DISK_RETRY_MAX_MS);
+    while (bench.tier.stats.state !== 'writable') await turns(1);
+    t.ok(await put('http://a.test/3'));
+    t.same(bench.notices, ['disk-read-only', 'disk-writable']);
+  },
+);

@@ -31,7 +31,7 @@ export interface Clock {
 /** How often the monotonic scale looks for a wall clock that was set forward. */
 const RESYNC_MS = 1000;
 
-class SystemClock implements Clock {
+export class SystemClock implements Clock {
   #offset = Date.now() - performance.now();
 
   constructor() {
@@ -43,6 +43,11 @@ class SystemClock implements Clock {
 
   now(): number {
     return performance.now() + this.#offset;
+  }
+
+  /** Is no earlier than that of a process that began before the wall clock was set back: both compare what they have. */
+  keepUpWith(now: number): void {
+    this.#offset = Math.max(this.#offset, now - performance.now());
   }
 
   steady(): number {
@@ -72,7 +77,7 @@ export function every(everyMs: number, run: () => void): Timer {
 }
 
 /** The clock of a running process. */
-export function systemClock(): Clock {
+export function systemClock(): SystemClock {
   return new SystemClock();
 }
 

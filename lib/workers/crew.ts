@@ -128,13 +128,14 @@ export class Crew {
   }
 
   #beginning(id: number, place: number): Beginning {
-    const { count, pseudonym, version, source } = this.#parts;
+    const { clock, count, pseudonym, version, source } = this.#parts;
     const { address } = this;
     this.#begunWith.set(id, this.#generation);
     const { sequence } = this.operations;
     const isFirst = place === 0;
     const relayPath = this.#newPath(id);
-    return { member: id, source: source(), address, count, isFirst, pseudonym, version, relayPath, sequence };
+    const now = clock.now();
+    return { member: id, source: source(), address, count, isFirst, pseudonym, version, relayPath, sequence, now };
   }
 
   /** Rejects where a configuration cannot be used, or an address not be had. */

@@ -35,6 +35,8 @@ export interface Beginning {
   readonly relayPath: string;
   /** Operations that are over before it begins. */
   readonly sequence: number;
+  /** What the primary process has for now. */
+  readonly now: number;
 }
 
 /** A pushed response, but for its body. */

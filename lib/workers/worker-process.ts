@@ -4,8 +4,10 @@ import { TOKEN_VARIABLE } from '../config/token.js';
 import type { Handle } from '../front/read-into.js';
 import { Worker } from './worker.js';
 
+const clock = systemClock();
 const worker = new Worker({
-  clock: systemClock(),
+  clock,
+  keepUpWith: (now) => clock.keepUpWith(now),
   adminToken: process.env[TOKEN_VARIABLE],
   send: (message, done) => {
     if (process.connected) process.send?.(message, undefined, undefined, done);

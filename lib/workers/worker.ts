@@ -25,6 +25,8 @@ import { WorkerTasks } from './worker-tasks.js';
 
 export interface WorkerWorld {
   readonly clock: Clock;
+  /** From now on `clock` is not behind this. */
+  keepUpWith(now: number): void;
   readonly adminToken: string | undefined;
   readonly send: SendMessage;
   /** Ends this process. */
@@ -129,8 +131,9 @@ export class Worker {
   }
 
   /** Rejects with a ConfigError where it cannot. */
-  async #begin({ source, address, relayPath, ...beginning }: Beginning): Promise<string[]> {
+  async #begin({ source, address, relayPath, now, ...beginning }: Beginning): Promise<string[]> {
     const { clock, adminToken } = this.#world;
+    this.#world.keepUpWith(now);
     const { member, count, isFirst, pseudonym, version } = beginning;
     const place = { count, isFirst };
     const first = sourceOf(source, place, address);

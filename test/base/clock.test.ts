@@ -19,3 +19,13 @@ t.test('now() follows a wall clock that is set forward, and not one that is set 
   await new Promise((resolve) => setTimeout(resolve, 1_200));
   t.ok(clock.now() >= after, 'content is never believed younger than it is');
 });
+
+t.test('now() keeps up with that of another process, and never runs backwards by that', (t) => {
+  const clock = systemClock();
+  const now = clock.now();
+  clock.keepUpWith(now - HOUR_MS);
+  t.ok(clock.now() >= now);
+  clock.keepUpWith(now + HOUR_MS);
+  t.ok(clock.now() >= now + HOUR_MS);
+  t.end();
+});

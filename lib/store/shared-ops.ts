@@ -109,7 +109,7 @@ export class OpMemory {
   /** What was done to a response that was asked for at `askedAt`, on the server's clock. */
   judge({ key, tags = [] }: Pick<StoredResponse, 'key' | 'tags'>, askedAt: number): OpVerdict {
     let expiredAt = this.#doubtedAt;
-    for (const word of [`k${key}`, ...tags.map((tag) => `t${tag}`)]) {
+    for (const word of wordsOf(key, tags)) {
       const mark = this.#byWord.get(word);
       if (mark === undefined) continue;
       if (askedAt <= mark.purgedAt) return { effect: 'purge' };
@@ -122,4 +122,15 @@ export class OpMemory {
     }
     return askedAt <= expiredAt ? { effect: 'expire', at: expiredAt } : undefined;
   }
+}
+
+/**
+ * What an operation may name a response by: its key, its tags, and its key without what headers, cookies and forwarding fields
+ * add to it behind a space. Who names that means all of these, and need not have seen each of them.
+ */
+function wordsOf(key: string, tags: readonly string[]): string[] {
+  const words = [`k${key}`, ...tags.map((tag) => `t${tag}`)];
+  const end = key.indexOf(' ');
+  if (end >= 0) words.push(`k${key.slice(0, end)}`);
+  return words;
 }

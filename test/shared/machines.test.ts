@@ -4,6 +4,7 @@ import t, { type Test } from 'tap';
 
 import { createBarrier } from '../kit/barrier.js';
 import { metric, type OpenProxy, openProxy, request, TOKEN } from '../kit/proxy-kit.js';
+import type { RawResponse } from '../kit/raw-client.js';
 import { eventually, needsRedis, type RedisServer, startRedis } from '../kit/redis-server.js';
 import type { Answer, RecordedRequest } from '../kit/scripted-origin.js';
 
@@ -345,5 +346,23 @@ t.test(
       return fields.includes('p') && !fields.some((field) => field.startsWith('r'));
     }, 'the record of /a has gone, and what was asked for before is refused');
     t.equal((await hashes()).length, 1, 'of the fifty others nothing is there');
+  },
+);
+
+t.test(
+  'issue 5: a purge by URL is about what is stored there by a header, also where the machine never saw that',
+  needsRedis(),
+  async (t) => {
+    let version = 1;
+    const rules = [{ name: 'all', match: { path: '/**' }, key: { headers: ['X-Region'] } }];
+    const { here, there } = await openMachines(t, () => ({ fields: LIVING, body: `version ${version}` }), { rules });
+    const asked = (): Promise<RawResponse> => there.get('/a', 'X-Region: eu');
+    t.equal((await asked()).body.toString(), 'version 1');
+    await eventually(async () => (await ownMetric(here, 'patina_shared_messages_total')) > 0, 'it is shared');
+    version = 2;
+    await here.operate('POST', '/v1/purge', { url: 'http://a.example/a' });
+    await eventually(async () => metric(await there.metrics(), 'patina_objects') === 0, 'it is dropped there');
+    t.equal((await asked()).body.toString(), 'version 2');
+    t.equal((await here.get('/a', 'X-Region: eu')).body.toString(), 'version 2');
   },
 );

@@ -125,6 +125,14 @@ function commit(
     tellPeers(engine.parts.peers, 'purge', reach, isQuiet);
     return { refused: 'no-room' };
   }
+  tellOfAliases(engine, reach.keys, key, isQuiet);
   if (!isQuiet) engine.parts.peers?.stored(record, true);
   return { fills, bytes: body.heldBytes, ttlMs: Math.max(0, record.life.staleAt - now) };
+}
+
+/** What lies below under the other keys of the URL must not come up again. What the key begins with means the pushed response too, and is left out. */
+function tellOfAliases({ parts }: Engine, all: readonly string[], key: string, isQuiet: boolean): void {
+  const [plain] = key.split(' ', 1);
+  const keys = all.filter((alias) => alias !== key && alias !== plain);
+  if (keys.length > 0) tellPeers(parts.peers, 'purge', { kind: 'keys', keys }, isQuiet);
 }

@@ -366,3 +366,23 @@ t.test(
     t.equal((await here.get('/a', 'X-Region: eu')).body.toString(), 'version 2');
   },
 );
+
+t.test(
+  'issue 5: what a pushed response takes the place of does not come back, also where a header is part of its key',
+  needsRedis(),
+  async (t) => {
+    let version = 1;
+    const rules = [{ name: 'all', match: { path: '/**' }, key: { headers: ['X-Region'] } }];
+    const { here, there } = await openMachines(t, () => ({ fields: LIVING, body: `version ${version}` }), { rules });
+    const eu = 'X-Region: eu';
+    t.equal((await here.get('/a', eu)).body.toString(), 'version 1');
+    await eventually(async () => (await ownMetric(there, 'patina_shared_messages_total')) > 0, 'it is shared');
+    version = 2;
+    const target = `/v1/objects?url=${encodeURIComponent('http://a.example/a')}`;
+    const pushed = await here.operate('PUT', target, 'pushed', undefined, ['Cache-Control: max-age=60']);
+    t.equal(pushed.status, 200, pushed.body.toString());
+    t.equal((await here.get('/a', eu)).body.toString(), 'version 2');
+    await eventually(async () => (await there.get('/a', eu)).body.toString() === 'version 2', 'there as well');
+    for (const house of [here, there]) t.equal((await house.get('/a')).body.toString(), 'pushed');
+  },
+);

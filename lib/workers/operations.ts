@@ -261,7 +261,9 @@ export class WholeOperations implements OperationDoor {
         const teller = takers.find(({ channel }) => !channel.isGone);
         const each = (member: Member) => ({ push, sequence, isQuiet: member !== teller });
         const made = await askEach(takers, 'pushEnd', each, WORKER_ANSWER_TIMEOUT_MS);
-        if (made.length === 0) throw new NobodyServesError('update: no worker serves');
+        // Whether other machines were told went with the one that was to.
+        const isTold = made.some(({ member }) => member === teller);
+        if (!isTold) throw new NobodyServesError('update: no worker lives to tell other machines');
         return together(made.map(({ answer }) => answer));
       },
       fail,

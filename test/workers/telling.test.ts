@@ -27,6 +27,7 @@ function crewOf(...deeds: (readonly Deed[])[]) {
           members = members.filter((member) => member.id !== id);
           throw new NoAnswerError('gone');
         }
+        if (name === 'push') return null;
         const pending = deed === 'owes' ? { pending: ['shared'] } : {};
         return { digests: new Uint8Array(), further: 0, fills: 0, ...pending };
       },
@@ -60,3 +61,16 @@ t.test('issue 5: a response that is pushed while no worker serves is refused as 
   await t.rejects(crewOf().operations.update('http://a.example/', head), NobodyServesError);
   await t.rejects(crewOf(['dies']).operations.update('http://a.example/', head), NobodyServesError);
 });
+
+t.test(
+  'issue 5: a response that is pushed is to be pushed again where the worker dies that was to tell other machines',
+  async (t) => {
+    const head = { status: 200, reasonPhrase: 'OK', fields: Fields.empty, selecting: Fields.empty, bodyBytes: 0 };
+    const push = async (...deeds: (readonly Deed[])[]): Promise<unknown> => {
+      const door = await crewOf(...deeds).operations.update('http://a.example/', head);
+      return 'refused' in door ? door : door.end();
+    };
+    await t.rejects(push(['done', 'dies'], ['done', 'done']), NobodyServesError);
+    t.match(await push(['done', 'done'], ['done', 'dies']), { fills: 0 }, 'of another one it does not matter');
+  },
+);

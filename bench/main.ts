@@ -7,7 +7,14 @@ import { canPin, describeMachine, findProgram, LOAD_CORE, type Machine } from '.
 import { profileScenario } from './kit/profile.js';
 import { installedVersion, lacking, PROXY_NAMES, type ProxyName } from './kit/proxies.js';
 import { renewReadme } from './kit/readme.js';
-import { countMisses, printResult, printScenario, type ScenarioResult, writeResult } from './kit/report.js';
+import {
+  type BenchResult,
+  countMisses,
+  printResult,
+  printScenario,
+  type ScenarioResult,
+  writeResult,
+} from './kit/report.js';
 import type { Scenario } from './kit/scenario.js';
 import { Scope } from './kit/scope.js';
 import { SCENARIOS } from './scenarios/index.js';
@@ -114,6 +121,14 @@ async function bench(machine: Machine): Promise<void> {
   const subjects = chooseSubjects();
   const chosen = chooseScenarios();
   const scenarios: ScenarioResult[] = [];
+  const result: BenchResult = {
+    at: new Date().toISOString(),
+    machine,
+    subjects: Object.fromEntries(subjects),
+    load: loadTool(),
+    isQuick: flags.quick,
+    scenarios,
+  };
   const fleets = new Fleets(flags.quick);
   const startedAt = performance.now();
   const tookSec = () => (performance.now() - startedAt) / 1000;
@@ -125,21 +140,15 @@ async function bench(machine: Machine): Promise<void> {
         console.log(`\nleft out, since this machine is slow now; to run them: --quick --only ${rest.join(',')}`);
         break;
       }
-      const result = await carryOut(scenario, [...subjects.keys()], fleets);
-      printScenario(result);
-      scenarios.push(result);
+      const done = await carryOut(scenario, [...subjects.keys()], fleets);
+      printScenario(done);
+      scenarios.push(done);
+      // A run that is ended before its time keeps what it has measured.
+      writeResult(result, flags.keep, false);
     }
   } finally {
     await fleets.close();
   }
-  const result = {
-    at: new Date().toISOString(),
-    machine,
-    subjects: Object.fromEntries(subjects),
-    load: loadTool(),
-    isQuick: flags.quick,
-    scenarios,
-  };
   printResult(result);
   const isWhole = !flags.quick && flags.only === undefined && subjects.has('patina');
   console.log(`\nwritten to ${writeResult(result, isWhole || flags.keep, isWhole)}`);

@@ -80,9 +80,7 @@ export function beginUpdate(engine: Engine, url: string, head: PushedHead): Push
       return { refused };
     },
     end: ({ isQuiet } = WHOLE) =>
-      inflow.complete()
-        ? commit(engine, target, request, { ...head, fields: verdict.fields }, inflow.body, isQuiet)
-        : INCOMPLETE,
+      inflow.complete() ? commit(engine, target, request, head, verdict.fields, inflow.body, isQuiet) : INCOMPLETE,
     fail: () => inflow.fail(),
   };
 }
@@ -96,6 +94,7 @@ function commit(
   target: string,
   request: ClientRequest,
   { status, reasonPhrase, fields }: PushedHead,
+  storable: Fields,
   body: Body,
   isQuiet: boolean,
 ): Pushed | Refused {
@@ -113,7 +112,7 @@ function commit(
   const { rules } = live;
   const key = requestKey(request, rules.ruleFor(request.received ?? request));
   const spec = { key, method: 'GET', request, rules } as const;
-  const record = { ...madeResponse(spec, receipt, fields, body), pushed: true };
+  const record = { ...madeResponse(spec, receipt, storable, body), pushed: true };
   const reach = { kind: 'keys', keys: [...new Set([key, ...engine.purging.keysOf(target)])] } as const;
   const fills = affectInFlight(engine, reach, 'purge');
   forgetNotes(engine, reach);

@@ -2,6 +2,7 @@
 import t from 'tap';
 import { MAX_OPERATION_REFRESHES, MAX_REFRESH_OPERATIONS, OPERATION_STEP_COUNT } from '../../lib/base/limits.js';
 import type { Operations, PushedHead, RefreshRun, Target } from '../../lib/engine/operations.js';
+import { formatHttpDate } from '../../lib/http/dates.js';
 import { Fields } from '../../lib/http/fields.js';
 import { turns } from '../kit/barrier.js';
 import { makeWalk, type Walk, type WalkOptions } from '../kit/walk.js';
@@ -355,6 +356,16 @@ t.test('SYSTEMS row 5, event-driven: a pushed response is served without asking 
   t.equal(walk.origin.count, 0);
   t.equal(push(walk, '/a', 'newer') !== undefined, true);
   t.equal(walk.get('/a').body, 'newer');
+});
+
+t.test('RFC 9111 §4.2.3: a pushed response is as old as its Age and its Date say, as one that the origin sent', (t) => {
+  const walk = open();
+  const aged = (fields: Record<string, string>): Fields => Fields.of({ 'Cache-Control': 'max-age=60', ...fields });
+  t.match(push(walk, '/a', 'pushed', { fields: aged({ Age: '40' }) }), { ttlMs: 20_000 });
+  t.equal(walk.get('/a').field('age'), '40');
+  const date = formatHttpDate(walk.clock.wall() - 50_000);
+  t.match(push(walk, '/b', 'pushed', { fields: aged({ Date: date }) }), { ttlMs: 10_000 });
+  t.end();
 });
 
 t.test('an update wins over what is in flight', async (t) => {

@@ -20,6 +20,8 @@ export const MAX_SHARED_TAG_NAMES = 100_000;
 export const MAX_SHARED_COMMANDS = 10_000;
 /** Failures in a row from which on the shared tier counts as gone. */
 export const SHARED_FAILURES = 5;
+/** Looks in a row, SHARED_LOG_EVERY_MS apart, that find refusals before it is told: of a tier that is just going away that is told instead. */
+export const SHARED_REFUSING_LOOKS = 3;
 /** Time without a refusal after which the shared tier counts as one that refuses nothing. */
 export const SHARED_QUIET_MS = 30_000;
 /** First pause before the shared tier that is gone is tried again, doubled each time. */

@@ -1,7 +1,7 @@
 /** Requests that no client sent: made from a URL, or from the key of a stored response and the fields that selected it. */
 import type { Rules } from '../config/rules.js';
 import { Fields } from '../http/fields.js';
-import type { Selection } from '../object/stored.js';
+import { type Selection, urlInKey } from '../object/stored.js';
 import { requestKey, splitUrl } from '../policy/key.js';
 import type { ClientRequest } from './contract.js';
 import { shaped } from './requests.js';
@@ -47,17 +47,15 @@ export function requestOfKey(
   selection: Selection = NO_SELECTION,
   url?: string,
 ): ClientRequest | undefined {
-  const at = key.indexOf(' ');
-  const request = requestOfUrl(url ?? (at < 0 ? key : key.slice(0, at)), keyedFields(key, selection), rules, now);
+  const request = requestOfUrl(url ?? urlInKey(key), keyedFields(key, selection), rules, now);
   if (request === undefined) return undefined;
   return requestKey(request, rules.ruleFor(request.received ?? request)) === key ? request : undefined;
 }
 
 function keyedFields(key: string, selection: Selection): Fields {
   const found = new Map<string, string>();
-  const at = key.indexOf(' ');
   const cookies: string[] = [];
-  for (const [, cookie, name = '', quoted] of at < 0 ? [] : key.slice(at).matchAll(KEYED)) {
+  for (const [, cookie, name = '', quoted] of key.slice(urlInKey(key).length).matchAll(KEYED)) {
     if (quoted === undefined) continue;
     const value: unknown = JSON.parse(quoted);
     if (cookie === undefined) found.set(FORWARDING[name] ?? name, String(value));

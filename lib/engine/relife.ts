@@ -7,7 +7,7 @@ import { RELIFE_STEP_COUNT, STORE_STEP_DELAY_MS } from '../base/limits.js';
 import type { Rule } from '../config/rule.js';
 import type { RuleRequest, Rules } from '../config/rules.js';
 import { Fields } from '../http/fields.js';
-import type { StoredResponse } from '../object/stored.js';
+import { type StoredResponse, urlInKey } from '../object/stored.js';
 import { expiredLife } from '../policy/expire.js';
 import { splitUrl } from '../policy/key.js';
 import { lifeOf } from '../policy/lifetime.js';
@@ -47,7 +47,7 @@ export class Relifing {
    */
   #visit(stored: StoredResponse): void {
     const { store, live } = this.#parts;
-    const at = splitUrl(stored.key.split(' ', 1)[0] ?? '');
+    const at = splitUrl(urlInKey(stored.key));
     if (at === undefined || stored.madeBy === undefined) return;
     const request = { method: 'GET', host: at.host, target: at.target, fields: Fields.empty };
     const rule = live.rules.ruleForResponse(request, stored.status, stored.fields);

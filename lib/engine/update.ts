@@ -4,6 +4,7 @@
  */
 import type { Fields } from '../http/fields.js';
 import type { Body } from '../object/body.js';
+import { urlInKey } from '../object/stored.js';
 import { keyOfUrl, requestKey } from '../policy/key.js';
 import { judgeStorable } from '../policy/storable.js';
 import type { ClientRequest } from './contract.js';
@@ -131,7 +132,7 @@ function commit(
 
 /** What lies below under the other keys of the URL must not come up again. What the key begins with means the pushed response too, and is left out. */
 function tellOfAliases({ parts }: Engine, all: readonly string[], key: string, isQuiet: boolean): void {
-  const [plain] = key.split(' ', 1);
+  const plain = urlInKey(key);
   const keys = all.filter((alias) => alias !== key && alias !== plain);
   if (keys.length > 0) tellPeers(parts.peers, 'purge', { kind: 'keys', keys }, isQuiet);
 }

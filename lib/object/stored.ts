@@ -179,3 +179,9 @@ export function storedBytes(stored: StoredResponse): number {
     (stored.partial?.heldBytes ?? 0)
   );
 }
+
+/** The URL that a key begins with: headers, cookies and forwarding fields that are part of it stand behind a space. */
+export function urlInKey(key: string): string {
+  const end = key.indexOf(' ');
+  return end < 0 ? key : key.slice(0, end);
+}

@@ -3,7 +3,7 @@
  * and what those of them that are remembered here say about a response that comes from below.
  */
 import { MAX_SHARED_LOG } from '../base/shared-limits.js';
-import type { StoredResponse } from '../object/stored.js';
+import { type StoredResponse, urlInKey } from '../object/stored.js';
 
 export type SharedReach =
   | { readonly kind: 'keys'; readonly keys: readonly string[] }
@@ -130,7 +130,7 @@ export class OpMemory {
  */
 function wordsOf(key: string, tags: readonly string[]): string[] {
   const words = [`k${key}`, ...tags.map((tag) => `t${tag}`)];
-  const end = key.indexOf(' ');
-  if (end >= 0) words.push(`k${key.slice(0, end)}`);
+  const url = urlInKey(key);
+  if (url !== key) words.push(`k${url}`);
   return words;
 }

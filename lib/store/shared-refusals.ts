@@ -2,10 +2,7 @@
  * Whether the tier that machines share, while it is there, refuses a part of what it is asked. One of several servers may be
  * full, read-only or gone: the others answer, so that the whole never counts as gone, and yet somebody should know.
  */
-import { SHARED_FAILURES, SHARED_LOG_EVERY_MS, SHARED_QUIET_MS } from '../base/shared-limits.js';
-
-/** Looks in a row that find refusals, before it is told: of a tier that is just going away that is told instead. */
-const LOOKS = 3;
+import { SHARED_FAILURES, SHARED_LOG_EVERY_MS, SHARED_QUIET_MS, SHARED_REFUSING_LOOKS } from '../base/shared-limits.js';
 
 export class SharedRefusals {
   readonly #changed: (isRefusing: boolean, reason: string) => void;
@@ -37,7 +34,7 @@ export class SharedRefusals {
     this.#looks++;
     this.#fresh = 0;
     this.#quietMs = 0;
-    if (this.#isRefusing || this.#count < SHARED_FAILURES || this.#looks < LOOKS) return;
+    if (this.#isRefusing || this.#count < SHARED_FAILURES || this.#looks < SHARED_REFUSING_LOOKS) return;
     this.#isRefusing = true;
     this.#changed(true, this.#reason);
   }

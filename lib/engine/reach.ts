@@ -15,7 +15,8 @@ export type Target =
   | { readonly kind: 'tag'; readonly tag: string };
 
 export type Reach =
-  | { readonly kind: 'keys'; readonly keys: readonly string[] }
+  /** `but`: something was pushed there, and what else was pushed is not meant. */
+  | { readonly kind: 'keys'; readonly keys: readonly string[]; readonly but?: 'pushed' | undefined }
   | { readonly kind: 'prefix'; readonly prefixes: readonly string[] }
   | { readonly kind: 'tag'; readonly tag: string };
 
@@ -43,6 +44,11 @@ function isUnder(prefixes: readonly string[], key: string): boolean {
 function coversKey(reach: Reach, key: string): boolean | undefined {
   if (reach.kind === 'tag') return undefined;
   return reach.kind === 'keys' ? reach.keys.includes(key) : isUnder(reach.prefixes, key);
+}
+
+/** Whether what is stored there is left out of it. */
+export function isSpared(reach: Reach, { pushed }: StoredResponse): boolean {
+  return pushed === true && reach.kind === 'keys' && reach.but === 'pushed';
 }
 
 /**

@@ -10,7 +10,7 @@ import { variantOf } from '../store/shared-record.js';
 import type { SharedFound, SharedTier } from '../store/shared-tier.js';
 import type { Engine } from './engine.js';
 import type { Effect } from './fate.js';
-import { affectInFlight, changeUnseen, eachStored, forgetNotes, type Reach } from './reach.js';
+import { affectInFlight, changeUnseen, eachStored, forgetNotes, isSpared, type Reach } from './reach.js';
 
 /** An operation, as it is done here. */
 interface Order {
@@ -29,7 +29,7 @@ export function applyShared(engine: Engine, clock: SharedClock, ops: readonly Sh
     affectInFlight(engine, reach, effect, until);
     if (told.kind !== 'all') forgetNotes(engine, reach);
     changeUnseen(engine, reach, (stored) =>
-      askedAt(stored) <= until ? affected(engine, stored, effect, until) : stored,
+      isMeant(stored, reach, until) ? affected(engine, stored, effect, until) : stored,
     );
     if (reach.kind === 'keys') void walk(engine, [{ effect, reach, until }]);
     else {
@@ -45,9 +45,13 @@ export function applyShared(engine: Engine, clock: SharedClock, ops: readonly Sh
 async function walk(engine: Engine, orders: Iterable<Order>): Promise<void> {
   for (const { effect, reach, until } of orders) {
     await eachStored(engine, reach, (stored) => {
-      if (askedAt(stored) <= until) affectStored(engine, stored, effect, until);
+      if (isMeant(stored, reach, until)) affectStored(engine, stored, effect, until);
     });
   }
+}
+
+function isMeant(stored: StoredResponse, reach: Reach, until: number): boolean {
+  return askedAt(stored) <= until && !isSpared(reach, stored);
 }
 
 function affectStored(engine: Engine, stored: StoredResponse, effect: Effect, until: number): void {
@@ -70,7 +74,7 @@ function affected(
 function reachHere(engine: Engine, reach: SharedOp['reach']): Reach {
   if (reach.kind === 'all') return { kind: 'prefix', prefixes: [''] };
   if (reach.kind !== 'keys') return reach;
-  return { kind: 'keys', keys: [...new Set(reach.keys.flatMap((key) => [key, ...engine.purging.keysOf(key)]))] };
+  return { ...reach, keys: [...new Set(reach.keys.flatMap((key) => [key, ...engine.purging.keysOf(key)]))] };
 }
 
 /**
@@ -98,9 +102,9 @@ export function takeNews(
     );
   }
   const variant = found === undefined ? news.variant : variantOf(found.response.selection);
-  const isMeant = ({ selection }: StoredResponse): boolean => variantOf(selection) === variant;
+  const isOfIt = ({ selection }: StoredResponse): boolean => variantOf(selection) === variant;
   const isBelow = writer === 'here' && store.below !== undefined;
-  const stored = store.peek(key)?.find(isMeant) ?? (isBelow ? store.known(key).find(isMeant) : undefined);
+  const stored = store.peek(key)?.find(isOfIt) ?? (isBelow ? store.known(key).find(isOfIt) : undefined);
   if (stored === undefined || (found !== undefined && askedAt(stored) >= askedAt(found.response))) return;
   const next = found === undefined || stored.partial !== undefined ? undefined : tier.around(stored, found);
   if (next !== undefined) store.swap(stored, next, writer);

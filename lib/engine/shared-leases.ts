@@ -185,7 +185,7 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
     }
     for (let at = 0; at < reach.keys.length; at += KEYS_PER_OP) {
       const keys = reach.keys.slice(at, at + KEYS_PER_OP);
-      this.#tier.operate(effect, { kind: 'keys', keys }, isPassing);
+      this.#tier.operate(effect, { ...reach, keys }, isPassing);
     }
   }
 

@@ -4,7 +4,6 @@
  */
 import type { Fields } from '../http/fields.js';
 import type { Body } from '../object/body.js';
-import { urlInKey } from '../object/stored.js';
 import { keyOfUrl, requestKey } from '../policy/key.js';
 import { judgeStorable } from '../policy/storable.js';
 import type { ClientRequest } from './contract.js';
@@ -12,7 +11,7 @@ import type { Engine } from './engine.js';
 import { Inflow } from './inflow.js';
 import { requestOfUrl } from './own-request.js';
 import { type Share, tellPeers, WHOLE } from './peers-contract.js';
-import { affectInFlight, forgetNotes } from './reach.js';
+import { affectInFlight, changeUnseen, forgetNotes, isSpared } from './reach.js';
 import { madeResponse, type Receipt } from './response.js';
 
 export interface PushedHead {
@@ -111,28 +110,32 @@ function commit(
     chance: random(),
   };
   const { rules } = live;
-  const key = requestKey(request, rules.ruleFor(request.received ?? request));
+  const rule = rules.ruleFor(request.received ?? request);
+  const key = requestKey(request, rule);
   const spec = { key, method: 'GET', request, rules } as const;
   const record = { ...madeResponse(spec, receipt, storable, body), pushed: true };
   const reach = { kind: 'keys', keys: [...new Set([key, ...engine.purging.keysOf(target)])] } as const;
   const fills = affectInFlight(engine, reach, 'purge');
   forgetNotes(engine, reach);
-  // Under the other keys that rules and forwarding fields make of the URL, the older answer would live on.
-  for (const alias of reach.keys) if (alias !== key) store.removeKey(alias, 'replaced');
+  // Under the other keys that rules and forwarding fields make of the URL, what the origin sent earlier would live on. What
+  // was pushed for these was meant for them.
+  const others = { ...reach, keys: reach.keys.filter((alias) => alias !== key), but: 'pushed' } as const;
+  changeUnseen(engine, others, (stored) => (isSpared(others, stored) ? stored : undefined));
+  for (const alias of others.keys) {
+    for (const stored of store.known(alias)) if (!isSpared(others, stored)) store.remove(stored, 'replaced');
+  }
+  engine.purging.noteAlias(key, request);
   if (!store.put(record)) {
     // What was stored is older than what is known now, and must not be served once more for want of room.
     store.removeKey(key, 'replaced');
     tellPeers(engine.parts.peers, 'purge', reach, isQuiet);
     return { refused: 'no-room' };
   }
-  tellOfAliases(engine, reach.keys, key, isQuiet);
+  // Nor must it come up from below, or what other machines alone have of it. Where there is nothing of the kind that is left
+  // out: who pushes a whole site would push the operations out of their log.
+  const { headers, cookies } = rule.key;
+  const hasOthers = others.keys.length > 0 || headers.length > 0 || cookies.length > 0;
+  if (hasOthers) tellPeers(engine.parts.peers, 'purge', { ...reach, but: 'pushed' }, isQuiet);
   if (!isQuiet) engine.parts.peers?.stored(record, true);
   return { fills, bytes: body.heldBytes, ttlMs: Math.max(0, record.life.staleAt - now) };
-}
-
-/** What lies below under the other keys of the URL must not come up again. What the key begins with means the pushed response too, and is left out. */
-function tellOfAliases({ parts }: Engine, all: readonly string[], key: string, isQuiet: boolean): void {
-  const plain = urlInKey(key);
-  const keys = all.filter((alias) => alias !== key && alias !== plain);
-  if (keys.length > 0) tellPeers(parts.peers, 'purge', { kind: 'keys', keys }, isQuiet);
 }

@@ -6,7 +6,8 @@ import { MAX_SHARED_LOG } from '../base/shared-limits.js';
 import { type StoredResponse, urlInKey } from '../object/stored.js';
 
 export type SharedReach =
-  | { readonly kind: 'keys'; readonly keys: readonly string[] }
+  /** `but`: something was pushed there, and what else was pushed is not meant. */
+  | { readonly kind: 'keys'; readonly keys: readonly string[]; readonly but?: 'pushed' | undefined }
   | { readonly kind: 'prefix'; readonly prefixes: readonly string[] }
   | { readonly kind: 'tag'; readonly tag: string }
   /** Everything: what was done meanwhile is not known. */
@@ -21,9 +22,13 @@ export interface SharedOp {
   readonly by: string;
 }
 
+/** What leaves something out has a word of its own: who does not know it must not take it for one that means all. */
+const FETCHED = 'fetched';
+
 export function writeOp({ effect, reach, at, by }: SharedOp): string {
   const what = reach.kind === 'keys' ? reach.keys : reach.kind === 'prefix' ? reach.prefixes : undefined;
-  return JSON.stringify({ e: effect, r: reach.kind, w: reach.kind === 'tag' ? [reach.tag] : (what ?? []), at, by });
+  const kind = reach.kind === 'keys' && reach.but === 'pushed' ? FETCHED : reach.kind;
+  return JSON.stringify({ e: effect, r: kind, w: reach.kind === 'tag' ? [reach.tag] : (what ?? []), at, by });
 }
 
 /** Undefined where the text is no operation. */
@@ -45,6 +50,7 @@ export function readOp(text: string): SharedOp | undefined {
 
 function readReach(kind: unknown, words: readonly string[]): SharedReach | undefined {
   if (kind === 'keys') return { kind, keys: words };
+  if (kind === FETCHED) return { kind: 'keys', keys: words, but: 'pushed' };
   if (kind === 'prefix') return { kind, prefixes: words };
   if (kind === 'all') return { kind };
   const [tag] = words;
@@ -72,7 +78,7 @@ export class OpMemory {
     const { reach } = op;
     switch (reach.kind) {
       case 'keys':
-        for (const key of reach.keys) this.#mark(`k${key}`, op);
+        for (const key of reach.keys) this.#mark(`${reach.but === 'pushed' ? 'f' : 'k'}${key}`, op);
         return;
       case 'tag':
         this.#mark(`t${reach.tag}`, op);
@@ -107,9 +113,10 @@ export class OpMemory {
   }
 
   /** What was done to a response that was asked for at `askedAt`, on the server's clock. */
-  judge({ key, tags = [] }: Pick<StoredResponse, 'key' | 'tags'>, askedAt: number): OpVerdict {
+  judge(response: Pick<StoredResponse, 'key' | 'tags' | 'pushed'>, askedAt: number): OpVerdict {
+    const { key } = response;
     let expiredAt = this.#doubtedAt;
-    for (const word of wordsOf(key, tags)) {
+    for (const word of wordsOf(response)) {
       const mark = this.#byWord.get(word);
       if (mark === undefined) continue;
       if (askedAt <= mark.purgedAt) return { effect: 'purge' };
@@ -128,9 +135,12 @@ export class OpMemory {
  * What an operation may name a response by: its key, its tags, and its key without what headers, cookies and forwarding fields
  * add to it behind a space. Who names that means all of these, and need not have seen each of them.
  */
-function wordsOf(key: string, tags: readonly string[]): string[] {
-  const words = [`k${key}`, ...tags.map((tag) => `t${tag}`)];
+function wordsOf({ key, tags = [], pushed }: Pick<StoredResponse, 'key' | 'tags' | 'pushed'>): string[] {
+  const words = tags.map((tag) => `t${tag}`);
   const url = urlInKey(key);
-  if (url !== key) words.push(`k${url}`);
+  for (const name of url === key ? [key] : [key, url]) {
+    words.push(`k${name}`);
+    if (pushed !== true) words.push(`f${name}`);
+  }
   return words;
 }

@@ -14,6 +14,10 @@ export async function sweepShared(table: SharedTable, guard: SharedGuard, op: Sh
   const { reach, at } = op;
   switch (reach.kind) {
     case 'keys':
+      if (reach.but === 'pushed') {
+        await inSteps(reach.keys.map(nameOf), (name) => dropMatching(table, guard, name, op));
+        return;
+      }
       await inSteps(reach.keys.map(nameOf), (name) =>
         guard.background(() => table.purgeName(name, at, SHARED_TOMB_MS, false)).then(() => undefined),
       );
@@ -54,6 +58,7 @@ function isMeant(record: Buffer, { reach, at }: SharedOp): boolean {
   const { head } = decodeRecord(record.subarray(2 * INSTANT_DIGITS));
   if (head === undefined) return true;
   if ((head.requestedAt ?? head.fetchedAt) > at) return false;
+  if (reach.kind === 'keys') return head.pushed !== true;
   if (reach.kind === 'tag') return head.tags?.includes(reach.tag) === true;
   return reach.kind === 'prefix' && reach.prefixes.some((prefix) => head.key.startsWith(prefix));
 }

@@ -464,6 +464,19 @@ t.test('an update reaches the keys that forwarding fields made of its URL', asyn
   t.equal(walk.get('/a').body, 'pushed');
 });
 
+t.test('an update leaves alone what was pushed for other values of its key', async (t) => {
+  const walk = open();
+  const hosts = ['one.test', 'other.test'].map((host) => ({ 'X-Forwarded-Host': host }));
+  for (const [at, host] of hosts.entries()) push(walk, '/a', `pushed ${at}`, { selecting: Fields.of(host) });
+  push(walk, '/a', 'pushed');
+  t.same(
+    [...hosts, {}].map((host) => walk.get('/a', host).body),
+    ['pushed 0', 'pushed 1', 'pushed'],
+  );
+  await walk.operations.purge(url('/a'));
+  t.equal(walk.get('/a', hosts[0]).status, undefined, 'a purge takes all of it out');
+});
+
 t.test('a refresh of a key that forwarding fields made asks with these fields', async (t) => {
   const walk = open();
   walk.get('/a', { 'X-Forwarded-Host': 'other.test' });

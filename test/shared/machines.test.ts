@@ -386,3 +386,40 @@ t.test(
     for (const house of [here, there]) t.equal((await house.get('/a')).body.toString(), 'pushed');
   },
 );
+
+t.test(
+  'issue 5: a response pushed for what a header selects takes the place of all that lay at its URL, also where only another machine had seen it',
+  needsRedis(),
+  async (t) => {
+    let version = 1;
+    const rules = [{ name: 'all', match: { path: '/a' }, key: { headers: ['X-Region'] } }];
+    const { here, there } = await openMachines(t, () => ({ fields: LIVING, body: `version ${version}` }), { rules });
+    const [eu, us, elsewhere] = ['X-Region: eu', 'X-Region: us', 'X-Forwarded-Host: b.example'];
+    for (const line of [eu, us]) t.equal((await there.get('/a', line)).body.toString(), 'version 1');
+    t.equal((await here.get('/b')).body.toString(), 'version 1');
+    await eventually(async () => (await ownMetric(here, 'patina_shared_messages_total')) > 1, 'it is shared');
+    await eventually(async () => (await ownMetric(there, 'patina_shared_messages_total')) > 0, 'all of it');
+    version = 2;
+    const push = async (path: string, line: string): Promise<void> => {
+      const target = `/v1/objects?url=${encodeURIComponent(`http://a.example${path}`)}`;
+      const fields = ['Cache-Control: max-age=60', `Patina-Request-${line}`];
+      const pushed = await here.operate('PUT', target, 'pushed', undefined, fields);
+      t.equal(pushed.status, 200, pushed.body.toString());
+    };
+    await push('/a', 'X-Region: asia');
+    await push('/a', eu);
+    await push('/b', elsewhere);
+    t.equal((await here.get('/b')).body.toString(), 'version 2', 'what lies under the URL alone');
+    t.equal((await here.get('/a', us)).body.toString(), 'version 2', 'what lies under another header');
+    for (const [path, line] of [
+      ['/a', eu],
+      ['/a', 'X-Region: asia'],
+      ['/b', elsewhere],
+    ] as const) {
+      await eventually(async () => (await there.get(path, line)).body.toString() === 'pushed', 'it is there as well');
+      t.equal((await here.get(path, line)).body.toString(), 'pushed');
+    }
+    t.equal((await there.get('/a', us)).body.toString(), 'version 2');
+    t.equal((await there.get('/b')).body.toString(), 'version 2');
+  },
+);

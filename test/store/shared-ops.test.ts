@@ -33,6 +33,23 @@ t.test('issue 5: an operation is about what was asked for up to then, by key, pr
   }
 });
 
+t.test(
+  'issue 5: what is pushed takes the place of all that was fetched from its URL, and of nothing that was pushed',
+  async (t) => {
+    const [plain, eu] = ['http://a.example/a', 'http://a.example/a x="eu"'];
+    const memory = new OpMemory();
+    memory.add(op('purge', { kind: 'keys', keys: [plain], but: 'pushed' }, 100));
+    for (const key of [plain, eu]) {
+      t.same(memory.judge({ key }, 100), { effect: 'purge' });
+      t.equal(memory.judge({ key }, 101), undefined);
+      t.equal(memory.judge({ key, pushed: true }, 100), undefined);
+    }
+    t.equal(memory.judge({ key: 'http://a.example/ab' }, 1), undefined);
+    memory.add(op('purge', { kind: 'keys', keys: [plain] }, 200));
+    t.same(memory.judge({ key: eu, pushed: true }, 200), { effect: 'purge' }, 'a purge spares nothing');
+  },
+);
+
 t.test('issue 5: of what had to be forgotten it is known that it was: it counts as stale', async (t) => {
   const memory = new OpMemory();
   for (let n = 0; n <= MAX_SHARED_LOG; n++) memory.add(op('purge', { kind: 'keys', keys: [`k${n}`] }, n));
@@ -48,6 +65,7 @@ t.test('issue 5: what is written can be read, and nothing else', async (t) => {
     op('expire', { kind: 'prefix', prefixes: ['a'] }, 2),
     op('purge', { kind: 'tag', tag: 'a b' }, 3),
     op('expire', { kind: 'all' }, 4),
+    op('purge', { kind: 'keys', keys: ['a', 'b'], but: 'pushed' }, 5),
   ];
   for (const one of ops) t.strictSame(readOp(writeOp(one)), one);
   for (const text of ['', 'null', '[]', '{}', '{"e":"purge","r":"keys","w":[1],"at":1,"by":"x"}'])

@@ -107,7 +107,7 @@ async function unlessNobody(
   } catch (error) {
     if (!(error instanceof NobodyServesError)) throw error;
     events.operated(operation, 'refused');
-    const detail = 'No worker serves just now, and what was asked for is not done; ask again.';
+    const detail = 'No worker lives that has done what was asked for: ask again.';
     return makeProblem(503, detail, { 'Retry-After': '1' });
   }
 }

@@ -257,13 +257,16 @@ export class WholeOperations implements OperationDoor {
         const late = this.#members().filter((member) => !takers.includes(member));
         const purge = { operation: 'purge', target: { kind: 'url', url }, sequence: ++this.#sequence } as const;
         await askEach(late, 'operate', { ...purge, isQuiet: true }, WORKER_OPERATION_TIMEOUT_MS);
-        const sequence = ++this.#sequence;
-        const teller = takers.find(({ channel }) => !channel.isGone);
-        const each = (member: Member) => ({ push, sequence, isQuiet: member !== teller });
-        const made = await askEach(takers, 'pushEnd', each, WORKER_ANSWER_TIMEOUT_MS);
-        // Whether other machines were told went with the one that was to.
-        const isTold = made.some(({ member }) => member === teller);
-        if (!isTold) throw new NobodyServesError('update: no worker lives to tell other machines');
+        const each = { push, sequence: ++this.#sequence };
+        const rest = [...takers];
+        const made: Answered<'pushEnd'>[] = [];
+        // The first one that lives through it has told other machines: whether one that died had, went with it.
+        while (made.length === 0) {
+          const teller = rest.shift();
+          if (teller === undefined) throw new NobodyServesError('update: no worker serves');
+          made.push(...(await askUnlessGone(teller, 'pushEnd', { ...each, isQuiet: false }, WORKER_ANSWER_TIMEOUT_MS)));
+        }
+        made.push(...(await askEach(rest, 'pushEnd', { ...each, isQuiet: true }, WORKER_ANSWER_TIMEOUT_MS)));
         return together(made.map(({ answer }) => answer));
       },
       fail,

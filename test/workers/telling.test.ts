@@ -63,14 +63,17 @@ t.test('issue 5: a response that is pushed while no worker serves is refused as 
 });
 
 t.test(
-  'issue 5: a response that is pushed is to be pushed again where the worker dies that was to tell other machines',
+  'issue 5: where the worker that was to tell other machines of a push dies, another one tells them',
   async (t) => {
     const head = { status: 200, reasonPhrase: 'OK', fields: Fields.empty, selecting: Fields.empty, bodyBytes: 0 };
-    const push = async (...deeds: (readonly Deed[])[]): Promise<unknown> => {
-      const door = await crewOf(...deeds).operations.update('http://a.example/', head);
+    const push = async (crew: ReturnType<typeof crewOf>): Promise<unknown> => {
+      const door = await crew.operations.update('http://a.example/', head);
       return 'refused' in door ? door : door.end();
     };
-    await t.rejects(push(['done', 'dies'], ['done', 'done']), NobodyServesError);
-    t.match(await push(['done', 'done'], ['done', 'dies']), { fills: 0 }, 'of another one it does not matter');
+    const crew = crewOf(['done', 'dies'], ['done', 'done'], ['done', 'done']);
+    t.match(await push(crew), { fills: 0 });
+    t.same(crew.asked.slice(3), ['0 pushEnd loud: dies', '1 pushEnd loud: done', '2 pushEnd quiet: done']);
+    t.match(await push(crewOf(['done', 'done'], ['done', 'dies'])), { fills: 0 }, 'of another one it does not matter');
+    await t.rejects(push(crewOf(['done', 'dies'], ['done', 'dies'])), NobodyServesError, 'nobody that lives has it');
   },
 );

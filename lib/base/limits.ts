@@ -183,6 +183,11 @@ export const FOLLOW_PIECE_BYTES = 256 * 1024;
 export const MAX_UNSENT_BEFORE_INTERIM_BYTES = 64 * 1024;
 /** Times that one fill asks for the rest of a body that broke off. */
 export const MAX_RESUMES_PER_FILL = 2;
+/**
+ * Clients of one key that were given, each at its own pace, what another process had, and for whom the origin is asked for the rest
+ * at once where that breaks off; beyond, they see the break: together they would be a herd.
+ */
+export const MAX_COPIES_GOING_ON = 8;
 /** Requests of one connection that may be in work at once (RFC 9112 §9.3.2); beyond: 503, and the connection ends. */
 export const MAX_PIPELINED_REQUESTS = 256;
 /** Request targets that the fast lane keeps as text; a power of two. */

@@ -34,6 +34,11 @@ export class CollapseTable {
     return sum;
   }
 
+  /** Of those in flight under a key, how many are of a kind. */
+  countOf(key: string, isOfKind: (fill: Fill) => boolean): number {
+    return this.#running.of(key).filter(isOfKind).length;
+  }
+
   get isFull(): boolean {
     return this.#joinable.count >= MAX_FILLS;
   }

@@ -2,7 +2,6 @@
 import { MAX_RESUMES_PER_FILL } from '../base/limits.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { OriginResponseHead } from '../origin/contract.js';
-import type { Inflow } from './inflow.js';
 import { isResumable } from './response.js';
 import { wholeByRest } from './verdict.js';
 
@@ -12,7 +11,10 @@ export class Rest {
   #totalBytes: number | undefined;
 
   /** Whether the rest is to be asked for now: it counts as asked for then. */
-  begins(response: StoredResponse | undefined, inflow: Inflow | undefined): response is StoredResponse {
+  begins(
+    response: StoredResponse | undefined,
+    inflow: { readonly isKept: boolean } | undefined,
+  ): response is StoredResponse {
     if (this.#left === 0 || response === undefined || !isResumable(response, inflow)) return false;
     this.#left--;
     return true;

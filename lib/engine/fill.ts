@@ -7,7 +7,7 @@
  * sections 1 to 3.
  */
 import { OriginError } from '../base/errors.js';
-import { MARKER_TTL_MS, MAX_REPEATS_PER_FILL } from '../base/limits.js';
+import { MARKER_TTL_MS, MAX_COPIES_GOING_ON, MAX_REPEATS_PER_FILL } from '../base/limits.js';
 import { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { OriginResponseHead } from '../origin/contract.js';
@@ -301,8 +301,9 @@ export class Fill implements AnswerListener, LeasedFill {
     // RFC 9110 §14.2: a range is for GET alone.
     const isGet = this.spec.request.content === undefined;
     const mayResume = isGet && state === 'streaming' && !this.fate.isSuperseded && this.part === undefined;
-    if (mayResume && this.#broken.begins(response, inflow)) {
+    if (mayResume && this.#broken.begins(response, this.#mayGoOn ? { isKept: true } : inflow)) {
       this.course.writer = 'here';
+      if (inflow?.isKept === false) this.course.ending = { end: 'uncacheable', reason: 'no-room', savedBytes: 0 };
       this.asking.send('rest', { response, bytes: response.body.receivedBytes });
       return;
     }
@@ -322,6 +323,12 @@ export class Fill implements AnswerListener, LeasedFill {
     // Readers see a body that breaks off, never a clean end; what was stored before stays stored.
     inflow?.fail();
     this.course.finish('failed', error.code);
+  }
+
+  /** What others had, and ran through to one client: what had to be kept elsewhere can be gone on with, for so many at once. */
+  get #mayGoOn(): boolean {
+    const isGoingOn = ({ isFound, requestedAt }: Fill): boolean => isFound && requestedAt > 0;
+    return this.isFound && this.table.countOf(this.spec.key, isGoingOn) < MAX_COPIES_GOING_ON;
   }
 
   /** What lies below broke off before anybody was told of it. */

@@ -2,8 +2,10 @@
 // A crew takes seconds to start: those on an empty disk share one, and so do those on a disk that a killed one has left.
 import { readdirSync } from 'node:fs';
 import t, { type Test } from 'tap';
+import { createBarrier } from '../kit/barrier.js';
 import { makeDirectory } from '../kit/disk.js';
 import { HOST, request } from '../kit/proxy-kit.js';
+import { send, until as untilOpen } from '../kit/scripted-origin.js';
 import { type Crew, startCrew, until } from './crew.kit.js';
 
 const SHARED = ['Cache-Control', 'max-age=600', 'ETag', '"1"', 'Cache-Tag', 'all'];
@@ -129,3 +131,36 @@ t.test('issue 5: a purge of what is on disk holds for all workers', async (t) =>
   for (const path of ['/p/a', '/q', '/r']) await (await crew.connect()).send(request('GET', path)).response();
   t.equal(crew.origin.requests.length, 3);
 });
+
+t.test(
+  'issue 5: a worker that is killed in the middle of a body that only the disk may hold: its readers in another one get the rest',
+  async (t) => {
+    const crew = await startOver(t, makeDirectory(t));
+    const barrier = createBarrier();
+    const body = Buffer.alloc(6 * MB, 'abcdefg');
+    const [halfBytes, readers] = [body.length / 2, 3];
+    const fields = `ETag: "1"\r\nCache-Control: max-age=60\r\nContent-Length: ${body.length}\r\n`;
+    crew.origin.script(send(`HTTP/1.1 200 OK\r\n${fields}\r\n`), send(body.subarray(0, halfBytes)), untilOpen(barrier));
+    crew.origin.respond((asked) => {
+      const from = Number(/bytes=(\d+)-/.exec(asked.field('range') ?? '')?.[1]);
+      const range = `bytes ${from}-${body.length - 1}/${body.length}`;
+      return { status: 206, fields: ['ETag', '"1"', 'Content-Range', range], body: body.subarray(from) };
+    });
+    const [one, other] = await crew.eachWorker();
+    // Dealt out in turns: every second one to the worker that fills.
+    const clients = await Promise.all(Array.from({ length: 2 * (readers - 1) }, () => crew.connect()));
+    const first = await one.send(request('GET', '/large')).head();
+    const second = await other.send(request('GET', '/large')).head();
+    const more = await Promise.all(clients.map((client) => client.send(request('GET', '/large')).head()));
+    await Promise.all([first, second, ...more].map((response) => response.received(halfBytes)));
+    const broken = t.rejects(first.whole());
+    const ends = Promise.allSettled([second, ...more].map((response) => response.whole()));
+    process.kill(crew.first?.pid ?? 0, 'SIGKILL');
+    const whole = (await ends).filter((end) => end.status === 'fulfilled');
+    t.equal(whole.length, readers, 'those of the other worker never notice');
+    for (const { value } of whole) t.ok(value.body.equals(body));
+    await broken;
+    t.equal(crew.origin.requests[1]?.field('if-range'), '"1"');
+    barrier.open();
+  },
+);

@@ -11,7 +11,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { deathsIn } from './disk-marks.js';
 
 /** Of how the files are laid out. Another version has a directory of its own beside this one. */
@@ -84,7 +84,7 @@ function isGranted(path: string, mode: number): boolean {
 export function prepareDiskPlace(path: string): DiskPlace {
   const problem = diskPathProblem(path);
   if (problem !== undefined) throw new Error(problem.sentence);
-  mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+  makeWithParents(path);
   chmodSync(path, DIRECTORY_MODE);
   const name = `v${DISK_FORMAT}`;
   const directory = join(path, name);
@@ -99,8 +99,21 @@ export function prepareDiskPlace(path: string): DiskPlace {
   return { directory, remarks };
 }
 
+/** As mkdirSync does with `recursive`; but that goes on for ever where a parent is there in which nothing can be made, such as /proc. */
+function makeWithParents(path: string): void {
+  if (existsSync(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) makeWithParents(parent);
+  try {
+    mkdirSync(path, { mode: DIRECTORY_MODE });
+  } catch (error) {
+    // Another process may have made it meanwhile.
+    if (!existsSync(path)) throw error;
+  }
+}
+
 function makeOwn(directory: string): void {
-  mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
+  makeWithParents(directory);
   chmodSync(directory, DIRECTORY_MODE);
 }
 

@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { DISK_LOOKS } from '../../lib/base/disk-limits.js';
 import { DISK_PAGE_BYTES, openDiskFile } from '../../lib/store/disk-file.js';
@@ -97,4 +98,16 @@ t.test('issue 5: the lock file of a process that has the file already is left as
   t.equal(readFileSync(lock).length, 64 * 1024, 'of an empty one nobody makes use');
   t.same(readdirSync(join(lock, '..')), ['lock.mdb']);
   t.end();
+});
+
+t.test('issue 5: a path where no directory can be made is refused, and nobody waits for ever', async (t) => {
+  const place = fileURLToPath(new URL('../../lib/store/disk-place.js', import.meta.url));
+  const code = `import { prepareDiskPlace } from ${JSON.stringify(place)}; prepareDiskPlace(process.argv[1]);`;
+  const args = ['--input-type=module', '-e', code];
+  for (const path of ['/proc/no/such', '/proc/nothing']) {
+    // By another process, which can be ended where it hangs.
+    const ended = spawnSync(process.execPath, [...args, path], { encoding: 'utf8', timeout: 10_000, killSignal: 'SIGKILL' });
+    t.equal(ended.signal, null, path);
+    t.match(ended.stderr, /ENOENT/);
+  }
 });

@@ -145,6 +145,10 @@ export class SharedLink {
       if (isCurrent()) this.#lost(reasonOf(error));
     };
     client.on('error', failed);
+    // The connection is there, and of no use.
+    const unheard = (error: Error): void => {
+      if (isCurrent() && !this.#hasMessages) this.#tellDown(reasonOf(error));
+    };
     subscriber.on('messageBuffer', (_channel: Buffer, bytes: Buffer) => {
       if (isCurrent()) this.#listener?.message(bytes);
     });
@@ -153,7 +157,7 @@ export class SharedLink {
         if (!isCurrent()) return;
         this.#hasMessages = true;
         this.#tellUp();
-      }, failed);
+      }, unheard);
     });
     if (subscriber !== client) {
       subscriber.on('close', lost('closed'));
@@ -175,6 +179,10 @@ export class SharedLink {
     if (this.#client.status === 'ready' && this.#subscriber.status === 'ready') return;
     if (this.#client.status !== 'ready') this.#hasCommands = false;
     if (this.#subscriber.status !== 'ready') this.#hasMessages = false;
+    this.#tellDown(reason);
+  }
+
+  #tellDown(reason: string): void {
     this.#isUp = false;
     if (this.#isToldDown) return;
     this.#isToldDown = true;

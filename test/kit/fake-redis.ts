@@ -120,7 +120,7 @@ export class FakeRedis {
       return;
     }
     this.commands.push(command);
-    if (name === 'SUBSCRIBE') {
+    if (name === 'SUBSCRIBE' && this.answers[name] === undefined) {
       this.#subscribers.add(socket);
       socket.write(encode([bulk('subscribe'), bulk(command[1] ?? ''), 1]));
       return;

@@ -87,6 +87,23 @@ t.test('issue 5: a server that greets nobody is told of, and its connections are
   t.match(said()[1], /^shared-up/);
 });
 
+t.test('issue 5: a server that lets nobody listen is told of, with why', async (t) => {
+  const fake = await startFakeRedis(t);
+  fake.answers['SUBSCRIBE'] = () => new Error("NOPERM this user has no permissions to run the 'subscribe' command");
+  const { clock, house, said } = await before(t, { url: urlOf(fake) });
+  await eventually(() => said().length === 1, 'at once');
+  t.match(said()[0], /^shared-down: .*NOPERM.*subscribe/);
+  t.equal((await house.get('/a')).body.toString(), '/a');
+  t.same(fake.sent('look'), []);
+  delete fake.answers['SUBSCRIBE'];
+  const isUsed = (): boolean => {
+    clock.advance(SHARED_LINK_TIMEOUT_MS);
+    return said().length === 2;
+  };
+  await eventually(isUsed, 'it is tried again');
+  t.match(said()[1], /^shared-up/);
+});
+
 t.test('issue 5: what answers there and is no Redis is named as that', async (t) => {
   const web = createServer((socket) => {
     socket.on('error', () => {});

@@ -25,6 +25,8 @@ export interface LookReply {
   /** `elsewhere`: for how long the lease lasts yet, unless it is renewed. */
   readonly leftMs: number;
   readonly records: readonly Buffer[];
+  /** There was something under its name that is none of ours: it was taken away. */
+  readonly isAlien: boolean;
 }
 
 /** Of which variant the lease is given back, where it is held. */

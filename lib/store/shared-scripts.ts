@@ -29,11 +29,18 @@ local function pad(ms)
 end
 `;
 
+/** What is no hash under the name of one is not ours, would be in the way for as long as it lasts, and goes. */
+const HASH = `${NOW}
+local alien = 0
+local kind = redis.call('TYPE', key).ok
+if kind ~= 'hash' and kind ~= 'none' then alien = redis.call('DEL', key) end
+`;
+
 /**
- * variant, holder, leaseMs, knownAt or '', mode. Returns now, kind, leftMs, records. A process is not sent to wait for itself:
+ * variant, holder, leaseMs, knownAt or '', mode. Returns now, kind, leftMs, records, how much there was no sense in. A process is not sent to wait for itself:
  * whoever asks there has nobody to join there, so what it holds is a lease that it was given too late to know of.
  */
-export const LOOK = `${NOW}
+export const LOOK = `${HASH}
 local variant, holder, lease, known, mode = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local function process(of)
   return string.match(of, '^[^.]*')
@@ -50,17 +57,17 @@ if mode ~= 'blind' then
     end
   end
 end
-if #found > 0 then return {string.format('%.3f', now), 'found', '0', found} end
-if mode == 'look' then return {string.format('%.3f', now), 'none', '0', found} end
+if #found > 0 then return {string.format('%.3f', now), 'found', '0', found, alien} end
+if mode == 'look' then return {string.format('%.3f', now), 'none', '0', found, alien} end
 local a = redis.call('HGET', key, 'a')
-if a and tonumber(a) > now then return {string.format('%.3f', now), 'alone', '0', found} end
+if a and tonumber(a) > now then return {string.format('%.3f', now), 'alone', '0', found, alien} end
 local l = redis.call('HGET', key, 'l' .. variant)
 if l and instant(l, 1) > now and process(string.sub(l, 21)) ~= process(holder) then
-  return {string.format('%.3f', now), 'elsewhere', string.format('%.3f', instant(l, 1) - now), found}
+  return {string.format('%.3f', now), 'elsewhere', string.format('%.3f', instant(l, 1) - now), found, alien}
 end
 redis.call('HSET', key, 'l' .. variant, pad(now + lease) .. holder)
 lasts(lease)
-return {string.format('%.3f', now), 'held', ARGV[3], found}
+return {string.format('%.3f', now), 'held', ARGV[3], found, alien}
 `;
 
 /** variant, holder, leaseMs. */
@@ -72,7 +79,7 @@ return 1
 `;
 
 /** variant, holder, recordVariant, key, record with its digits, '1' for a push, channel, news, otherwise, maxVariants. */
-export const KEEP = `${NOW}
+export const KEEP = `${HASH}
 local field, record = 'r' .. ARGV[3], ARGV[5]
 local keepUntil, requested = instant(record, 1), instant(record, 21)
 local verdict = 'kept'
@@ -116,7 +123,7 @@ return 1
 `;
 
 /** at, tombMs, '1' where nothing is to be noted of a key that is not there. */
-export const PURGE = `${NOW}
+export const PURGE = `${HASH}
 if ARGV[3] == '1' and redis.call('EXISTS', key) == 0 then return 0 end
 local at, count = tonumber(ARGV[1]), 0
 local all = redis.call('HGETALL', key)
@@ -151,15 +158,17 @@ if redis.call('PTTL', KEYS[1]) < ms then redis.call('PEXPIRE', KEYS[1], ms) end
 return 1
 `;
 
-/** Key: the log. most entries, text, channel, first byte of the message. */
+/** Key: the log. most entries, text, channel, first byte of the message, for how long it lasts from now. */
 export const APPEND_OP = `
 local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'op', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
 redis.call('PUBLISH', ARGV[3], ARGV[4] .. ARGV[2])
 return id
 `;
 
-/** Key: the log. after or '', count. Returns now, the first id or '', entries. */
+/** Key: the log. after or '', count, for how long it lasts from now. Returns now, the first id or '', entries. */
 export const READ_OPS = `${NOW}
+redis.call('PEXPIRE', key, ARGV[3])
 local from = ARGV[1] == '' and '-' or '(' .. ARGV[1]
 local entries = redis.call('XRANGE', key, from, '+', 'COUNT', ARGV[2])
 local first = redis.call('XRANGE', key, '-', '+', 'COUNT', 1)

@@ -1,7 +1,7 @@
 /** The sentences of shared-contract, said to a Redis or Valkey. What comes back is looked at before it is believed. */
 import { createHash, randomBytes } from 'node:crypto';
 import { MAX_VARIANTS } from '../base/limits.js';
-import { MAX_SHARED_LOG, MAX_SHARED_TAG_NAMES } from '../base/shared-limits.js';
+import { MAX_SHARED_LOG, MAX_SHARED_TAG_NAMES, SHARED_LOG_LIFE_MS } from '../base/shared-limits.js';
 import type {
   KeepOrder,
   KeepVerdict,
@@ -82,7 +82,7 @@ export class RedisTable implements SharedTable {
   async look(order: LookOrder): Promise<LookReply> {
     const { name, variant, holder, leaseMs, knownAt, mode } = order;
     const args = [variant, holder, leaseMs, knownAt === undefined ? '' : knownAt.toFixed(3), mode];
-    const [now, kind, left, records] = listOf(await this.#link.run(SCRIPTS.look, this.#key(name), args));
+    const [now, kind, left, records, alien] = listOf(await this.#link.run(SCRIPTS.look, this.#key(name), args));
     const word = textOf(kind);
     if (!LOOK_KINDS.has(word)) throw new SharedReplyError('look');
     return {
@@ -90,6 +90,7 @@ export class RedisTable implements SharedTable {
       kind: word as LookReply['kind'],
       leftMs: numberOf(left),
       records: listOf(records).map(bytesOf),
+      isAlien: alien === 1,
     };
   }
 
@@ -158,7 +159,13 @@ export class RedisTable implements SharedTable {
   }
 
   async appendOp(text: string): Promise<void> {
-    await this.#link.run(SCRIPTS.appendOp, this.#logKey, [MAX_SHARED_LOG, text, this.#channel, OP_MARK]);
+    await this.#link.run(SCRIPTS.appendOp, this.#logKey, [
+      MAX_SHARED_LOG,
+      text,
+      this.#channel,
+      OP_MARK,
+      SHARED_LOG_LIFE_MS,
+    ]);
   }
 
   async publishOp(text: string): Promise<void> {
@@ -166,7 +173,7 @@ export class RedisTable implements SharedTable {
   }
 
   async readOps(after: string | undefined, count: number): Promise<OpsPage> {
-    const reply = listOf(await this.#link.run(SCRIPTS.readOps, this.#logKey, [after ?? '', count]));
+    const reply = listOf(await this.#link.run(SCRIPTS.readOps, this.#logKey, [after ?? '', count, SHARED_LOG_LIFE_MS]));
     const entries = listOf(reply[2]).map((entry): readonly [string, string] => {
       const [id, fields] = listOf(entry);
       return [textOf(id), textOf(listOf(fields)[1])];
@@ -184,6 +191,7 @@ export class RedisTable implements SharedTable {
   async #dataset(): Promise<string> {
     const key = `${this.#logKey}dataset`;
     await this.#link.command('SETNX', [key, randomBytes(12).toString('hex')]);
+    await this.#link.command('PEXPIRE', [key, SHARED_LOG_LIFE_MS]);
     return textOf(await this.#link.command('GET', [key]));
   }
 

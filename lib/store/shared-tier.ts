@@ -293,6 +293,7 @@ export class SharedTier {
     });
     isLate = given === undefined;
     if (given !== undefined) this.clock.note(sentAt, given.value.serverNow);
+    if (given?.value.isAlien === true) this.counts.damaged++;
     return given?.value;
   }
 

@@ -131,6 +131,10 @@ t.test('issue 5: nothing in Redis lasts for ever', needsRedis(), async (t) => {
     const ttlMs = await redis.client.pttl(key);
     t.ok(ttlMs > 0 && ttlMs <= 40_000, `${key}: ${ttlMs} ms`);
   }
+  await here.operate('POST', '/v1/purge', { tag: 'one' });
+  const log = (await redis.client.keys('*')).filter((key) => key.startsWith('patina:log:'));
+  t.equal(log.length, 2, 'what was done, and in which data set');
+  for (const key of log) t.ok((await redis.client.pttl(key)) > 0, `${key} outlasts the machines for a while only`);
 });
 
 t.test('issue 5: purge by URL, prefix and tag takes it from all machines, and from Redis', needsRedis(), async (t) => {
@@ -290,6 +294,27 @@ t.test('issue 5: what is damaged in Redis is a miss and is counted, never a wron
   t.ok(Number(/unreadable_total\{result="damaged"\} (\d+)/.exec(metrics)?.[1]) >= 6);
   t.ok(Number(/unreadable_total\{result="missing"\} (\d+)/.exec(metrics)?.[1]) >= 1);
 });
+
+t.test(
+  'issue 5: what is of another kind under a key of ours is a miss, is counted, and goes',
+  needsRedis(),
+  async (t) => {
+    const { redis, here, there } = await openMachines(t, ({ target }) => ({ fields: LIVING, body: target }));
+    const nameOf = (path: string): string =>
+      `patina:{${createHash('sha256').update(`http://a.example${path}`).digest('base64url').slice(0, 22)}}`;
+    for (const path of ['/a', '/b']) await redis.client.set(nameOf(path), 'none of yours');
+    t.match((await here.get('/a')).field('cache-status'), /fwd=uri-miss/);
+    t.equal(await ownMetric(here, 'patina_shared_commands_total{result="failed"}'), 0);
+    t.equal(Number(/unreadable_total\{result="damaged"\} (\d+)/.exec(await here.metrics())?.[1]), 1);
+    await eventually(
+      async () => (await redis.client.hexists(nameOf('/a'), 'rall')) === 1,
+      'the response is there instead',
+    );
+    t.match((await there.get('/a')).field('cache-status'), /; hit;/);
+    await here.operate('POST', '/v1/purge', { url: 'http://a.example/b' });
+    t.equal(await redis.client.type(nameOf('/b')), 'hash', 'a purge is noted there all the same');
+  },
+);
 
 t.test('issue 5: alien messages are counted, and change nothing', needsRedis(), async (t) => {
   const { redis, here, there } = await openMachines(t, () => ({ fields: LIVING, body: 'hello' }));

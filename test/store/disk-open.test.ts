@@ -106,7 +106,11 @@ t.test('issue 5: a path where no directory can be made is refused, and nobody wa
   const args = ['--input-type=module', '-e', code];
   for (const path of ['/proc/no/such', '/proc/nothing']) {
     // By another process, which can be ended where it hangs.
-    const ended = spawnSync(process.execPath, [...args, path], { encoding: 'utf8', timeout: 10_000, killSignal: 'SIGKILL' });
+    const ended = spawnSync(process.execPath, [...args, path], {
+      encoding: 'utf8',
+      timeout: 10_000,
+      killSignal: 'SIGKILL',
+    });
     t.equal(ended.signal, null, path);
     t.match(ended.stderr, /ENOENT/);
   }

@@ -101,6 +101,8 @@ class AdminServer implements Admin {
   readonly #sources: AdminSources;
   readonly #routes: readonly Route[];
   readonly #server: Server;
+  /** Requests that are not answered yet, by the connection they came by. */
+  readonly #running = new WeakMap<Duplex, number>();
   #isLoopback = false;
   #mayUseHost: (authority: string) => boolean = () => false;
 
@@ -124,6 +126,7 @@ class AdminServer implements Admin {
     );
     // RFC 9110 §10.1.1: a body is asked for once it is known that it is wanted.
     this.#server.on('checkContinue', (req, res) => void this.#answer(req, res, true));
+    this.#server.on('connect', (_req, socket) => this.#refuseTunnel(socket));
     this.#server.maxConnections = ADMIN_MAX_CONNECTIONS;
     // A peer that neither sends nor takes a byte; running requests here take milliseconds.
     this.#server.timeout = ADMIN_REQUEST_TIMEOUT_MS;
@@ -151,6 +154,9 @@ class AdminServer implements Admin {
   }
 
   async #answer(req: IncomingMessage, res: ServerResponse, awaitsContinue: boolean): Promise<void> {
+    const { socket } = req;
+    this.#running.set(socket, (this.#running.get(socket) ?? 0) + 1);
+    res.once('close', () => this.#running.set(socket, (this.#running.get(socket) ?? 1) - 1));
     let reply: AdminReply;
     try {
       reply = await this.#replyTo(req, res, awaitsContinue);
@@ -201,6 +207,21 @@ class AdminServer implements Admin {
     req.socket.setTimeout(ADMIN_REQUEST_TIMEOUT_MS + (handler.access === 'change' ? ADMIN_MAX_WAIT_MS : 0));
     const body = bodyOf(req, res, awaitsContinue);
     return handler.run({ method, path, query, remoteAddress, rawFields: req.rawHeaders, body });
+  }
+
+  /** RFC 9110 §9.3.6, §15.6.2. Node lets go of the connection: what becomes of it is seen to here. */
+  #refuseTunnel(socket: Duplex): void {
+    socket.on('error', () => socket.destroy());
+    // It would be taken for the answer to the request before it.
+    if ((this.#running.get(socket) ?? 0) > 0) {
+      socket.destroy();
+      return;
+    }
+    sendRaw(socket, makeProblem(501, 'There is no way through here: this listener takes no CONNECT.'));
+    // What was sent on unread would make a reset of the end, and the answer be lost by that.
+    socket.resume();
+    const deadline = this.#clock.after(ADMIN_CLOSE_TIMEOUT_MS, () => socket.destroy());
+    socket.once('close', () => deadline.cancel());
   }
 
   async close(): Promise<void> {

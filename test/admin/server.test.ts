@@ -193,6 +193,53 @@ t.test('several requests go over one connection', async (t) => {
   client.close();
 });
 
+t.test(
+  'RFC 9110 §9.3.6: nothing is reached through the admin listener, and CONNECT is answered with that',
+  async (t) => {
+    const { admin, clock, port } = await start(t);
+    const client = await connectRaw(port);
+    client.send('CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\nbytes for whatever is there');
+    const response = await client.response();
+    t.equal(response.status, 501);
+    t.equal(response.field('content-type'), 'application/problem+json');
+    t.equal(response.field('connection'), 'close');
+    t.match(json(response), { status: 501, title: 'Not Implemented' });
+    t.equal(await client.ended, 'finished');
+    const holding = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    holding.resume().write('CONNECT localhost:80 HTTP/1.1\r\n\r\n');
+    await new Promise((resolve) => holding.once('end', resolve));
+    const gone = new Promise((resolve) => holding.on('error', () => {}).once('close', resolve));
+    const closed = admin.close();
+    clock.advance(ADMIN_CLOSE_TIMEOUT_MS);
+    await closed;
+    holding.end();
+    await gone;
+  },
+);
+
+t.test(
+  'a CONNECT behind a request that is not answered yet ends the connection, and is no answer to that',
+  async (t) => {
+    const running = createBarrier();
+    const { port } = await start(t, {
+      metrics: async () => {
+        await running.passed;
+        return { contentType: 'text/plain', body: '' };
+      },
+    });
+    const client = await connectRaw(port);
+    client.send('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\nCONNECT localhost:80 HTTP/1.1\r\n\r\n');
+    await t.rejects(client.response(), /0 body bytes came/);
+    running.open();
+  },
+);
+
+t.test('RFC 9110 §7.8: a request that would change to another protocol is answered in this one', async (t) => {
+  const { port } = await start(t);
+  const fields = 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
+  t.equal((await ask(port, '/healthz', { fields })).status, 200);
+});
+
 t.test('close: running requests finish, idle connections end, and closing twice is one close', async (t) => {
   const running = createBarrier();
   const release = createBarrier();

@@ -6,7 +6,7 @@ import type { AdminSources } from './admin/routes.js';
 import { type Admin, createAdmin } from './admin/server.js';
 import type { TokenCheck } from './admin/token.js';
 import { type Clock, systemClock } from './base/clock.js';
-import { ConfigError } from './base/errors.js';
+import { ConfigError, stackOf } from './base/errors.js';
 import { MAX_FAILING_KEYS, MAX_MARKERS, ORIGIN_CLOSE_TIMEOUT_MS } from './base/limits.js';
 import { type Address, formatAddress } from './config/address.js';
 import { dangersOf } from './config/dangers.js';
@@ -90,6 +90,9 @@ class ComposedProxy implements Running, Part {
     });
     this.#adminToken = options.adminToken;
     this.events = events;
+    clock.faulted = (error) => {
+      events.notice('error', 'internal', 'What was due at a time could not be done', { error: stackOf(error) });
+    };
     this.#stores = openStores(config, clock, events, this.#isPart);
     this.#markers = createMarkers({ max: MAX_MARKERS, clock });
     this.#origin = new ReplaceableOrigin(makeWays(config, clock, events));

@@ -26,12 +26,15 @@ export interface Clock {
   after(delayMs: number, run: () => void): Timer;
   /** Runs `run` every `everyMs` until cancelled. Does not keep the process alive. */
   every(everyMs: number, run: () => void): Timer;
+  /** Hears of what is thrown by what was due: all else that is due goes on. Undefined: it ends the process. */
+  faulted?: ((error: unknown) => void) | undefined;
 }
 
 /** How often the monotonic scale looks for a wall clock that was set forward. */
 const RESYNC_MS = 1000;
 
 export class SystemClock implements Clock {
+  faulted: Clock['faulted'];
   #offset = Date.now() - performance.now();
 
   constructor() {
@@ -59,14 +62,23 @@ export class SystemClock implements Clock {
   }
 
   after(delayMs: number, run: () => void): Timer {
-    const handle = setTimeout(run, delayMs);
+    const handle = setTimeout(this.#attempt, delayMs, run);
     handle.unref();
     return { cancel: () => clearTimeout(handle) };
   }
 
   every(everyMs: number, run: () => void): Timer {
-    return every(everyMs, run);
+    return every(everyMs, () => this.#attempt(run));
   }
+
+  readonly #attempt = (run: () => void): void => {
+    try {
+      run();
+    } catch (error) {
+      if (this.faulted === undefined) throw error;
+      this.faulted(error);
+    }
+  };
 }
 
 /** As Clock.every(), for what has no clock since it is about this process alone. */

@@ -77,3 +77,8 @@ export class ConfigError extends Error {
     this.problems = problems;
   }
 }
+
+/** Where a fault of our own arose, for the log. */
+export function stackOf(error: unknown): string {
+  return (error instanceof Error ? error.stack : undefined) ?? String(error);
+}

@@ -62,6 +62,9 @@ export const MAX_SPARE_LOG_BATCHES = 2;
 export const LOG_LINES_TOGETHER = 64;
 /** Longest time that a log line waits for others to be written with it. */
 export const LOG_FLUSH_MS = 200;
+/** Log lines of faults of our own within the time below; beyond: they are counted alone. */
+export const MAX_FAULT_LINES = 20;
+export const FAULT_LINES_MS = 10_000;
 /** The same for lines that a person is watching. */
 export const LOG_FLUSH_WATCHED_MS = 30;
 /**

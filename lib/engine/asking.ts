@@ -28,9 +28,14 @@ export interface AnswerListener extends OriginListener {
    * head, and the rest is told as well.
    */
   whole(head: OriginResponseHead, content: Buffer): boolean;
+  /** Hearing it broke an invariant. Does not throw. */
+  broke(error: unknown): void;
 }
 
-/** One attempt: what it still has to say once there was another concerns nobody any more. */
+/**
+ * One attempt: what it still has to say once there was another concerns nobody any more. Whatever is thrown by what hears it
+ * ends here: the fill it is for is over, and the connection and all other fills are none the worse for it.
+ */
 class Attempt implements OriginListener {
   isCurrent = true;
   readonly #asking: Asking;
@@ -44,19 +49,32 @@ class Attempt implements OriginListener {
   }
 
   inform(status: number, fields: Fields): void {
-    if (this.isCurrent) this.#listener.inform(status, fields);
+    try {
+      if (this.isCurrent) this.#listener.inform(status, fields);
+    } catch (error) {
+      this.#listener.broke(error);
+    }
   }
 
   head(head: OriginResponseHead): void {
     if (!this.isCurrent) return;
-    this.#noteAnswer(head);
-    this.#listener.head(head);
+    try {
+      this.#noteAnswer(head);
+      this.#listener.head(head);
+    } catch (error) {
+      this.#listener.broke(error);
+    }
   }
 
   whole(head: OriginResponseHead, content: Buffer): void {
     if (!this.isCurrent) return;
-    this.#noteAnswer(head);
-    if (this.#listener.whole(head, content)) return;
+    try {
+      this.#noteAnswer(head);
+      if (this.#listener.whole(head, content)) return;
+    } catch (error) {
+      this.#listener.broke(error);
+      return;
+    }
     // What became of its head may have ended this attempt.
     if (content.length > 0) this.data(copied(content));
     this.end(Fields.empty);
@@ -70,17 +88,29 @@ class Attempt implements OriginListener {
   }
 
   data(chunk: Buffer): void {
-    if (this.isCurrent) this.#listener.data(chunk);
+    try {
+      if (this.isCurrent) this.#listener.data(chunk);
+    } catch (error) {
+      this.#listener.broke(error);
+    }
   }
 
   end(trailers: Fields): void {
-    if (this.isCurrent) this.#listener.end(trailers);
+    try {
+      if (this.isCurrent) this.#listener.end(trailers);
+    } catch (error) {
+      this.#listener.broke(error);
+    }
   }
 
   fail(error: OriginError): void {
     if (!this.isCurrent) return;
-    if (!NOT_ASKED.has(error.code)) this.#parts.pace.failed(this.#parts.clock.now());
-    this.#listener.fail(error);
+    try {
+      if (!NOT_ASKED.has(error.code)) this.#parts.pace.failed(this.#parts.clock.now());
+      this.#listener.fail(error);
+    } catch (fault) {
+      this.#listener.broke(fault);
+    }
   }
 }
 
@@ -144,7 +174,12 @@ export class Asking {
       fail: () => {
         const sentence = 'The tier below does not give the rest of the body.';
         // Not the attempt's word: it says nothing of how the origin fares.
-        if (attempt.isCurrent) to.fail(new OriginError('origin-truncated', sentence));
+        if (!attempt.isCurrent) return;
+        try {
+          to.fail(new OriginError('origin-truncated', sentence));
+        } catch (error) {
+          to.broke(error);
+        }
       },
     });
   }

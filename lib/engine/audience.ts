@@ -43,7 +43,16 @@ export class Audience {
     this.#leader = undefined;
     const waiters = this.#waiters;
     this.#waiters = undefined;
-    leader?.settled(fill, forLeader);
-    for (const waiter of waiters ?? []) waiter.settled(fill, forWaiters);
+    if (leader !== undefined) tell(leader, fill, forLeader);
+    if (waiters !== undefined) for (const waiter of waiters) tell(waiter, fill, forWaiters);
+  }
+}
+
+/** What one of them cannot deal with is no business of the others, nor of the fill. */
+function tell(waiter: Waiter, fill: Fill, result: FillResult): void {
+  try {
+    waiter.settled(fill, result);
+  } catch (error) {
+    waiter.broke(error);
   }
 }

@@ -91,6 +91,11 @@ export class CollapseTable {
     }
   }
 
+  /** It is over, and whoever wanted to know is told, if that is not done. */
+  dropped(fill: Fill): void {
+    if (fill.course.running?.value !== undefined) this.ended(fill, 'failed');
+  }
+
   ended(fill: Fill, end: FillEnd, retryAfterSec?: number): void {
     this.close(fill);
     const { running, toldOfEnd } = fill.course;

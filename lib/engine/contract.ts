@@ -114,6 +114,8 @@ export interface ReplySink {
   pass(plan: PassPlan): void;
   /** Calls `run` once if the client leaves before the reply has been sent whole. One listener. */
   onGone(run: () => void): void;
+  /** A broken invariant ends this request and no other: with an error where the reply has not begun, else cut off. Does not throw. */
+  faulted(error: unknown): void;
 }
 
 /** The reply, for this moment, to every request like the one that it was asked for. */

@@ -149,6 +149,10 @@ class ExplainingSink implements ReplySink {
     this.#sink.onGone(run);
   }
 
+  faulted(error: unknown): void {
+    this.#sink.faulted(error);
+  }
+
   #explained(fields: Fields, reason: string): Fields {
     const told = this.#told;
     if (this.#isTraced) {

@@ -76,4 +76,6 @@ export interface Waiter {
   inform(status: number, fields: Fields): void;
   /** Told once. Opens a reader on the body of the response before it returns, if it wants that body. */
   settled(fill: Fill, result: FillResult): void;
+  /** What it was told it could not deal with. Does not throw. */
+  broke(error: unknown): void;
 }

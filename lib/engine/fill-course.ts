@@ -1,4 +1,5 @@
 /** The course of a fill from its start to its end: its state, its body, those who hear of it, and how it is told to have ended. */
+import { OriginError, stackOf } from '../base/errors.js';
 import type { Entry } from '../base/under-way.js';
 import type { BodySource } from '../object/body.js';
 import type { AskedEnd } from '../observe/events.js';
@@ -39,6 +40,7 @@ export class Course implements BodySource {
   readonly #fill: Fill;
   readonly #startedAt: number;
   #isFinished = false;
+  #isBroken = false;
 
   constructor(parts: EngineParts, table: CollapseTable, fill: Fill, asking: Asking, leader: Waiter | undefined) {
     this.#parts = parts;
@@ -113,6 +115,39 @@ export class Course implements BodySource {
     // Before anybody is told, or one who looks again would find and join what is over.
     this.#table.close(this.#fill);
     this.audience.settle(this.#fill, result, result);
+  }
+
+  /**
+   * An invariant broke in the midst of it. It ends here, however far it had come: whoever waits is told, and no lease, reader
+   * or entry in the table is left behind. A step that throws in turn does not keep the next one from being taken.
+   */
+  broke(error: unknown): void {
+    const { key } = this.#fill.spec;
+    const told = { key, error: stackOf(error) };
+    this.#parts.events.notice('error', 'internal', 'An answer of the origin could not be handled', told);
+    // One of the steps below.
+    if (this.#isBroken) return;
+    this.#isBroken = true;
+    this.state = 'failed';
+    this.ending = { end: 'failed', reason: 'origin-aborted', savedBytes: 0 };
+    const failure = new OriginError('origin-aborted', 'the proxy failed on the answer of the origin', { cause: error });
+    const result: FillResult = { kind: 'failed', failure: 'unreachable', error: failure };
+    const steps = [
+      () => this.#table.close(this.#fill),
+      () => this.#asking.abort(),
+      () => this.leasing?.failed(failure),
+      () => this.audience.settle(this.#fill, result, result),
+      () => this.inflow?.fail(),
+      () => this.finish('failed', failure.code),
+      () => this.#table.dropped(this.#fill),
+    ];
+    for (const step of steps) {
+      try {
+        step();
+      } catch (further) {
+        this.broke(further);
+      }
+    }
   }
 
   finish(end: AskedEnd, reason: string): void {

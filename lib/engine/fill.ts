@@ -84,8 +84,20 @@ export class Fill implements AnswerListener, LeasedFill {
     else this.course.leasing = new Leasing(this.parts, leases, this);
   }
 
+  broke(error: unknown): void {
+    this.course.broke(error);
+  }
+
   /** The origin is asked by this one. */
   ask(): void {
+    try {
+      this.#ask();
+    } catch (error) {
+      this.broke(error);
+    }
+  }
+
+  #ask(): void {
     const { basis, conditions, background } = this.spec;
     const isPurged = this.fate.wasSuperseded;
     if (isPurged && background && this.course.audience.isEmpty) {
@@ -110,7 +122,16 @@ export class Fill implements AnswerListener, LeasedFill {
     }
   }
 
-  adopt({ response, body, writer }: Found, bytes: FoundBytes): void {
+  adopt(found: Found, bytes: FoundBytes): void {
+    try {
+      this.#adopt(found, bytes);
+    } catch (error) {
+      bytes.abort();
+      this.broke(error);
+    }
+  }
+
+  #adopt({ response, body, writer }: Found, bytes: FoundBytes): void {
     const { store, clock } = this.parts;
     const [totalBytes, source, isCopy] = [body?.bytes, this.course, writer === 'elsewhere'];
     const inflow = Inflow.keep(store, totalBytes, source, { isCopy }) ?? Inflow.pass(store, totalBytes, source);

@@ -35,6 +35,8 @@ export interface LeasedFill {
   adopt(found: Found, bytes: FoundBytes): void;
   /** It is over without having asked. */
   settleUnasked(result: FillResult): void;
+  /** The way there broke an invariant. Does not throw. */
+  broke(error: unknown): void;
 }
 
 /** How an answer of the origin may end that nobody else can make anything of: the next one may fare better. */
@@ -67,7 +69,11 @@ export class Leasing {
     this.#fill = fill;
     this.#begunWith = this.#stored();
     this.#waitUntil = parts.clock.steady() + parts.live.limits.waitMs;
-    void this.#round();
+    this.#go(this.#round());
+  }
+
+  #go(step: Promise<void>): void {
+    step.catch((error: unknown) => this.#fill.broke(error));
   }
 
   #stored(): StoredResponse | undefined {
@@ -122,7 +128,7 @@ export class Leasing {
         this.#wait(answer, known);
         return;
       case 'found':
-        void this.#take(answer.found, known);
+        this.#go(this.#take(answer.found, known));
         return;
       case 'unavailable':
         this.#ask();
@@ -169,10 +175,10 @@ export class Leasing {
       case 'look':
         // What is there by now may well be of use.
         this.#isBlind = false;
-        void this.#round();
+        this.#go(this.#round());
         return;
       case 'arriving':
-        void this.#take([notice.found], known);
+        this.#go(this.#take([notice.found], known));
         return;
       case 'uncacheable':
         if (notice.markerKey !== undefined) this.#parts.markers.mark(notice.markerKey, MARKER_TTL_MS);
@@ -253,7 +259,7 @@ export class Leasing {
 
   #goBlind(): void {
     this.#isBlind = true;
-    void this.#round();
+    this.#go(this.#round());
   }
 
   #ask(): void {

@@ -14,6 +14,31 @@ export interface SynthSpec {
   readonly collapsed?: boolean;
 }
 
+export type SynthError = Omit<SynthSpec, 'rule'>;
+
+export const TOO_MANY_WAITERS: SynthError = {
+  status: 503,
+  reason: 'too-many-waiters',
+  sentence: 'Too many requests already wait for this resource.',
+  retryAfterSec: 1,
+};
+
+export const WAITED_TOO_LONG: SynthError = {
+  status: 504,
+  reason: 'waited-too-long',
+  sentence: 'The origin did not answer in the time that a request may wait.',
+};
+
+/** What those get who waited on a request to which the origin answered with an error. */
+export function sharedError(status: number, retryAfterSec: number | undefined): SynthError {
+  return {
+    status: status === 503 || status === 504 ? status : 502,
+    reason: 'origin-error-shared',
+    sentence: `The origin answered ${status} to the request that this one waited on.`,
+    retryAfterSec,
+  };
+}
+
 const PHRASES: Readonly<Record<SynthSpec['status'], string>> = {
   404: 'Not Found',
   500: 'Internal Server Error',

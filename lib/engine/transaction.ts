@@ -22,7 +22,7 @@ import type { Conditions, FillResult, Waiter } from './fill-contract.js';
 import { markerKeyOf } from './fill-order.js';
 import { collapseKeyOf, type Need } from './need.js';
 import { refreshIfStale } from './refreshing.js';
-import type { SynthSpec } from './synth.js';
+import { type SynthError, sharedError, TOO_MANY_WAITERS, WAITED_TOO_LONG } from './synth.js';
 import { ttlSecAt } from './told.js';
 
 export class Transaction implements Waiter {
@@ -130,7 +130,6 @@ export class Transaction implements Waiter {
 
   #join(fill: Fill): void {
     const { clock, live } = this.#engine.parts;
-    const { limits } = live;
     this.#collapsed = true;
     if (fill.response !== undefined) {
       const { response } = fill;
@@ -138,26 +137,17 @@ export class Transaction implements Waiter {
       this.#answer(fill, fill.isFound ? { kind: 'found', response } : shared);
       return;
     }
-    if (fill.waiterCount >= limits.waitersPerFill) {
-      this.#giveUp({
-        status: 503,
-        reason: 'too-many-waiters',
-        sentence: 'Too many requests already wait for this resource.',
-        retryAfterSec: 1,
-      });
+    if (fill.waiterCount >= live.limits.waitersPerFill) {
+      this.#giveUp(TOO_MANY_WAITERS);
       return;
     }
     this.#fill = fill;
     fill.join(this);
     // The limit is the request's, however many fills it waits on one after another.
-    this.#waitUntil ??= clock.steady() + limits.waitMs;
+    this.#waitUntil ??= clock.steady() + live.limits.waitMs;
     this.#timer = clock.after(Math.max(0, this.#waitUntil - clock.steady()), () => {
       fill.leave(this);
-      this.#giveUp({
-        status: 504,
-        reason: 'waited-too-long',
-        sentence: 'The origin did not answer in the time that a request may wait.',
-      });
+      this.#attempt(() => this.#giveUp(WAITED_TOO_LONG));
     });
   }
 
@@ -205,6 +195,19 @@ export class Transaction implements Waiter {
 
   inform(status: number, fields: Fields): void {
     this.#sink.inform(status, fields);
+  }
+
+  broke(error: unknown): void {
+    this.#leave();
+    this.#sink.faulted(error);
+  }
+
+  #attempt(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.broke(error);
+    }
   }
 
   settled(fill: Fill, result: FillResult): void {
@@ -281,10 +284,12 @@ export class Transaction implements Waiter {
       else void collapse.endOf(fill).then(() => refreshIfStale(this.#engine, this.#key, this.request));
     } else if (fill.state === 'streaming') {
       // What this client has to have validated must be whole first.
-      void collapse.endOf(fill).then(() => {
-        if (!this.#isDone && !this.#lookAgain()) this.#round();
-      });
+      void collapse.endOf(fill).then(() => this.#attempt(() => this.#goOn()));
     } else if (!this.#lookAgain()) this.#round();
+  }
+
+  #goOn(): void {
+    if (!this.#isDone && !this.#lookAgain()) this.#round();
   }
 
   #deliverStored(stored: StoredResponse, verdict: ReuseVerdict & { kind: 'serve' }): void {
@@ -311,12 +316,7 @@ export class Transaction implements Waiter {
       this.#deliver(result.response, 'ERROR', this.#fwd(result.status, reason), false, fill);
       return;
     }
-    this.#synth({
-      status: result.status === 503 || result.status === 504 ? result.status : 502,
-      reason: 'origin-error-shared',
-      sentence: `The origin answered ${result.status} to the request that this one waited on.`,
-      retryAfterSec: result.retryAfterSec,
-    });
+    this.#synth(sharedError(result.status, result.retryAfterSec));
   }
 
   /** After a fill that did not concern this request: the store may hold the answer by now. Returns whether it did. */
@@ -350,7 +350,7 @@ export class Transaction implements Waiter {
   }
 
   /** Waiting is over: stale where that is allowed, else the error. */
-  #giveUp(error: Omit<SynthSpec, 'rule'>): void {
+  #giveUp(error: SynthError): void {
     const isPurged = this.#fill?.fate.wasSuperseded === true;
     this.#fill = undefined;
     if (isPurged || !this.#serveStale('unreachable', `stale-${error.reason}`)) this.#synth(error);
@@ -384,7 +384,7 @@ export class Transaction implements Waiter {
     this.#engine.reply(this.request, this.#sink, stored, delivery, now);
   }
 
-  #synth(spec: Omit<SynthSpec, 'rule'>): void {
+  #synth(spec: SynthError): void {
     this.#isDone = true;
     const rule = this.#engine.parts.live.rules.ruleFor(this.request).name;
     this.#engine.synth(this.request, this.#sink, { ...spec, rule, collapsed: this.#collapsed !== undefined });

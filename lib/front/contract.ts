@@ -122,6 +122,8 @@ export interface Lane {
   readonly isDraining: boolean;
   /** Runs a later step of the engine for a request; what it throws ends that request and no other. */
   attempt(connection: ClientConnection, exchange: Exchange, run: () => void): void;
+  /** The same of what has been thrown. */
+  faulted(connection: ClientConnection, exchange: Exchange, error: unknown): void;
   /** Gives a request to the engine. */
   hand(connection: ClientConnection, exchange: Exchange): void;
 }

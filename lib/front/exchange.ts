@@ -113,7 +113,7 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
 
   get isReplyBegun(): boolean {
     // One that waits is made, and so is as good as begun: it cannot be taken back for another.
-    if (this.#direct !== undefined || this.#held !== undefined) return true;
+    if (this.#state === 'replying') return true;
     if (this.#wire.turn?.isFree === true) return false;
     return this.#wire.res.headersSent;
   }
@@ -140,6 +140,10 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
 
   onGone(run: () => void): void {
     this.#gone = run;
+  }
+
+  faulted(error: unknown): void {
+    this.#connection.lane.faulted(this.#connection, this, error);
   }
 
   reply(reply: Reply): void {
@@ -370,7 +374,7 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     }
     // The pass lane sees for itself that the client is gone, and how far it came.
     if (this.#state !== 'passed') this.#settle('aborted');
-    gone?.();
+    if (gone !== undefined) this.#connection.lane.attempt(this.#connection, this, gone);
   }
 
   #settle(ending: ReplyEnding): void {

@@ -5,6 +5,7 @@
  * Implements RFC 9112 §2.2, §3, §9.3 (pipelining), §9.6.
  */
 import type { Socket } from 'node:net';
+import { stackOf } from '../base/errors.js';
 import { MAX_HELD_HEAD_BYTES, MAX_UNSENT_BEFORE_PAUSE_BYTES } from '../base/limits.js';
 import type { ReadyReply } from '../engine/contract.js';
 import type { ClientConnection } from './connection.js';
@@ -211,7 +212,7 @@ export class FastReader {
     this.#front.events.notice('error', 'internal', 'A request could not be handled', {
       host,
       target,
-      error: error instanceof Error ? error.stack : String(error),
+      error: stackOf(error),
     });
     if (isBegun) this.#connection.cut(false);
     return isBegun;

@@ -4,6 +4,7 @@
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { Clock, Timer } from '../base/clock.js';
+import { stackOf } from '../base/errors.js';
 import {
   CONNECTION_SWEEP_MS,
   DRAIN_REST_MS,
@@ -246,7 +247,7 @@ class ClientFront implements Front, FastFront, FullFront {
     try {
       this.handler.handle(exchange, exchange);
     } catch (error) {
-      this.#broke(connection, exchange, error);
+      this.faulted(connection, exchange, error);
     }
   }
 
@@ -254,16 +255,16 @@ class ClientFront implements Front, FastFront, FullFront {
     try {
       run();
     } catch (error) {
-      this.#broke(connection, exchange, error);
+      this.faulted(connection, exchange, error);
     }
   }
 
   /** A broken invariant ends this request and no other. */
-  #broke(connection: ClientConnection, exchange: Exchange, error: unknown): void {
+  faulted(connection: ClientConnection, exchange: Exchange, error: unknown): void {
     this.events.notice('error', 'internal', 'A request could not be handled', {
       host: exchange.host,
       target: exchange.target,
-      error: error instanceof Error ? error.stack : String(error),
+      error: stackOf(error),
     });
     if (exchange.isReplyBegun) connection.cut(false);
     else exchange.refuse(REFUSALS.internal);

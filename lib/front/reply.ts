@@ -220,6 +220,8 @@ export interface PumpListener {
   pumped(): void;
   /** The body broke off; the connection has to be cut, so that the client can tell. */
   broke(): void;
+  /** Something threw in the midst of it. */
+  faulted(error: unknown): void;
 }
 
 /** What a body is pumped into: node's reply object, or the socket (direct-out.ts). */
@@ -263,16 +265,26 @@ export class BodyPump {
   start(): void {
     this.#res.on('drain', () => {
       this.#isBlocked = false;
-      this.#run();
+      this.#goOn();
     });
     this.#reader.onReadable(() => {
       // A read may itself make the source deliver more: those bytes come after the ones that were just read.
-      if (!this.#isBlocked && !this.#isRunning) this.#run();
+      if (!this.#isBlocked && !this.#isRunning) this.#goOn();
     });
     this.#run();
     // The head goes out at once, though no byte of the body is here yet. An empty write sends it as it is;
     // flushHeaders() would write bytes beyond ASCII as UTF-8.
     if (!this.#isOver && this.sentBytes === 0) this.#res.write(NOTHING);
+  }
+
+  /** Woken by who brings the bytes, or takes them: what throws here is no fault of theirs. */
+  #goOn(): void {
+    try {
+      this.#run();
+    } catch (error) {
+      this.stop();
+      this.#listener.faulted(error);
+    }
   }
 
   #run(): void {

@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import type { Clock } from '../base/clock.js';
 import { LOG_FLUSH_MS, LOG_FLUSH_WATCHED_MS } from '../base/limits.js';
 import { type Events, SILENT } from './events.js';
+import { FaultLines } from './fault-lines.js';
 import { LineSink, type LogDestination } from './line-sink.js';
 import { defuse, isoTime } from './line-texts.js';
 import { ReadableLines } from './readable.js';
@@ -131,6 +132,15 @@ function sampled(write: Events['answered'], share: number): Events['answered'] {
   };
 }
 
+function makeNotices(
+  { format, level = 'info' }: LogSettings,
+  sink: LineSink,
+  lines: ReadableLines,
+  clock: Clock,
+): NoticeWriter {
+  return format === 'pretty' ? makeReadableWriter(sink, lines, clock, level) : makeJsonWriter(sink, clock, level);
+}
+
 /** Throws what opening a file throws, so that a bad path is found at the start. */
 export function createAccessLog(options: AccessLogOptions): AccessLog {
   const { clock, format } = options;
@@ -147,12 +157,9 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
   const isColoured = options.isColoured ?? (sink.isTerminal && (process.env['NO_COLOR'] ?? '') === '');
   const lines = new ReadableLines(isColoured);
   const jsonLines = new RequestLines(sink);
-  let notices = makeNotices(options);
+  const faults = new FaultLines(clock);
+  let notices = makeNotices(options, sink, lines, clock);
   let requests = makeRequestLines(options);
-
-  function makeNotices({ format, level = 'info' }: LogSettings): NoticeWriter {
-    return format === 'pretty' ? makeReadableWriter(sink, lines, clock, level) : makeJsonWriter(sink, clock, level);
-  }
 
   function makeRequestLines({ format, level, sample = 1 }: LogSettings): Pick<Events, 'asked' | 'answered'> {
     const answered: Record<AccessLogOptions['format'], Events['answered']> = {
@@ -178,9 +185,11 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
       const [at, message] = BREAKER_NOTICES[state];
       notices.write(at, 'notice', `breaker-${state}`, message, reason === '' ? {} : { reason, error });
     },
-    notice: (at, code, message, fields) => notices.write(at, 'notice', code, message, fields ?? {}),
+    notice: (at, code, message, fields = {}) => {
+      faults.pass(code, fields, (told) => notices.write(at, 'notice', code, message, told));
+    },
     reconfigure: (settings) => {
-      notices = makeNotices(settings);
+      notices = makeNotices(settings, sink, lines, clock);
       requests = makeRequestLines(settings);
     },
     flush: () => sink.flush(),

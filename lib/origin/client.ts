@@ -4,7 +4,7 @@
  */
 import type { LookupFunction } from 'node:net';
 import type { Clock } from '../base/clock.js';
-import { OriginError } from '../base/errors.js';
+import { OriginError, stackOf } from '../base/errors.js';
 import {
   MAX_ORIGIN_QUEUE,
   MAX_ORIGIN_QUEUE_WAIT_MS,
@@ -59,6 +59,7 @@ class PooledClient implements OriginClient {
     this.#forConnections = {
       url: options.url,
       clock: options.clock,
+      events: options.events,
       dialler: new Dialler(options),
       deadlines: this.#deadlines,
       headersTimeoutMs: options.headersTimeoutMs,
@@ -123,16 +124,26 @@ class PooledClient implements OriginClient {
   #expire(now: number): number {
     let next = Number.POSITIVE_INFINITY;
     for (const connection of this.#connections) {
-      if (connection.deadlineAt <= now) connection.expire();
+      if (connection.deadlineAt <= now) this.#attempt(() => connection.expire());
       if (connection.deadlineAt < next) next = connection.deadlineAt;
     }
     // Who came first has waited longest.
     for (let exchange = this.#queue.first; exchange !== undefined; exchange = this.#queue.first) {
       if (exchange.waitsUntil > now) return Math.min(next, exchange.waitsUntil);
       this.#queue.leave(exchange);
-      exchange.waitedTooLong();
+      this.#attempt(() => exchange.waitedTooLong());
     }
     return next;
+  }
+
+  /** What one of them throws is no reason to forget the deadlines of the others. */
+  #attempt(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      const told = { error: stackOf(error) };
+      this.#options.events.notice('error', 'internal', 'A request to the origin could not be ended', told);
+    }
   }
 
   /** Not at once: bytes behind the end of an answer must be seen, and close the connection, before it is used again. */

@@ -5,15 +5,16 @@
  */
 import type { Socket } from 'node:net';
 import type { Clock } from '../base/clock.js';
-import { OriginError } from '../base/errors.js';
+import { OriginError, stackOf } from '../base/errors.js';
 import { ORIGIN_CONNECTION_TTL_MS, ORIGIN_KEEP_ALIVE_MS } from '../base/limits.js';
 import { ORIGIN_KEEP_ALIVE_MARGIN_MS } from '../base/origin-limits.js';
 import type { Fields } from '../http/fields.js';
+import type { Events } from '../observe/events.js';
 import { type AnswerHandler, AnswerReader } from './answer-reader.js';
 import type { OriginRequest, OriginResponseHead } from './contract.js';
 import type { Deadlines } from './deadlines.js';
 import { type Dialler, wasCut } from './dial.js';
-import { closedEarly, connectFailure, exchangeFailure, malformed } from './failure.js';
+import { closedEarly, connectFailure, exchangeFailure, malformed, withoutEnd } from './failure.js';
 import { Intake, type Taker } from './intake.js';
 import { writeRequestHead } from './request-head.js';
 import { writeStraight } from './straight.js';
@@ -35,6 +36,7 @@ export interface ExchangeListener {
 export interface ConnectionOptions {
   readonly url: URL;
   readonly clock: Clock;
+  readonly events: Events;
   readonly dialler: Dialler;
   readonly deadlines: Deadlines;
   readonly headersTimeoutMs: number;
@@ -133,8 +135,8 @@ export class OriginConnection implements AnswerHandler, Taker {
     }
     this.#socket = socket;
     socket.on('error', (error) => this.#closed(socket, error));
-    socket.on('end', () => this.#closed(socket, wasCut(socket) ? reset() : 'clean'));
-    socket.on('close', () => this.#closed(socket, reset()));
+    socket.on('end', () => this.#closed(socket, wasCut(socket) ? withoutEnd() : 'clean'));
+    socket.on('close', () => this.#closed(socket, withoutEnd()));
   }
 
   #dialled(socket: Socket, failure: OriginError | undefined): void {
@@ -202,11 +204,27 @@ export class OriginConnection implements AnswerHandler, Taker {
 
   take(bytes: Buffer, length: number): boolean {
     const socket = this.#socket;
-    // Bytes that nobody asked for can be no answer to whom asks next (RFC 9112 §9.3).
-    if (this.#listener === undefined) this.#drop();
-    else if (this.#held !== undefined) this.#held = Buffer.concat([this.#held, bytes.subarray(0, length)]);
-    else this.#read(bytes, length);
+    try {
+      // Bytes that nobody asked for can be no answer to whom asks next (RFC 9112 §9.3).
+      if (this.#listener === undefined) this.#drop();
+      else if (this.#held !== undefined) this.#held = Buffer.concat([this.#held, bytes.subarray(0, length)]);
+      else this.#read(bytes, length);
+    } catch (error) {
+      this.#faulted(error);
+    }
     return socket === this.#socket && !this.#holdsBack();
+  }
+
+  /** A broken invariant, here or where the answer is heard, ends this exchange and no other. */
+  #faulted(error: unknown): void {
+    this.#isReading = false;
+    const { events } = this.#options;
+    try {
+      events.notice('error', 'internal', 'An answer could not be read', { error: stackOf(error) });
+      this.#fail(new OriginError('origin-aborted', 'the proxy failed on the answer of the origin', { cause: error }));
+    } catch (further) {
+      events.notice('error', 'internal', 'Nor could that be told', { error: stackOf(further) });
+    }
   }
 
   /** Nothing more may be read: the listener has paused, and has its head. */
@@ -250,16 +268,22 @@ export class OriginConnection implements AnswerHandler, Taker {
     if (listener === undefined) return;
     const content = from === until ? NOTHING : bytes.subarray(from, until);
     this.#settle();
-    listener.whole(head, content);
-    listener.free();
+    try {
+      listener.whole(head, content);
+    } finally {
+      listener.free();
+    }
   }
 
   complete(trailers: Fields): void {
     const listener = this.#listener;
     if (listener === undefined) return;
     this.#settle();
-    listener.ended(trailers);
-    listener.free();
+    try {
+      listener.ended(trailers);
+    } finally {
+      listener.free();
+    }
   }
 
   /** The answer is complete: the connection rests, or ends. */
@@ -283,9 +307,8 @@ export class OriginConnection implements AnswerHandler, Taker {
 
   /** The socket has told of its end. Where that ended a body, it must have been a clean one (RFC 9112 §8). */
   #closed(socket: Socket, how: 'clean' | Error): void {
-    if (socket !== this.#socket) return;
     // How far a dial came is told by the dialler.
-    if (!this.#isOpen) return;
+    if (socket !== this.#socket || !this.#isOpen) return;
     if (this.#held !== undefined) {
       this.#heldEnd ??= how;
       return;
@@ -303,8 +326,11 @@ export class OriginConnection implements AnswerHandler, Taker {
     // (RFC 9112 §9.3.1): then nothing says that the origin is in trouble.
     const isRepeatable = this.#isReused && failure.code === 'origin-reset';
     this.#drop();
-    listener?.failed(failure, isRepeatable);
-    listener?.free();
+    try {
+      listener?.failed(failure, isRepeatable);
+    } finally {
+      listener?.free();
+    }
   }
 
   #drop(): void {
@@ -344,7 +370,7 @@ export class OriginConnection implements AnswerHandler, Taker {
     this.#reader.isPaused = false;
     this.#held = undefined;
     if (this.#reader.progress === 'head') this.#limit(this.#options.idleTimeoutMs);
-    if (held !== undefined) this.#read(held, held.length);
+    if (held !== undefined) this.take(held, held.length);
     if (socket === undefined || socket !== this.#socket || this.#held !== undefined) return;
     const end = this.#heldEnd;
     if (end !== undefined) this.#closed(socket, end);
@@ -370,8 +396,4 @@ export class OriginConnection implements AnswerHandler, Taker {
     this.#fail(new OriginError('origin-aborted', 'the origin client is closing'));
     await closed;
   }
-}
-
-function reset(): Error {
-  return Object.assign(new Error('closed without an end'), { code: 'ECONNRESET' });
 }

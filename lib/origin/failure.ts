@@ -75,3 +75,8 @@ export function closedEarly(progress: AnswerProgress): OriginError {
 export function malformed(why: string): OriginError {
   return new OriginError('origin-malformed', `the answer of the origin breaks the grammar: ${why}`);
 }
+
+/** The socket was closed, and its end had not been seen. */
+export function withoutEnd(): Error {
+  return Object.assign(new Error('closed without an end'), { code: 'ECONNRESET' });
+}

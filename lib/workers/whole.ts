@@ -7,7 +7,7 @@ import type { AdminSources } from '../admin/routes.js';
 import { type Admin, createAdmin } from '../admin/server.js';
 import type { TokenCheck } from '../admin/token.js';
 import type { Clock } from '../base/clock.js';
-import { ConfigError } from '../base/errors.js';
+import { ConfigError, stackOf } from '../base/errors.js';
 import { WORKER_ANSWER_TIMEOUT_MS, WORKER_CLOSE_TIMEOUT_MS } from '../base/worker-limits.js';
 import { type Address, formatAddress } from '../config/address.js';
 import { dangersOf } from '../config/dangers.js';
@@ -68,6 +68,9 @@ export class WholeProxy {
     this.#log = createAccessLog({ ...logSettings(first.config, options.logDestination), destination, clock });
     this.#metrics = createMetrics({ clock, version, gauges: () => NO_GAUGES });
     this.#events = fanOut([this.#metrics.events, this.#log]);
+    clock.faulted = (error) => {
+      this.#events.notice('error', 'internal', 'What was due at a time could not be done', { error: stackOf(error) });
+    };
     this.leaving = new Promise((resolve, reject) => {
       this.#leave = resolve;
       this.#fail = reject;

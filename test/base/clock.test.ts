@@ -29,3 +29,28 @@ t.test('now() keeps up with that of another process, and never runs backwards by
   t.ok(clock.now() >= now + HOUR_MS);
   t.end();
 });
+
+t.test('what is thrown by what was due is told to who listens, and all else goes on', async (t) => {
+  const clock = systemClock();
+  const faults: unknown[] = [];
+  clock.faulted = (error) => void faults.push(error);
+  let count = 0;
+  await new Promise<void>((resolve) => {
+    clock.after(1, () => {
+      throw new Error('after broke');
+    });
+    const timer = clock.every(1, () => {
+      if (++count === 3) {
+        timer.cancel();
+        resolve();
+      }
+      throw new Error('every broke');
+    });
+    // Timers of the clock keep no process alive.
+    const alive = setTimeout(resolve, 10_000);
+    t.teardown(() => clearTimeout(alive));
+  });
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  t.equal(count, 3);
+  t.same(faults.map(String).sort(), ['Error: after broke', ...Array(3).fill('Error: every broke')].sort());
+});

@@ -138,12 +138,15 @@ function pumped(socket: Socket, { payload }: Reply, sendsTrailers: boolean) {
       turn.isWritten = true;
     },
   } as unknown as DirectTurn;
-  const listener: PumpListener & { ended?: string } = {
+  const listener: PumpListener & { ended?: string; fault?: unknown } = {
     pumped: () => {
       listener.ended = 'pumped';
     },
     broke: () => {
       listener.ended = 'broke';
+    },
+    faulted: (error) => {
+      listener.fault = error;
     },
   };
   if (payload.kind !== 'reader') throw new Error('there is nothing to pump');
@@ -179,6 +182,18 @@ t.test('what is here of a chunked body, its head and its end are one write', asy
   const { socket, writes } = recorder();
   pumped(socket, reply, false);
   t.strictSame(writes, ['HEAD\r\n\r\n3\r\nabc\r\n0\r\n\r\n']);
+});
+
+t.test('what throws as one client is written to is told of that client, and not to who brings the bytes', async (t) => {
+  const { body, reply } = arriving(undefined);
+  const { socket } = recorder();
+  const { out, listener } = pumped(socket, reply, false);
+  out.write = () => {
+    throw new Error('write broke');
+  };
+  body.write(Buffer.from('abc'));
+  t.match(listener.fault, { message: 'write broke' });
+  t.equal(body.readerCount, 0);
 });
 
 t.test('RFC 9112 §8: a body that breaks off, or is not as long as was told, has no clean end', async (t) => {

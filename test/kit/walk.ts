@@ -141,6 +141,8 @@ export class PlayedOrigin implements OriginClient {
 export class PlayedClient implements ReplySink {
   replied: Reply | undefined;
   passed: PassPlan | undefined;
+  /** What its handling failed by. */
+  broken: unknown;
   body = '';
   ending: 'waiting' | 'streaming' | 'finished' | 'broken' = 'waiting';
   readonly informed: number[] = [];
@@ -198,6 +200,10 @@ export class PlayedClient implements ReplySink {
     this.#gone = run;
   }
 
+  faulted(error: unknown): void {
+    this.broken = error;
+  }
+
   /** The client leaves. */
   leave(): void {
     this.#gone?.();
@@ -246,6 +252,11 @@ export interface Walk {
   readonly engine: Engine;
   readonly asked: AskedEvent[];
   readonly answered: AnsweredEvent[];
+  readonly notices: {
+    readonly level: string;
+    readonly code: string;
+    readonly fields?: Readonly<Record<string, unknown>> | undefined;
+  }[];
   send(request: Partial<ClientRequest>, fields?: Written, isSlow?: boolean, content?: string): PlayedClient;
   get(target: string, fields?: Written): PlayedClient;
   head(target: string, fields?: Written): PlayedClient;
@@ -262,10 +273,12 @@ export function makeWalk(options: WalkOptions = {}): Walk {
   const origin = new PlayedOrigin();
   const asked: AskedEvent[] = [];
   const answered: AnsweredEvent[] = [];
+  const notices: Walk['notices'] = [];
   const events: Events = {
     ...SILENT,
     asked: (event) => void asked.push(event),
     answered: (event) => void answered.push(event),
+    notice: (level, code, _message, fields) => void notices.push({ level, code, fields }),
   };
   const rule: Rule = { ...ORIGIN_DECIDES, ...options.rule };
   const { budgetBytes = 16 * 1024 * 1024, awakeCount = 1 } = options;
@@ -319,6 +332,7 @@ export function makeWalk(options: WalkOptions = {}): Walk {
     engine,
     asked,
     answered,
+    notices,
     send: sendRequest,
     get: (target, fields) => sendRequest({ target }, fields),
     head: (target, fields) => sendRequest({ target, method: 'HEAD' }, fields),

@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import {
+  FAULT_LINES_MS,
   LOG_BATCH_BYTES,
   LOG_CLOSE_TIMEOUT_MS,
   LOG_FLUSH_MS,
   LOG_LAST_TRIES,
   LOG_RETRY_MS,
+  MAX_FAULT_LINES,
   MAX_LOG_PENDING_BYTES,
 } from '../../lib/base/limits.js';
 import { createAccessLog } from '../../lib/observe/access-log.js';
@@ -424,4 +426,21 @@ t.test('requests whose lines were not made when the destination broke are counte
   log.answered(answered());
   log.answered(answered());
   t.equal(log.stats.droppedLines, 3);
+});
+
+t.test('a fault that comes with each request gets so many lines, and how many more there were', async (t) => {
+  const { stream, log, clock } = makeLog(t, { format: 'json' });
+  for (let n = 0; n < MAX_FAULT_LINES + 5; n++) log.notice('error', 'internal', 'It broke', { n });
+  log.notice('error', 'other', 'Something else');
+  clock.advance(FAULT_LINES_MS);
+  log.notice('error', 'internal', 'It broke', { n: 100 });
+  log.notice('error', 'internal', 'It broke', { n: 101 });
+  await log.flush();
+  const told = stream.lines.map((line) => JSON.parse(line));
+  t.equal(told.filter(({ code }) => code === 'internal').length, MAX_FAULT_LINES + 2);
+  t.equal(told.filter(({ code }) => code === 'other').length, 1);
+  t.same(
+    told.slice(-2).map(({ fields }) => fields),
+    [{ n: 100, leftOut: 5 }, { n: 101 }],
+  );
 });

@@ -3,6 +3,7 @@ import t, { type Test } from 'tap';
 import { ORIGIN_KEEP_ALIVE_MS, ORIGIN_READ_BYTES } from '../../lib/base/limits.js';
 import { MAX_IN_SLAB_BYTES, SLAB_BYTES } from '../../lib/base/slab.js';
 import { Fields } from '../../lib/http/fields.js';
+import { type Events, SILENT } from '../../lib/observe/events.js';
 import type { OriginClient } from '../../lib/origin/contract.js';
 import { createBarrier, turns } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
@@ -243,4 +244,46 @@ t.test('https: a certificate that cannot be read is a failure, and fetch does no
     t.equal(await recorder.ending(), 'origin-tls');
   }
   await client.close();
+});
+
+t.test('a listener that throws ends its own exchange, and the connection takes the next one', async (t) => {
+  for (const name of ['onHead', 'onData', 'onEnd'] as const) {
+    const notices: string[] = [];
+    const origin = await startScriptedOrigin({});
+    const events: Events = { ...SILENT, notice: (_level, code) => void notices.push(code) };
+    const client = clientFor(origin.url, { connections: 1, events });
+    t.teardown(async () => {
+      await origin.close();
+      await client.close();
+    });
+    origin.script(send(OK)).script(send(OK));
+    const told: string[] = [];
+    const breakAt = (step: string): void => {
+      told.push(step);
+      if (step === name) throw new Error(`${name} broke`);
+    };
+    const over = createBarrier();
+    client.fetch(get(), {
+      inform() {},
+      head: () => breakAt('onHead'),
+      data: () => breakAt('onData'),
+      end: () => {
+        over.open();
+        breakAt('onEnd');
+      },
+      fail: (error) => {
+        told.push(error.code);
+        over.open();
+      },
+    });
+    await over.passed;
+    await turns();
+    t.equal(told.at(-1), name === 'onEnd' ? 'onEnd' : 'origin-aborted', name);
+    t.same(notices, ['internal']);
+    const next = new Recorder();
+    client.fetch(get(), next);
+    t.equal(await next.ending(), 'end');
+    await turns();
+    t.equal(client.stats.running, 0);
+  }
 });

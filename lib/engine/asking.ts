@@ -82,9 +82,9 @@ class Attempt implements OriginListener {
 
   #noteAnswer({ status }: OriginResponseHead): void {
     const { clock, pace } = this.#parts;
-    const now = clock.now();
-    this.#asking.answerAt = now;
-    pace.answered(now - this.#asking.requestAt, status, now);
+    const steady = clock.steady();
+    this.#asking.answerAt = clock.now();
+    pace.answered(steady - this.#asking.sentAt, status, steady);
   }
 
   data(chunk: Buffer): void {
@@ -106,7 +106,7 @@ class Attempt implements OriginListener {
   fail(error: OriginError): void {
     if (!this.isCurrent) return;
     try {
-      if (!NOT_ASKED.has(error.code)) this.#parts.pace.failed(this.#parts.clock.now());
+      if (!NOT_ASKED.has(error.code)) this.#parts.pace.failed(this.#parts.clock.steady());
       this.#listener.fail(error);
     } catch (fault) {
       this.#listener.broke(fault);
@@ -128,6 +128,8 @@ export class Asking {
   restFrom: number | undefined;
   /** When the present request was sent. */
   requestAt = 0;
+  /** The same on the steady clock: how long the origin takes must not be measured by one that is set. */
+  sentAt = 0;
   /** When the head of its answer came, once it has. */
   answerAt = 0;
 
@@ -157,6 +159,7 @@ export class Asking {
     this.conditions = conditions;
     const fields = this.#fields(conditions, begun);
     this.requestAt = this.#parts.clock.now();
+    this.sentAt = this.#parts.clock.steady();
     this.#exchange = this.#parts.origin.fetch(
       content === undefined ? { method, target, fields } : { method: 'POST', target, fields, content: content.bytes },
       attempt,

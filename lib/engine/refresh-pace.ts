@@ -66,6 +66,7 @@ class Track {
   }
 }
 
+/** `now` is on the steady clock: a wall clock that is set forward would pass for an origin that took so long. */
 export class OriginPace {
   /** A 304 is quicker than a whole answer: more of the one than usual must not pass for a change of the other. */
   readonly #unchanged = new Track();

@@ -85,7 +85,7 @@ export class RefreshQueue {
     const known = this.#entries.find(job.id);
     if (known !== undefined) return this.#join(known, job, told);
     const now = this.#options.clock.now();
-    const refusal = this.#isClosed || job.bytes > this.#maxBytes ? 'full' : this.#refusalOf(job, now);
+    const refusal = this.#isClosed || job.bytes > this.#maxBytes ? 'full' : this.#refusalOf(job);
     if (refusal !== undefined) {
       this.#tell(job.priority, refusal, 0, told === undefined ? [] : [told]);
       return refusal;
@@ -131,8 +131,8 @@ export class RefreshQueue {
   }
 
   /** Why a job is not taken in. Where there is no room, what is less urgent, or as urgent and less hot, makes some. */
-  #refusalOf(job: RefreshJob, now: number): 'full' | 'shed' | undefined {
-    if (job.priority === 'ahead' && this.#strain(now) >= HELD_FROM.ahead) return 'shed';
+  #refusalOf(job: RefreshJob): 'full' | 'shed' | undefined {
+    if (job.priority === 'ahead' && this.#strain() >= HELD_FROM.ahead) return 'shed';
     while (this.#entries.count >= this.#maxCount || this.#bytes + job.bytes > this.#maxBytes) {
       const victim = this.#victimFor(job);
       if (victim === undefined) return 'full';
@@ -188,17 +188,17 @@ export class RefreshQueue {
       depth[lane.priority] = lane.size;
       oldestMs[lane.priority] = now - (lane.oldestAt() ?? now);
     }
-    return { depth, oldestMs, running: this.#running, strain: this.#strain(now) };
+    return { depth, oldestMs, running: this.#running, strain: this.#strain() };
   }
 
   #laneOf({ job }: Entry): Lane {
     return this.#lanes[rankOf(job.priority)] as Lane;
   }
 
-  #strain(now: number): number {
-    const { origin, pace } = this.#options;
+  #strain(): number {
+    const { origin, pace, clock } = this.#options;
     if (!origin.reachable) return UNREACHABLE;
-    return origin.healthy ? pace.strain(now) : PROBING;
+    return origin.healthy ? pace.strain(clock.steady()) : PROBING;
   }
 
   /** Begins what may begin, then sees to it that it is called again when that changes. */
@@ -226,7 +226,7 @@ export class RefreshQueue {
   /** The most urgent job that may begin now. Gives up, on its way, what is too old or ahead of its time. */
   #next(now: number): Entry | undefined {
     if (!this.#hasWaiting()) return undefined;
-    const strain = this.#strain(now);
+    const strain = this.#strain();
     for (const lane of this.#lanes) {
       const isHeld = strain >= HELD_FROM[lane.priority];
       for (let { first } = lane; first !== undefined; first = lane.first) {

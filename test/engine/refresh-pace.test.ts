@@ -1,6 +1,7 @@
 // Goal: the queue gives way to an origin that is slower than it usually is, and to no other (issue 4). Method: latencies played to the pace with an instant each.
 import t from 'tap';
 import { OriginPace } from '../../lib/engine/refresh-pace.js';
+import { makeWalk } from '../kit/walk.js';
 
 const START = Date.UTC(2026, 0, 1);
 
@@ -67,4 +68,16 @@ t.test('issue 4: one slow answer, or one failure, after a long silence is no str
   pace.answered(400, 200, now);
   pace.failed(now);
   t.equal(pace.strain(now), 0);
+});
+
+t.test('a wall clock that is set forward while the origin is asked does not make it slow', async (t) => {
+  const walk = makeWalk();
+  const { pace } = walk.engine.parts;
+  for (let n = 0; n < 20; n++) {
+    walk.get(`/${n}`);
+    walk.clock.advance(20);
+    if (n === 19) walk.clock.jump(5_000);
+    walk.origin.last.respond(200, { 'Cache-Control': 'max-age=60' }, 'x');
+  }
+  t.equal(pace.strain(walk.clock.steady()), 0);
 });

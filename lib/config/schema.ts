@@ -31,6 +31,7 @@ import { defaults, rule } from './rule-options.js';
 import {
   ADMIN_ADDRESS_FORM,
   readAdminAddress,
+  readDirectoryPath,
   readFieldName,
   readFilePath,
   readHostOverride,
@@ -128,7 +129,7 @@ const origin = section(
 const disk = section(
   {
     path: optional(
-      text('path', 'the path of a directory', readFilePath, {
+      text('path', 'the path of a directory', readDirectoryPath, {
         doc: 'Directory of the disk tier, for it alone; it is made where it is missing. What is stored survives a restart, and what memory evicts stays there. Relative to the conf file. Without it there is no disk tier. Takes effect at the next start.',
       }),
     ),

@@ -53,6 +53,18 @@ export function readFilePath(written: string): Reading<string> {
     : { value: written };
 }
 
+/** Words that say elsewhere whether something is there. */
+const SWITCHES: ReadonlySet<string> = new Set(['on', 'off', 'yes', 'no', 'none', 'true', 'false']);
+
+export function readDirectoryPath(written: string): Reading<string> {
+  if (written === '' || written.includes('\0')) return { problem: wanted('the path of a directory', written) };
+  return SWITCHES.has(written)
+    ? {
+        problem: `expected the path of a directory: leave it out where there is to be none, and write ./${written} for one of that name`,
+      }
+    : { value: written };
+}
+
 /** Short enough to be guessed is no secret. */
 const MIN_SECRET_LENGTH = 16;
 

@@ -82,6 +82,12 @@ const REFUSED: readonly [title: string, content: string | Buffer, ...problems: s
     'cache: {memory: lots}',
     'FILE:1:17: cache.memory: expected a size such as 64KB, 256MB or 2GB, got "lots"',
   ],
+  ['a path of no letters', 'cache: {disk: ""}', 'FILE:1:15: cache.disk.path: expected the path of a directory, got ""'],
+  [
+    'a word that says no, taken for a directory',
+    'cache: {disk: off}',
+    'FILE:1:15: cache.disk.path: expected the path of a directory: leave it out where there is to be none, and write ./off for one of that name',
+  ],
   [
     'a disk beyond the address space',
     'cache: {disk: {path: var, size: 100TB}}',

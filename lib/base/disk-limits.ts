@@ -10,6 +10,8 @@ export const DISK_BATCH_BYTES = 1024 * 1024;
 export const DISK_BATCH_ORDERS = 512;
 /** An order with a body up to this size is put into words as it comes; a larger one takes longer than the answer should wait. */
 export const DISK_WORDED_AT_ONCE_BYTES = 16 * 1024;
+/** Of these, put into words in one go. */
+export const DISK_WORDED_TOGETHER = 8;
 /** Of these, put into words in one turn where somebody waits for the disk: more would hold up requests for longer than they notice. */
 export const DISK_URGENT_ORDERS = 128;
 /** Put into words in one turn otherwise, at least: requests come in between. */

@@ -9,23 +9,10 @@ import { MAX_ONE_PIECE_BYTES } from '../base/ready-limits.js';
 import { Views } from '../base/views.js';
 import type { BytesHeld, HitLines, Reply } from '../engine/contract.js';
 import { BETWEEN_CODE, type Fields, FollowedFields, type RawFields } from '../http/fields.js';
+import { IN_NAME, IN_VALUE, OCTETS } from '../http/octets.js';
 
 /** It cannot be written here: it has no room, or a line that takes more than to be copied. */
 const NOT_HERE = -1;
-
-const NAME = 1;
-const VALUE = 2;
-/** What each byte may stand in: RFC 9110 §5.6.2 and §5.5. */
-const CLASSES = makeClasses();
-
-function makeClasses(): Uint8Array {
-  const classes = new Uint8Array(256);
-  for (let code = 0x20; code <= 0xff; code++) if (code !== 0x7f) classes[code] = VALUE;
-  classes[0x09] = VALUE;
-  const tokens = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~";
-  for (const token of tokens) classes[token.charCodeAt(0)] = NAME | VALUE;
-  return classes;
-}
 
 const COLON = 0x3a;
 const SPACE = 0x20;
@@ -151,7 +138,7 @@ export class ReplyBytes {
       const nameAt = at;
       let code = from[read++] as number;
       for (; code !== BETWEEN_CODE; code = from[read++] as number) {
-        if (((CLASSES[code] as number) & NAME) === 0 || read >= until) return NOT_HERE;
+        if (((OCTETS[code] as number) & IN_NAME) === 0 || read >= until) return NOT_HERE;
         bytes[at++] = code;
       }
       if (at === nameAt) return NOT_HERE;
@@ -162,7 +149,7 @@ export class ReplyBytes {
       for (; read < until; read++) {
         code = from[read] as number;
         if (code === BETWEEN_CODE) break;
-        if (((CLASSES[code] as number) & VALUE) === 0) return NOT_HERE;
+        if (((OCTETS[code] as number) & IN_VALUE) === 0) return NOT_HERE;
         bytes[at++] = code;
       }
       read++;
@@ -190,7 +177,7 @@ export class ReplyBytes {
   #line(name: string, value: string, from: number): number {
     let at = this.#text(name, from);
     if (at === NOT_HERE || at === from) return NOT_HERE;
-    for (let i = from; i < at; i++) if (((CLASSES[this.#bytes[i] as number] as number) & NAME) === 0) return NOT_HERE;
+    for (let i = from; i < at; i++) if (((OCTETS[this.#bytes[i] as number] as number) & IN_NAME) === 0) return NOT_HERE;
     this.#bytes[at++] = COLON;
     this.#bytes[at++] = SPACE;
     at = this.#text(value, at);
@@ -203,7 +190,7 @@ export class ReplyBytes {
     const bytes = this.#bytes;
     for (let i = 0; i < length; i++) {
       const code = text.charCodeAt(i);
-      if (code > 0xff || ((CLASSES[code] as number) & VALUE) === 0) return NOT_HERE;
+      if (code > 0xff || ((OCTETS[code] as number) & IN_VALUE) === 0) return NOT_HERE;
       bytes[from + i] = code;
     }
     return from + length;

@@ -3,6 +3,8 @@
  * ways the texts cost one copy.
  */
 
+import { BETWEEN_CODE } from '../http/fields.js';
+
 const FIRST_BYTES = 512;
 const NUMBER_BYTES = 8;
 /** A count of up to 2^53 in groups of seven bits. */
@@ -14,15 +16,25 @@ const LINE_END = '\r\n';
 const BEHIND_NAME = ': ';
 /** In place of the length of a name, which is never 0 in the run of lines: this one stands behind it. */
 const ASIDE = 0;
+const COLON = 0x3a;
+const SPACE = 0x20;
+const CR = 0x0d;
+const LF = 0x0a;
 
 /** What is being written: one record at a time, so that only the finished one takes memory of its own. */
 let scratch: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
+/** Its texts, a byte for each character. */
+let textScratch: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
 const MAX_SCRATCH_BYTES = 64 * 1024;
 
+/** Texts are written byte by byte: to join them first, and to have the whole written, took three times as long. */
 export class RecordWriter {
   #bytes: Buffer = scratch;
   #at: number;
-  #texts = '';
+  #textBytes: Buffer = textScratch;
+  #textAt = 0;
+  /** All texts so far, where one of them has a character that is no byte: that is rare. */
+  #wide: string | undefined;
 
   /** Leaves `prefixBytes` free in front. */
   constructor(prefixBytes: number) {
@@ -49,7 +61,7 @@ export class RecordWriter {
 
   text(value: string): void {
     this.count(value.length);
-    this.#texts += value;
+    this.#put(value);
   }
 
   texts(values: readonly string[]): void {
@@ -62,56 +74,143 @@ export class RecordWriter {
    * Those that `isAside` are texts behind that run, and no part of it.
    */
   lines(raw: readonly string[], isAside: (name: string) => boolean): void {
-    let run = LINE_END;
-    let aside = '';
+    let length = LINE_END.length;
+    let asideCount = 0;
     for (let at = 0; at < raw.length; at += 2) {
       const [name, value] = [raw[at] as string, raw[at + 1] as string];
-      if (name === '' || isAside(name)) aside += name + value;
-      else run += name + BEHIND_NAME + value + LINE_END;
+      if (name === '' || isAside(name)) asideCount++;
+      else length += name.length + BEHIND_NAME.length + value.length + LINE_END.length;
     }
     this.count(raw.length >> 1);
-    this.count(run.length);
+    this.count(length);
+    this.#makeTextRoom(length);
+    this.#endLine();
     for (let at = 0; at < raw.length; at += 2) {
       const [name, value] = [raw[at] as string, raw[at + 1] as string];
-      if (name === '' || isAside(name)) this.count(ASIDE);
+      const isHere = asideCount === 0 || !(name === '' || isAside(name));
+      if (!isHere) this.count(ASIDE);
       this.count(name.length);
       this.count(value.length);
+      if (isHere) this.#line(name, value);
     }
-    this.#texts += run + aside;
+    for (let at = 0; at < raw.length && asideCount > 0; at += 2) {
+      const name = raw[at] as string;
+      if (name !== '' && !isAside(name)) continue;
+      this.#put(name);
+      this.#put(raw[at + 1] as string);
+    }
+  }
+
+  /** The same of a section that is packed there, and has so many lines, none of them aside. */
+  section(packed: Buffer, from: number, until: number, lines: number): void {
+    this.count(lines);
+    // Behind a name stands one byte more than there, behind a value too, and behind the last value two.
+    const length = LINE_END.length + (until - from) + (lines === 0 ? 0 : lines * 2 + 1);
+    this.count(length);
+    this.#makeTextRoom(length);
+    this.#endLine();
+    for (let at = from; at < until; at++) {
+      const valueAt = this.#until(packed, at, until) + 1;
+      const end = this.#until(packed, valueAt, until);
+      this.count(valueAt - 1 - at);
+      this.count(end - valueAt);
+      if (this.#wide === undefined) this.#lineOf(packed, at, valueAt, end);
+      else this.#line(packed.toString('latin1', at, valueAt - 1), packed.toString('latin1', valueAt, end));
+      at = end;
+    }
+  }
+
+  #until(packed: Buffer, from: number, until: number): number {
+    let at = from;
+    while (at < until && packed[at] !== BETWEEN_CODE) at++;
+    return at;
+  }
+
+  /** There is room for it. */
+  #lineOf(packed: Buffer, nameAt: number, valueAt: number, end: number): void {
+    const bytes = this.#textBytes;
+    let at = this.#textAt;
+    for (let from = nameAt; from < valueAt - 1; from++) bytes[at++] = packed[from] as number;
+    bytes[at++] = COLON;
+    bytes[at++] = SPACE;
+    for (let from = valueAt; from < end; from++) bytes[at++] = packed[from] as number;
+    this.#textAt = at;
+    this.#endLine();
+  }
+
+  /** There is room for it. */
+  #line(name: string, value: string): void {
+    this.#put(name);
+    if (this.#wide === undefined) {
+      this.#textBytes[this.#textAt++] = COLON;
+      this.#textBytes[this.#textAt++] = SPACE;
+    } else this.#wide += BEHIND_NAME;
+    this.#put(value);
+    this.#endLine();
+  }
+
+  #endLine(): void {
+    if (this.#wide === undefined) {
+      this.#textBytes[this.#textAt++] = CR;
+      this.#textBytes[this.#textAt++] = LF;
+    } else this.#wide += LINE_END;
+  }
+
+  #put(text: string): void {
+    if (this.#wide !== undefined) {
+      this.#wide += text;
+      return;
+    }
+    const { length } = text;
+    this.#makeTextRoom(length);
+    const bytes = this.#textBytes;
+    const from = this.#textAt;
+    for (let at = 0; at < length; at++) {
+      const code = text.charCodeAt(at);
+      if (code > 0xff) {
+        this.#wide = bytes.toString('latin1', 0, from) + text;
+        return;
+      }
+      bytes[from + at] = code;
+    }
+    this.#textAt = from + length;
   }
 
   /** The whole, `note` at its end. Nothing can be written after it. */
   finish(note: Uint8Array): Buffer {
     if (note.length > MAX_NOTE_BYTES) throw new RangeError(`a note of ${note.length} bytes is too long`);
-    const isWide = hasWide(this.#texts);
-    const textBytes = this.#texts.length * (isWide ? 2 : 1);
+    const wide = this.#wide;
+    const textBytes = wide === undefined ? this.#textAt : wide.length * 2;
     const end = this.#at + textBytes + note.length;
     const whole = Buffer.allocUnsafe(end + TAIL_BYTES);
     this.#bytes.copy(whole, 0, 0, this.#at);
+    if (wide === undefined) this.#textBytes.copy(whole, this.#at, 0, textBytes);
+    else whole.write(wide, this.#at, 'utf16le');
     if (this.#bytes.length <= MAX_SCRATCH_BYTES) scratch = this.#bytes;
-    whole.write(this.#texts, this.#at, isWide ? 'utf16le' : 'latin1');
+    if (this.#textBytes.length <= MAX_SCRATCH_BYTES) textScratch = this.#textBytes;
     whole.set(note, this.#at + textBytes);
     whole.writeUInt32LE(this.#at, end);
     whole.writeUInt16LE(note.length, end + 4);
-    whole[end + 6] = isWide ? 1 : 0;
+    whole[end + 6] = wide === undefined ? 0 : 1;
     // Two bytes in reserve.
     whole.writeUInt16LE(0, end + 7);
     return whole;
   }
 
   #makeRoom(bytes: number): void {
-    if (this.#at + bytes <= this.#bytes.length) return;
-    const grown = Buffer.allocUnsafeSlow(this.#bytes.length * 2);
-    this.#bytes.copy(grown, 0, 0, this.#at);
-    this.#bytes = grown;
+    if (this.#at + bytes > this.#bytes.length) this.#bytes = grown(this.#bytes, this.#at, bytes);
+  }
+
+  #makeTextRoom(bytes: number): void {
+    if (this.#textAt + bytes > this.#textBytes.length) this.#textBytes = grown(this.#textBytes, this.#textAt, bytes);
   }
 }
 
-/** Field values are bytes, so that is rare. */
-function hasWide(text: string): boolean {
-  const { length } = text;
-  for (let at = 0; at < length; at++) if (text.charCodeAt(at) > 0xff) return true;
-  return false;
+/** With room for so many bytes behind those that are used. */
+function grown(bytes: Buffer, used: number, more: number): Buffer {
+  const larger = Buffer.allocUnsafeSlow(Math.max(bytes.length * 2, used + more));
+  bytes.copy(larger, 0, 0, used);
+  return larger;
 }
 
 /** Reads what a RecordWriter wrote. What does not fit makes it unsound, and reads as nothing. */

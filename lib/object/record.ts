@@ -6,7 +6,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { Fields } from '../http/fields.js';
-import { isFraming, isSendable } from '../http/lines.js';
+import { isFraming, isSendable, sendableLinesIn } from '../http/lines.js';
 import { compactLife, instantsOf } from './life.js';
 import { markOf } from './made-by.js';
 import { RecordReader, RecordWriter } from './record-bytes.js';
@@ -99,6 +99,7 @@ export const MAGIC = 0xc9;
 /** Magic, version, checksum of all that follows. */
 export const PREFIX_BYTES = 6;
 const NO_NOTE = Buffer.alloc(0);
+const NO_LINES: readonly string[] = [];
 /** As instantsOf() has them. */
 export const LIFE_INSTANTS = 8;
 
@@ -188,9 +189,13 @@ function writeHead(to: RecordWriter, stored: StoredResponse): void {
   if (despite !== undefined) bits |= HAS.despite;
   if (requestedAt !== undefined) bits |= HAS_REQUESTED_AT;
   if (stored.receivedVersion !== undefined) bits |= RECEIVED_1_0;
-  const { raw } = stored.fields;
+  const { fields } = stored;
+  const { slab, slabAt } = fields;
+  const slabUntil = slab === undefined ? 0 : slabAt + fields.packableBytes;
+  /** Of what is packed, and goes from there to here; -1: it is written line by line. */
+  const lines = slab === undefined ? -1 : sendableLinesIn(slab.bytes, slabAt, slabUntil);
   const isPlain = partial === undefined && selection.names.length === 0 && stored.receivedVersion === undefined;
-  if (isPlain && isSendable(stored.reasonPhrase, raw)) bits |= SENDABLE;
+  if (isPlain && isSendable(stored.reasonPhrase, lines < 0 ? fields.raw : NO_LINES)) bits |= SENDABLE;
   to.count(bits);
   to.count(stored.status);
   to.count(recordBodyBytes(stored));
@@ -213,7 +218,8 @@ function writeHead(to: RecordWriter, stored: StoredResponse): void {
     if (value !== undefined) to.text(value);
   }
   to.text(stored.reasonPhrase);
-  to.lines(raw, isFraming);
+  if (slab !== undefined && lines >= 0) to.section(slab.bytes, slabAt, slabUntil, lines);
+  else to.lines(fields.raw, isFraming);
   if (tags !== undefined) to.texts(tags);
   if (despite !== undefined) to.count(SAFETY_OVERRIDES.reduce((sum, one, at) => sum + bitOf(despite, one, at), 0));
   if (partial !== undefined) {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
+import { Slab } from '../../lib/base/slab.js';
 import { Fields } from '../../lib/http/fields.js';
 import { Body } from '../../lib/object/body.js';
 import { compactLife } from '../../lib/object/life.js';
@@ -170,6 +171,30 @@ t.test('issue 5: each member of a stored response is in the record, in the body,
   for (const [member, where] of Object.entries(RECORD_MEMBERS)) {
     t.equal(head !== undefined && member in head, where === 'record', member);
   }
+  t.end();
+});
+
+const octets = fc.string({ unit: fc.integer({ min: 0x20, max: 0xff }).map((code) => String.fromCharCode(code)) });
+const lineName = fc.oneof(
+  fc.string({ unit: fc.constantFrom(...'aZ09-_'), minLength: 1, maxLength: 20 }),
+  fc.constantFrom('Content-Length', 'connection', 'Keep-Alive', 'X-Not-Framed', 'a b', ''),
+);
+
+t.test('a record says the same of fields that are packed in a slab as of the list of them', (t) => {
+  let packedCount = 0;
+  fc.assert(
+    fc.property(response, fc.array(fc.tuple(lineName, fc.oneof(octets, text)), { maxLength: 8 }), (stored, lines) => {
+      const listed = encodeRecord({ ...stored, fields: new Fields(lines.flat()) });
+      const fields = new Fields(lines.flat());
+      if (fields.pack(new Slab(Math.max(1, fields.packableBytes)))) packedCount++;
+      // Until here it is a list as well.
+      const { slab, slabAt, packableBytes } = fields;
+      const alone = slab === undefined ? fields : Fields.packedIn(slab, slabAt, packableBytes);
+      return encodeRecord({ ...stored, fields: alone }).equals(listed);
+    }),
+    { numRuns: 2000 },
+  );
+  t.ok(packedCount > 500, `${packedCount} were packed`);
   t.end();
 });
 

@@ -1,6 +1,6 @@
-// Goal: decision 0037, what is small is put into words as it comes, what is large in its turn, and all in the order in which it came. Method: orders of known lengths, read back from the batches.
+// Goal: decision 0037, what is small is put into words as soon as there are several, what is large in its turn, and all in the order in which it came. Method: orders of known lengths, read back from the batches.
 import t from 'tap';
-import { DISK_BATCH_ORDERS, DISK_WORDED_AT_ONCE_BYTES } from '../../lib/base/disk-limits.js';
+import { DISK_BATCH_ORDERS, DISK_WORDED_AT_ONCE_BYTES, DISK_WORDED_TOGETHER } from '../../lib/base/disk-limits.js';
 import { ordersIn } from '../../lib/store/disk-batch.js';
 import { DiskGathering } from '../../lib/store/disk-gathering.js';
 import type { Item, PlainItem } from '../../lib/store/disk-queued.js';
@@ -26,29 +26,38 @@ function setUp(): { gathering: DiskGathering; settled: Item[]; sent(): number[] 
   return { gathering, settled, sent };
 }
 
-t.test('decision 0037: what is small is in the batch at once, what is large and all behind it in its turn', (t) => {
-  const { gathering, sent } = setUp();
-  gathering.add(numbered(1), true);
-  t.equal(gathering.unwordedCount, 0);
-  gathering.add(numbered(2, DISK_WORDED_AT_ONCE_BYTES + 1), true);
-  gathering.add(numbered(3), true);
-  t.equal(gathering.unwordedCount, 2);
-  t.equal(gathering.count, 3);
-  t.same(sent(), [1]);
-  gathering.wordSome(false);
-  t.equal(gathering.unwordedCount, 0);
-  t.same(sent(), [2, 3]);
-  t.end();
-});
+t.test(
+  'decision 0037: what is small goes into words several at a time, what is large and all behind it in its turn',
+  (t) => {
+    const { gathering, sent } = setUp();
+    for (let at = 1; at < DISK_WORDED_TOGETHER; at++) gathering.add(numbered(at), true);
+    t.equal(gathering.unwordedCount, DISK_WORDED_TOGETHER - 1);
+    gathering.add(numbered(DISK_WORDED_TOGETHER), true);
+    t.equal(gathering.unwordedCount, 0);
+    gathering.add(numbered(100), true);
+    gathering.add(numbered(101, DISK_WORDED_AT_ONCE_BYTES + 1), true);
+    for (let at = 102; at < 100 + DISK_WORDED_TOGETHER; at++) gathering.add(numbered(at), true);
+    t.equal(gathering.unwordedCount, DISK_WORDED_TOGETHER - 1, 'up to the large one');
+    t.equal(gathering.count, DISK_WORDED_TOGETHER * 2);
+    t.same(sent(), [1, 2, 3, 4, 5, 6, 7, 8, 100]);
+    for (let turn = 0; turn < DISK_WORDED_TOGETHER; turn++) gathering.wordSome(false);
+    t.equal(gathering.unwordedCount, 0);
+    t.same(sent(), [101, 102, 103, 104, 105, 106, 107]);
+    t.end();
+  },
+);
 
 t.test('decision 0037: a batch takes so many orders, and what comes beyond goes with the next', (t) => {
   const { gathering, sent } = setUp();
-  for (let at = 0; at <= DISK_BATCH_ORDERS; at++) gathering.add(numbered(at % 250), true);
+  const all = DISK_BATCH_ORDERS + DISK_WORDED_TOGETHER;
+  for (let at = 0; at < all; at++) gathering.add(numbered(at % 250), true);
   t.notOk(gathering.hasRoom);
-  t.equal(gathering.unwordedCount, 1);
+  t.equal(gathering.unwordedCount, DISK_WORDED_TOGETHER);
   t.equal(sent().length, DISK_BATCH_ORDERS);
   gathering.add(numbered(7), true);
-  t.same(sent(), [DISK_BATCH_ORDERS % 250, 7]);
+  const beyond = Array.from({ length: DISK_WORDED_TOGETHER }, (_, at) => (DISK_BATCH_ORDERS + at) % 250);
+  t.same(sent(), beyond, 'as many as go together, with what comes');
+  t.equal(gathering.unwordedCount, 1);
   t.end();
 });
 
@@ -68,7 +77,8 @@ t.test(
   'issue 5: where a batch failed all that was gathered comes out again in its order, and nothing of it is sent',
   (t) => {
     const { gathering, sent } = setUp();
-    const items = [numbered(1), numbered(2, DISK_WORDED_AT_ONCE_BYTES + 1), numbered(3)];
+    const items = Array.from({ length: DISK_WORDED_TOGETHER }, (_, at) => numbered(at));
+    items.push(numbered(98, DISK_WORDED_AT_ONCE_BYTES + 1), numbered(99));
     for (const item of items) gathering.add(item, true);
     t.ok(gathering.hasBegun);
     t.same(gathering.takeAll(), items);

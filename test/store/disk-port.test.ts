@@ -11,6 +11,7 @@ import {
   DISK_THREAD_NICE,
   DISK_URGENT_ORDERS,
   DISK_WORDED_AT_ONCE_BYTES,
+  DISK_WORDED_TOGETHER,
   DISK_WORDED_TURNS,
   MAX_DISK_WORDED_ORDERS,
   MIN_DISK_WORDED_ORDERS,
@@ -107,7 +108,7 @@ class TurnClock extends FakeClock {
 }
 
 t.test(
-  'decision 0037: what is small is put into words as it comes, and what comes faster than it is written a few at a time',
+  'decision 0037: what is small is put into words as soon as there are several, and what comes faster than it is written a few at a time',
   async (t) => {
     const clock = new TurnClock();
     const bench = openDisk(t, { clock });
@@ -121,12 +122,12 @@ t.test(
     t.equal(bench.tier.stats.writes.response, DISK_BATCH_ORDERS, 'a batch takes so many');
     t.same([...bench.tier.find('http://a.test/514')].length, 1, 'what is not in words yet is found');
     clock.advance(DISK_FLUSH_MS);
-    put(DISK_BATCH_ORDERS + 3, DISK_BATCH_ORDERS + 4);
-    t.equal(bench.tier.stats.writes.response, DISK_BATCH_ORDERS + 2, 'with what comes goes what waits');
-    put(DISK_BATCH_ORDERS + 4, DISK_BATCH_ORDERS + 6);
-    t.equal(bench.tier.stats.writes.response, DISK_BATCH_ORDERS + 6, 'until nothing does');
+    put(DISK_BATCH_ORDERS + 3, DISK_BATCH_ORDERS + 7);
+    t.equal(bench.tier.stats.writes.response, DISK_BATCH_ORDERS, 'few wait for others');
+    put(DISK_BATCH_ORDERS + 7, DISK_BATCH_ORDERS + DISK_WORDED_TOGETHER);
+    t.equal(bench.tier.stats.writes.response, DISK_BATCH_ORDERS + DISK_WORDED_TOGETHER, 'until there are several');
     await bench.tier.settled();
-    t.equal(bench.tier.stats.records, DISK_BATCH_ORDERS + 6);
+    t.equal(bench.tier.stats.records, DISK_BATCH_ORDERS + DISK_WORDED_TOGETHER);
   },
 );
 
@@ -134,9 +135,12 @@ t.test('decision 0037: a later form of what is in words already is what is found
   const bench = openDisk(t, { clock: new FakeClock() });
   const first = makeStored({ key: 'http://a.test/', bornAt: 0 });
   const second = { ...first, status: 203, fetchedAt: first.fetchedAt + 1 };
+  const others = Array.from({ length: DISK_WORDED_TOGETHER - 1 }, (_, at) => `http://a.test/${at}`);
   bench.store.put(first);
+  for (const key of others) bench.store.put(makeStored({ key, bornAt: 0 }));
   bench.store.put(second, first);
-  t.same(bench.tier.stats.writes, { response: 1, header: 1 });
+  for (const key of others) bench.store.put(makeStored({ key: `${key}/again`, bornAt: 0 }));
+  t.same(bench.tier.stats.writes, { response: 1 + 2 * others.length, header: 1 });
   t.same(
     bench.tier.find(first.key).map(({ status }) => status),
     [203],

@@ -4,6 +4,7 @@ import {
   DISK_BATCH_BYTES,
   DISK_FLUSH_MS,
   DISK_RETRY_FIRST_MS,
+  DISK_WORDED_TOGETHER,
   MAX_DISK_PENDING_BYTES,
 } from '../../lib/base/disk-limits.js';
 import { Fields } from '../../lib/http/fields.js';
@@ -27,6 +28,11 @@ function below({ memory, store }: DiskBench, key = KEY): readonly StoredResponse
   return store.known(key);
 }
 
+/** Others come until all that was put is in words. */
+function comeTogether({ store }: DiskBench, make: (props: { key: string }) => StoredResponse): void {
+  for (let at = 1; at < DISK_WORDED_TOGETHER; at++) store.put(make({ key: `${KEY}another/${at}` }));
+}
+
 const textual = (text: string): Body => Body.of([Buffer.from(text)]);
 
 t.test('decision 0037: what waits is, member by member, what was put, also where the clock was set back', async (t) => {
@@ -47,6 +53,7 @@ t.test('decision 0037: what waits is, member by member, what was put, also where
       expiredAt: clock.now() - 3,
     };
     bench.store.put(stored);
+    comeTogether(bench, make);
     const [found, ...others] = below(bench);
     t.same(others, []);
     t.not(found, stored, 'of the object nothing is kept');
@@ -61,6 +68,7 @@ t.test('decision 0037: what waits is, member by member, what was put, also where
 t.test('decision 0037: an empty body, and none of its own bytes elsewhere, is told as well', (t) => {
   const { bench, make } = setUp(t);
   bench.store.put(make({ body: Body.empty }));
+  comeTogether(bench, make);
   t.equal(bytesOf(below(bench)[0]), '');
   t.end();
 });
@@ -77,6 +85,7 @@ t.test(
       clock.advance(DISK_FLUSH_MS);
       for (const part of ['3', '4'])
         bench.store.put(make({ key: `${KEY}${name}${part}`, body: textual(`${name}${part}`.repeat(300)) }));
+      comeTogether(bench, make);
       for (const part of ['1', '2', '3', '4']) {
         const times = part < '3' ? 400 : 300;
         t.equal(bytesOf(below(bench, `${KEY}${name}${part}`)[0]), `${name}${part}`.repeat(times));
@@ -95,6 +104,7 @@ t.test('design 2: what waits is freshened, purged and found to be there like wha
   bench.isHeld = true;
   const put = make({ body: textual('kept') });
   bench.store.put(put);
+  comeTogether(bench, make);
   t.ok(bench.tier.has(put), 'by who put it');
   const [told] = below(bench);
   t.ok(told !== undefined && bench.tier.has(told), 'by who was told of it');
@@ -113,6 +123,7 @@ t.test('design 2: what waits is freshened, purged and found to be there like wha
   const other = setUp(t);
   other.bench.isHeld = true;
   other.bench.store.put(other.make());
+  comeTogether(other.bench, other.make);
   other.clock.advance(DISK_FLUSH_MS);
   const [inFlight] = below(other.bench);
   t.ok(inFlight !== undefined && other.bench.store.remove(inFlight, 'purged'));

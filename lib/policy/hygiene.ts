@@ -116,7 +116,22 @@ export function endToEndFields(fields: Fields): Fields {
 
 /** The fields of an origin's response that are for more than this connection. Content-Length stays, for the caller. */
 export function receivedResponseFields(fields: Fields): Fields {
-  return endToEndFields(fields);
+  let kept = endToEndFields(fields);
+  for (const name of SINGLE) kept = withFirstAlone(kept, name);
+  return kept;
+}
+
+/**
+ * What ages and validators go by. A sender must not send a second line of them (RFC 9110 §5.3); where one does, the first counts here,
+ * and it alone goes on: who joined the two would see neither (RFC 9111 §4.2.1 has the same of Expires).
+ */
+const SINGLE = ['date', 'etag', 'last-modified'] as const;
+
+function withFirstAlone(fields: Fields, name: string): Fields {
+  const first = fields.placeOf(name);
+  if (first < 0 || fields.placeOf(name, first + 2) < 0) return fields;
+  let count = 0;
+  return fields.filter((each) => each !== name || ++count === 1);
 }
 
 /** The request fields as the origin gets them: the client's, cleaned, with Host first, and with Via and X-Forwarded-*. */

@@ -357,3 +357,29 @@ t.test('RFC 9112 §6.3: 204 and 304 of the pass lane end with their head, and th
     t.equal((await client.response()).status, status);
   }
 });
+
+t.test(
+  'RFC 9110 §5.3: of two lines of Date, ETag or Last-Modified the first counts, and it alone goes on',
+  async (t) => {
+    const [first, second] = ['Thu, 01 Jan 2026 00:00:00 GMT', 'Wed, 31 Dec 2025 00:00:00 GMT'];
+    const fields = ['ETag', '"1"', 'Date', first, 'eTag', '"2"', 'Last-Modified', first, 'Cache-Control', 'max-age=60'];
+    fields.push('date', second, 'Last-modified', second, 'X-Two', '1', 'X-Two', '2');
+    for (const fastLane of ['on', 'off']) {
+      for (const method of ['GET', 'POST']) {
+        const house = await openProxy(t, { clock: new FakeClock(), conf: { fast_lane: fastLane } });
+        house.origin.respond(() => ({ fields, body: 'x' }));
+        const bytes = method === 'GET' ? request('GET', '/x') : request('POST', '/x', 'Content-Length: 0');
+        for (let n = 0; n < 3; n++) {
+          const answer = await house.ask(bytes);
+          t.same(
+            ['etag', 'date', 'last-modified', 'x-two'].map((name) => answer.field(name)),
+            ['"1"', first, first, '1, 2'],
+          );
+        }
+        if (method === 'POST') continue;
+        t.equal((await house.get('/x', 'If-None-Match: "2"')).status, 200, fastLane);
+        t.equal((await house.get('/x', 'If-None-Match: "1"')).status, 304, fastLane);
+      }
+    }
+  },
+);

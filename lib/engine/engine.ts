@@ -10,6 +10,7 @@ import type { StoredResponse } from '../object/stored.js';
 import { isLoop } from '../policy/hygiene.js';
 import { requestKey } from '../policy/key.js';
 import { reasonToPass } from '../policy/pass.js';
+import { refutes } from '../policy/precondition.js';
 import { type RequestDirectives, requestDirectives } from '../policy/request-directives.js';
 import { judgeReuse } from '../policy/reuse.js';
 import { chooseVariant } from '../policy/vary.js';
@@ -146,6 +147,10 @@ export class Engine implements RequestHandler {
     const isUsable = verdict.kind === 'serve' && verdict.phase === 'fresh';
     if (chosen.partial !== undefined && !(isUsable && coversRanges(chosen, request))) {
       this.#ask(request, sink, key, directives, partialNeed(chosen, request, isUsable));
+      return;
+    }
+    if (verdict.kind === 'serve' && verdict.refresh && !directives.onlyIfCached && refutes(request, chosen)) {
+      this.#ask(request, sink, key, directives, { stale: chosen, fwd: 'request', reason: 'request-condition' });
       return;
     }
     if (verdict.kind === 'serve') {

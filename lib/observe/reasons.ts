@@ -24,6 +24,8 @@ const REUSE = {
   'request-max-age': 'The client wants a younger response than the stored one.',
   'request-min-fresh': 'The client wants a response that stays fresh for longer than the stored one.',
   'request-max-stale': 'The client does not accept a response that is this stale.',
+  'request-condition':
+    'A condition of the client does not hold for the stored response, which is stale: what is current decides.',
 } as const;
 
 /** What became of a request that went to the origin. */

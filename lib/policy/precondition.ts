@@ -30,7 +30,8 @@ export function isConditional(requestFields: Fields): boolean {
  *
  * Departs from RFC 9111 §4.3.2 because it leaves If-Match and If-Unmodified-Since to origins, and so has a cache send
  * a representation that the client said it does not want; who resumes a download that way would join two versions.
- * This cache speaks for its one origin and evaluates them against what it would send.
+ * This cache speaks for its one origin and evaluates them against what it would send. Where they do not hold for what is stale,
+ * the origin is asked first (`refutes`): what the client names may be what is current by now.
  */
 export function evaluatePreconditions(
   method: string,
@@ -55,6 +56,12 @@ export function evaluatePreconditions(
   }
   // RFC 9110 §13.1.3: If-Modified-Since counts for GET and HEAD, and is ignored beside If-None-Match.
   return isRetrieval && isUnmodifiedSince(requestFields, stored) ? 'not-modified' : 'proceed';
+}
+
+/** Whether a request says that it does not want this one (RFC 9110 §13.1.1, §13.1.4). */
+export function refutes({ method, fields }: { method: string; fields: Fields }, stored: SelectedResponse): boolean {
+  if (!fields.has('if-match') && !fields.has('if-unmodified-since')) return false;
+  return evaluatePreconditions(method, fields, stored) === 'precondition-failed';
 }
 
 function listHolds(list: string, stored: SelectedResponse, match: (a: string, b: string) => boolean): boolean {

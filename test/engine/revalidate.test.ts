@@ -253,6 +253,42 @@ t.test("the client's own conditions are answered from the store: 304 without a b
   t.equal(walk.get('/a', { 'If-Match': '"two"' }).status, 412);
 });
 
+t.test('RFC 9110 §13.1.1, §13.1.4: what is stale refuses nobody whom what is current would answer', async (t) => {
+  const graced = {
+    ...SHORT,
+    'Last-Modified': 'Thu, 01 Jan 2026 00:00:00 GMT',
+    'Cache-Control': 'max-age=10, stale-while-revalidate=600',
+  };
+  const open = (): Walk => {
+    const walk = stored(graced);
+    walk.clock.advance(20_000);
+    return walk;
+  };
+  for (const fields of [{ 'If-Match': '"two"' }, { 'If-Unmodified-Since': 'Wed, 31 Dec 2025 00:00:00 GMT' }]) {
+    const walk = open();
+    const client = walk.get('/a', fields);
+    t.equal(client.status, undefined, 'it waits for what is current');
+    t.equal(walk.origin.last.field('if-match'), undefined, 'as all others do, who may join');
+    const newer = { ...graced, ETag: '"two"', 'Last-Modified': 'Tue, 30 Dec 2025 00:00:00 GMT' };
+    walk.origin.last.respond(200, newer, 'newer');
+    t.match([client.status, client.body], [200, 'newer']);
+  }
+  const confirmed = open();
+  const refused = confirmed.get('/a', { 'If-Match': '"two"' });
+  confirmed.origin.last.respond(304, graced);
+  t.match([refused.status, refused.body.includes('condition')], [412, true]);
+  const walk = open();
+  t.match(
+    [walk.get('/a', { 'If-Match': '"one"' }).status, walk.get('/a').outcome],
+    [200, 'UPDATING'],
+    'that is served at once',
+  );
+  const failing = open();
+  const client = failing.get('/a', { 'If-Match': '"two"' });
+  failing.origin.last.fail();
+  t.equal(client.status, 412, 'of what is stale, where there is nothing else to go by');
+});
+
 t.test(
   'a client with conditions on a miss warms the store with the whole response, and still gets its 304',
   async (t) => {

@@ -4,7 +4,7 @@
  * a rule that leaves it as it is, to a GET that says nothing to a cache.
  */
 import { hashOfBoth } from '../base/hash.js';
-import { MAX_KEY_LENGTH } from '../base/limits.js';
+import { MAX_KEY_LENGTH, WRITE_AT_ONCE_BYTES } from '../base/limits.js';
 import type { Rule } from '../config/rule.js';
 import { ageSecAt } from '../policy/age.js';
 import { leavesResponses } from '../policy/client-fields.js';
@@ -92,6 +92,8 @@ export class HeldReplies {
     const ttlSec = ttlSecAt(life, now);
     // One without end is no number.
     if (!Number.isSafeInteger(ttlSec)) return undefined;
+    // What is written piece by piece has no use for it.
+    if (sight.bodyBytes > WRITE_AT_ONCE_BYTES) return undefined;
     const reply = this.#reply;
     const { note } = reply;
     note.reason = verdict.reason;

@@ -1,7 +1,7 @@
 // Goal: decision 0016, bytes that are put together of what lies in memory are those that would be made of the response. Method: fast-check makes responses, each is stored, awake or asleep, and written both ways.
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import { ONE_BUFFER_BYTES } from '../../lib/base/limits.js';
+import { ONE_BUFFER_BYTES, WRITE_AT_ONCE_BYTES } from '../../lib/base/limits.js';
 import { READY_IDLE_PRUNINGS, READY_PRUNE_MS } from '../../lib/base/ready-limits.js';
 import { readConfig } from '../../lib/config/load.js';
 import { makeRules } from '../../lib/config/rules.js';
@@ -100,6 +100,23 @@ t.test('decision 0016: a use of what goes out as it lies in memory is a use for 
     if (stored === undefined) throw new Error('it is stored');
     t.equal(store.usage(stored)?.hits, 1);
     walk.engine.close();
+  }
+});
+
+t.test('decision 0016: what is too large to be written at once is no hit before it is sent', async (t) => {
+  for (const awakeCount of [1, 100]) {
+    const walk = makeWalk({ awakeCount, budgetBytes: 64 * 1024 * 1024 });
+    const { engine, clock } = walk;
+    engine.reconfigure({ ...engine.parts.live, rules: makeRules(readConfig({ origin: 'http://o' })) });
+    for (const target of ['/a', '/b', '/c']) {
+      walk.get(target);
+      walk.origin.last.respond(200, { 'Cache-Control': 'max-age=60' }, Buffer.alloc(WRITE_AT_ONCE_BYTES + 1));
+    }
+    t.equal(engine.ready(false, HOST, '/a', undefined, clock.now()), undefined);
+    const [stored] = engine.parts.store.known(`http://${HOST}/a`);
+    if (stored === undefined) throw new Error('it is stored');
+    t.equal(engine.parts.store.usage(stored)?.hits, 0);
+    engine.close();
   }
 });
 

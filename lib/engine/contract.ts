@@ -1,6 +1,7 @@
 /** The engine's two neighbours upstairs, as it sees them: a request record and a reply sink. No socket, no node:http. */
 
 import type { Fields } from '../http/fields.js';
+import type { ByteRange, RangeSpec } from '../http/ranges.js';
 import type { BodyReader } from '../object/body.js';
 import type { Outcome } from '../observe/events.js';
 import type { MemorySight } from '../store/contract.js';
@@ -155,9 +156,15 @@ export interface BytesAsStored {
   readonly bodyBytes: number;
 }
 
-/** The parts of a reply to GET behind its status, as they lie in memory. Content-Length comes behind them. */
+/** The parts of a reply to GET, as they lie in memory. Content-Length comes behind them. */
 export interface BytesHeld {
   readonly sight: MemorySight;
+  /** The part of the body that goes out, with Content-Range before Content-Length; undefined: all of it. */
+  readonly part: ByteRange | undefined;
+  readonly status: number;
+  readonly reasonPhrase: string;
+  /** How much of the body goes out. */
+  readonly bodyBytes: number;
   readonly ageSec: number;
   readonly ttlSec: number;
   readonly lines: HitLines;
@@ -170,11 +177,18 @@ export interface HitLines {
   readonly behindTtl: string;
 }
 
+/** A Range of one range alone (RFC 9110 §14.2). */
+export interface PartAsked {
+  readonly spec: RangeSpec;
+  /** The fields of the request that say so: Range, and If-Range where it has that. */
+  readonly fields: Fields;
+}
+
 export interface RequestHandler {
   handle(request: ClientRequest, sink: ReplySink): void;
   /**
    * What handle() would reply, at once, to an HTTP/1.1 GET or HEAD without a body whose fields say nothing to a cache but
-   * `condition`, the value of If-None-Match; undefined where it would do anything else, and nothing has happened then.
+   * `condition`, the value of If-None-Match, and `part`; undefined where it would do anything else, and nothing has happened then.
    */
   readonly ready?: FindReady | undefined;
   /** Whether REFRESH, which has no meaning of its own in HTTP, is for handle() to answer. */
@@ -187,4 +201,5 @@ export type FindReady = (
   target: string,
   condition: string | undefined,
   now: number,
+  part?: PartAsked | undefined,
 ) => ReadyReply | undefined;

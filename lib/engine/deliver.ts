@@ -14,6 +14,7 @@ import { evaluatePreconditions, notModifiedFields } from '../policy/precondition
 import {
   contentRange,
   multipartByteranges,
+  PARTIAL_CONTENT,
   type RangeVerdict,
   selectRanges,
   unsatisfiedRange,
@@ -92,16 +93,15 @@ export function deliver(
       note,
     };
   }
-  const fields = stored.fields.followedBy(behind);
   const ranges = selectRanges(request.fields, stored, total);
   if (ranges.kind !== 'whole' && total !== undefined) {
-    const partial = deliverRanges(stored, ranges, total, fields);
+    const partial = deliverRanges(stored, ranges, total, behind);
     if (partial !== undefined) return { ...partial, note };
   }
   return {
     status: stored.status,
     reasonPhrase: stored.reasonPhrase,
-    fields,
+    fields: stored.fields.followedBy(behind),
     payload: payloadOf(stored, 0, total, delivery.trailers),
     note,
   };
@@ -173,19 +173,19 @@ function deliverRanges(
   stored: StoredResponse,
   ranges: Exclude<RangeVerdict, { kind: 'whole' }>,
   total: number,
-  whole: Fields,
+  behind: readonly string[],
 ): Pick<Reply, 'status' | 'reasonPhrase' | 'fields' | 'payload'> | undefined {
   if (ranges.kind === 'unsatisfiable') {
     // The stored fields describe a body that is not sent: Content-Type and the like stay away.
-    const kept = whole.filter((name) => !name.startsWith('content-'));
-    const fields = kept.append('Content-Range', unsatisfiedRange(total));
+    const kept = stored.fields.filter((name) => !name.startsWith('content-'));
+    const fields = kept.followedBy([...behind, 'Content-Range', unsatisfiedRange(total)]);
     return { status: 416, reasonPhrase: 'Range Not Satisfiable', fields, payload: bytesOf([]) };
   }
   if (ranges.kind === 'single') {
     return {
       status: 206,
-      reasonPhrase: 'Partial Content',
-      fields: whole.append('Content-Range', contentRange(ranges.from, ranges.until, total)),
+      reasonPhrase: PARTIAL_CONTENT,
+      fields: stored.fields.followedBy([...behind, 'Content-Range', contentRange(ranges.from, ranges.until, total)]),
       payload: payloadOf(stored, ranges.from, ranges.until),
     };
   }
@@ -200,8 +200,8 @@ function deliverRanges(
   out.push(parts.tail);
   return {
     status: 206,
-    reasonPhrase: 'Partial Content',
-    fields: whole.without('content-type').append('Content-Type', parts.contentType),
+    reasonPhrase: PARTIAL_CONTENT,
+    fields: stored.fields.without('content-type').followedBy([...behind, 'Content-Type', parts.contentType]),
     payload: bytesOf(out),
   };
 }

@@ -168,8 +168,8 @@ export class Engine implements RequestHandler {
     this.#ask(request, sink, key, directives, { stale: chosen, fwd, reason: verdict.reason });
   }
 
-  readonly ready: FindReady = (isHead, host, target, condition, now) =>
-    this.#ready.find(isHead, host, target, condition, now);
+  readonly ready: FindReady = (isHead, host, target, condition, now, part) =>
+    this.#ready.find(isHead, host, target, condition, now, part);
 
   /** A stored response answers a request. */
   used(stored: StoredResponse, place?: Place): void {

@@ -1,7 +1,7 @@
 /** Requests that say nothing to a cache but what they are for. */
 import type { Rule } from '../config/rule.js';
 import { Fields } from '../http/fields.js';
-import type { ClientRequest } from './contract.js';
+import type { ClientRequest, PartAsked } from './contract.js';
 
 /** Whether what a rule makes of a request, and its key, depend on no field that a plain request may have. */
 export function readsTargetAlone({ normalize, request, key, push }: Rule): boolean {
@@ -19,13 +19,15 @@ export function plainRequest(
   host: string,
   target: string,
   condition: string | undefined,
+  part?: PartAsked | undefined,
 ): ClientRequest {
+  const raw = condition === undefined ? ['Host', host] : ['Host', host, 'If-None-Match', condition];
   return {
     method: isHead ? 'HEAD' : 'GET',
     target,
     scheme: 'http',
     host,
-    fields: new Fields(condition === undefined ? ['Host', host] : ['Host', host, 'If-None-Match', condition]),
+    fields: new Fields(part === undefined ? raw : [...raw, ...part.fields.raw]),
     httpVersion: '1.1',
     remoteAddress: '',
     hasBody: false,

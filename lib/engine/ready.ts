@@ -27,7 +27,7 @@ import { judgeReuse } from '../policy/reuse.js';
 import type { Glance, Place } from '../store/contract.js';
 import { STATUS_PREFIX } from './accepted.js';
 import { StoredReplies } from './as-stored.js';
-import type { ClientRequest, ReadyReply, Reply } from './contract.js';
+import type { ClientRequest, PartAsked, ReadyReply, Reply } from './contract.js';
 import { HeldReplies } from './held.js';
 import type { EngineParts, EngineSettings } from './parts.js';
 import { plainRequest, readsTargetAlone } from './plain.js';
@@ -98,8 +98,8 @@ export class ReadyReplies {
   }
 
   /**
-   * The reply to a request whose fields say nothing to a cache but `condition` (If-None-Match); undefined where that
-   * takes more than a fresh response. What it gives counts as used.
+   * The reply to a request whose fields say nothing to a cache but `condition` (If-None-Match) or, where it is a GET, `part`;
+   * undefined where that takes more than a fresh response. What it gives counts as used.
    */
   find(
     isHead: boolean,
@@ -107,10 +107,13 @@ export class ReadyReplies {
     target: string,
     condition: string | undefined,
     now: number,
+    part?: PartAsked | undefined,
   ): ReadyReply | undefined {
     const { parts } = this.#source;
     if (parts.live !== this.#live) this.#begin(parts.live);
     if (!this.#isOn || (isHead && (condition !== undefined || parts.live.rules.readsMethod))) return undefined;
+    // RFC 9110 §14.2: no other method has ranges.
+    if (part !== undefined && !isHead) return condition === undefined ? this.#part(host, target, part, now) : undefined;
     if (host !== this.#lastHost || this.#lastEntries === undefined) this.#enter(host);
     let entry = this.#lastEntries?.get(target);
     let isCounted = false;
@@ -151,6 +154,21 @@ export class ReadyReplies {
     entry.idle = 0;
     this.#source.used(entry.stored, entry.place);
     return answer;
+  }
+
+  /** The part that is asked for of what memory holds. It is another one each time, so none is kept. */
+  #part(host: string, target: string, part: PartAsked, now: number): ReadyReply | undefined {
+    const { store } = this.#source.parts;
+    const hash = this.#held.hashOf(host, target);
+    if (hash !== undefined) {
+      const held = this.#held.find(hash, host, target, now, part);
+      if (held !== undefined || store.sightedNothing) return held;
+    }
+    const request = plainRequest(false, host, target, undefined, part);
+    const key = this.#plainKey(request);
+    const place = key === undefined ? undefined : store.place(key, true);
+    const stored = place === undefined ? undefined : this.#onlyIn(place, request);
+    return place === undefined || stored === undefined ? undefined : this.#once(place, stored, request, now);
   }
 
   /** Other settings: all that was made under those before is void. */

@@ -200,7 +200,7 @@ export class FastReader {
     const { isHead } = scan;
     let ready: ReadyReply | undefined;
     try {
-      ready = handler.ready(isHead, memo.host, target, memo.condition, startedAt);
+      ready = handler.ready(isHead, memo.host, target, memo.condition, startedAt, memo.part);
       return ready !== undefined && sendReady(connection, isHead, target, memo, startedAt, ready);
     } catch (error) {
       return this.#broke(memo.host, target, error, ready !== undefined);

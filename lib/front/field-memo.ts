@@ -3,7 +3,9 @@
  * neighbouring connections send the same. Implements RFC 9112 §3.2 (Host), §9.3 (Connection) and what RFC 9111 lets a
  * request say to a cache, as far as telling whether it says anything.
  */
+import type { PartAsked } from '../engine/contract.js';
 import { Fields } from '../http/fields.js';
+import { parseSingleRange } from '../http/ranges.js';
 import type { HeadScan } from './head-scan.js';
 import { hostKeyOf, LINE_OVERHEAD_BYTES } from './intake.js';
 
@@ -29,10 +31,11 @@ export class FieldMemo {
   readonly isLast: boolean;
   /** As the intake counts it. */
   readonly fieldsBytes: number;
-  /** Nothing in it means anything to a cache, but for If-None-Match. */
+  /** Nothing in it means anything to a cache, but for If-None-Match and what asks for a part. */
   readonly isPlain: boolean;
   /** The value of If-None-Match. */
   readonly condition: string | undefined;
+  readonly part: PartAsked | undefined;
   /** For the log. */
   readonly userAgent: string | undefined;
   readonly referer: string | undefined;
@@ -43,7 +46,8 @@ export class FieldMemo {
     this.host = host;
     this.isLast = isLast;
     this.fieldsBytes = fieldsBytes;
-    this.isPlain = !saysSomething(fields);
+    this.part = partIn(fields);
+    this.isPlain = !saysSomething(fields, this.part !== undefined);
     this.condition = fields.get('if-none-match');
     this.userAgent = fields.first('user-agent');
     this.referer = fields.first('referer');
@@ -113,9 +117,21 @@ export const SAYS_SOMETHING: ReadonlySet<string> = new Set([
   'x-forwarded-proto',
 ]);
 
-function saysSomething(fields: Fields): boolean {
+/** Fields that ask for a part. */
+const OF_A_PART: ReadonlySet<string> = new Set(['if-range', 'range']);
+
+/** The part that the fields ask for, where it is one range. */
+export function partIn(fields: Fields): PartAsked | undefined {
+  const range = fields.get('range');
+  const spec = range === undefined ? undefined : parseSingleRange(range);
+  return spec === undefined ? undefined : { spec, fields: fields.filter((name) => OF_A_PART.has(name)) };
+}
+
+/** `hasPart`: those that ask for it say nothing else. */
+function saysSomething(fields: Fields, hasPart: boolean): boolean {
   for (let i = 0; i < fields.raw.length; i += 2) {
-    if (SAYS_SOMETHING.has((fields.raw[i] as string).toLowerCase())) return true;
+    const name = (fields.raw[i] as string).toLowerCase();
+    if (SAYS_SOMETHING.has(name) && !(hasPart && OF_A_PART.has(name))) return true;
   }
   return false;
 }

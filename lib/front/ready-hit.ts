@@ -4,9 +4,10 @@
  */
 import { putNumber } from '../base/bytes.js';
 import { READY_BODY_BYTES } from '../base/ready-limits.js';
-import type { ClientRequest, ReadyReply, ReplyNote } from '../engine/contract.js';
+import type { BytesHeld, ClientRequest, ReadyReply, Reply, ReplyNote } from '../engine/contract.js';
 import { CACHE_NAME } from '../http/cache-status.js';
 import type { Fields } from '../http/fields.js';
+import { sliceChunks } from '../object/slice.js';
 import type { AnsweredEvent, Outcome } from '../observe/events.js';
 import { type Straight, writeStraight } from '../origin/straight.js';
 import { bytesAsStored, lendAsStored } from './as-stored.js';
@@ -34,11 +35,11 @@ class Written {
   readonly #ageAt: number;
   readonly #ttlAt: number;
 
-  constructor(ready: ReadyReply, isHead: boolean, debugHeader: string | undefined) {
+  /** `reply`: that of `ready`. */
+  constructor(ready: ReadyReply, reply: Reply, isHead: boolean, debugHeader: string | undefined) {
     this.debugHeader = debugHeader;
     this.ageSec = ready.ageSec;
     this.ttlSec = ready.ttlSec;
-    const { reply } = ready;
     const head = plainHead(reply, isHead ? 'HEAD' : 'GET', debugHeader);
     this.#ageAt = placeIn(head, '\r\nAge: ', ready.ageSec, '\r\nVia: ');
     this.#ttlAt = placeIn(head, `\r\nCache-Status: ${CACHE_NAME}; hit; ttl=`, ready.ttlSec, '; detail=');
@@ -86,9 +87,10 @@ function digitsOf(value: number): number {
 function writtenOf(ready: ReadyReply, isHead: boolean, debugHeader: string | undefined): Written | undefined {
   const known = ready.written;
   if (known instanceof Written && known.debugHeader === debugHeader && known.follow(ready)) return known;
-  if (!isHead && !isWrittenAtOnce(ready.reply.payload)) return undefined;
+  const { reply } = ready;
+  if (!isHead && !isWrittenAtOnce(reply.payload)) return undefined;
   try {
-    const written = new Written(ready, isHead, debugHeader);
+    const written = new Written(ready, reply, isHead, debugHeader);
     ready.written = written;
     return written;
   } catch (error) {
@@ -120,13 +122,17 @@ export function sendReady(
   const { lane } = connection;
   const { status, note } = ready;
   let bodyBytes = 0;
-  let went: Went;
+  let went: Went | undefined;
   const piece = pieceOf(ready, isHead, asker.isLast, lane.debugHeader);
   if (piece !== undefined) {
     if (asker.isLast) connection.closeAfter(false);
     bodyBytes = isHead ? 0 : pieceBodyBytes(ready);
     went = sendPiece(connection, piece, ready.asStored === undefined || asker.isLast ? lendOne : lendAsStored);
-  } else {
+  } else if (!asker.isLast && ready.held !== undefined) {
+    bodyBytes = ready.held.bodyBytes;
+    went = sendLarge(connection, ready.held, note.outcome);
+  }
+  if (went === undefined) {
     const written = asker.isLast ? undefined : writtenOf(ready, isHead, lane.debugHeader);
     if (written === undefined) return false;
     bodyBytes = written.bodyBytes;
@@ -159,7 +165,7 @@ function pieceOf(
 
 function pieceBodyBytes(ready: ReadyReply): number {
   if (ready.asStored !== undefined) return ready.asStored.bodyBytes;
-  if (ready.held !== undefined) return ready.held.sight.bodyBytes;
+  if (ready.held !== undefined) return ready.held.bodyBytes;
   // Of what goes out as it is stored a reply is made when it is asked for: not by taking it out beside the other.
   const { reply } = ready;
   return reply.payload.kind === 'bytes' ? reply.payload.length : 0;
@@ -217,6 +223,15 @@ function sendBytes(connection: ClientConnection, bytes: Buffer): Went {
   if (went !== 'not') return went;
   socket.write(bytes);
   return socket.writableLength === 0 ? 'taken' : 'begun';
+}
+
+/** Sends what lies in memory in chunks of its own; undefined where its head is for the common way. */
+function sendLarge(connection: ClientConnection, held: BytesHeld, outcome: Outcome): Went | undefined {
+  const { part, sight } = held;
+  const head = onePiece.headOfHeld(held, connection.lane.debugHeader, outcome);
+  if (head === undefined) return undefined;
+  const chunks = part === undefined ? sight.chunks : sliceChunks(sight.chunks, part.from, part.until);
+  return sendChunks(connection, Buffer.from(head), chunks);
 }
 
 function sendChunks({ socket }: ClientConnection, bytes: Buffer, chunks: readonly Buffer[]): Went {

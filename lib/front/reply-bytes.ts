@@ -10,6 +10,7 @@ import { Views } from '../base/views.js';
 import type { BytesHeld, HitLines, Reply } from '../engine/contract.js';
 import { BETWEEN_CODE, type Fields, FollowedFields, type RawFields } from '../http/fields.js';
 import { IN_NAME, IN_VALUE, OCTETS } from '../http/octets.js';
+import type { ByteRange } from '../http/ranges.js';
 
 /** It cannot be written here: it has no room, or a line that takes more than to be copied. */
 const NOT_HERE = -1;
@@ -58,26 +59,41 @@ export class ReplyBytes {
   }
 
   /** A reply to GET of the parts that memory holds; else as of(). */
-  held(
-    { sight, ageSec, ttlSec, lines }: BytesHeld,
+  held(held: BytesHeld, debugHeader: string | undefined, outcome: string): Buffer | undefined {
+    const { sight, part, bodyBytes } = held;
+    if (bodyBytes > ONE_BUFFER_BYTES) return undefined;
+    const at = this.#headOfHeld(held, debugHeader, outcome);
+    if (at === NOT_HERE || at + bodyBytes > MAX_ONE_PIECE_BYTES) return undefined;
+    const { slab } = sight;
+    if (slab !== undefined) {
+      const bodyFrom = sight.bodyFrom + (part === undefined ? 0 : part.from);
+      this.#bytes.set(slab.subarray(bodyFrom, bodyFrom + bodyBytes), at);
+    } else if (part !== undefined) this.#putPart(sight.chunks, part, at);
+    else return this.#withBody(at, sight.chunks, bodyBytes);
+    return this.#views.until(at + bodyBytes);
+  }
+
+  /** The head of it alone, where the body lies in chunks. */
+  headOfHeld(held: BytesHeld, debugHeader: string | undefined, outcome: string): Buffer | undefined {
+    if (held.sight.slab !== undefined) return undefined;
+    const at = this.#headOfHeld(held, debugHeader, outcome);
+    return at === NOT_HERE ? undefined : this.#views.until(at);
+  }
+
+  #headOfHeld(
+    { sight, status, reasonPhrase, part, bodyBytes, ageSec, ttlSec, lines }: BytesHeld,
     debugHeader: string | undefined,
     outcome: string,
-  ): Buffer | undefined {
+  ): number {
     this.#heed(debugHeader);
-    const { bodyBytes } = sight;
-    if (bodyBytes > ONE_BUFFER_BYTES) return undefined;
-    let at = this.#statusLine(sight.status, sight.reasonPhrase);
+    let at = this.#statusLine(status, reasonPhrase);
     at = this.#packed(sight.section, sight.sectionFrom, sight.sectionUntil, at);
     at = this.#hitLines(lines, ageSec, ttlSec, at);
+    if (part !== undefined) at = this.#contentRange(part, sight.bodyBytes, at);
     at = this.#text('Content-Length: ', at);
     at = this.#end(this.#number(bodyBytes, at));
     if (debugHeader !== undefined) at = this.#line(debugHeader, outcome, at);
-    at = this.#end(at);
-    if (at === NOT_HERE || at + bodyBytes > MAX_ONE_PIECE_BYTES) return undefined;
-    const { slab, bodyFrom } = sight;
-    if (slab === undefined) return this.#withBody(at, sight.chunks, bodyBytes);
-    this.#bytes.set(slab.subarray(bodyFrom, bodyFrom + bodyBytes), at);
-    return this.#views.until(at + bodyBytes);
+    return this.#end(at);
   }
 
   /** A head with the body behind it; undefined where that is too much for one piece. */
@@ -110,6 +126,27 @@ export class ReplyBytes {
     at = this.#end(this.#text(via, this.#text('Via: ', at)));
     at = this.#text(beforeTtl, this.#text('Cache-Status: ', at));
     return this.#end(this.#text(behindTtl, this.#number(ttlSec, at)));
+  }
+
+  /** The line of contentRange() in policy/range.ts. */
+  #contentRange({ from, until }: ByteRange, totalBytes: number, start: number): number {
+    let at = this.#number(from, this.#text('Content-Range: bytes ', start));
+    at = this.#number(until - 1, this.#text('-', at));
+    return this.#end(this.#number(totalBytes, this.#text('/', at)));
+  }
+
+  /** What sliceChunks() gives, without views of it. */
+  #putPart(chunks: readonly Buffer[], { from, until }: ByteRange, start: number): void {
+    let before = 0;
+    for (const chunk of chunks) {
+      const end = before + chunk.length;
+      const first = Math.max(from, before);
+      if (first < end && first < until) {
+        chunk.copy(this.#bytes, start + first - from, first - before, Math.min(until, end) - before);
+      }
+      if (end >= until) return;
+      before = end;
+    }
   }
 
   #withBody(from: number, chunks: readonly Buffer[], length: number): Buffer | undefined {

@@ -31,6 +31,11 @@ function writeJoined(parts: RawFields, bytes: Buffer, from: number): boolean {
   return true;
 }
 
+/** What writeJoined() has written. */
+function partsIn(bytes: Buffer, from: number, until: number): string[] {
+  return bytes.toString('latin1', from, until).split(BETWEEN);
+}
+
 function lengthsOf(raw: RawFields): number {
   let lengths = 0;
   for (let i = 0; i < raw.length; i += 2) lengths |= 1 << (raw[i] as string).length;
@@ -182,6 +187,11 @@ export class Fields {
     for (let i = 0; i < raw.length; i += 2) yield [raw[i] as string, raw[i + 1] as string];
   }
 
+  /** A list of what pack() has written there, which may be written over then. */
+  static readFrom(bytes: Buffer, from: number, until: number): Fields {
+    return new Fields(partsIn(bytes, from, until));
+  }
+
   /** One that is packed already. */
   static packedIn(slab: Slab, at: number, bytes: number): Fields {
     const fields = new Fields(NO_LINES);
@@ -242,7 +252,7 @@ export class Fields {
   protected unpacked(): RawFields {
     const slab = this.#slab;
     if (slab === undefined) return [];
-    const raw = slab.bytes.toString('latin1', this.#slabAt, this.#slabAt + this.#slabBytes).split(BETWEEN);
+    const raw = partsIn(slab.bytes, this.#slabAt, this.#slabAt + this.#slabBytes);
     const place = nextInUse++ % IN_USE_COUNT;
     const before = inUse[place];
     if (before !== undefined) before.list = undefined;

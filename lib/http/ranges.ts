@@ -11,6 +11,12 @@ export interface ByteRange {
   readonly until: number;
 }
 
+/** One range as it is written: of what, only a representation tells. */
+export type RangeSpec =
+  /** `last` is infinite where it is open. */
+  | { readonly kind: 'from'; readonly first: number; readonly last: number }
+  | { readonly kind: 'suffix'; readonly length: number };
+
 export type RangeRequest =
   /** Treat the request as if it had no Range. */
   | { readonly kind: 'ignore' }
@@ -34,11 +40,12 @@ export function parseRange(value: string, totalBytes: number): RangeRequest {
   // RFC 9110 §17.15: many small ranges cost more than the whole representation; they get the whole.
   if (specs.length === 0 || specs.length > MAX_RANGES) return IGNORE;
   const ranges: ByteRange[] = [];
-  for (const spec of specs) {
-    const range = resolveSpec(spec, totalBytes);
+  for (const text of specs) {
+    const spec = parseSpec(text);
     // RFC 9110 §14.2: an invalid ranges-specifier may be ignored, and one bad member makes all of it invalid.
-    if (range === 'invalid') return IGNORE;
-    if (range !== 'unsatisfiable') ranges.push(range);
+    if (spec === undefined) return IGNORE;
+    const range = resolveRange(spec, totalBytes);
+    if (range !== undefined) ranges.push(range);
   }
   if (ranges.length === 0) return UNSATISFIABLE;
   // RFC 9110 §14.1.2: a suffix of nothing is satisfiable, but no Content-Range can say so; the whole can.
@@ -46,21 +53,31 @@ export function parseRange(value: string, totalBytes: number): RangeRequest {
   return { kind: 'ranges', ranges: coalesce(ranges) };
 }
 
-function resolveSpec(spec: string, totalBytes: number): ByteRange | 'invalid' | 'unsatisfiable' {
-  const suffix = SUFFIX_RANGE.exec(spec);
-  if (suffix !== null) {
-    const length = Number(suffix[1]);
-    // RFC 9110 §14.1.2: a suffix longer than the representation means all of it; one of length 0 nothing.
-    return length === 0 ? 'unsatisfiable' : { from: Math.max(0, totalBytes - length), until: totalBytes };
-  }
-  const int = INT_RANGE.exec(spec);
-  if (int === null) return 'invalid';
+/** The range of a value that has one and nothing else; undefined for any other, also where that means no more. */
+export function parseSingleRange(value: string): RangeSpec | undefined {
+  return BYTES_UNIT.test(value) ? parseSpec(value.slice('bytes='.length)) : undefined;
+}
+
+/** Undefined where it is invalid. */
+function parseSpec(text: string): RangeSpec | undefined {
+  const suffix = SUFFIX_RANGE.exec(text);
+  if (suffix !== null) return { kind: 'suffix', length: Number(suffix[1]) };
+  const int = INT_RANGE.exec(text);
+  if (int === null) return undefined;
   const first = Number(int[1]);
   const last = int[2] === '' ? Number.POSITIVE_INFINITY : Number(int[2]);
   // RFC 9110 §14.1.1: a last position before the first is invalid, not unsatisfiable.
-  if (last < first) return 'invalid';
-  if (first >= totalBytes) return 'unsatisfiable';
-  return { from: first, until: Math.min(last + 1, totalBytes) };
+  return last < first ? undefined : { kind: 'from', first, last };
+}
+
+/** What a range is of a representation; undefined where it is not satisfiable. Empty only where the representation is. */
+export function resolveRange(spec: RangeSpec, totalBytes: number): ByteRange | undefined {
+  if (spec.kind === 'suffix') {
+    // RFC 9110 §14.1.2: a suffix longer than the representation means all of it; one of length 0 nothing.
+    if (spec.length === 0) return undefined;
+    return { from: Math.max(0, totalBytes - spec.length), until: totalBytes };
+  }
+  return spec.first >= totalBytes ? undefined : { from: spec.first, until: Math.min(spec.last + 1, totalBytes) };
 }
 
 /**

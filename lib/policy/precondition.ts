@@ -104,6 +104,12 @@ function fieldDate(stored: SelectedResponse, name: string): number | undefined {
   return value === undefined ? undefined : parseHttpDate(value, stored.receivedWall);
 }
 
+/** Whether an If-Range names an entity-tag, which is compared strongly, and no date. */
+export function isTagCondition(ifRange: string): boolean {
+  // RFC 9110 §13.1.5: a quote among the first three characters makes it one.
+  return trimOws(ifRange).slice(0, 3).includes('"');
+}
+
 /**
  * Whether the Range of a request is to be honoured: it has no If-Range, or that names exactly what is stored
  * (RFC 9110 §13.1.5).
@@ -115,8 +121,7 @@ export function ifRangeHolds(
   const condition = requestFields.get('if-range');
   if (condition === undefined) return true;
   const wanted = trimOws(condition);
-  // RFC 9110 §13.1.5: a quote among the first three characters makes it an entity-tag, compared strongly.
-  if (wanted.slice(0, 3).includes('"')) {
+  if (isTagCondition(condition)) {
     const own = entityTagOf(stored.fields.first('etag'));
     return own !== undefined && strongMatch(wanted, own);
   }

@@ -43,6 +43,9 @@ export function selectRanges(
   return { kind: 'multiple', ranges: request.ranges };
 }
 
+/** The reason phrase of a 206. */
+export const PARTIAL_CONTENT = 'Partial Content';
+
 /** The Content-Range of a 206 (RFC 9110 §14.4). */
 export function contentRange(from: number, until: number, totalBytes: number): string {
   return `bytes ${from}-${until - 1}/${totalBytes}`;

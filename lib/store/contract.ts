@@ -1,4 +1,6 @@
 /** What the engine needs of the store. Memory answers at once, and so do the tiers of this machine below it. */
+
+import type { Fields } from '../http/fields.js';
 import type { Body, BodySink } from '../object/body.js';
 import type { RecordSight } from '../object/record-sight.js';
 import type { Life, StoredResponse } from '../object/stored.js';
@@ -146,7 +148,9 @@ export interface Place {
  * anything else is asked of the store.
  */
 export interface MemorySight extends Pick<StoredResponse, 'status' | 'reasonPhrase' | 'rule' | 'madeBy' | 'life'> {
-  /** Its field section, packed as Fields.pack() does. */
+  /** Made at each call. */
+  readonly fields: Fields;
+  /** The same section, packed as Fields.pack() does. */
   readonly section: Buffer;
   readonly sectionFrom: number;
   readonly sectionUntil: number;

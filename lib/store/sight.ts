@@ -1,4 +1,5 @@
 /** One look at what memory holds under a key, asleep or not: one for all looks, because nothing here yields. */
+import { Fields } from '../http/fields.js';
 import type { Life, StoredResponse } from '../object/stored.js';
 import type { MemorySight } from './contract.js';
 import { NO_SLOT } from './links.js';
@@ -35,6 +36,10 @@ export class Sight implements MemorySight {
 
   get madeBy(): object | undefined {
     return this.#terms.madeBy;
+  }
+
+  get fields(): Fields {
+    return Fields.readFrom(this.section, this.sectionFrom, this.sectionUntil);
   }
 
   is(slot: number, terms: Terms, life: Life): void {

@@ -12,7 +12,7 @@ import {
 import { readConfig } from '../../lib/config/load.js';
 import { makeRules } from '../../lib/config/rules.js';
 import type { Reply } from '../../lib/engine/contract.js';
-import { SAYS_SOMETHING } from '../../lib/front/field-memo.js';
+import { partIn, SAYS_SOMETHING } from '../../lib/front/field-memo.js';
 import { Fields } from '../../lib/http/fields.js';
 import { makeWalk, type Walk } from '../kit/walk.js';
 
@@ -35,8 +35,15 @@ function walkUnder(conf: Conf, answer: Written = FRESH, budgetBytes?: number): W
 }
 
 /** What is ready: the first time made for one request, and kept once it was asked for often enough. Both must be the same. */
-function ready(walk: Walk, target: string, condition?: string, isHead = false): Reply | undefined {
-  const ask = () => walk.engine.ready(isHead, HOST, target, condition, walk.clock.now());
+function ready(
+  walk: Walk,
+  target: string,
+  condition?: string,
+  isHead = false,
+  wanted: Written = {},
+): Reply | undefined {
+  const part = partIn(Fields.of(wanted));
+  const ask = () => walk.engine.ready(isHead, HOST, target, condition, walk.clock.now(), part);
   const first = ask()?.reply;
   for (let i = 0; i < READY_ASKED_TIMES; i++) ask();
   const answer = ask();
@@ -47,7 +54,7 @@ function ready(walk: Walk, target: string, condition?: string, isHead = false): 
   const { reply } = answer;
   assert.deepEqual(shown(reply), shown(first));
   // Who has the bytes goes by these.
-  assert.deepEqual([answer.status, answer.note], [reply.status, reply.note]);
+  assert.deepEqual([answer.status, { ...answer.note }], [reply.status, { ...reply.note }]);
   assert.equal(answer.ageSec, reply.note.ageSec);
   assert.match(reply.fields.get('cache-status') ?? '', new RegExp(`; ttl=${answer.ttlSec};`));
   return reply;
@@ -96,41 +103,55 @@ const ANSWERS: Readonly<Record<string, Written>> = {
   'modified long ago': { ...FRESH, 'Last-Modified': 'Mon, 01 Dec 2025 00:00:00 GMT' },
 };
 
+const PARTS: readonly Written[] = [
+  { Range: 'bytes=3-5' },
+  { Range: 'bytes=3-', 'If-Range': '"v1"' },
+  { Range: 'bytes=-4', 'If-Range': '"other"' },
+  { Range: 'bytes=99-' },
+  { Range: 'bytes=0-0', 'If-Range': 'Mon, 01 Dec 2025 00:00:00 GMT' },
+];
+
 /** Asks both ways at one moment. What the engine has ready must be what it replies; how often it had something. */
-function compareAt(t: Test, walk: Walk, name: string): number {
+function compareAt(t: Test, walk: Walk, name: string): { readonly count: number; readonly partCount: number } {
   let count = 0;
+  let partCount = 0;
   for (const target of ['/a', '/b.css', '/c?x=1&y=2', '/c?y=2&x=1', '/none', '/.well-known/patina/x']) {
-    for (const [method, condition] of [
-      ['GET', undefined],
-      ['GET', '"v1"'],
-      ['GET', 'W/"v1", "x"'],
-      ['GET', '"other"'],
-      ['GET', '*'],
-      ['HEAD', undefined],
+    for (const [method, condition, wanted] of [
+      ['GET', undefined, {}],
+      ['GET', '"v1"', {}],
+      ['GET', 'W/"v1", "x"', {}],
+      ['GET', '"other"', {}],
+      ['GET', '*', {}],
+      ['HEAD', undefined, {}],
+      ...PARTS.flatMap((part) => [['GET', undefined, part] as const, ['HEAD', undefined, part] as const]),
     ] as const) {
-      const had = ready(walk, target, condition, method === 'HEAD');
+      const had = ready(walk, target, condition, method === 'HEAD', wanted);
       if (had === undefined) continue;
       count++;
-      const more: Written = condition === undefined ? {} : { 'If-None-Match': condition };
+      if (had.status === 206) partCount++;
+      const more: Written = condition === undefined ? wanted : { 'If-None-Match': condition };
       for (const others of [{}, { Cookie: 'kind=b', Accept: '*/*' }, { 'X-Kind': 'c', Authorization: 'Basic eA==' }]) {
         const client = walk.send({ target, method }, { ...more, ...others });
         if (isDeepStrictEqual(shown(client.replied), shown(had))) continue;
-        t.strictSame(shown(client.replied), shown(had), `${name}: ${method} ${target} ${condition}`);
+        t.strictSame(shown(client.replied), shown(had), `${name}: ${method} ${target} ${JSON.stringify(more)}`);
       }
     }
   }
-  return count;
+  return { count, partCount };
 }
 
 t.test('decision 0016: whatever the rules and the answers, what is ready is what handle() replies', async (t) => {
   const ofConf = new Map<string, number>();
+  const ofParts = new Set<string>();
   for (const [confName, conf] of Object.entries(CONFS)) {
     for (const [answerName, answer] of Object.entries(ANSWERS)) {
       const walk = walkUnder(conf, answer);
       let count = 0;
       for (const ms of [0, 1, 998, 1, 1, 4000, 999, 1, 54_000, 999, 1, 5000, 10_000]) {
         walk.clock.advance(ms);
-        count += compareAt(t, walk, `${confName}, ${answerName}, ${walk.clock.now()}`);
+        const had = compareAt(t, walk, `${confName}, ${answerName}, ${walk.clock.now()}`);
+        count += had.count;
+        if (had.partCount > 0) ofParts.add(confName);
       }
       ofConf.set(confName, (ofConf.get(confName) ?? 0) + count);
       if (answerName.startsWith('varied') || answerName === 'no-cache' || answerName === 'uncacheable') {
@@ -141,6 +162,8 @@ t.test('decision 0016: whatever the rules and the answers, what is ready is what
   }
   const never = [...ofConf].filter(([, count]) => count === 0).map(([name]) => name);
   t.strictSame(never, ['condition on a header', 'condition on a cookie', 'request narrowed'], 'where fields count');
+  const noParts = [...ofConf.keys()].filter((name) => !ofParts.has(name));
+  t.strictSame(noParts, never, 'and parts wherever there is the whole');
 });
 
 t.test('decision 0016: what is ready is gone with what it was made of', async (t) => {

@@ -22,6 +22,7 @@ export function answerOf(request: RecordedRequest): Answer {
   if (path === '/down') return { status: 503, fields: DATED, body: 'down' };
   if (path === '/gone') return { status: 404, fields: [...DATED, 'Cache-Control', 'max-age=5'], body: 'gone' };
   if (path === '/private') return { fields: [...DATED, 'Cache-Control', 'private'], body: 'for one' };
+  if (path === '/nothing') return { fields: STORED, body: '' };
   if (path === '/empty') return { status: 204, fields: STORED };
   if (path === '/varied') {
     return { fields: [...STORED, 'Vary', 'Accept-Language'], body: `in ${request.field('accept-language')}` };

@@ -1,6 +1,7 @@
 // Goal: the fast lane answers as the full lane does, whatever a client sends. Method: the same bytes to two proxies that differ in the lane alone; status, fields, body, the end of the connection and what is told for the log are compared.
 import fc from 'fast-check';
 import t from 'tap';
+import { anyRange } from '../kit/any-range.js';
 import { HOST, metric, request } from '../kit/proxy-kit.js';
 import { compare, openTwins, rested } from './lanes.kit.js';
 
@@ -100,6 +101,50 @@ t.test('design 5: for every kind of answer, cold, fresh, stale and expired, both
       }
     }
   }
+});
+
+t.test('RFC 9110 §14: whatever range of whatever is stored is asked for, both lanes do the same', async (t) => {
+  const twins = await openTwins(t, { debug_header: 'CDN-Cache', limits: { keep_alive: '1h' } });
+  const targets = ['/a', '/large', '/nothing', '/empty', '/modified', '/gone', '/cached-elsewhere', '/varied'];
+  const asked = fc.record({
+    method: fc.constantFrom('GET', 'GET', 'GET', 'GET', 'HEAD'),
+    target: fc.constantFrom('/a', '/large', ...targets),
+    range: anyRange([0, 6, 300_000]),
+    more: fc.subarray(
+      [
+        'If-Range: "v1"',
+        'If-Range: W/"v1"',
+        'If-Range: "v2"',
+        'If-Range: Mon, 01 Dec 2025 00:00:00 GMT',
+        'If-None-Match: "v1"',
+      ],
+      { maxLength: 1 },
+    ),
+    isLast: fc.nat(9).map((one) => one === 0),
+  });
+  // One of each kind is always among them.
+  const kinds = ['bytes=1-2', 'bytes=999-', 'bytes=2-1'];
+  const plain = { method: 'GET', target: '/a', more: [], isLast: false };
+  const first = kinds.map((range) => ({ ...plain, range }));
+  const statuses = new Set<string>();
+  const compareAll = async (count: number, aheadMs: number): Promise<void> => {
+    for (const { method, target, range, more, isLast } of [...first, ...fc.sample(asked, count)]) {
+      // What is asked of the origin meanwhile would run out of time, or be answered to one of the two alone.
+      await rested(twins);
+      for (const { clock } of [twins.fast, twins.full]) clock.advance(aheadMs);
+      await rested(twins);
+      const fields = [`Range: ${range}`, ...more, ...(isLast ? ['Connection: close'] : [])];
+      const text = request(method, target, ...fields);
+      const heard = await compare(t, twins, `${text} ${twins.fast.clock.now()}`, [bytes(text)]);
+      const kind = / (?:HIT|UPDATING)\r\n/.exec(heard.text)?.[0].trim();
+      statuses.add(`${/^HTTP\/1\.1 (\d+)/.exec(heard.text)?.[1]} ${kind}`);
+    }
+  };
+  for (const target of targets) for (const { ask } of [twins.fast, twins.full]) await ask(request('GET', target));
+  await compareAll(400, 0);
+  await compareAll(60, 61_000);
+  for (const kind of ['206 HIT', '416 HIT', '200 HIT', '206 UPDATING', '416 UPDATING', '200 UPDATING'])
+    t.ok(statuses.has(kind), kind);
 });
 
 t.test('RFC 9112 §2.2: however a request is cut into pieces, both lanes do the same', async (t) => {

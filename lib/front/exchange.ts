@@ -30,6 +30,7 @@ import {
   plainHead,
   type ReplyEnding,
   takesTrailers,
+  wasToldToGoOn,
   writeAtOnce,
   writeReplyHead,
 } from './reply.js';
@@ -108,7 +109,7 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
 
   /** Whether the client may be waiting for 100 (Continue) before it sends the body (RFC 9110 §10.1.1). */
   get expectsContinue(): boolean {
-    return this.httpVersion === '1.1' && this.fields.has('expect');
+    return this.httpVersion === '1.1' && this.fields.has('expect') && !wasToldToGoOn(this.#wire.res);
   }
 
   get isReplyBegun(): boolean {
@@ -283,9 +284,10 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
   }
 
   broke(): void {
-    this.#settle('aborted');
-    // RFC 9112 §8: without a length or chunks, only a reset tells the client that this was not all.
+    // RFC 9112 §8: without a length or chunks, only a reset tells the client that this was not all. Cut first: what waits to
+    // be said once this is settled would be taken for the rest of the body.
     this.#connection.cut(this.httpVersion === '1.0' && this.#pump?.isSized === false);
+    this.#settle('aborted');
   }
 
   /** Replies with a refusal and closes the connection. */

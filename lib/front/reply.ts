@@ -43,6 +43,11 @@ interface HeadState {
   _sent100: boolean;
 }
 
+/** Whether 100 (Continue) was said (RFC 9110 §10.1.1). */
+export function wasToldToGoOn(res: ServerResponse): boolean {
+  return (res as unknown as HeadState)._sent100;
+}
+
 /** A reply that cannot be sent: a field of it is none. */
 export class UnwritableField extends Error {
   override readonly name = 'UnwritableField';

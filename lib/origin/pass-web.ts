@@ -161,7 +161,11 @@ export class WebPass {
       },
     });
     if (this.#expectsContinue) this.#upload.awaitContinue();
-    else this.#upload.begin();
+    else {
+      // Its expectation was for us alone (RFC 9110 §7.6.1), and nobody else will tell it.
+      if (this.#req.headers.expect !== undefined && this.#req.httpVersion === '1.1') this.#res.writeContinue();
+      this.#upload.begin();
+    }
   }
 
   #enter(phase: Phase): void {
@@ -200,11 +204,12 @@ export class WebPass {
     }
     this.#deadline?.touch();
     const { socket, headersSent } = this.#res;
-    if (headersSent || socket === null || !socket.writable || this.#req.httpVersion !== '1.1') return;
-    // A 100 is for who asked for it (RFC 9110 §15.2.1).
-    if (interim.statusCode === 100 && !this.#expectsContinue) return;
-    if (interim.statusCode === 100) this.#res.writeContinue();
-    else socket.write(interimBytes(interim.statusCode, readReason(interim.statusMessage), fields));
+    if (headersSent || this.#req.httpVersion !== '1.1') return;
+    // A 100 is for who asked for it (RFC 9110 §15.2.1), and may wait for it: behind others it is said when it is its turn.
+    if (interim.statusCode === 100) {
+      if (this.#expectsContinue) this.#res.writeContinue();
+    } else if (socket?.writable === true)
+      socket.write(interimBytes(interim.statusCode, readReason(interim.statusMessage), fields));
   }
 
   /** Runs before http-proxy's own listener, which finds the head sent and pipes the body. */

@@ -172,7 +172,7 @@ function fieldsToOrigin(request: ReceivedRequest, settings: RequestSettings): Fi
   const options = connectionOptions(fields);
   // RFC 9110 §10.1.1: an expectation is about content to come; of a request without content it says nothing.
   // One whose content is here already has met it.
-  const isMet = request.content !== undefined || request.method === 'GET' || request.method === 'HEAD';
+  const isMet = request.content !== undefined || (isFetch(request.method) && !announcesContent(fields));
   const replaced = replacedForwarding(settings);
   const raw: string[] = ['Host', hostToOrigin(request, settings)];
   const from = fields.raw;
@@ -187,6 +187,13 @@ function fieldsToOrigin(request: ReceivedRequest, settings: RequestSettings): Fi
   raw.push('Via', viaWith(fields, request.httpVersion, settings.via));
   if (settings.forwardedFor !== 'off') addForwarding(raw, fields, request, settings.forwardedFor === 'append');
   return new Fields(raw);
+}
+
+const isFetch = (method: string): boolean => method === 'GET' || method === 'HEAD';
+
+/** RFC 9112 §6.3: whether content follows the request. */
+function announcesContent(fields: Fields): boolean {
+  return fields.has('transfer-encoding') || Number(fields.first('content-length') ?? 0) > 0;
 }
 
 const WRITTEN_ANEW = new NameSet(['host', 'via']);

@@ -5,6 +5,7 @@
  *   origin.script(send('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab'), until(barrier), send('cd'));
  *   origin.script(reset());                                            // the next request
  *   origin.respond((request) => ({ status: 200, fields: ['ETag', '"a"'], body: 'hello' }));   // all that no script is left for
+ *   origin.perform((request) => [send(headOf(request)), reset()]);     // the same with steps
  *   const request = await origin.seen(1);                              // the first request, once its head arrived
  *   t.equal(origin.requestCount, 1);
  *   await origin.close();
@@ -125,7 +126,7 @@ export class ScriptedOrigin {
   readonly #departed: Arrivals = createArrivals();
   readonly #scripts: (readonly Step[])[] = [];
   readonly #greetings: (readonly Step[])[] = [];
-  #responder: Responder | undefined;
+  #chooser: ((request: RecordedRequest) => readonly Step[] | Promise<readonly Step[]>) | undefined;
   #server: Server;
   #port = 0;
   /** Every request whose head arrived, in order. */
@@ -196,7 +197,12 @@ export class ScriptedOrigin {
 
   /** Answers every request that no script is left for. */
   respond(responder: Responder): this {
-    this.#responder = responder;
+    return this.perform(async (request) => [send(answerBytes(await responder(request), request.method))]);
+  }
+
+  /** Plays these steps for every request that no script is left for. */
+  perform(choose: (request: RecordedRequest) => readonly Step[] | Promise<readonly Step[]>): this {
+    this.#chooser = choose;
     return this;
   }
 
@@ -257,10 +263,7 @@ export class ScriptedOrigin {
     const steps = this.#scripts.shift();
     this.requests.push(request);
     this.#arrivals.arrive();
-    if (steps !== undefined) return runSteps(steps, socket, request);
-    if (this.#responder === undefined) return runSteps([hang()], socket, request);
-    const answer = await this.#responder(request);
-    return runSteps([send(answerBytes(answer, request.method))], socket, request);
+    return runSteps(steps ?? (await this.#chooser?.(request)) ?? [hang()], socket, request);
   }
 }
 

@@ -173,6 +173,11 @@ t.test('what a client claims about forwarding is replaced, or left alone, as set
 t.test('RFC 9110 §10.1.1: Expect goes on with content alone; Max-Forwards and all else stay', async (t) => {
   t.notOk(send({ Expect: '100-continue' }).has('expect'));
   t.ok(send({ Expect: '100-continue' }, {}, { method: 'PUT' }).has('expect'));
+  for (const method of ['GET', 'HEAD']) {
+    t.ok(send({ Expect: '100-continue', 'Content-Length': '5' }, {}, { method }).has('expect'), 'its client waits too');
+    t.ok(send({ Expect: '100-continue', 'Transfer-Encoding': 'chunked' }, {}, { method }).has('expect'));
+    t.notOk(send({ Expect: '100-continue', 'Content-Length': '0' }, {}, { method }).has('expect'));
+  }
   const sent = send({ 'Max-Forwards': '3', Authorization: 'Basic x', Cookie: 'a=b', 'X-Twice': ['1', '2'] });
   t.equal(sent.get('max-forwards'), '3');
   t.equal(sent.get('authorization'), 'Basic x');

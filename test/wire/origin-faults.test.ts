@@ -1,9 +1,10 @@
 // Goal: an origin's answer that is not HTTP to the letter is never stored and never ends cleanly; the next request is fresh.
 // Method: each broken answer as raw bytes, through the cache (GET) and through the pass lane (POST), over real sockets.
 import t, { type Test } from 'tap';
-import { detailOf, metric, type OpenProxy, openProxy, request } from '../kit/proxy-kit.js';
+import { createBarrier, turns } from '../kit/barrier.js';
+import { detailOf, metric, type OpenProxy, openProxy, request, settled } from '../kit/proxy-kit.js';
 import { CutOff, type RawResponse } from '../kit/raw-client.js';
-import { finish, reset, type Step, send } from '../kit/scripted-origin.js';
+import { finish, reset, type Step, send, until } from '../kit/scripted-origin.js';
 
 const OK = 'HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nETag: "1"\r\n';
 const withFields = (...lines: string[]) => send(`${OK}${lines.map((line) => `${line}\r\n`).join('')}\r\n`);
@@ -175,3 +176,32 @@ t.test('design 1: a malformed answer to a refresh leaves what is stored in place
     await house.origin.close();
   }
 });
+
+const UNREADABLE = ['GET /next HTT', 'no request\r\n\r\n'];
+const HALVES = ['Content-Length: 100\r\n\r\nabc', 'Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n'];
+
+t.test(
+  'RFC 9112 §8: behind a reply that breaks off nothing else is said, not even of what is no request',
+  async (t) => {
+    for (const lane of ['on', 'off']) {
+      for (const half of HALVES) {
+        for (const next of UNREADABLE) {
+          const house = await openProxy(t, { conf: { fast_lane: lane } });
+          const barrier = createBarrier();
+          house.origin.script(send(`HTTP/1.1 200 OK\r\n${half}`), until(barrier), reset());
+          const client = await house.connect();
+          let heard = '';
+          client.socket.on('data', (chunk: Buffer) => {
+            heard += chunk.toString('latin1');
+          });
+          client.send(request('GET', '/x') + next).finish();
+          await settled(() => heard.includes('abc'));
+          await turns(20);
+          barrier.open();
+          await client.ended;
+          t.match(heard, /\r\n\r\n(3\r\n)?abc(\r\n)?$/, `${lane}, ${next}`);
+        }
+      }
+    }
+  },
+);

@@ -6,7 +6,7 @@ import { BODY_IDLE_TIMEOUT_MS, CONNECTION_SWEEP_MS } from '../../lib/base/limits
 import { createBarrier, turns } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
 import { detailOf, metric, openProxy, request, settled } from '../kit/proxy-kit.js';
-import { readBody, type Step, send } from '../kit/scripted-origin.js';
+import { readBody, type Step, send, until } from '../kit/scripted-origin.js';
 
 const OK = send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
 const sized = (method: string, length: number, ...lines: string[]) =>
@@ -175,6 +175,76 @@ t.test('RFC 9110 §10.1.1: the origin decides whether a client that expects 100 
   client.send(sized('POST', 3, 'Expect: 100-continue'));
   t.equal((await client.response()).status, 417);
   t.equal(await client.ended, 'finished');
+});
+
+t.test('limits: a client that was told to go on, and sends nothing, is answered 408 after body_idle', async (t) => {
+  for (const sent of ['', 'ab']) {
+    const clock = new FakeClock();
+    const house = await openProxy(t, { clock, conf: { origin: { timeouts: { headers: '1h', idle: '1h' } } } });
+    const barrier = createBarrier();
+    house.origin.script(until(barrier), send('HTTP/1.1 100 Continue\r\n\r\n'), readBody());
+    const client = await house.connect();
+    client.send(sized('POST', 3, 'Expect: 100-continue') + sent);
+    const answer = client.head();
+    const seen = await house.origin.seen(1);
+    for (let ms = 0; ms < 2 * BODY_IDLE_TIMEOUT_MS; ms += CONNECTION_SWEEP_MS) clock.advance(CONNECTION_SWEEP_MS);
+    t.equal(house.answered.length, 0, 'what it waits for is not its fault');
+    barrier.open();
+    await settled(() => client.receivedBytes > 0);
+    for (let ms = 0; ms <= BODY_IDLE_TIMEOUT_MS; ms += CONNECTION_SWEEP_MS) clock.advance(CONNECTION_SWEEP_MS);
+    const response = await answer;
+    t.equal(response.status, 408);
+    t.equal(detailOf(response), 'request-timeout');
+    t.equal(await seen.ending, 'cut-off');
+  }
+});
+
+t.test('RFC 9110 §10.1.1: with a GET or HEAD too that has content', async (t) => {
+  const house = await openProxy(t);
+  for (const method of ['GET', 'HEAD']) {
+    house.origin.script(send('HTTP/1.1 100 Continue\r\n\r\n'), readBody(), send('HTTP/1.1 204 Done\r\n\r\n'));
+    const client = await house.connect();
+    const answer = client.send(sized(method, 3, 'Expect: 100-continue')).response(method);
+    await settled(() => client.receivedBytes > 0);
+    client.send('abc');
+    t.equal((await answer).status, 204, method);
+    t.equal(house.origin.requests.at(-1)?.body.toString(), 'abc');
+  }
+});
+
+t.test('RFC 9110 §7.6.1: an expectation that is for this connection alone is met here', async (t) => {
+  const house = await openProxy(t);
+  house.origin.script(readBody(), OK);
+  const client = await house.connect();
+  const answer = client.send(sized('POST', 3, 'Expect: 100-continue', 'Connection: expect')).response();
+  await settled(() => client.receivedBytes > 0);
+  client.send('abc');
+  t.equal((await answer).interim.length, 1);
+  t.equal(house.origin.requests[0]?.field('expect'), undefined);
+});
+
+t.test('RFC 9110 §10.1.1: in a pipeline too the client is told to go on, when it is its turn', async (t) => {
+  // node:http reads both ahead.
+  const house = await openProxy(t, { conf: { fast_lane: 'off' } });
+  const barrier = createBarrier();
+  house.origin.perform(({ method }) =>
+    method === 'GET' ? [until(barrier), OK] : [send('HTTP/1.1 100 Continue\r\n\r\n'), readBody(), OK],
+  );
+  const client = await house.connect();
+  let heard = '';
+  client.socket.on('data', (chunk: Buffer) => {
+    heard += chunk.toString('latin1');
+  });
+  client.send(request('GET', '/first') + sized('POST', 3, 'Expect: 100-continue'));
+  await house.origin.seen(2);
+  await turns(20);
+  t.equal(heard, '');
+  barrier.open();
+  await settled(() => heard.endsWith('okHTTP/1.1 100 Continue\r\n\r\n'));
+  client.send('abc');
+  t.equal((await client.response()).status, 200);
+  const second = await client.response();
+  t.match([second.status, second.interim.length], [200, 1]);
 });
 
 t.test('RFC 9110 §6.5: trailers of a request go on to the origin', async (t) => {

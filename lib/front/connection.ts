@@ -148,6 +148,12 @@ export class ClientConnection {
     this.socket.resume();
   }
 
+  /** A reply is not whole: nothing more is said behind it, which would be taken for the rest of it or for a reply in its place. */
+  brokeOff(): void {
+    this.#isClosing = true;
+    this.#refusalAfter = undefined;
+  }
+
   /** Breaks the connection off in the middle of a reply. */
   cut(byReset: boolean): void {
     this.#isClosing = true;

@@ -284,9 +284,10 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
   }
 
   broke(): void {
-    // RFC 9112 §8: without a length or chunks, only a reset tells the client that this was not all. Cut first: what waits to
-    // be said once this is settled would be taken for the rest of the body.
-    this.#connection.cut(this.httpVersion === '1.0' && this.#pump?.isSized === false);
+    // Those before it are replied to first: this one ends the connection when it gets it.
+    if (this.#direct === undefined && this.#wire.res.socket === null) this.#wire.res.destroy();
+    // RFC 9112 §8: without a length or chunks, only a reset tells the client that this was not all.
+    else this.#connection.cut(this.httpVersion === '1.0' && this.#pump?.isSized === false);
     this.#settle('aborted');
   }
 
@@ -389,6 +390,7 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
       this.#bodyBytes = this.#pump.sentBytes;
       this.#pump.stop();
     }
+    if (ending === 'aborted') this.#connection.brokeOff();
     const { lane } = this.#connection;
     const now = lane.clock.now();
     const isUnanswered = this.#note === undefined;

@@ -139,7 +139,9 @@ export class FullLane {
 
   #connectAsked(req: IncomingMessage, socket: Socket): void {
     socket.on('error', () => socket.destroy());
-    this.#front.connectionOf(socket)?.refuse(REFUSALS.method, requestLine(req));
+    const connection = this.#front.connectionOf(socket);
+    if (connection?.isIdle === false) connection.relayDrain();
+    connection?.refuse(REFUSALS.method, requestLine(req));
   }
 
   /** node:http could not read on: a fault in the grammar, or in the connection. */

@@ -232,3 +232,18 @@ for (const [kind, cacheControl, limit] of [
     },
   );
 }
+
+t.test('RFC 9110 §9.3.6: a CONNECT behind a reply that the client takes slowly takes nothing of it', async (t) => {
+  const house = await openProxy(t, { conf: { fast_lane: 'off' } });
+  const body = Buffer.alloc(8_000_000, 'b');
+  house.origin.respond(() => ({ fields: ['Cache-Control', 'no-store'], body }));
+  const client = await house.connect();
+  client.pause();
+  client.send(`${request('GET', '/x')}CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n`);
+  await house.origin.seen(1);
+  await turns(50);
+  client.resume();
+  t.ok((await client.response()).body.equals(body));
+  t.equal((await client.response()).status, 501);
+  t.equal(await client.ended, 'finished');
+});

@@ -205,3 +205,35 @@ t.test(
     }
   },
 );
+
+/** The fast lane reads ahead GETs and HEADs alone. */
+const READ_AHEAD = [
+  ['GET', 'on'],
+  ['GET', 'off'],
+  ['DELETE', 'off'],
+];
+
+t.test(
+  'RFC 9112 §9.3.2: a reply that breaks off cuts none of those before it, and has no other in its place',
+  async (t) => {
+    for (const [method = '', lane] of READ_AHEAD) {
+      const house = await openProxy(t, { conf: { fast_lane: lane } });
+      const [first, second] = [createBarrier(), createBarrier()];
+      house.origin.perform(({ target }) =>
+        target === '/first'
+          ? [withFields('Content-Length: 6'), send('abc'), until(first), send('def')]
+          : [send('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nxyz'), until(second), reset()],
+      );
+      const client = await house.connect();
+      client.send(`${request('GET', '/first')}${request(method, '/second')}GET /next HTT`).finish();
+      const one = await client.head();
+      await house.origin.seen(2);
+      await turns(20);
+      second.open();
+      await turns(20);
+      first.open();
+      t.equal((await one.whole()).body.toString(), 'abcdef', `${method}, ${lane}`);
+      await t.rejects(client.response(), CutOff, `${method}, ${lane}`);
+    }
+  },
+);

@@ -1,7 +1,7 @@
 /** The command as a child process that can be looked into: descriptors, memory after a collection, gauges, complaints. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { HAS_FAST_LANE } from '../kit/lane.js';
@@ -12,10 +12,21 @@ const PROBE = `process.on('SIGUSR2', () => { gc(); gc(); const m = process.memor
   open: process.getActiveResourcesInfo().filter((kind) => kind !== 'Timeout' && kind !== 'Immediate').length }) + '\\n'); });`;
 
 const CONF = `
-limits: {head_timeout: 2s, body_idle: 2s, reply_idle: 2s, keep_alive: 3s, wait: 5s, drain: 5s}
 log: {access: json, level: info}
 cache: {memory: 64MB}
 `;
+
+/** Times after which it gives up: short, so that all of them are met. */
+const IMPATIENT: Patience = {
+  origin: '{connect: 1s, headers: 2s, idle: 2s}',
+  limits: '{head_timeout: 2s, body_idle: 2s, reply_idle: 2s, keep_alive: 3s, wait: 5s, drain: 5s}',
+};
+
+/** The options of these names. */
+export interface Patience {
+  readonly origin: string;
+  readonly limits: string;
+}
 
 export interface Probe {
   readonly heap: number;
@@ -49,6 +60,10 @@ export class Subject {
   /** All that it wrote to stderr. */
   get complaints(): string {
     return this.#stderr.replace(/PROBE .*\n/g, '');
+  }
+
+  get rssBytes(): number {
+    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1]) * 1024;
   }
 
   async gauges(): Promise<Map<string, number>> {
@@ -86,11 +101,20 @@ export class Subject {
   }
 }
 
-export async function startSubject(folder: string, main: string, originPort: number): Promise<Subject> {
+export async function startSubject(
+  folder: string,
+  main: string,
+  originPort: number,
+  patience = IMPATIENT,
+  hasFastLane = HAS_FAST_LANE,
+): Promise<Subject> {
   const file = join(folder, 'patina.yaml');
-  const origin = `origin: {url: "http://127.0.0.1:${originPort}", timeouts: {connect: 1s, headers: 2s, idle: 2s}}`;
-  const lane = `fast_lane: ${HAS_FAST_LANE ? 'on' : 'off'}`;
-  writeFileSync(file, `listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\n${lane}\n${origin}\n${CONF}`);
+  const origin = `origin: {url: "http://127.0.0.1:${originPort}", timeouts: ${patience.origin}}`;
+  const lane = `fast_lane: ${hasFastLane ? 'on' : 'off'}`;
+  writeFileSync(
+    file,
+    `listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\n${lane}\n${origin}\nlimits: ${patience.limits}\n${CONF}`,
+  );
   const probe = `data:text/javascript,${encodeURIComponent(PROBE)}`;
   const args = ['--expose-gc', '--trace-warnings', '--import', probe, main, 'run', '--config', file];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });

@@ -99,6 +99,12 @@ t.test(
       '--cluster-yes',
     ]);
     await here.operate('POST', '/v1/purge', { tag: 'all' });
+    // On a busy machine the reshard may be done before anything was asked for of what moved.
+    await eventually(
+      async () => (await refusals(masters, 'MOVED')) + (await refusals(masters, 'ASK')) > 0,
+      'the slots did move under it',
+      60_000,
+    );
     isOver = true;
     const { count, faults } = await loaded;
     t.strictSame(faults, [], `${count} requests`);
@@ -107,7 +113,6 @@ t.test(
     t.comment(
       `${count} requests, ${SLOTS_MOVED} slots moved: MOVED ${moved}, ASK ${ask}, TRYAGAIN ${again}, CROSSSLOT ${crossed}`,
     );
-    t.ok(moved + ask > 0, 'the slots did move under it');
     t.equal(crossed, 0);
     t.equal(again, 0, 'no command has two keys');
     t.equal(metric(await there.metrics(), 'patina_shared_up'), 1);

@@ -16,7 +16,7 @@ import { makePlan } from './talk-plan.js';
 const MAIN = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url));
 /** PATINA_TEST_SEED has other conversations, and PATINA_TEST_TALKS more of them. */
 const SEED = Number(process.env['PATINA_TEST_SEED'] ?? 4_711);
-const CONVERSATIONS = Number(process.env['PATINA_TEST_TALKS'] ?? 100);
+const CONVERSATIONS = Number(process.env['PATINA_TEST_TALKS'] ?? 60);
 const AT_ONCE = 24;
 const LOOK_EVERY_MS = 50;
 /** None of these is to be met by who is only slow, on a busy machine too. */
@@ -66,7 +66,7 @@ const SILENT_CLIENTS = 24;
 const STREAMS = 30;
 /** For each of them: what is held for a slow reader, and what is on its way; all ask for fifty times as much. */
 const HELD_BYTES = 6 * 1024 * 1024;
-const LOOKS = 40;
+const LOOKS = 20;
 
 for (const lane of ['fast', 'full']) {
   t.test(

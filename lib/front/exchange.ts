@@ -128,9 +128,8 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     if (this.#state !== 'open' || this.httpVersion === '1.0') return;
     const { turn } = this.#wire;
     const socket = turn?.isFree === true && turn.isFirst ? this.#connection.socket : this.#wire.res.socket;
-    if (socket === null) return;
     // RFC 9110 §15.2: 101 is no answer to a request of the engine's, and 100 is for who asked for it. §8.6: none has a length.
-    if (status < 102 || status > 199) return;
+    if (socket === null || status < 102 || status > 199) return;
     // An interim response is a courtesy: none is worth memory for a client that does not read.
     if (!socket.writable || socket.writableLength > MAX_UNSENT_BEFORE_INTERIM_BYTES) return;
     let head = `HTTP/1.1 ${status} ${INTERIM_PHRASES[status] ?? ''}\r\n`;
@@ -393,8 +392,7 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     if (ending === 'aborted') this.#connection.brokeOff();
     const { lane } = this.#connection;
     const now = lane.clock.now();
-    const isUnanswered = this.#note === undefined;
-    const status = isUnanswered ? CLIENT_LEFT : this.#status;
+    const status = this.#note === undefined ? CLIENT_LEFT : this.#status;
     const bodyBytes = this.method === 'HEAD' ? 0 : this.#bodyBytes;
     lane.events.answered(new Answered(this, lane.wallLead, status, this.#note ?? LEFT_NOTE, bodyBytes, ending, now));
     this.#connection.settled(this, now);

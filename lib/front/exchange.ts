@@ -326,9 +326,8 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
       done(Buffer.alloc(0));
       return;
     }
-    const isTooLarge = Number(this.fields.first('content-length') ?? 0) > maxBytes;
     // RFC 9110 §10.1.1: the client waits for leave to send it. One that is passed gets it from the origin.
-    if (this.expectsContinue && !isTooLarge) res.writeContinue();
+    if (this.expectsContinue && Number(this.fields.first('content-length') ?? 0) <= maxBytes) res.writeContinue();
     readContent(req, maxBytes, (content) => {
       if (this.#state === 'open') this.#connection.lane.attempt(this.#connection, this, () => done(content));
     });

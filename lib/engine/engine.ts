@@ -24,6 +24,7 @@ import { explainWithTier, withExplanation } from './explaining.js';
 import { Fill } from './fill.js';
 import type { FillEnd } from './fill-contract.js';
 import { type FillOrder, specOf } from './fill-order.js';
+import { goingOn } from './going-on.js';
 import { hopsLeft, lastHopReply } from './last-hop.js';
 import { type Need, partialNeed } from './need.js';
 import { Operations } from './operations.js';
@@ -281,7 +282,8 @@ export class Engine implements RequestHandler {
   }
 
   reply(request: ClientRequest, sink: ReplySink, stored: StoredResponse, delivery: Delivery, now: number): void {
-    sink.reply(toldReply(this.parts.live, request, stored, delivery, now, this.via));
+    const reply = toldReply(this.parts.live, request, stored, delivery, now, this.via);
+    sink.reply(reply.payload.kind === 'reader' ? goingOn(this, request, stored, reply) : reply);
   }
 
   synth(request: ClientRequest, sink: ReplySink, spec: SynthSpec): void {

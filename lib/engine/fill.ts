@@ -9,6 +9,7 @@
 import { OriginError } from '../base/errors.js';
 import { MARKER_TTL_MS, MAX_COPIES_GOING_ON, MAX_REPEATS_PER_FILL } from '../base/limits.js';
 import { Fields } from '../http/fields.js';
+import type { BodyReader } from '../object/reader.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { OriginResponseHead } from '../origin/contract.js';
 import { expiredResponse } from '../policy/expire.js';
@@ -82,6 +83,22 @@ export class Fill implements AnswerListener, LeasedFill {
     const { leases } = this.parts;
     if (leases === undefined || !isLeasable(this.spec)) this.ask();
     else this.course.leasing = new Leasing(this.parts, leases, this);
+  }
+
+  /** In place of start(): what comes from a place on of a body that lies below, which breaks off there for the one who reads it. */
+  goOn(response: StoredResponse, from: number): BodyReader {
+    this.table.add(this);
+    const inflow = Inflow.rest(this.parts.store, from, response.body.totalBytes, this.course);
+    const rest = inflow.body.open(from);
+    this.course.opened(inflow, 'abandoned', 'elsewhere');
+    this.isFound = true;
+    this.response = { ...response, body: inflow.body };
+    try {
+      this.fail(new OriginError('origin-truncated', 'The tier below does not give the rest of the body.'));
+    } catch (error) {
+      this.broke(error);
+    }
+    return rest;
   }
 
   broke(error: unknown): void {

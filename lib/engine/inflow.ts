@@ -62,6 +62,13 @@ export class Inflow {
     return new Inflow(store, openBody('flow', expectedBytes, source), false, 0);
   }
 
+  /** What comes from a place on of a body that one reader has had up to there. */
+  static rest(store: Store, from: number, expectedBytes: number | undefined, source: BodySource): Inflow {
+    const body = Body.rest(from, { mode: 'flow', expectedBytes, highWaterBytes: FLOW_WINDOW_BYTES });
+    body.attach(source);
+    return new Inflow(store, body, false, 0);
+  }
+
   /** The body of an answer to HEAD, which has none: how long that of a GET would be is not known from it. */
   static none(store: Store, source: BodySource): Inflow {
     return new Inflow(store, openBody('retain', undefined, source), false, 0);

@@ -82,6 +82,15 @@ export class Body implements ReadableChunks {
     return body;
   }
 
+  /** A body of which only what comes from a place on arrives here: what is before it has been given to its one reader. */
+  static rest(from: number, options: BodyOptions): Body {
+    const body = new Body(options);
+    body.#receivedBytes = from;
+    body.#droppedBytes = from;
+    if (body.#flight !== undefined) body.#flight.droppedChunks = 1;
+    return body;
+  }
+
   get state(): BodyState {
     return this.#state;
   }

@@ -6,6 +6,8 @@ import { HOT_STEP_DELAY_MS } from '../../lib/base/disk-limits.js';
 import { readConfig } from '../../lib/config/load.js';
 import { withOrigin } from '../../lib/config/schema.js';
 import { createProxy } from '../../lib/proxy.js';
+import { openDiskFile } from '../../lib/store/disk-file.js';
+import { BODY_ID_BYTES, chunkKey, DISK_CHUNK_BYTES } from '../../lib/store/disk-keys.js';
 import { FakeClock } from '../kit/clock.js';
 import { makeDirectory } from '../kit/disk.js';
 import { detailOf, metric, type OpenOptions, type OpenProxy, openProxy, TOKEN } from '../kit/proxy-kit.js';
@@ -172,6 +174,43 @@ t.test(
     t.equal(metric(await house.metrics(), 'patina_stored_bytes'), 0, 'memory holds none of it');
   },
 );
+
+/** Takes one chunk away of the last body in a file that nobody has open. */
+async function loseChunk(path: string, index: number): Promise<void> {
+  const file = openDiskFile(join(path, 'v2'), 64 * 1024 * 1024);
+  let id = Buffer.alloc(0);
+  file.tables.bodies.range(Buffer.of(0), Buffer.alloc(16, 0xff), (key) => {
+    id = Buffer.from(key.subarray(0, BODY_ID_BYTES));
+    return true;
+  });
+  file.write(() => file.tables.bodies.remove(chunkKey(id, index)));
+  await file.close();
+}
+
+t.test('issue 5: where a large body on disk has lost a chunk, its client gets the rest from the origin', async (t) => {
+  const path = makeDirectory(t);
+  const first = await openProxy(t, onDisk(path));
+  const body = Buffer.alloc(9 * 1024 * 1024, 'large bodies go to disk; ');
+  const fields = ['Cache-Control', 'max-age=600', 'ETag', '"1"'];
+  first.origin.respond((asked) => {
+    const from = Number(/bytes=(\d+)-/.exec(asked.field('range') ?? '')?.[1] ?? 0);
+    if (from === 0) return { fields, body };
+    const range = ['Content-Range', `bytes ${from}-${body.length - 1}/${body.length}`];
+    return { status: 206, fields: [...fields, ...range], body: body.subarray(from) };
+  });
+  await first.get('/large');
+  await first.proxy.close();
+  await loseChunk(path, 30);
+  const house = await openProxy(t, { ...onDisk(path), url: first.origin.url });
+  const mended = await house.get('/large');
+  t.equal(mended.field('cdn-cache'), 'HIT');
+  t.ok(mended.body.equals(body));
+  t.equal(first.origin.requests[1]?.field('range'), `bytes=${30 * DISK_CHUNK_BYTES}-`);
+  t.equal(metric(await house.metrics(), 'patina_disk_unreadable_total'), 1);
+  const next = await house.get('/large');
+  t.equal(next.field('cdn-cache'), 'MISS');
+  t.ok(next.body.equals(body));
+});
 
 t.test(
   "issue 5: a directory that is somebody else's is refused, and one that cannot be had is done without",

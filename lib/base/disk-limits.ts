@@ -139,11 +139,7 @@ export const DISK_MISSED_STEP_COUNT = 256;
 /** By how much the thread that writes to disk stands back for others. */
 export const DISK_THREAD_NICE = 10;
 /** How long that thread works at a stretch, as far as it can choose: it cannot within a commit. */
-export const DISK_STRETCH_MS = 0.03;
-/** The same while one job follows another: more is waiting than is written in time. */
-export const DISK_BUSY_STRETCH_MS = 0.1;
-/** A job that comes later than this after the last one follows no other. */
-export const DISK_AT_REST_MS = DISK_FLUSH_MS / 2;
+export const DISK_STRETCH_MS = 0.3;
 /** For how long it then leaves the core to others. */
 export const DISK_BREATH_MS = 0.05;
 /** The heap of the thread that writes to disk: what it works on are buffers outside of it. */

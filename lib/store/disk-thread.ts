@@ -5,13 +5,7 @@
 import { getPriority, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../base/clock.js';
-import {
-  DISK_AT_REST_MS,
-  DISK_BREATH_MS,
-  DISK_BUSY_STRETCH_MS,
-  DISK_STRETCH_MS,
-  DISK_THREAD_NICE,
-} from '../base/disk-limits.js';
+import { DISK_BREATH_MS, DISK_STRETCH_MS, DISK_THREAD_NICE } from '../base/disk-limits.js';
 import type { DiskJob, DiskReport } from './disk-contract.js';
 import { DiskFailure } from './disk-contract.js';
 import { openDiskFile } from './disk-file.js';
@@ -35,18 +29,15 @@ export type FromThread =
 
 const clock = systemClock();
 const nothing = new Int32Array(new SharedArrayBuffer(4));
-/** When this stretch of work began, and how long it may be. */
+/** When this stretch of work began. */
 let begunAt = 0;
-let stretchMs = DISK_STRETCH_MS;
-/** When the last job was done. */
-let doneAt = 0;
 
 /**
  * Leaves the core to who waits for it, now and then. On one core with the thread that answers, the system lets this one
  * finish its turn of a millisecond or more, however far it stands back, before it gives way.
  */
 function breathe(): void {
-  if (clock.now() - begunAt < stretchMs) return;
+  if (clock.now() - begunAt < DISK_STRETCH_MS) return;
   Atomics.wait(nothing, 0, 0, DISK_BREATH_MS);
   begunAt = clock.now();
 }
@@ -68,14 +59,12 @@ if (port !== null && gate.enter()) {
     }
     if (!gate.enter()) return;
     begunAt = clock.now();
-    stretchMs = begunAt - doneAt < DISK_AT_REST_MS ? DISK_BUSY_STRETCH_MS : DISK_STRETCH_MS;
     try {
       port.postMessage({ report: writing.do(job) } satisfies FromThread);
     } catch (error) {
       const { code, message } = error instanceof DiskFailure ? error : new DiskFailure('unknown', String(error));
       port.postMessage({ failure: { code, message } } satisfies FromThread);
     } finally {
-      doneAt = clock.now();
       gate.leave();
     }
   });

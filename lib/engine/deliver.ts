@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { type CacheStatusEntry, formatCacheStatus } from '../http/cache-status.js';
 import { Fields } from '../http/fields.js';
+import type { ByteRange } from '../http/ranges.js';
 import type { Segments } from '../object/segments.js';
 import { sliceChunks } from '../object/slice.js';
 import type { StoredResponse } from '../object/stored.js';
@@ -20,6 +21,7 @@ import {
   unsatisfiedRange,
 } from '../policy/range.js';
 import type { ClientRequest, Payload, Reply, TrailerSource } from './contract.js';
+import { PartsReader } from './parts-reader.js';
 
 /** How a reply came about, as far as the stored response alone does not tell. */
 export interface Delivery {
@@ -189,21 +191,38 @@ function deliverRanges(
       payload: payloadOf(stored, ranges.from, ranges.until),
     };
   }
-  const chunks = stored.body.wholeChunks;
-  // A body that still arrives is sent whole: RFC 9110 §14.2 lets a server ignore Range.
-  if (chunks === undefined) return undefined;
-  const read = (from: number, until: number): Buffer[] =>
-    stored.partial === undefined ? sliceChunks(chunks, from, until) : heldRange(stored.partial, from, until);
-  const parts = multipartByteranges(ranges.ranges, stored.fields.get('content-type'), total, makeBoundary());
-  const out: Buffer[] = [];
-  for (const part of parts.parts) out.push(part.head, ...read(part.range.from, part.range.until));
-  out.push(parts.tail);
+  const several = severalOf(stored, ranges.ranges, total);
+  if (several === undefined) return undefined;
   return {
     status: 206,
     reasonPhrase: PARTIAL_CONTENT,
-    fields: stored.fields.without('content-type').followedBy([...behind, 'Content-Type', parts.contentType]),
-    payload: bytesOf(out),
+    fields: stored.fields.without('content-type').followedBy([...behind, 'Content-Type', several.contentType]),
+    payload: several.payload,
   };
+}
+
+/** Several ranges, wrapped (RFC 9110 §14.6). Undefined: answer with the whole. */
+function severalOf(
+  stored: StoredResponse,
+  ranges: readonly ByteRange[],
+  total: number,
+): { readonly contentType: string; readonly payload: Payload } | undefined {
+  const { body, partial } = stored;
+  const chunks = body.wholeChunks;
+  const isBelow = body.isWhole && body.heldBytes === 0;
+  // A body that still arrives is sent whole: RFC 9110 §14.2 lets a server ignore Range.
+  if (chunks === undefined && !isBelow) return undefined;
+  const wrapped = multipartByteranges(ranges, stored.fields.get('content-type'), total, makeBoundary());
+  const { contentType, parts, tail, totalBytes: length } = wrapped;
+  if (chunks === undefined) {
+    return { contentType, payload: { kind: 'reader', reader: new PartsReader(body, wrapped), length } };
+  }
+  const read = (from: number, until: number): Buffer[] =>
+    partial === undefined ? sliceChunks(chunks, from, until) : heldRange(partial, from, until);
+  const out: Buffer[] = [];
+  for (const part of parts) out.push(part.head, ...read(part.range.from, part.range.until));
+  out.push(tail);
+  return { contentType, payload: bytesOf(out) };
 }
 
 function bytesOf(chunks: readonly Buffer[]): Payload {

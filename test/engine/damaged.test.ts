@@ -191,3 +191,28 @@ t.test('a body that is sound is read to its end, and the origin is not asked', a
   t.ok(walk.get('/a').body === WHOLE);
   t.equal(walk.origin.count, 0);
 });
+
+t.test(
+  'RFC 9110 §14.6: several ranges of a body that is on disk alone are read there, one after another',
+  async (t) => {
+    const { walk } = await damaged(t);
+    const asked = [
+      [0, 9],
+      [DISK_CHUNK_BYTES - 5, DISK_CHUNK_BYTES + 5],
+      [WHOLE.length - 7, WHOLE.length - 1],
+    ] as const;
+    const client = walk.get('/a', { Range: `bytes=${asked.map((ends) => ends.join('-')).join()}` });
+    t.match([client.status, client.outcome, client.ending], [206, 'HIT', 'finished']);
+    const boundary = /^multipart\/byteranges; boundary=(.+)$/.exec(client.field('content-type') ?? '')?.[1];
+    const parts = asked.map(
+      ([from, last]) =>
+        `--${boundary}\r\nContent-Range: bytes ${from}-${last}/${WHOLE.length}\r\n\r\n${WHOLE.slice(from, last + 1)}\r\n`,
+    );
+    t.equal(client.body, `${parts.join('')}--${boundary}--\r\n`);
+    const payload = client.replied?.payload;
+    t.match(payload, { kind: 'reader', length: client.body.length });
+    const over = walk.get('/a', { Range: `bytes=0-9,${FROM + 1}-${FROM + 9}` });
+    t.match([over.status, over.ending], [206, 'broken'], 'one that is damaged is cut off');
+    t.equal(walk.origin.count, 0);
+  },
+);

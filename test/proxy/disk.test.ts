@@ -171,6 +171,9 @@ t.test(
     const part = await house.get('/large', 'Range: bytes=5000000-5000099');
     t.equal(part.status, 206);
     t.ok(part.body.equals(body.subarray(5_000_000, 5_000_100)));
+    const several = await house.get('/large', 'Range: bytes=0-99,5000000-7999999');
+    t.equal(several.status, 206);
+    t.ok(several.body.includes(body.subarray(5_000_000, 8_000_000)));
     t.equal(metric(await house.metrics(), 'patina_stored_bytes'), 0, 'memory holds none of it');
   },
 );

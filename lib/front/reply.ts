@@ -43,9 +43,9 @@ interface HeadState {
   _sent100: boolean;
 }
 
-/** Whether 100 (Continue) was said (RFC 9110 §10.1.1). */
+/** Whether 100 (Continue) was said (RFC 9110 §10.1.1): behind others it waits for the connection. */
 export function wasToldToGoOn(res: ServerResponse): boolean {
-  return (res as unknown as HeadState)._sent100;
+  return (res as unknown as HeadState)._sent100 && res.socket !== null;
 }
 
 /** A reply that cannot be sent: a field of it is none. */

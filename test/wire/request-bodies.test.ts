@@ -247,6 +247,29 @@ t.test('RFC 9110 §10.1.1: in a pipeline too the client is told to go on, when i
   t.match([second.status, second.interim.length], [200, 1]);
 });
 
+t.test(
+  'limits: in a pipeline a client has body_idle from when it is told to go on, not from when that is known',
+  async (t) => {
+    const clock = new FakeClock();
+    const timeouts = { headers: '1h', idle: '1h' };
+    const house = await openProxy(t, { clock, conf: { fast_lane: 'off', origin: { timeouts } } });
+    const barrier = createBarrier();
+    house.origin.perform(({ method }) =>
+      method === 'GET' ? [until(barrier), OK] : [send('HTTP/1.1 100 Continue\r\n\r\n'), readBody(), OK],
+    );
+    const client = await house.connect();
+    client.send(request('GET', '/first') + sized('POST', 3, 'Expect: 100-continue'));
+    await house.origin.seen(2);
+    await turns(20);
+    for (let ms = 0; ms < 2 * BODY_IDLE_TIMEOUT_MS; ms += CONNECTION_SWEEP_MS) clock.advance(CONNECTION_SWEEP_MS);
+    t.equal(house.answered.length, 0, 'it waits for the reply before');
+    barrier.open();
+    t.equal((await client.response()).status, 200);
+    client.send('abc');
+    t.equal((await client.response()).status, 200);
+  },
+);
+
 t.test('RFC 9110 §6.5: trailers of a request go on to the origin', async (t) => {
   const house = await openProxy(t);
   house.origin.script(readBody(), OK);

@@ -243,7 +243,12 @@ export class WholeOperations implements OperationDoor {
       if (refused !== undefined) fail();
       return refused;
     };
-    const begun = await askEach(takers, 'push', { push, url, head: wire }, WORKER_ANSWER_TIMEOUT_MS);
+    const orThrow = (error: unknown): never => {
+      fail();
+      throw error;
+    };
+    const opening = askEach(takers, 'push', { push, url, head: wire }, WORKER_ANSWER_TIMEOUT_MS);
+    const begun = await opening.catch(orThrow);
     if (begun.length === 0) throw new NobodyServesError('update: no worker serves');
     const refused = orEnd(firstRefusal(begun.map(({ answer }) => answer)));
     if (refused !== undefined) return refused;
@@ -252,25 +257,28 @@ export class WholeOperations implements OperationDoor {
         const taken = await askEach(takers, 'pushBytes', { push, bytes }, WORKER_ANSWER_TIMEOUT_MS);
         return orEnd(firstRefusal(taken.map(({ answer }) => answer)));
       },
-      end: async () => {
-        // Who has come to serve meanwhile does not get it, but must not go on with what it takes the place of.
-        const late = this.#members().filter((member) => !takers.includes(member));
-        const purge = { operation: 'purge', target: { kind: 'url', url }, sequence: ++this.#sequence } as const;
-        await askEach(late, 'operate', { ...purge, isQuiet: true }, WORKER_OPERATION_TIMEOUT_MS);
-        const each = { push, sequence: ++this.#sequence };
-        const rest = [...takers];
-        const made: Answered<'pushEnd'>[] = [];
-        // The first one that lives through it has told other machines: whether one that died had, went with it.
-        while (made.length === 0) {
-          const teller = rest.shift();
-          if (teller === undefined) throw new NobodyServesError('update: no worker serves');
-          made.push(...(await askUnlessGone(teller, 'pushEnd', { ...each, isQuiet: false }, WORKER_ANSWER_TIMEOUT_MS)));
-        }
-        made.push(...(await askEach(rest, 'pushEnd', { ...each, isQuiet: true }, WORKER_ANSWER_TIMEOUT_MS)));
-        return together(made.map(({ answer }) => answer));
-      },
+      // One that lives and does not answer keeps the others from being asked: none of them may keep what it has of it.
+      end: () => this.#endPush(url, push, takers).catch(orThrow),
       fail,
     };
+  }
+
+  async #endPush(url: string, push: number, takers: readonly Member[]): Promise<Pushed | Refused> {
+    // Who has come to serve meanwhile does not get it, but must not go on with what it takes the place of.
+    const late = this.#members().filter((member) => !takers.includes(member));
+    const purge = { operation: 'purge', target: { kind: 'url', url }, sequence: ++this.#sequence } as const;
+    await askEach(late, 'operate', { ...purge, isQuiet: true }, WORKER_OPERATION_TIMEOUT_MS);
+    const each = { push, sequence: ++this.#sequence };
+    const rest = [...takers];
+    const made: Answered<'pushEnd'>[] = [];
+    // The first one that lives through it has told other machines: whether one that died had, went with it.
+    while (made.length === 0) {
+      const teller = rest.shift();
+      if (teller === undefined) throw new NobodyServesError('update: no worker serves');
+      made.push(...(await askUnlessGone(teller, 'pushEnd', { ...each, isQuiet: false }, WORKER_ANSWER_TIMEOUT_MS)));
+    }
+    made.push(...(await askEach(rest, 'pushEnd', { ...each, isQuiet: true }, WORKER_ANSWER_TIMEOUT_MS)));
+    return together(made.map(({ answer }) => answer));
   }
 }
 

@@ -8,8 +8,8 @@ import type { Member } from '../../lib/workers/supervisor.js';
 
 const TARGET = { kind: 'tag', tag: 'one' } as const;
 
-/** Dies of what it is asked, answers that other machines are not told yet, or that all is done. */
-type Deed = 'dies' | 'owes' | 'done';
+/** Dies of what it is asked, lives and does not answer, answers that other machines are not told yet, or that all is done. */
+type Deed = 'dies' | 'hangs' | 'owes' | 'done';
 
 /** Workers by what they do of each order, one after the other; what they were asked is noted. */
 function crewOf(...deeds: (readonly Deed[])[]) {
@@ -27,11 +27,15 @@ function crewOf(...deeds: (readonly Deed[])[]) {
           members = members.filter((member) => member.id !== id);
           throw new NoAnswerError('gone');
         }
+        if (deed === 'hangs') throw new NoAnswerError('late');
         if (name === 'push') return null;
         const pending = deed === 'owes' ? { pending: ['shared'] } : {};
         return { digests: new Uint8Array(), further: 0, fills: 0, ...pending };
       },
-      tell: () => true,
+      tell({ kind }: { kind: string }): boolean {
+        asked.push(`${id} ${kind}`);
+        return true;
+      },
     };
     return { id, channel } as unknown as Member;
   });
@@ -77,3 +81,15 @@ t.test(
     await t.rejects(push(crewOf(['done', 'dies'], ['done', 'dies'])), NobodyServesError, 'nobody that lives has it');
   },
 );
+
+t.test('issue 5: where a worker does not answer, no other one keeps what was pushed so far', async (t) => {
+  const head = { status: 200, reasonPhrase: 'OK', fields: Fields.empty, selecting: Fields.empty, bodyBytes: 0 };
+  const begun = crewOf(['done'], ['hangs']);
+  await t.rejects(begun.operations.update('http://a.example/', head), NoAnswerError);
+  t.same(begun.asked.slice(2), ['0 pushFail', '1 pushFail']);
+  const ended = crewOf(['done', 'hangs'], ['done']);
+  const door = await ended.operations.update('http://a.example/', head);
+  if ('refused' in door) throw new Error('it is taken');
+  await t.rejects(async () => door.end(), NoAnswerError);
+  t.same(ended.asked.slice(2), ['0 pushEnd loud: hangs', '0 pushFail', '1 pushFail']);
+});

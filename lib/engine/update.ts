@@ -4,6 +4,7 @@
  */
 import type { Fields } from '../http/fields.js';
 import type { Body } from '../object/body.js';
+import { receivedResponseFields } from '../policy/hygiene.js';
 import { keyOfUrl, requestKey } from '../policy/key.js';
 import { judgeStorable } from '../policy/storable.js';
 import type { ClientRequest } from './contract.js';
@@ -50,8 +51,9 @@ const INCOMPLETE: Refused = { refused: 'incomplete' };
 const CONTENT_FORBIDDEN: Refused = { refused: 'content-forbidden' };
 
 /** Begins to take a pushed response in; its bytes are charged to the budget from the first one on. */
-export function beginUpdate(engine: Engine, url: string, head: PushedHead): Pushing | Refused {
+export function beginUpdate(engine: Engine, url: string, pushed: PushedHead): Pushing | Refused {
   const { parts } = engine;
+  const head = { ...pushed, fields: receivedResponseFields(pushed.fields) };
   const { store } = parts;
   const { rules } = parts.live;
   const target = keyOfUrl(url);

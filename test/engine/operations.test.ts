@@ -368,6 +368,18 @@ t.test('RFC 9111 §4.2.3: a pushed response is as old as its Age and its Date sa
   t.end();
 });
 
+t.test(
+  'RFC 9110 §5.3: of a second line of Date, ETag or Last-Modified in what is pushed the first one counts, and goes on alone',
+  (t) => {
+    const walk = open();
+    const fields = new Fields(['Cache-Control', 'max-age=60', 'ETag', '"a"', 'ETag', '"b"']);
+    t.match(push(walk, '/a', 'pushed', { fields }), { bytes: 6 });
+    t.equal(walk.get('/a').field('etag'), '"a"');
+    t.equal(walk.get('/a', { 'If-None-Match': '"a"' }).status, 304);
+    t.end();
+  },
+);
+
 t.test('an update wins over what is in flight', async (t) => {
   const walk = open();
   const before = walk.get('/a');

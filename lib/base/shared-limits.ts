@@ -12,7 +12,7 @@ export const SHARED_RECONNECT_MAX_MS = 1_000;
 export const SHARED_REDIRECTS_MAX = 16;
 /** Keys that one step through the shared tier looks at. */
 export const SHARED_SCAN_COUNT = 1_000;
-/** How long the shared log of operations outlasts the last machine that read it: longer than what is stored is kept, so that of what expires it goes last. */
+/** How long the shared log of operations outlasts the last machine that read it: what a rule keeps for longer than that may outlast the log. */
 export const SHARED_LOG_LIFE_MS = 365 * 86_400_000;
 /** Entries of the shared log of operations, about; beyond: the oldest go, and what is older counts as stale. */
 export const MAX_SHARED_LOG = 10_000;

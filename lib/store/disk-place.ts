@@ -88,6 +88,7 @@ export function prepareDiskPlace(path: string): DiskPlace {
   chmodSync(path, DIRECTORY_MODE);
   const name = `v${DISK_FORMAT}`;
   const directory = join(path, name);
+  if (existsSync(directory) && !statSync(directory).isDirectory()) throw new Error(`${directory} is not a directory`);
   const remarks: Remark[] = readdirSync(path)
     .filter((other) => /^v\d+$/.test(other) && other !== name)
     .map((other) => {

@@ -1,12 +1,13 @@
 // Goal: issue 5, a worker that opens the disk while others open it, or write to it, has it from the start. Method: what is in the way goes while the opening pauses.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { DISK_LOOKS } from '../../lib/base/disk-limits.js';
 import { DISK_PAGE_BYTES, openDiskFile } from '../../lib/store/disk-file.js';
 import { DiskOpening, makeLockFile } from '../../lib/store/disk-open.js';
+import { DISK_FORMAT, prepareDiskPlace } from '../../lib/store/disk-place.js';
 import { makeDirectory } from '../kit/disk.js';
 
 const SIZE = 64_000_000;
@@ -114,4 +115,14 @@ t.test('issue 5: a path where no directory can be made is refused, and nobody wa
     t.equal(ended.signal, null, path);
     t.match(ended.stderr, /ENOENT/);
   }
+});
+
+t.test('issue 5: what stands where the directory of the format belongs is refused, and left as it is', (t) => {
+  const path = makeDirectory(t);
+  const inTheWay = join(path, `v${DISK_FORMAT}`);
+  writeFileSync(inTheWay, 'of somebody else', { mode: 0o640 });
+  t.throws(() => prepareDiskPlace(path), { message: `${inTheWay} is not a directory` });
+  t.equal(readFileSync(inTheWay, 'utf8'), 'of somebody else');
+  t.equal(statSync(inTheWay).mode & 0o777, 0o640);
+  t.end();
 });

@@ -251,7 +251,7 @@ t.test('issue 5: an operation while no worker lives is told as that, and not as 
       body,
     });
     t.match(reply, { status: 503 });
-    t.match(JSON.stringify(reply), 'No worker serves just now');
+    t.match(JSON.stringify(reply), 'No worker lives that has done what was asked for');
   }
 });
 

@@ -365,7 +365,7 @@ export class Fill implements AnswerListener, LeasedFill {
 
   /** What others had, and ran through to one client: what had to be kept elsewhere can be gone on with, for so many at once. */
   get #mayGoOn(): boolean {
-    const isGoingOn = ({ isFound, requestedAt }: Fill): boolean => isFound && requestedAt > 0;
+    const isGoingOn = (other: Fill): boolean => other !== this && other.isFound && other.requestedAt > 0;
     return this.isFound && this.table.countOf(this.spec.key, isGoingOn) < MAX_COPIES_GOING_ON;
   }
 

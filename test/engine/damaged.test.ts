@@ -172,6 +172,18 @@ t.test('MAX_COPIES_GOING_ON: clients beyond that are cut off', async (t) => {
   }
 });
 
+t.test('MAX_COPIES_GOING_ON: one of these whose rest breaks off asks for what is still missing', async (t) => {
+  const { walk } = await damaged(t);
+  const clients = Array.from({ length: MAX_COPIES_GOING_ON }, () => walk.send({ target: '/a' }, {}, true));
+  for (const client of clients) client.read();
+  walk.origin.last
+    .head(206, REST)
+    .data(WHOLE.slice(FROM, FROM + 10))
+    .fail();
+  t.equal(walk.origin.count, MAX_COPIES_GOING_ON + 1);
+  t.equal(walk.origin.last.field('range'), `bytes=${FROM + 10}-`);
+});
+
 t.test('promise 4: an origin that fails is asked by a clock, and for no rest', async (t) => {
   const { walk } = await damaged(t);
   walk.engine.parts.failures.note('http://example.test/a', undefined, 'unreachable');

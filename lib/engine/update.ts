@@ -127,17 +127,21 @@ function commit(
     for (const stored of store.known(alias)) if (!isSpared(others, stored)) store.remove(stored, 'replaced');
   }
   engine.purging.noteAlias(key, request);
-  if (!store.put(record)) {
-    // What was stored is older than what is known now, and must not be served once more for want of room.
-    store.removeKey(key, 'replaced');
-    tellPeers(engine.parts.peers, 'purge', reach, isQuiet);
-    return { refused: 'no-room' };
-  }
-  // Nor must it come up from below, or what other machines alone have of it. Where there is nothing of the kind that is left
+  // Nor must that come up from below, or what other machines alone have of it. Where there is nothing of the kind that is left
   // out: who pushes a whole site would push the operations out of their log.
   const { headers, cookies } = rule.key;
   const hasOthers = others.keys.length > 0 || headers.length > 0 || cookies.length > 0;
-  if (hasOthers) tellPeers(engine.parts.peers, 'purge', { ...reach, but: 'pushed' }, isQuiet);
+  const tellOthers = (): void => {
+    if (hasOthers) tellPeers(engine.parts.peers, 'purge', { ...reach, but: 'pushed' }, isQuiet);
+  };
+  if (!store.put(record)) {
+    // What was stored is older than what is known now, and must not be served once more for want of room.
+    store.removeKey(key, 'replaced');
+    tellPeers(engine.parts.peers, 'purge', { kind: 'keys', keys: [key] }, isQuiet);
+    tellOthers();
+    return { refused: 'no-room' };
+  }
+  tellOthers();
   if (!isQuiet) engine.parts.peers?.stored(record, true);
   return { fills, bytes: body.heldBytes, ttlMs: Math.max(0, record.life.staleAt - now) };
 }

@@ -476,6 +476,32 @@ t.test('an update reaches the keys that forwarding fields made of its URL', asyn
   t.equal(walk.get('/a').body, 'pushed');
 });
 
+t.test(
+  'an update for which there is no room takes out on other machines too what it would have, and nothing that was pushed for others',
+  (t) => {
+    const walk = open();
+    const told: unknown[] = [];
+    push(walk, '/a', 'for one', { selecting: Fields.of({ 'X-Forwarded-Host': 'one.test' }) });
+    const { parts } = walk.engine;
+    parts.peers = {
+      operated: (effect, reach) => told.push([effect, reach]),
+      noted() {},
+      told: async () => true,
+      stored: () => told.push('stored'),
+    };
+    parts.store.put = () => false;
+    t.match(push(walk, '/a', 'pushed'), { refused: 'no-room' });
+    const key = `${BASE}/a`;
+    const others = walk.engine.purging.keysOf(key).filter((alias) => alias !== key);
+    t.equal(others.length, 1);
+    t.strictSame(told, [
+      ['purge', { kind: 'keys', keys: [key] }],
+      ['purge', { kind: 'keys', keys: [key, ...others], but: 'pushed' }],
+    ]);
+    t.end();
+  },
+);
+
 t.test('an update leaves alone what was pushed for other values of its key', async (t) => {
   const walk = open();
   const hosts = ['one.test', 'other.test'].map((host) => ({ 'X-Forwarded-Host': host }));

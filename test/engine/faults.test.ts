@@ -17,6 +17,16 @@ function breakOnce(walk: Walk, name: 'put' | 'swap' | 'touch' | 'lay'): void {
   });
 }
 
+/** A walk in which /a is stale, and may be served so by this directive. */
+function staleAt(directive: string): { walk: Walk; cached: Record<string, string> } {
+  const walk = makeWalk();
+  const cached = { 'Cache-Control': `max-age=1, ${directive}=600`, ETag: '"1"' };
+  walk.get('/a');
+  walk.origin.last.respond(200, cached, 'hello');
+  walk.clock.advance(5_000);
+  return { walk, cached };
+}
+
 function faultsOf(walk: Walk): number {
   return walk.notices.filter(({ level, code, fields }) => {
     return level === 'error' && code === 'internal' && /broke\n\s+at /.test(String(fields?.['error']));
@@ -49,11 +59,7 @@ t.test('an answer that cannot be stored fails for all who wait, and the next req
 });
 
 t.test('a 304 that cannot be merged ends in what is stale, where that may be served', async (t) => {
-  const walk = makeWalk();
-  const cached = { 'Cache-Control': 'max-age=1, stale-if-error=600', ETag: '"1"' };
-  walk.get('/a');
-  walk.origin.last.respond(200, cached, 'hello');
-  walk.clock.advance(5_000);
+  const { walk, cached } = staleAt('stale-if-error');
   const client = walk.get('/a');
   breakOnce(walk, 'swap');
   walk.origin.last.respond(304, cached);
@@ -98,11 +104,7 @@ t.test('a fault as the origin is asked, or as a wait ends, is contained in the s
 });
 
 t.test('a refresh that nobody waits for ends in a fault as in a failure, and the next one goes', async (t) => {
-  const walk = makeWalk();
-  const cached = { 'Cache-Control': 'max-age=1, stale-while-revalidate=600', ETag: '"1"' };
-  walk.get('/a');
-  walk.origin.last.respond(200, cached, 'hello');
-  walk.clock.advance(5_000);
+  const { walk, cached } = staleAt('stale-while-revalidate');
   t.equal(walk.get('/a').outcome, 'UPDATING');
   breakOnce(walk, 'put');
   walk.origin.last.respond(200, cached, 'newer');

@@ -8,7 +8,7 @@ export const MAX_DISK_READ_AROUND_BYTES = 256 * 1024;
 export const DISK_BATCH_BYTES = 1024 * 1024;
 /** Orders that go to the writer at once. */
 export const DISK_BATCH_ORDERS = 512;
-/** An order with a body up to this size is put into words as it comes; a larger one takes longer than the answer should wait. */
+/** An order with a body up to this size is put into words with the next few; a larger one takes longer than an answer should wait. */
 export const DISK_WORDED_AT_ONCE_BYTES = 16 * 1024;
 /** Of these, put into words in one go. */
 export const DISK_WORDED_TOGETHER = 8;

@@ -9,6 +9,7 @@ import { MAX_ONE_PIECE_BYTES } from '../base/ready-limits.js';
 import { Views } from '../base/views.js';
 import type { BytesHeld, HitLines, Reply } from '../engine/contract.js';
 import { BETWEEN_CODE, type Fields, FollowedFields, type RawFields } from '../http/fields.js';
+import { isFramingIn, isNameIn } from '../http/lines.js';
 import { IN_NAME, IN_VALUE, OCTETS } from '../http/octets.js';
 import type { ByteRange } from '../http/ranges.js';
 
@@ -19,9 +20,6 @@ const COLON = 0x3a;
 const SPACE = 0x20;
 const CR = 0x0d;
 const LF = 0x0a;
-
-/** Names of lines that are not copied as they are, in lower case: ours to write, where they are written at all. */
-const FRAMING = ['connection', 'keep-alive', 'content-length', 'transfer-encoding'] as const;
 
 export class ReplyBytes {
   #bytes = Buffer.allocUnsafeSlow(MAX_ONE_PIECE_BYTES);
@@ -180,7 +178,7 @@ export class ReplyBytes {
       }
       if (at === nameAt) return NOT_HERE;
       const isLeftOut = this.#isDebugHeader(nameAt, at);
-      if (isFraming(bytes, nameAt, at)) return NOT_HERE;
+      if (isFramingIn(bytes, nameAt, at)) return NOT_HERE;
       bytes[at++] = COLON;
       bytes[at++] = SPACE;
       for (; read < until; read++) {
@@ -205,7 +203,7 @@ export class ReplyBytes {
       at = this.#line(raw[i] as string, raw[i + 1] as string, at);
       if (at === NOT_HERE) return NOT_HERE;
       const nameUntil = start + (raw[i] as string).length;
-      if (isFraming(this.#bytes, start, nameUntil)) return NOT_HERE;
+      if (isFramingIn(this.#bytes, start, nameUntil)) return NOT_HERE;
       if (this.#isDebugHeader(start, nameUntil)) at = start;
     }
     return at;
@@ -248,7 +246,7 @@ export class ReplyBytes {
     return (
       this.#debugName.length === until - from &&
       this.#debugHeader !== undefined &&
-      isNamed(this.#bytes, from, this.#debugName)
+      isNameIn(this.#bytes, from, this.#debugName)
     );
   }
 }
@@ -260,19 +258,3 @@ function toldLength({ behind }: FollowedFields): string | undefined {
 
 /** Room that is left behind every text: for the end of a head. */
 const MAX_REST_BYTES = 128;
-
-function isFraming(bytes: Uint8Array, from: number, until: number): boolean {
-  const length = until - from;
-  for (const name of FRAMING) if (name.length === length && isNamed(bytes, from, name)) return true;
-  return false;
-}
-
-/** Whether a token is `name`, which is in lower case. */
-function isNamed(bytes: Uint8Array, from: number, name: string): boolean {
-  for (let i = 0; i < name.length; i++) {
-    const code = bytes[from + i] as number;
-    const lower = code >= 0x41 && code <= 0x5a ? code | 0x20 : code;
-    if (lower !== name.charCodeAt(i)) return false;
-  }
-  return true;
-}

@@ -7,6 +7,7 @@ import type { ServerResponse } from 'node:http';
 import { FOLLOW_PIECE_BYTES, MAX_KNOWN_FIELD_NAMES, WRITE_AT_ONCE_BYTES, WRITE_PIECE_BYTES } from '../base/limits.js';
 import type { Payload, Reply, TrailerSource } from '../engine/contract.js';
 import type { Fields } from '../http/fields.js';
+import { isValue } from '../http/lines.js';
 import { isToken, splitList } from '../http/tokens.js';
 import type { BodyReader } from '../object/body.js';
 
@@ -109,9 +110,6 @@ const FRAMING: ReadonlyMap<string, LineKind> = new Map([
   ['transfer-encoding', 'framing'],
 ]);
 
-/** RFC 9110 §5.5: what no value may have in it. */
-const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
-
 /** A reply to an HTTP/1.1 client: its whole head. Throws UnwritableField. */
 export function plainHead(reply: Reply, method: string, debugHeader: string | undefined, isLast = false): string {
   const payload = isBodiless(method, reply.status) ? NO_PAYLOAD : reply.payload;
@@ -133,7 +131,7 @@ function headOf(
   { method, debugHeader }: Pick<ReplyContext, 'method' | 'debugHeader'>,
 ): string {
   const { raw } = reply.fields;
-  if (NOT_IN_VALUE.test(reply.reasonPhrase)) throw new UnwritableField('the reason phrase has a control byte');
+  if (!isValue(reply.reasonPhrase)) throw new UnwritableField('the reason phrase has a control byte');
   let head = `HTTP/1.1 ${reply.status} ${reply.reasonPhrase}\r\n`;
   let told: string | undefined;
   for (let i = 0; i < raw.length; i += 2) {
@@ -143,7 +141,7 @@ function headOf(
     if (kind === 'plain') {
       // What a cache of the same name behind us said is not what happened here.
       if (debugHeader !== undefined && isSameName(name, debugHeader)) continue;
-      if (NOT_IN_VALUE.test(value)) throw new UnwritableField(`${name} has a control byte in its value`);
+      if (!isValue(value)) throw new UnwritableField(`${name} has a control byte in its value`);
       head += `${name}: ${value}\r\n`;
     } else if (kind === 'length') told ??= value;
   }
@@ -380,7 +378,7 @@ const NOT_IN_TRAILERS: ReadonlySet<string> = new Set([
 
 function addTrailers(res: ReplyOut, fields: Fields): void {
   const lines = [...fields].filter(
-    ([name, value]) => !NOT_IN_TRAILERS.has(name.toLowerCase()) && isToken(name) && !NOT_IN_VALUE.test(value),
+    ([name, value]) => !NOT_IN_TRAILERS.has(name.toLowerCase()) && isToken(name) && isValue(value),
   );
   if (lines.length > 0) res.addTrailers(lines);
 }

@@ -19,13 +19,10 @@ export class NameSet {
     this.#lengths = lengths;
   }
 
-  /** Whether one of them may have so many characters. */
-  hasLength(length: number): boolean {
-    return (this.#lengths & (1 << Math.min(length, LAST_BIT))) !== 0;
-  }
-
   /** Whether a name, in whatever case, is one of them (RFC 9110 §5.1: names are case-insensitive). */
   has(name: string): boolean {
-    return this.hasLength(name.length) && this.#names.has(lowerName(name));
+    const { length } = name;
+    if ((this.#lengths & (1 << Math.min(length, LAST_BIT))) === 0) return false;
+    return this.#names.has(lowerName(name));
   }
 }

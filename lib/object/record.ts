@@ -6,7 +6,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { Fields } from '../http/fields.js';
-import { isFraming, isSendable, sendableLinesIn } from '../http/lines.js';
+import { isFraming, isSendable, isValue, sendableLinesIn } from '../http/lines.js';
 import { compactLife, instantsOf } from './life.js';
 import { markOf } from './made-by.js';
 import { RecordReader, RecordWriter } from './record-bytes.js';
@@ -99,7 +99,6 @@ export const MAGIC = 0xc9;
 /** Magic, version, checksum of all that follows. */
 export const PREFIX_BYTES = 6;
 const NO_NOTE = Buffer.alloc(0);
-const NO_LINES: readonly string[] = [];
 /** As instantsOf() has them. */
 export const LIFE_INSTANTS = 8;
 
@@ -195,7 +194,8 @@ function writeHead(to: RecordWriter, stored: StoredResponse): void {
   /** Of what is packed, and goes from there to here; -1: it is written line by line. */
   const lines = slab === undefined ? -1 : sendableLinesIn(slab.bytes, slabAt, slabUntil);
   const isPlain = partial === undefined && selection.names.length === 0 && stored.receivedVersion === undefined;
-  if (isPlain && isSendable(stored.reasonPhrase, lines < 0 ? fields.raw : NO_LINES)) bits |= SENDABLE;
+  const isSound = lines < 0 ? isSendable(stored.reasonPhrase, fields.raw) : isValue(stored.reasonPhrase);
+  if (isPlain && isSound) bits |= SENDABLE;
   to.count(bits);
   to.count(stored.status);
   to.count(recordBodyBytes(stored));

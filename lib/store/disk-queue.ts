@@ -284,10 +284,9 @@ export class DiskQueue {
       } else if (item.kind === 'plain') item.over?.(!report.isFull || item.order.kind !== 'chunk');
     }
     if (sent !== undefined) this.#gathering.giveBack(sent.batch);
-    if (this.#trying.succeeded()) {
-      this.isBlind = false;
-      this.#parts.recovered();
-    }
+    if (this.#trying.succeeded()) this.#parts.recovered();
+    // What was sent before it was given up may be written before it is cleared.
+    if (this.isBlind) this.isBlind = this.#gathering.some(isClearing);
     if (report.hasMore) this.#tidyLater(DISK_TIDY_STEP_MS);
     if (this.#gathering.count === 0) this.#isUrgent = false;
     else if (this.#isUrgent || this.#isDue) this.#flush();
@@ -304,7 +303,9 @@ export class DiskQueue {
     this.#isUrgent = false;
     this.#uses.clear();
     for (const item of items) {
-      if (item.isVoid || item.kind === 'plain') {
+      // Without it all that was to be taken away would be there again.
+      if (isClearing(item)) this.#gathering.add(item, false);
+      else if (item.isVoid || item.kind === 'plain') {
         this.#settle(item);
         if (item.kind === 'plain') item.over?.(false);
       } else if (item.kind === 'gone') {
@@ -335,4 +336,9 @@ export class DiskQueue {
       if (!this.#isBusy && this.isWritable && !this.#isClosed) this.#send(undefined);
     });
   }
+}
+
+/** Whether it takes away all that is on a disk that was given up. */
+function isClearing(item: Item): boolean {
+  return item.kind === 'plain' && item.order.kind === 'clear';
 }

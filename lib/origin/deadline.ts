@@ -14,7 +14,7 @@ export class Deadline {
     this.#clock = clock;
     this.#ms = ms;
     this.#expired = expired;
-    this.#touchedAt = clock.now();
+    this.#touchedAt = clock.steady();
     this.#arm(ms);
   }
 

@@ -115,7 +115,8 @@ export function parseContentRange(value: string): ContentRange | undefined {
   const match = CONTENT_RANGE.exec(value);
   if (match === null) return undefined;
   const totalBytes = match[3] === undefined ? undefined : Number(match[3]);
-  if (totalBytes !== undefined && !Number.isSafeInteger(totalBytes)) return undefined;
+  // One that nothing can be added to cannot be told from others.
+  if (totalBytes !== undefined && !(totalBytes < Number.MAX_SAFE_INTEGER)) return undefined;
   if (match[1] === undefined || match[2] === undefined) {
     return totalBytes === undefined ? undefined : { kind: 'unsatisfied', totalBytes };
   }

@@ -140,3 +140,9 @@ t.test('RFC 9110 §14.4: an invalid Content-Range is none', async (t) => {
   table.push('bytes 0-99999999999999999999/*', 'bytes -4/10', 'bytes 0-4/10, bytes 5-9/10');
   for (const value of table) t.equal(parseContentRange(value), undefined, value);
 });
+
+t.test('a Content-Range whose length cannot be counted on from is none', async (t) => {
+  t.equal(parseContentRange(`bytes 0-4/${Number.MAX_SAFE_INTEGER}`), undefined);
+  t.equal(parseContentRange(`bytes */${Number.MAX_SAFE_INTEGER}`), undefined);
+  t.match(parseContentRange(`bytes 0-4/${Number.MAX_SAFE_INTEGER - 1}`), { totalBytes: Number.MAX_SAFE_INTEGER - 1 });
+});

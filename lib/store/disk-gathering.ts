@@ -19,6 +19,8 @@ export interface GatheringParts {
   overtaken(item: PutItem, to: BatchWriter): void;
   /** It is waited for no more. */
   settled(item: Item): void;
+  /** It cannot be put into words. */
+  unwordable(item: Item, error: unknown): void;
 }
 
 /** A batch, and what is in it. */
@@ -31,6 +33,7 @@ export class DiskGathering {
   readonly #parts: GatheringParts;
   /** Not in words yet. */
   #items: Item[] = [];
+  readonly #unwordable: [item: Item, error: unknown][] = [];
   /** In words, in the next batch. */
   #worded: Item[] = [];
   #batch: BatchWriter | undefined;
@@ -79,6 +82,7 @@ export class DiskGathering {
       this.#word(next);
     }
     this.#items.splice(0, count);
+    this.#tellUnwordable();
   }
 
   /** Puts some of what waits into words, and more of it where somebody waits for that: to do so takes time from requests. */
@@ -91,6 +95,13 @@ export class DiskGathering {
       this.#word(item);
     }
     this.#items.splice(0, count);
+    this.#tellUnwordable();
+  }
+
+  /** Once no list is gone through: who is told may have more to be written. */
+  #tellUnwordable(): void {
+    for (let one = this.#unwordable.pop(); one !== undefined; one = this.#unwordable.pop())
+      this.#parts.unwordable(...one);
   }
 
   /** What is in words, and these uses with it: its bytes are read elsewhere until they are given back. */
@@ -130,7 +141,13 @@ export class DiskGathering {
       if (item.kind === 'put') this.#parts.overtaken(item, batch);
       return;
     }
-    this.#write(item, batch);
+    try {
+      this.#write(item, batch);
+    } catch (error) {
+      // All that is behind it is to be written nevertheless.
+      this.#unwordable.push([item, error]);
+      return;
+    }
     this.#worded.push(item);
   }
 

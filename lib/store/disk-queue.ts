@@ -70,6 +70,10 @@ export class DiskQueue {
       encode: (item, to) => parts.encode(item, to),
       overtaken: (item, to) => parts.overtaken(item, to),
       settled: (item) => this.#settle(item),
+      unwordable: (item, error) => {
+        parts.unwordable(item, error);
+        this.#leave(item);
+      },
     });
     this.#trying = new DiskTrying(parts.clock, () => this.#flush());
     this.#tidyLater(DISK_TIDY_EVERY_MS);
@@ -305,21 +309,24 @@ export class DiskQueue {
     for (const item of items) {
       // Without it all that was to be taken away would be there again.
       if (isClearing(item)) this.#gathering.add(item, false);
-      else if (item.isVoid || item.kind === 'plain') {
-        this.#settle(item);
-        if (item.kind === 'plain') item.over?.(false);
-      } else if (item.kind === 'gone') {
+      else if (item.kind === 'gone' && !item.isVoid) {
         item.isWorded = false;
         this.#gathering.add(item, false);
-      } else {
-        this.#settle(item);
-        this.#parts.unwritten(item, 'failed');
-        // What it was to take the place of is out of date.
-        if (!item.mayStay) this.remove(item.key, recordKeyOf(item), 'replaced');
-      }
+      } else this.#leave(item);
     }
     if (sent !== undefined) this.#gathering.giveBack(sent.batch);
     this.#parts.failed(failure, isNews);
+  }
+
+  /** It will not be written. */
+  #leave(item: Item): void {
+    this.#settle(item);
+    if (item.kind === 'plain') item.over?.(false);
+    else if (item.kind === 'put' && !item.isVoid) {
+      this.#parts.unwritten(item, 'failed');
+      // What it was to take the place of is out of date.
+      if (!item.mayStay) this.remove(item.key, recordKeyOf(item), 'replaced');
+    }
   }
 
   #giveUp(): void {

@@ -132,6 +132,8 @@ export interface QueueParts extends Pick<GatheringParts, 'encode' | 'overtaken'>
   readonly now: () => number;
   /** It is not on disk, and nothing of it. */
   unwritten(item: PutItem, reason: 'failed' | 'full' | 'bodiless' | 'outdated'): void;
+  /** A broken invariant: what it was to say cannot be said. */
+  unwordable(item: Item, error: unknown): void;
   /** Whether the disk may have something under a record key. */
   mayHold(recordKey: Buffer): boolean;
   reported(report: DiskReport): void;

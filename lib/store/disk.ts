@@ -6,6 +6,7 @@
  */
 import type { Clock } from '../base/clock.js';
 import { MAX_DISK_PART_BYTES, PROMOTE_BODY_BYTES } from '../base/disk-limits.js';
+import { stackOf } from '../base/errors.js';
 import { MAX_VARIANTS } from '../base/limits.js';
 import type { BodySink } from '../object/body.js';
 import { recordBodyBytes, recordChunks } from '../object/record.js';
@@ -74,6 +75,10 @@ export class DiskTier {
         if (ref !== undefined) to.add({ kind: 'orphan', bodyId: ref.id });
       },
       unwritten: (item, reason) => this.#unwritten(item, reason),
+      unwordable: (item, error) => {
+        const told = { key: item.kind === 'plain' ? '' : item.key, error: stackOf(error) };
+        options.events.notice('error', 'internal', 'Something could not be put into words for the disk tier', told);
+      },
       mayHold: (key) => this.reading.read(() => file.tables.records.has(key)) === true,
       reported: (report) => {
         this.reading.refresh();

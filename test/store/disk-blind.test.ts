@@ -40,6 +40,7 @@ class Bench {
       encode: () => false,
       overtaken() {},
       unwritten() {},
+      unwordable() {},
       mayHold: () => true,
       reported() {},
       failed() {},

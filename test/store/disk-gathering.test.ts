@@ -12,10 +12,12 @@ function numbered(number: number, bytes = 100): PlainItem {
 
 function setUp(): { gathering: DiskGathering; settled: Item[]; sent(): number[] } {
   const settled: Item[] = [];
+  const unwordable: Item[] = [];
   const gathering = new DiskGathering({
     encode: () => false,
     overtaken: () => undefined,
     settled: (item) => settled.push(item),
+    unwordable: (item) => unwordable.push(item),
   });
   const sent = (): number[] => {
     const { batch } = gathering.take([]);

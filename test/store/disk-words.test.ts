@@ -9,6 +9,7 @@ import {
 } from '../../lib/base/disk-limits.js';
 import { Fields } from '../../lib/http/fields.js';
 import { Body } from '../../lib/object/body.js';
+import { Segments } from '../../lib/object/segments.js';
 import type { StoredResponse } from '../../lib/object/stored.js';
 import { BatchWriter } from '../../lib/store/disk-batch.js';
 import { openDiskFile } from '../../lib/store/disk-file.js';
@@ -189,3 +190,28 @@ t.test('decision 0037: bytes that threads have in common are written whatever th
   );
   await file.close();
 });
+
+t.test(
+  'decision 0037: what cannot be put into words is kept in memory alone, and all behind it is written',
+  async (t) => {
+    const { bench, make } = setUp(t);
+    bench.store.put(make({ key: `${KEY}bad`, body: textual('before') }));
+    await bench.tier.settled();
+    // More than any origin can say: a record counts up to one less.
+    const part = { from: 0, until: 3, chunks: [Buffer.from('abc')] };
+    const bad = {
+      ...make({ key: `${KEY}bad`, body: Body.empty }),
+      partial: Segments.of(part, Number.MAX_SAFE_INTEGER),
+    };
+    t.ok(bench.store.put(bad), 'memory has it');
+    bench.store.put(make({ key: `${KEY}behind`, body: textual('behind') }));
+    await bench.tier.settled();
+    t.same(bench.notices, ['internal']);
+    t.equal(bench.tier.stats.skipped.failed, 1);
+    await bench.tier.settled();
+    t.equal(bench.tier.stats.pendingBytes, 0);
+    t.ok(bench.store.holds(bad));
+    t.same(below(bench, `${KEY}bad`), [], 'nor is what it takes the place of there');
+    t.equal(bytesOf((await bench.killed()).store.recall(`${KEY}behind`, ([one]) => one)), 'behind');
+  },
+);

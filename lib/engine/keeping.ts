@@ -93,9 +93,13 @@ export function withBytes(store: Store, target: StoredResponse, isForNobody: boo
   // A larger one can be read for a while after it was given up.
   const isLarge = body.receivedBytes > PROMOTE_BODY_BYTES;
   if (isForNobody || isLarge || body.below === undefined || partial !== undefined) return target;
-  const isSame = ({ selection, fetchedAt }: StoredResponse): boolean =>
-    fetchedAt === target.fetchedAt && isSameSelection(selection, target.selection);
+  const isSame = (found: StoredResponse): boolean => isAround(found, target);
   return store.peek(key)?.find(isSame) ?? store.recall(key, (found) => found.find(isSame));
+}
+
+/** Whether both records of a key are around one body, whatever 304s made of its fields. */
+function isAround(one: StoredResponse, other: StoredResponse): boolean {
+  return one.fetchedAt === other.fetchedAt && isSameSelection(one.selection, other.selection);
 }
 
 /**
@@ -129,6 +133,8 @@ export function freshen(
   const current = swapIn(parts, spec, target, asKept(response));
   const variant = made.variant === undefined ? undefined : asKept(made.variant);
   if (variant !== undefined && isNewest(store.known(variant.key), variant, fields)) store.put(variant);
+  // What the origin passed over for this request would be chosen for the next such one, before a response without Vary.
+  if (spec.basis !== undefined && !isAround(spec.basis, target)) store.remove(spec.basis, 'replaced');
   markers.unmark(spec.markerKey);
   const forWaiters = { kind: 'shared', response: variant ?? current, revalidated: true, stored: true } as const;
   return { forLeader: forLeader === undefined ? forWaiters : { ...forWaiters, response: forLeader }, forWaiters };
@@ -138,7 +144,7 @@ export function freshen(
 function swapIn(parts: EngineParts, spec: FillSpec, target: StoredResponse, next: StoredResponse): StoredResponse {
   const { store } = parts;
   if (store.swap(target, next)) return next;
-  const current = chooseVariant(store.known(spec.key), spec.request.fields);
+  const current = takenItsPlace(store.known(spec.key), spec, target, next);
   // An operator or another rule changed its life meanwhile: the body is the one that the 304 is about.
   if (current !== undefined && isSameAnswer(current, target) && store.swap(current, next)) return next;
   const other = current === undefined || current.partial !== undefined ? undefined : withBytes(store, current, false);
@@ -146,6 +152,22 @@ function swapIn(parts: EngineParts, spec: FillSpec, target: StoredResponse, next
   // Evicted, not purged: the body is still at hand, so nothing has to be fetched again.
   store.put(next);
   return next;
+}
+
+/**
+ * What stands where `target` was: its body under a newer record, as by a 304 to a request with other selecting fields, or what
+ * came for this request since the origin was asked. What was there before, the 304 is not about (RFC 9111 §4.3.3).
+ */
+function takenItsPlace(
+  known: readonly StoredResponse[],
+  { request }: FillSpec,
+  target: StoredResponse,
+  { requestedAt = 0 }: StoredResponse,
+): StoredResponse | undefined {
+  const renewed = known.find((stored) => isAround(stored, target));
+  if (renewed !== undefined) return renewed;
+  const chosen = chooseVariant(known, request.fields);
+  return chosen !== undefined && (chosen.receivedAt ?? chosen.fetchedAt) >= requestedAt ? chosen : undefined;
 }
 
 /** Puts a newer record around the body that is stored here already, or one whose body is at hand. Returns what is stored now. */

@@ -1,0 +1,68 @@
+// Goal: RFC 9111 §4.3.3, what a 304 names answers the request, whatever else is stored for it. Method: walks with a fake clock and a played origin.
+import t from 'tap';
+import { makeWalk, type Walk } from '../kit/walk.js';
+
+const SHORT = 'max-age=1, must-revalidate';
+
+/** Two responses by X-A, then one without Vary; the first two are stale. */
+function withDefault(): Walk {
+  const walk = makeWalk();
+  for (const value of ['1', '2']) {
+    walk.get('/a', { 'X-A': value });
+    walk.origin.last.respond(200, { 'Cache-Control': SHORT, ETag: `"old ${value}"`, Vary: 'X-A' }, `old ${value}`);
+  }
+  walk.clock.advance(1_000);
+  walk.get('/a', { 'X-A': '3' });
+  walk.origin.last.respond(200, { 'Cache-Control': SHORT, ETag: '"new"' }, 'new');
+  walk.clock.advance(2_000);
+  return walk;
+}
+
+const CONFIRMED = { ETag: '"new"', 'Cache-Control': 'max-age=60' };
+
+t.test('RFC 9111 §4.3.3: two 304s that name one response for other values are both answered with it', async (t) => {
+  const walk = withDefault();
+  const clients = ['1', '2'].map((value) => walk.get('/a', { 'X-A': value }));
+  const exchanges = walk.origin.exchanges.slice(-2);
+  for (const exchange of exchanges) exchange.respond(304, CONFIRMED);
+  t.same(
+    clients.map(({ body }) => body),
+    ['new', 'new'],
+  );
+  t.same(
+    clients.map((client) => client.field('etag')),
+    ['"new"', '"new"'],
+  );
+});
+
+t.test('RFC 9111 §4.3.3: nor is what is evicted meanwhile stood in for by what is older', async (t) => {
+  const walk = withDefault();
+  const client = walk.get('/a', { 'X-A': '1' });
+  const { store } = walk.engine.parts;
+  const named = store.known('http://example.test/a').find(({ fields }) => fields.get('etag') === '"new"');
+  t.ok(named !== undefined && store.remove(named, 'evicted'));
+  walk.origin.last.respond(304, CONFIRMED);
+  t.equal(client.body, 'new');
+});
+
+t.test('RFC 9111 §4.3.4: what a 304 passed over for a request is not chosen for it again', async (t) => {
+  const walk = withDefault();
+  walk.get('/a', { 'X-A': '1' });
+  walk.origin.last.respond(304, CONFIRMED);
+  const count = walk.origin.count;
+  const again = walk.get('/a', { 'X-A': '1' });
+  t.equal(again.body, 'new');
+  t.equal(again.outcome, 'HIT');
+  t.equal(walk.origin.count, count);
+});
+
+t.test('promise 2: nor while it is fresh', async (t) => {
+  const walk = makeWalk();
+  walk.get('/a', { 'X-A': '1' });
+  walk.origin.last.respond(200, { 'Cache-Control': 'max-age=60', ETag: '"old"', Vary: 'X-A' }, 'old');
+  walk.get('/a', { 'X-A': '2' });
+  walk.origin.last.respond(200, { 'Cache-Control': 'max-age=60', ETag: '"new"' }, 'new');
+  const sure = walk.get('/a', { 'X-A': '1', 'Cache-Control': 'no-cache' });
+  walk.origin.last.respond(304, CONFIRMED);
+  t.same([sure.body, walk.get('/a', { 'X-A': '1' }).body], ['new', 'new']);
+});

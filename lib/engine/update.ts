@@ -4,15 +4,17 @@
  */
 import type { Fields } from '../http/fields.js';
 import type { Body } from '../object/body.js';
+import type { StoredResponse } from '../object/stored.js';
 import { receivedResponseFields } from '../policy/hygiene.js';
 import { keyOfUrl, requestKey } from '../policy/key.js';
 import { judgeStorable } from '../policy/storable.js';
+import { isSameSelection } from '../store/variants.js';
 import type { ClientRequest } from './contract.js';
 import type { Engine } from './engine.js';
 import { Inflow } from './inflow.js';
 import { requestOfUrl } from './own-request.js';
 import { type Share, tellPeers, WHOLE } from './peers-contract.js';
-import { affectInFlight, changeUnseen, forgetNotes, isSpared } from './reach.js';
+import { affectInFlight, changeUnseen, forgetNotes, isSpared, type Reach } from './reach.js';
 import { madeResponse, type Receipt } from './response.js';
 
 export interface PushedHead {
@@ -116,23 +118,17 @@ function commit(
   const key = requestKey(request, rule);
   const spec = { key, method: 'GET', request, rules } as const;
   const record = { ...madeResponse(spec, receipt, storable, body), pushed: true };
-  const reach = { kind: 'keys', keys: [...new Set([key, ...engine.purging.keysOf(target)])] } as const;
-  const fills = affectInFlight(engine, reach, 'purge');
+  const reach = { kind: 'keys', keys: [...new Set([key, ...engine.purging.keysOf(target)])], but: 'pushed' } as const;
+  const fills = affectInFlight(engine, { ...reach, but: undefined }, 'purge');
   forgetNotes(engine, reach);
-  // Under the other keys that rules and forwarding fields make of the URL, what the origin sent earlier would live on. What
-  // was pushed for these was meant for them.
-  const others = { ...reach, keys: reach.keys.filter((alias) => alias !== key), but: 'pushed' } as const;
-  changeUnseen(engine, others, (stored) => (isSpared(others, stored) ? stored : undefined));
-  for (const alias of others.keys) {
-    for (const stored of store.known(alias)) if (!isSpared(others, stored)) store.remove(stored, 'replaced');
-  }
+  const isOutdated = dropFetched(engine, reach, record);
   engine.purging.noteAlias(key, request);
   // Nor must that come up from below, or what other machines alone have of it. Where there is nothing of the kind that is left
   // out: who pushes a whole site would push the operations out of their log.
   const { headers, cookies } = rule.key;
-  const hasOthers = others.keys.length > 0 || headers.length > 0 || cookies.length > 0;
+  const hasOthers = isOutdated || reach.keys.length > 1 || headers.length > 0 || cookies.length > 0;
   const tellOthers = (): void => {
-    if (hasOthers) tellPeers(engine.parts.peers, 'purge', { ...reach, but: 'pushed' }, isQuiet);
+    if (hasOthers) tellPeers(engine.parts.peers, 'purge', reach, isQuiet);
   };
   if (!store.put(record)) {
     // What was stored is older than what is known now, and must not be served once more for want of room.
@@ -144,4 +140,23 @@ function commit(
   tellOthers();
   if (!isQuiet) engine.parts.peers?.stored(record, true);
   return { fills, bytes: body.heldBytes, ttlMs: Math.max(0, record.life.staleAt - now) };
+}
+
+/**
+ * Under the other keys that rules and forwarding fields make of the URL, and for other values of what Vary names, what the
+ * origin sent earlier would live on. What was pushed for these was meant for them. Returns whether the key had other variants.
+ */
+function dropFetched(engine: Engine, reach: Reach & { readonly kind: 'keys' }, record: StoredResponse): boolean {
+  const { store } = engine.parts;
+  let hasVariants = false;
+  changeUnseen(engine, reach, (stored) => (isSpared(reach, stored) ? stored : undefined));
+  for (const alias of reach.keys) {
+    for (const stored of store.known(alias)) {
+      const isOwn = alias === record.key;
+      if (isSpared(reach, stored) || (isOwn && isSameSelection(stored.selection, record.selection))) continue;
+      store.remove(stored, 'replaced');
+      hasVariants ||= isOwn;
+    }
+  }
+  return hasVariants;
 }

@@ -502,6 +502,23 @@ t.test(
   },
 );
 
+t.test('an update takes the place of what the origin had sent for other values of what Vary names', async (t) => {
+  const walk = open();
+  const varied = (value: string) => ({ 'X-A': value });
+  for (const value of ['1', '2']) {
+    walk.get('/a', varied(value));
+    walk.origin.last.respond(200, { ...FRESH, Vary: 'X-A' }, 'old');
+  }
+  const fields = Fields.of({ 'Cache-Control': 'max-age=60', Vary: 'X-A' });
+  push(walk, '/a', 'for 3', { fields, selecting: Fields.of(varied('3')) });
+  push(walk, '/a', 'pushed');
+  t.same(
+    ['1', '2', '3'].map((value) => walk.get('/a', varied(value)).body),
+    ['pushed', 'pushed', 'for 3'],
+    'what was pushed for other values stays',
+  );
+});
+
 t.test('an update leaves alone what was pushed for other values of its key', async (t) => {
   const walk = open();
   const hosts = ['one.test', 'other.test'].map((host) => ({ 'X-Forwarded-Host': host }));

@@ -116,6 +116,8 @@ export const PRUNE_STEP_COUNT = 64;
 export const PRUNE_STEP_BYTES = 16 * 1024 * 1024;
 /** Pause between two steps of pruning or of the sweep. */
 export const STORE_STEP_DELAY_MS = 2;
+/** Pause behind a step of such work that broke. */
+export const STEP_AGAIN_MS = 1_000;
 /** Stored responses that one put or reservation may evict at once; beyond: it is refused, and pruning goes on. */
 export const MAX_EVICTIONS_AT_ONCE = 2_000;
 /** Used responses that the search for one victim passes over; beyond: it takes the next one, used or not. */

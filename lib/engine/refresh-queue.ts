@@ -4,6 +4,7 @@
  * first, where the origin is slow or fails. A client that waits is never in here: its request goes out at once.
  */
 import type { Clock, Timer } from '../base/clock.js';
+import { stackOf } from '../base/errors.js';
 import {
   MAX_AHEAD_TRIES,
   MAX_COLD_TRIES,
@@ -20,7 +21,7 @@ import { type Events, REFRESH_PRIORITIES, type RefreshOutcome, type RefreshPrior
 import type { OriginClient } from '../origin/contract.js';
 import type { FillEnd } from './fill-contract.js';
 import { type RefreshBudget, TokenBucket } from './refresh-budget.js';
-import type { Enqueued, QueueStats, RefreshEnd, RefreshJob } from './refresh-contract.js';
+import type { Begun, Enqueued, QueueStats, RefreshEnd, RefreshJob } from './refresh-contract.js';
 import { type Entry, Lane, type Told } from './refresh-lane.js';
 import type { OriginPace } from './refresh-pace.js';
 
@@ -210,13 +211,17 @@ export class RefreshQueue {
     }
     this.#isPumping = true;
     const now = this.#options.clock.now();
-    for (const lane of this.#lanes) lane.wake(now);
-    for (let next = this.#next(now); next !== undefined && this.#bucket.take(now); next = this.#next(now)) {
-      this.#begin(next, now);
+    try {
+      for (const lane of this.#lanes) lane.wake(now);
+      for (let next = this.#next(now); next !== undefined && this.#bucket.take(now); next = this.#next(now)) {
+        this.#begin(next, now);
+      }
+    } finally {
+      // Also where one who was told of an end broke.
+      this.#isPumping = false;
+      if (this.#hasWaiting()) this.#arm(now);
+      else this.#disarm();
     }
-    this.#isPumping = false;
-    if (this.#hasWaiting()) this.#arm(now);
-    else this.#disarm();
   }
 
   #hasWaiting(): boolean {
@@ -243,13 +248,26 @@ export class RefreshQueue {
     this.#laneOf(entry).remove(entry);
     entry.isRunning = true;
     this.#running++;
-    const begun = entry.job.begin((end) => this.#ended(entry, end));
+    const begun = this.#begun(entry);
     if (begun === 'running') return;
     this.#bucket.giveBack();
     this.#stopped(entry);
-    if (begun === 'needless') this.#finish(entry, 'needless');
+    if (begun === 'needless' || begun === 'failed') this.#finish(entry, begun);
     // Never at once again, or it would be begun for ever in this very turn.
     else this.#putOff(entry, Math.max(begun.later, now + 1));
+  }
+
+  /** A broken invariant ends this job and no other. */
+  #begun(entry: Entry): Begun | 'failed' {
+    try {
+      return entry.job.begin((end) => {
+        if (entry.isRunning) this.#ended(entry, end);
+      });
+    } catch (error) {
+      const told = { id: entry.job.id, error: stackOf(error) };
+      this.#options.events.notice('error', 'internal', 'A refresh could not be begun', told);
+      return entry.isRunning ? 'failed' : 'running';
+    }
   }
 
   #stopped(entry: Entry): void {

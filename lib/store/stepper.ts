@@ -1,5 +1,6 @@
 /** Does long work in small steps with pauses between them, so that the process answers requests meanwhile. */
 import type { Clock, Timer } from '../base/clock.js';
+import { STEP_AGAIN_MS } from '../base/limits.js';
 
 export class Stepper {
   readonly #clock: Clock;
@@ -22,8 +23,13 @@ export class Stepper {
     if (this.#timer !== undefined || this.#isStopped) return;
     this.#timer = this.#clock.after(delayMs, () => {
       this.#timer = undefined;
-      const pauseMs = this.#step();
-      if (pauseMs !== undefined) this.start(pauseMs);
+      let pauseMs: number | undefined = STEP_AGAIN_MS;
+      try {
+        pauseMs = this.#step();
+      } finally {
+        // What one of them throws the clock is told; who waits for the others would wait for ever.
+        if (pauseMs !== undefined) this.start(pauseMs);
+      }
     });
   }
 

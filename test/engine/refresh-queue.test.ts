@@ -380,3 +380,40 @@ t.test('a job that ends before it has begun to wait is no trouble', async (t) =>
   for (let n = 0; n < 5; n++) t.equal(desk.add(`${n}`, 'warm', { begin }), 'over');
   t.match(desk.queue.stats, { running: 0, depth: { warm: 0 } });
 });
+
+t.test('a job that breaks as it begins has failed, and the next ones have their turn', async (t) => {
+  const notices: string[] = [];
+  const told: string[] = [];
+  const desk = new Desk({ events: { ...SILENT, notice: (_level, code) => void notices.push(code) } });
+  const begin = (): Begun => {
+    throw new Error('broke');
+  };
+  t.equal(
+    desk.add('bad', 'stale', { begin }, (end) => void told.push(end)),
+    'over',
+  );
+  t.same(told, ['failed']);
+  t.same(notices, ['internal']);
+  t.equal(desk.add('good', 'stale'), 'running');
+  desk.drain();
+  desk.add('later', 'stale', { begin, notBefore: desk.clock.now() + 1000 });
+  desk.add('behind it', 'warm', { notBefore: desk.clock.now() + 1000 });
+  desk.clock.advance(1000);
+  t.same(desk.begun, ['good', 'behind it']);
+  desk.drain();
+  t.match(desk.queue.stats, { running: 0, depth: { stale: 0, warm: 0 } });
+  t.equal(desk.clock.pendingCount, 0);
+});
+
+t.test('a listener that breaks does not keep the queue from going on', async (t) => {
+  const desk = new Desk();
+  const broken = (): void => {
+    throw new Error('broke');
+  };
+  desk.add('running', 'stale');
+  desk.add('needless', 'stale', { begun: 'needless' }, broken);
+  desk.add('next', 'warm');
+  t.throws(() => desk.end('running'));
+  desk.clock.advance(REFRESH_RECHECK_MS);
+  t.same(desk.begun, ['running', 'needless', 'next']);
+});

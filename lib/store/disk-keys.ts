@@ -42,10 +42,13 @@ export function stemOf(key: string): Buffer {
   return Buffer.concat([bytes.subarray(0, CUT_STEM_BYTES), digest]);
 }
 
+/** No text has such a byte, and a digest may begin with one. */
+const BEHIND_DIGEST = Buffer.alloc(DIGEST_BYTES + 1, 0xff);
+
 /** The bounds of all records whose key may begin with `prefix`; where it is long, of others too. */
 export function prefixRange(prefix: string): readonly [from: Buffer, until: Buffer] {
   const bytes = Buffer.from(prefix, 'utf8').subarray(0, CUT_STEM_BYTES);
-  return [bytes.length === 0 ? NUL : bytes, Buffer.concat([bytes, Buffer.of(0xff)])];
+  return [bytes.length === 0 ? NUL : bytes, Buffer.concat([bytes, BEHIND_DIGEST])];
 }
 
 /** Under which a response is written: its key, and what selects it among the variants. */

@@ -1,4 +1,5 @@
 // Goal: what is generated is current. Method: making it anew and comparing.
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -29,9 +30,19 @@ t.test('links of the README lead to files that are there', async (t) => {
   }
 });
 
+function scriptsOfPackage(): Readonly<Record<string, string>> {
+  return (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> }).scripts;
+}
+
+t.test('npm start says at once what takes so long, and not on the output where the addresses come', async (t) => {
+  const [first = '', ...others] = scriptsOfPackage()['start']?.split(' && ') ?? [];
+  const { stdout, stderr } = spawnSync(first, { shell: true, encoding: 'utf8' });
+  t.match(stderr, /^building Patina: .*\n$/);
+  t.equal(stdout, '');
+  t.match(others, [/build/, /main\.js$/]);
+});
+
 t.test('every command that the README names is a script of package.json', async (t) => {
-  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
-    scripts: Record<string, string>;
-  };
+  const scripts = scriptsOfPackage();
   for (const [, name = ''] of TEXT.matchAll(/npm run ([a-z:]+)/g)) t.ok(name in scripts, name);
 });

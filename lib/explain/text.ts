@@ -19,7 +19,7 @@ export function explanationText(one: Explanation): string {
   const lines: string[] = [one.request, ''];
   const row = (name: string, text: string): void => void lines.push(`${name.padEnd(11)}${text}`);
   row('Rule', one.rule);
-  for (const { rule, wanted } of one.passedOver) row('', `not ${rule}: ${wanted}`);
+  for (const { rule, wanted } of one.passedOver) row('', `not ${rule}: only where ${wanted}`);
   row('Key', one.key);
   for (const [name, value] of one.changed)
     row(name === one.changed[0]?.[0] ? 'Changed' : '', `${name}: ${value ?? '(taken out)'}`);

@@ -35,8 +35,8 @@ t.test('issue 4: --live tells what is stored in the running proxy, and what a re
     out: `GET http://a.example/a
 
 Rule       pages
-           not de: the header X-Lang is "de"
-           not slow: the path matches /slow
+           not de: only where the header X-Lang is "de"
+           not slow: only where the path matches /slow
 Key        http://a.example/a
 
 Response   200, under rule pages

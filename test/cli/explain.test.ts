@@ -48,7 +48,7 @@ t.test('issue 4: a stored response, some time after it came', async (t) => {
 GET http://www.example.org/assets/a.css?x
 
 Rule       assets
-           not search: the path matches /search
+           not search: only where the path matches /search
 Key        http://www.example.org/assets/a.css?x
 Changed    cookie: (taken out)
 
@@ -116,7 +116,10 @@ Now        goes past the cache (method)
 
 t.test('issue 4: a rule that goes by the response, and a directive that forbids grace', async (t) => {
   const text = await told(t, 'http://a/x', '--response', '404\nCache-Control: must-revalidate, max-age=9');
-  t.match(text, /Rule {7}defaults\n {11}not search: the path matches \/search\n {11}not assets: the path ends in/);
+  t.match(
+    text,
+    /Rule {7}defaults\n {11}not search: only where the path matches \/search\n {11}not assets: only where the path ends in/,
+  );
   t.match(text, /Response {3}404, under rule errors\n/);
   t.match(text, /grace {4}until .*must-revalidate of the response forbids it/);
 });

@@ -62,7 +62,7 @@ export function parseArguments(args: readonly string[]): Command {
       if (problem === undefined) flags.push({ name: token.name, value: token.value ?? '' });
       else problems.push(problem);
     } else if (spec === undefined && (!isFirst || first !== 'run')) {
-      problems.push(unknown('command', token.value, COMMAND_NAMES, ''));
+      problems.push(isFirst ? unknownCommand(token.value) : `unexpected ${JSON.stringify(token.value)}`);
     }
     if (token.kind === 'word') isFirst = false;
   }
@@ -97,7 +97,7 @@ function helpAbout([topic, ...more]: readonly string[]): Command {
   const spec = COMMANDS.find(({ name }) => name === topic);
   const wrong = [...(spec === undefined ? [topic] : []), ...more];
   if (wrong.length === 0) return { kind: 'help', of: spec };
-  return { kind: 'wrong', problems: wrong.map((word) => unknown('command', word, COMMAND_NAMES, '')) };
+  return { kind: 'wrong', problems: wrong.map(unknownCommand) };
 }
 
 function flagProblem(
@@ -140,6 +140,11 @@ function misuse(flag: Flag, value: string | undefined): string | undefined {
   return value === undefined || value === '' || value.startsWith('--')
     ? `--${flag.name}: expected ${flag.takes} after it`
     : undefined;
+}
+
+function unknownCommand(written: string): string {
+  if (/\.ya?ml$/i.test(written)) return `unexpected ${JSON.stringify(written)}: a conf file is named by --config FILE`;
+  return unknown('command', written, COMMAND_NAMES, '');
 }
 
 function unknown(what: string, written: string, known: readonly string[], prefix: string): string {

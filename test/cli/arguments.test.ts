@@ -29,7 +29,8 @@ t.test('a command line that is wrong is told in full', async (t) => {
   const table: [string[], (string | RegExp)[]][] = [
     [['rnu'], ['unknown command "rnu": did you mean run?']],
     [['zzzz'], [/unknown command "zzzz": expected run, .*help/]],
-    [['run', 'run'], ['unknown command "run": did you mean run?']],
+    [['run', 'run'], ['unexpected "run"']],
+    [['p.yaml'], ['unexpected "p.yaml": a conf file is named by --config FILE']],
     [
       ['--lsten', '80'],
       ['unknown flag "--lsten": did you mean --listen?', /unknown command "80": expected run, .*help/],

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { systemClock } from '../base/clock.js';
 import { ConfigError } from '../base/errors.js';
 import { formatDuration, parseDuration } from '../base/units.js';
+import { whyUnreadable } from '../base/unreadable.js';
 import { loadConfig } from '../config/load.js';
 import { makeRules } from '../config/rules.js';
 import { type ExplainedRequest, type Explanation, explain, type GivenResponse } from '../explain/explain.js';
@@ -48,7 +49,7 @@ function responseOf(given: Given): GivenResponse | undefined {
     return readResponse(readFileSync(file, 'utf8'));
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError(`--response-file: ${file} cannot be read: ${(error as Error).message}`);
+    throw new UsageError(`--response-file: ${file} cannot be read: ${whyUnreadable(error)}`);
   }
 }
 

@@ -1,5 +1,6 @@
 /** The commands of an operator: each is one request to the admin listener of a running proxy, put into words. */
 import { readFileSync } from 'node:fs';
+import { whyUnreadable } from '../base/unreadable.js';
 import {
   allValues,
   type CommandSpec,
@@ -197,7 +198,7 @@ function bodyOf(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
-    throw new CommandFailure(2, `${file} cannot be read: ${(error as Error).message}`);
+    throw new CommandFailure(2, `${file} cannot be read: ${whyUnreadable(error)}`);
   }
 }
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { COMMAND_IDLE_TIMEOUT_MS } from '../base/admin-limits.js';
 import { ConfigError } from '../base/errors.js';
+import { whyUnreadable } from '../base/unreadable.js';
 import { type Address, formatAddress, readAddress } from '../config/address.js';
 import { loadConfig } from '../config/load.js';
 import { TOKEN_VARIABLE } from '../config/token.js';
@@ -163,7 +164,7 @@ function readTokenFile(file: string): string {
   try {
     return readFileSync(file, 'utf8').trim();
   } catch (error) {
-    throw new CommandFailure(2, `${file} cannot be read: ${(error as Error).message}`);
+    throw new CommandFailure(2, `${file} cannot be read: ${whyUnreadable(error)}`);
   }
 }
 

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError } from '../base/errors.js';
 import { formatDuration } from '../base/units.js';
+import { whyUnreadable } from '../base/unreadable.js';
 import { type Document, parseYaml } from '../config/document.js';
 import {
   choice,
@@ -136,7 +137,7 @@ export function readCases(file: string): CaseFile {
   try {
     source = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new ConfigError([`${file}: the file cannot be read: ${(error as Error).message}`]);
+    throw new ConfigError([`${file}: the file cannot be read: ${whyUnreadable(error)}`]);
   }
   const document = parseYaml(source);
   if ('problems' in document) {
@@ -170,7 +171,8 @@ function problemsOf(flaws: Flaws, file: string, document: Document): readonly st
         : meant === undefined
           ? `: expected ${unknown.known.join(', ')}`
           : `: did you mean "${meant}"?`;
-    return `${placeText(file, document, path, unknown?.key)}: ${path.map(String).join('.')}: ${message}${hint}`;
+    const dotted = path.length === 0 ? '' : `${path.map(String).join('.')}: `;
+    return `${placeText(file, document, path, unknown?.key)}: ${dotted}${message}${hint}`;
   });
 }
 

@@ -70,6 +70,7 @@ ok    right
 
 t.test('a file of cases that is wrong is refused with its places', async (t) => {
   const table: [string, RegExp][] = [
+    ['listen: 80\ncases: []', /FILE:1:1: unknown key "listen": expected cases/],
     ['cases: []', /FILE:1:1: no case is in this file/],
     ['cases:\n  - {name: a, request: nowhere}', /FILE:2:24: cases\.0\.request\.url: expected a URL such as/],
     [
@@ -88,5 +89,8 @@ t.test('a file of cases that is wrong is refused with its places', async (t) => 
     t.equal(code, 2);
     t.match(text.replaceAll(file, 'FILE'), problem);
   }
-  t.match(await tested('/nowhere/c.yaml'), { code: 2, text: /\/nowhere\/c\.yaml: the file cannot be read/ });
+  t.match(await tested('/nowhere/c.yaml'), {
+    code: 2,
+    text: /\/nowhere\/c\.yaml: the file cannot be read: there is no such file\n/,
+  });
 });

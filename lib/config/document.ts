@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import type * as Yaml from 'yaml';
 import { MAX_CONFIG_ALIASES } from '../base/config-limits.js';
+import { syntaxSentence } from './yaml-words.js';
 
 const require = createRequire(import.meta.url);
 
@@ -25,13 +26,6 @@ export interface SyntaxProblem {
   readonly message: string;
 }
 
-/** What a person can act on, in place of the parser's own words. */
-const SENTENCES: Readonly<Partial<Record<string, string>>> = {
-  DUPLICATE_KEY: 'this key was given before in the same map',
-  MULTIPLE_DOCS: 'a second document begins here: a conf file is one document',
-  TAB_AS_INDENT: 'a tab indents this line: YAML takes spaces alone',
-};
-
 /** Parses one YAML document, or tells everything that is wrong with its syntax. */
 export function parseYaml(source: string): Document | { readonly problems: readonly SyntaxProblem[] } {
   const { LineCounter, parseDocument } = yaml();
@@ -43,8 +37,15 @@ export function parseYaml(source: string): Document | { readonly problems: reado
   };
   const wrong = [...document.errors, ...document.warnings];
   if (wrong.length > 0) {
+    const problems = wrong.map((fault) => ({
+      place: at(faultOffset(document, fault)),
+      message: syntaxSentence(fault),
+    }));
+    // What else the parser finds in a line comes of the first.
     return {
-      problems: wrong.map(({ code, message, pos }) => ({ place: at(pos[0]), message: SENTENCES[code] ?? message })),
+      problems: problems.filter(
+        ({ place }, index) => problems.findIndex((one) => one.place.line === place.line) === index,
+      ),
     };
   }
   try {
@@ -52,9 +53,35 @@ export function parseYaml(source: string): Document | { readonly problems: reado
     return { value, placeOf: (path, key) => at(offsetOf(document.contents, path, key)) };
   } catch (error) {
     // An alias that stands for too much, or for nothing: the library tells no place.
-    const alias = /[*&]/.exec(source)?.index ?? 0;
-    return { problems: [{ place: at(alias), message: (error as Error).message }] };
+    const { message } = error as Error;
+    const alias = strayAlias(document) ?? /[*&]/.exec(source)?.index ?? 0;
+    return { problems: [{ place: at(alias), message: syntaxSentence({ code: '', message }) }] };
   }
+}
+
+/** Of text whose quote has no end the parser names the end of the file: where it begins is what helps. */
+function faultOffset(document: Yaml.Document, { code, pos }: Yaml.YAMLError): number {
+  let offset = pos[0];
+  if (code !== 'MISSING_CHAR') return offset;
+  yaml().visit(document, {
+    Scalar: (_, { type, range }) => {
+      if ((type === 'QUOTE_DOUBLE' || type === 'QUOTE_SINGLE') && range?.[1] === pos[0]) offset = range[0];
+    },
+  });
+  return offset;
+}
+
+/** Where the first alias is that stands for nothing. */
+function strayAlias(document: Yaml.Document): number | undefined {
+  let offset: number | undefined;
+  yaml().visit(document, {
+    Alias: (_, alias) => {
+      if (alias.resolve(document) !== undefined) return undefined;
+      offset = alias.range?.[0];
+      return yaml().visit.BREAK;
+    },
+  });
+  return offset;
 }
 
 /** What YAML reads as the text that it is: no number, true, false or null, and nothing that means something by its place. */
@@ -68,7 +95,10 @@ export function parseYamlValue(source: string): { readonly value: unknown } | { 
     const value: unknown = parse(source, { prettyErrors: false, logLevel: 'error', maxAliasCount: 0 });
     return { value };
   } catch (error) {
-    if (error instanceof YAMLError || error instanceof ReferenceError) return { problem: error.message };
+    if (error instanceof YAMLError || error instanceof ReferenceError) {
+      const code = error instanceof YAMLError ? error.code : '';
+      return { problem: syntaxSentence({ code, message: error.message }) };
+    }
     throw error;
   }
 }

@@ -5,7 +5,8 @@ import { dirname, resolve } from 'node:path';
 import { MAX_CONFIG_BYTES, MAX_CONFIG_PROBLEMS } from '../base/config-limits.js';
 import { ConfigError } from '../base/errors.js';
 import { formatSize } from '../base/units.js';
-import { addressFlaws } from './address-flaws.js';
+import { whyUnreadable } from '../base/unreadable.js';
+import { addressFlaws, blankOrigin } from './address-flaws.js';
 import { type Document, parseYaml } from './document.js';
 import { type Entry, type Flaw, readSection, wanted } from './kinds.js';
 import { applyOverrides, type Override } from './overrides.js';
@@ -64,7 +65,8 @@ export interface FlawPlace {
 
 function validate(written: unknown, place: (flaw: Flaw) => FlawPlace): ConfigSettings {
   const reading = readSection(OPTIONS, written);
-  const flaws = [...('flaws' in reading ? reading.flaws : flawsOf(reading.settings)), ...ruleFlaws(written)];
+  const apart = [...blankOrigin(written), ...ruleFlaws(written)];
+  const flaws = [...('flaws' in reading ? reading.flaws : flawsOf(reading.settings)), ...apart];
   if ('settings' in reading && flaws.length === 0) return reading.settings;
   throw new ConfigError(describeAll(flaws, place));
 }
@@ -151,17 +153,6 @@ function readDocument(file: string): Document {
     ]);
   }
   return parsed;
-}
-
-const WHY_UNREADABLE: Readonly<Partial<Record<string, string>>> = {
-  ENOENT: 'there is no such file',
-  EACCES: 'this user may not read it',
-  EISDIR: 'it is a directory: expected a file',
-};
-
-function whyUnreadable(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return WHY_UNREADABLE[code ?? ''] ?? message;
 }
 
 function readText(file: string): string {

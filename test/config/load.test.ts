@@ -178,11 +178,20 @@ const REFUSED: readonly [title: string, content: string | Buffer, ...problems: s
     'admin: "[::1]:81"\norigin: http://[::1]:81',
     'FILE:2:9: origin.url: http://[::1]:81 is this proxy itself (admin.listen): write the address of the server behind it',
   ],
-  ['a list for a map', 'origin: [http://a]', 'FILE:1:9: origin: expected a map of options, got a list'],
+  [
+    'a list for a map',
+    'origin: [http://a]',
+    'FILE:1:9: origin: expected a map of options, or its url alone, got a list',
+  ],
   [
     'a map for a word',
     'debug_header: {a: 1}',
     'FILE:1:15: debug_header: expected the name of a header field, got a map',
+  ],
+  [
+    'an origin that is left blank',
+    'listen: 80\norigin:',
+    'FILE:2:8: origin: expected a URL such as http://127.0.0.1:3000, got an empty value: without this key a demo starts',
   ],
   [
     'an empty value',
@@ -261,7 +270,49 @@ const REFUSED: readonly [title: string, content: string | Buffer, ...problems: s
     'listen: 80\n---\nlisten: 81',
     'FILE:2:1: a second document begins here: a conf file is one document',
   ],
-  ['an alias of nothing', 'listen: *x', 'FILE:1:9: Unresolved alias (the anchor must be set before the alias): x'],
+  [
+    'an alias of nothing',
+    'rules:\n  - {name: a, match: {path: /a/**}}\n  - name: b\n    match: {host: *.example.org}',
+    'FILE:4:19: YAML takes * for the name of something said before: put "*.example.org" in quotes',
+  ],
+  [
+    'a map that is not closed',
+    'defaults: {ttl: 10s\nlisten: 80',
+    'FILE:2:1: expected } before this: what it closes was begun and has no end',
+  ],
+  [
+    'a list that is not closed',
+    'defaults: {methods: [GET}',
+    'FILE:1:25: expected ] before this: what it closes was begun and has no end',
+  ],
+  ['a quote that is not closed', 'listen: 80\norigin: "http://a\nname: x\n', 'FILE:2:9: no " ends this text'],
+  [
+    'a line that is no key',
+    'listen: 80\norigin http://a\nname: x',
+    'FILE:2:1: expected KEY: VALUE in this line, with a space after the colon',
+  ],
+  [
+    'a key that is indented too little',
+    'cache:\n  memory: 1MB\n disk: ./var',
+    'FILE:3:1: this line is not indented as the others of its map or list',
+  ],
+  [
+    'a rule that is indented too little',
+    'rules:\n  - name: a\n - name: b',
+    'FILE:3:1: this line is not indented as the others of its list',
+  ],
+  [
+    'a key behind a value',
+    'listen: 80\n  name: x',
+    'FILE:1:9: a second key in this value: a key stands on a line of its own, indented as the others of its map, and text with ": " in it in quotes',
+  ],
+  ['a sign that begins no value', 'name: @x', 'FILE:1:7: a value cannot begin with @: put it in quotes'],
+  ['a bracket too many', 'admin: {listen: 80}}', 'FILE:1:20: unexpected "}"'],
+  [
+    'more behind a quote',
+    'name: "x" y',
+    'FILE:1:11: something follows the end of a value: put the whole of it in quotes',
+  ],
   [
     'an alias bomb',
     'a: &a [1,1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c]',
@@ -433,7 +484,7 @@ limits: {url: 1KB, headers: 2KB, header_count: 9, head_timeout: 1s, body_idle: 2
 });
 
 t.test('a section whose options are all commented out has its defaults', async (t) => {
-  const file = write('origin:\ncache:\nrules:\nlisten: 9000\n');
+  const file = write('cache:\nrules:\nlisten: 9000\n');
   const settings = loadConfig({ file });
   t.equal(settings.cache.memoryBytes, 256 * 1024 * 1024);
   t.same(settings.rules, []);
@@ -484,6 +535,10 @@ t.test('a problem of a flag names the flag', async (t) => {
     ],
     ['rules.5.name=a', '--set rules.5.name=a: rules: expected a list, got a map'],
     ['cache.memory.x=1', '--set cache.memory.x=1: cache.memory: expected a size such as 64KB, 256MB or 2GB, got a map'],
+    [
+      'origin=',
+      '--set origin=: origin: expected a URL such as http://127.0.0.1:3000, got an empty value: without this key a demo starts',
+    ],
     ['origin=y', '--set origin=y: origin.url: expected a URL such as http://127.0.0.1:3000, got "y"'],
   ];
   for (const [setting, problem] of cases) {

@@ -10,6 +10,14 @@ export function addressFlaws(addresses: Addresses): Flaw[] {
   return [...sharedAddress(addresses), ...ownOrigin(addresses)];
 }
 
+/** Of a document as written: who names the key and leaves its value out, as a template does, did not mean the demo. */
+export function blankOrigin(written: unknown): Flaw[] {
+  const isBlank = typeof written === 'object' && written !== null && 'origin' in written && written.origin === null;
+  if (!isBlank) return [];
+  const message = 'expected a URL such as http://127.0.0.1:3000, got an empty value: without this key a demo starts';
+  return [{ path: ['origin'], message, unknown: undefined }];
+}
+
 /** Two listeners cannot have one address. */
 function sharedAddress({ listen, admin }: Addresses): Flaw[] {
   if (admin.listen?.port !== listen.port || admin.listen.host !== listen.host || listen.port === 0) return [];

@@ -285,8 +285,9 @@ export function custom<Value>(
 export function section<const S extends Shape>(shape: S, meta: SectionMeta): Section<S> {
   const entries = Object.entries(shape);
   const names = entries.map(([key, entry]) => [key, nameInCode(key, entry)] as const);
+  const form = meta.shorthand === undefined ? 'a map of options' : `a map of options, or its ${meta.shorthand} alone`;
   const written = z.strictObject(Object.fromEntries(entries.map(([key, entry]) => [key, entry.schema])), {
-    error: (issue) => (issue.code === 'invalid_type' ? wanted('a map of options', issue.input) : undefined),
+    error: (issue) => (issue.code === 'invalid_type' ? wanted(form, issue.input) : undefined),
   });
   const named = written.transform((values) => {
     const out: Record<string, unknown> = {};

@@ -201,7 +201,11 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
   announce(): void {}
 
   stored(response: StoredResponse, isPush: boolean): void {
-    void this.#tier.keep(response, undefined, isPush);
+    void this.#tier.keep(response, undefined, isPush).then((isKept) => {
+      // Others are to know that what the origin sent them is older, though they cannot have this. What was pushed stays: the
+      // processes of this machine have it, and hear of this too.
+      if (isPush && !isKept) this.operated('purge', { kind: 'keys', keys: [response.key], but: 'pushed' }, false);
+    });
   }
 
   news(news: News, found: SharedFound | undefined): void {

@@ -142,6 +142,33 @@ t.test(
   },
 );
 
+t.test(
+  'issue 5: where a pushed response cannot be shared, the others ask for what it takes the place of',
+  needsRedis(),
+  async (t) => {
+    const machines = await openMachines(t, await startRedis(t), { max_body: '1KB' });
+    const { redis, here } = machines;
+    const push = async (path: string, body: string): Promise<void> => {
+      const target = `/v1/objects?url=${encodeURIComponent(`http://a.example${path}`)}`;
+      const put = await here.operate('PUT', target, body, undefined, ['Cache-Control: max-age=60']);
+      t.equal(put.status, 200, put.body.toString());
+      t.equal((await here.get(path)).body.toString(), body);
+    };
+    await bothUp(machines);
+    await fillBoth(machines, ['/large', '/meanwhile']);
+    await push('/large', 'x'.repeat(2_000));
+    await eventually(async () => !(await hitThere(machines, '/large')), 'it is too large, and they know of it');
+    redis.hang();
+    t.teardown(() => redis.wake());
+    await bothDown(machines);
+    await push('/meanwhile', 'pushed');
+    t.ok(await hitThere(machines, '/meanwhile'), 'nobody can know yet');
+    redis.wake();
+    await bothUp(machines);
+    await eventually(async () => !(await hitThere(machines, '/meanwhile')), 'they know of it');
+  },
+);
+
 t.test('issue 5: a machine that was cut off learns from the log what the others purged', needsRedis(), async (t) => {
   const machines = await openMachines(t, await startRedis(t));
   const { redis, here, there } = machines;

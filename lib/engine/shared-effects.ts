@@ -1,6 +1,6 @@
 /** What other machines did, done here: their operations, and the records of what they stored. */
 import { SHARED_CLOCK_MARGIN_MS } from '../base/shared-limits.js';
-import type { StoredResponse } from '../object/stored.js';
+import { type StoredResponse, urlInKey } from '../object/stored.js';
 import { expiredResponse } from '../policy/expire.js';
 import type { Writer } from '../store/contract.js';
 import { askedAt, type SharedClock } from '../store/shared-clock.js';
@@ -110,4 +110,25 @@ export function takeNews(
   if (next !== undefined) store.swap(stored, next, writer);
   else if (what === 'pushed') store.remove(stored, 'replaced');
   else store.swap(stored, expiredResponse(stored, clock.now()), writer);
+}
+
+/**
+ * Another machine stored what was pushed for a URL: what the origin had sent under what headers, cookies and forwarding fields made
+ * of it here, which that one may never have seen, goes. Returns these keys: they are to be told to all.
+ */
+export function dropAliases(engine: Engine, { key }: News, found: SharedFound | undefined): readonly string[] {
+  const { purging, parts } = engine;
+  const url = urlInKey(key);
+  const keys = purging.keysOf(url).filter((alias) => alias !== key && alias.startsWith(`${url} `));
+  if (keys.length === 0) return keys;
+  const until = found === undefined ? parts.clock.now() : askedAt(found.response);
+  const reach = { kind: 'keys', keys, but: 'pushed' } as const;
+  affectInFlight(engine, reach, 'purge', until);
+  forgetNotes(engine, reach);
+  changeUnseen(engine, reach, (stored) => (isMeant(stored, reach, until) ? undefined : stored));
+  for (const alias of keys) {
+    for (const stored of parts.store.known(alias))
+      if (isMeant(stored, reach, until)) parts.store.remove(stored, 'replaced');
+  }
+  return keys;
 }

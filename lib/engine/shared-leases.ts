@@ -26,7 +26,7 @@ import type {
 } from './leases-contract.js';
 import type { Peers } from './peers-contract.js';
 import type { Reach } from './reach.js';
-import { applyShared, takeNews } from './shared-effects.js';
+import { applyShared, dropAliases, takeNews } from './shared-effects.js';
 
 /** Keys in one operation that is told to others. */
 const KEYS_PER_OP = 100;
@@ -209,8 +209,14 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
   }
 
   news(news: News, found: SharedFound | undefined): void {
-    if (this.#engine !== undefined) takeNews(this.#engine, this.#tier, news, found, this.#writer);
+    if (this.#engine !== undefined) this.#take(this.#engine, news, found);
     this.#tell(`${news.key} ${news.variant}`, noticeOf(news));
+  }
+
+  #take(engine: Engine, news: News, found: SharedFound | undefined): void {
+    takeNews(engine, this.#tier, news, found, this.#writer);
+    const aliases = news.what === 'pushed' ? dropAliases(engine, news, found) : [];
+    if (aliases.length > 0) this.operated('purge', { kind: 'keys', keys: aliases, but: 'pushed' }, false);
   }
 
   operations(ops: readonly SharedOp[]): void {

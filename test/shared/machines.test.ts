@@ -448,3 +448,21 @@ t.test(
     t.equal((await there.get('/b')).body.toString(), 'version 2');
   },
 );
+
+t.test(
+  'issue 5: a pushed response takes the place of what lies under a key that only another machine has seen',
+  needsRedis(),
+  async (t) => {
+    let version = 1;
+    const { here, there } = await openMachines(t, () => ({ fields: LIVING, body: `version ${version}` }));
+    const line = 'X-Forwarded-Host: b.example';
+    t.equal((await there.get('/a', line)).body.toString(), 'version 1');
+    version = 2;
+    const target = `/v1/objects?url=${encodeURIComponent('http://a.example/a')}`;
+    const pushed = await here.operate('PUT', target, 'pushed', undefined, ['Cache-Control: max-age=60']);
+    t.equal(pushed.status, 200, pushed.body.toString());
+    await eventually(async () => (await there.get('/a')).body.toString() === 'pushed', 'it is there');
+    await eventually(async () => (await there.get('/a', line)).body.toString() === 'version 2', 'and nothing older');
+    await eventually(async () => (await here.get('/a', line)).body.toString() === 'version 2', 'nor from Redis');
+  },
+);

@@ -168,8 +168,14 @@ export const PASS_KEEP_ALIVE_MS = 4_000;
 export const TUNNEL_IDLE_TIMEOUT_MS = 600_000;
 /** How often client connections are looked at for idle ones: the precision of every timeout of the front. */
 export const CONNECTION_SWEEP_MS = 1_000;
-/** How long a connection with a request unread is read on after its last reply, so that the reply is not lost to a reset. */
+/** Behind the last word to a client: how long it is waited for while it sends nothing and does not end its side. */
 export const LINGER_MS = 2_000;
+/** The same for one that sends on. */
+export const MAX_LINGER_MS = 30_000;
+/** Bytes of it that are read and dropped; beyond: cut off. */
+export const MAX_LINGER_BYTES = 16 * 1024 * 1024;
+/** Longest such time during a drain. */
+export const DRAIN_LINGER_MS = 250;
 /** Connections beyond the most that are told so with a 503 at once; beyond these: closed without a word. */
 export const MAX_REFUSED_CONNECTIONS = 256;
 /** Connections that the kernel may hold before they are accepted; it has a bound of its own, often lower. */

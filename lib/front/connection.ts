@@ -1,15 +1,16 @@
 /**
  * One client connection: the requests that run on it, and how it ends.
- * Implements RFC 9112 §9.3 (persistence), §9.6 (closing, with a lingering read) and RFC 9110 §15.5.9 (408).
+ * Implements RFC 9112 §9.3 (persistence), §9.6 (closing in stages) and RFC 9110 §15.5.9 (408).
  */
 
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { DRAIN_REST_MS, LINGER_MS, MAX_PIPELINED_REQUESTS } from '../base/limits.js';
+import { DRAIN_REST_MS, MAX_PIPELINED_REQUESTS } from '../base/limits.js';
 import type { AnsweredEvent } from '../observe/events.js';
 import { cutOff } from '../origin/cut-off.js';
 import type { Lane } from './contract.js';
 import type { FastReader } from './fast-lane.js';
+import { dropUnparsed, Lingering } from './lingering.js';
 import { Patience, type Receiving } from './patience.js';
 import { REFUSALS, type Refusal, refusalBytes } from './refusal.js';
 
@@ -46,7 +47,9 @@ export class ClientConnection {
   #isTunnelled = false;
   /** Replied once every running exchange is settled. */
   #refusalAfter: Buffer | undefined;
-  #lingerUntil: number | undefined;
+  #lingering: Lingering | undefined;
+  /** node:http reads nothing of it any more. */
+  #isDropping = false;
 
   readonly #patience: Patience;
   /** Reads this connection, while it is in the fast lane. */
@@ -71,6 +74,11 @@ export class ClientConnection {
   /** Whether requests that still come are to be ignored. */
   get isClosing(): boolean {
     return this.#isClosing;
+  }
+
+  /** Whether nothing is left but the client's end. */
+  get isOver(): boolean {
+    return this.#lingering !== undefined && this.socket.writableFinished;
   }
 
   /** Whether the newest request's body is still to come. */
@@ -103,21 +111,19 @@ export class ClientConnection {
     const running = this.#running;
     if (running.length === 1 && running[0] === exchange) running.pop();
     else if (running.includes(exchange)) running.splice(running.indexOf(exchange), 1);
-    // Where the connection is gone already there is nothing left to end: asking for it would add a listener each time.
+    if (this.#lingering !== undefined) this.#leaveAll();
+    // Where the connection is gone already there is nothing left to end.
     if (running.length > 0 || this.socket.destroyed) return;
     this.#patience.rests(now, exchange.hasBody);
     if (this.#refusalAfter !== undefined) this.#writeLast(this.#refusalAfter);
     // node:http does this only where the last reply had said so, and it may have gone out before that was known.
-    else if (this.#isClosing && !this.#isTunnelled) this.socket.destroySoon();
+    else if (this.#isClosing && !this.#isTunnelled) this.linger();
     else this.reader?.goOn();
   }
 
-  /** What runs is answered, and then the connection ends. `isUnread`: with a part of the request unread. */
-  closeAfter(isUnread: boolean): void {
+  /** What runs is answered, and then the connection ends. */
+  closeAfter(): void {
     this.#isClosing = true;
-    // The connection is ended by destroySoon() after the last reply. With bytes unread, that would be a reset, which can
-    // take the reply from the client's hands (RFC 9112 §9.6).
-    if (isUnread) this.socket.destroySoon = () => this.linger();
   }
 
   /** node:http let go of the socket of an upgrade request; here is an ordinary last reply to it nevertheless. */
@@ -139,13 +145,36 @@ export class ClientConnection {
     this.#isTunnelled = true;
   }
 
-  /** Ends this side, and reads on for a moment what the client may still be sending. */
+  /** All that is said is written, but for what a request is refused with. */
+  end(): void {
+    if (this.#refusalAfter === undefined) this.linger();
+    else this.#writeLast(this.#refusalAfter);
+  }
+
+  /** Ends this side, and reads on for a while what the client may still be sending. */
   linger(): void {
     this.#isClosing = true;
-    if (this.#lingerUntil !== undefined || this.socket.destroyed) return;
-    this.#lingerUntil = this.lane.clock.now() + LINGER_MS;
-    this.socket.end();
+    if (this.#lingering !== undefined || this.socket.destroyed) return;
+    this.#lingering = new Lingering(this.socket, this.lane.clock.now());
+    if (this.reader?.isReading === true) return;
+    this.dropUnparsed();
     this.socket.resume();
+  }
+
+  /** What comes from now on is no request for node:http either. */
+  dropUnparsed(): void {
+    if (this.reader !== undefined || this.#isDropping) return;
+    this.#isDropping = true;
+    dropUnparsed(this.socket, () => this.dropped());
+  }
+
+  /** Bytes came that nobody looks at. */
+  dropped(): void {
+    if (this.#lingering?.isTooMuch === true) this.socket.destroy();
+  }
+
+  #leaveAll(): void {
+    for (const exchange of this.#running.splice(0)) exchange.left();
   }
 
   /** A reply is not whole: nothing more is said behind it, which would be taken for the rest of it or for a reply in its place. */
@@ -154,17 +183,22 @@ export class ClientConnection {
     this.#refusalAfter = undefined;
   }
 
-  /** Breaks the connection off in the middle of a reply. */
+  /** Breaks the connection off in the middle of a reply. `byReset`: nothing else tells the client that it was not all. */
   cut(byReset: boolean): void {
     this.#isClosing = true;
     if (byReset) cutOff(this.socket);
-    else this.socket.destroy();
+    else if (this.#isTunnelled) this.socket.destroy();
+    else {
+      this.#refusalAfter = undefined;
+      this.linger();
+      this.#leaveAll();
+    }
   }
 
   /** The socket is closed. */
   closed(): void {
     this.#isClosing = true;
-    for (const exchange of this.#running.splice(0)) exchange.left();
+    this.#leaveAll();
   }
 
   /** What came is no request. Whatever runs is answered first. */
@@ -173,16 +207,8 @@ export class ClientConnection {
     this.#isClosing = true;
     this.#tellRefused(refused, request);
     const bytes = refusalBytes(refused, this.lane.clock.wall(), this.lane.style, request.method);
-    if (this.#running.length === 0) {
-      this.#writeLast(bytes);
-      return;
-    }
-    this.#refusalAfter = bytes;
-    // Where the client has ended its side, node:http ends the connection by this behind the last reply it knows of.
-    this.socket.destroySoon = () => {
-      if (this.#refusalAfter === undefined) this.linger();
-      else this.#writeLast(this.#refusalAfter);
-    };
+    if (this.#running.length === 0) this.#writeLast(bytes);
+    else this.#refusalAfter = bytes;
   }
 
   /** The body of the request that is being received cannot be read on. */
@@ -196,8 +222,7 @@ export class ClientConnection {
     this.#isClosing = true;
     this.socket.write(refusalBytes(refused, this.lane.clock.wall(), this.lane.style, exchange.method));
     exchange.left(refused);
-    // The end of the connection is what tells the pass lane that the rest will not come.
-    this.socket.destroySoon();
+    this.linger();
   }
 
   #writeLast(bytes: Buffer): void {
@@ -237,14 +262,14 @@ export class ClientConnection {
 
   /** The proxy shuts down: a connection on which nothing runs has no reason to stay. Called again and again. */
   drain(): void {
-    if (!this.isIdle || this.#isClosing || this.#lingerUntil !== undefined) return;
+    if (this.#lingering?.isOver(this.lane.clock.now(), true) === true) this.socket.destroy();
+    if (!this.isIdle || this.#isClosing) return;
     this.#follow();
     // A head that is on its way is a request: it gets its answer, within the head timeout.
     if (this.#patience.isHeadBegun) return;
     // So is one that may be: a client that has its reply, and was not told that it is the last, often asks on at once.
     if (this.#patience.restedMs(this.lane.clock.now()) < DRAIN_REST_MS) return;
-    this.#isClosing = true;
-    this.socket.destroySoon();
+    this.linger();
   }
 
   /** The fast lane keeps no account of time at each request; it is asked for it where it matters. */
@@ -262,16 +287,18 @@ export class ClientConnection {
   excuse(ms: number, now: number): void {
     this.#follow();
     this.#patience.excuse(ms, now);
+    this.#lingering?.excuse(ms, now);
   }
 
   /** Looks for what has taken too long. */
   sweep(now: number): void {
     this.#follow();
-    if (this.#lingerUntil !== undefined) {
-      if (now >= this.#lingerUntil) this.socket.destroy();
+    if (this.#isTunnelled) return;
+    if (this.#lingering !== undefined) {
+      const isStuck = this.#patience.isReplyStuck(now, false);
+      if (isStuck || this.#lingering.isOver(now, this.lane.isDraining)) this.socket.destroy();
       return;
     }
-    if (this.#isTunnelled) return;
     const newest = this.#running[this.#running.length - 1];
     const receiving = newest?.isReceiving === true ? newest : undefined;
     switch (this.#patience.lookAt(now, newest === undefined, receiving)) {
@@ -281,7 +308,8 @@ export class ClientConnection {
         this.lane.events.notice('info', 'reply-idle', 'A client took no byte of its reply and was cut off', {
           remoteAddress: this.remoteAddress,
         });
-        this.cut(false);
+        this.#isClosing = true;
+        this.socket.destroy();
         break;
       case 'body':
         this.breakOff(REFUSALS.bodyTimeout);
@@ -290,10 +318,7 @@ export class ClientConnection {
         this.refuse(REFUSALS.headTimeout);
         break;
       case 'idle':
-        // Ended a sweep ago already, and still here: it is not waited for a second time.
-        if (this.#isClosing) this.socket.destroy();
-        else this.socket.destroySoon();
-        this.#isClosing = true;
+        this.linger();
         break;
     }
   }

@@ -5,7 +5,6 @@
 import { MAX_UNSENT_BEFORE_INTERIM_BYTES } from '../base/limits.js';
 import type { ClientRequest, PassPlan, Payload, Reply, ReplyNote, ReplySink } from '../engine/contract.js';
 import type { Fields } from '../http/fields.js';
-import { isToken } from '../http/tokens.js';
 import { Answered, CLIENT_LEFT, LEFT_NOTE, refusedNote } from './answered.js';
 import type { ClientConnection, Running } from './connection.js';
 import { readContent } from './content.js';
@@ -20,7 +19,8 @@ import {
 } from './direct.js';
 import { DirectOut, whenTaken } from './direct-out.js';
 import type { Admitted } from './intake.js';
-import { type PassEnd, startPass, type Wire } from './pass-lane.js';
+import { interimText } from './interim.js';
+import { leavePass, type PassEnd, startPass, type Wire } from './pass-lane.js';
 import { REFUSALS, type Refusal, refusalBytes, refusalReply } from './refusal.js';
 import {
   BodyPump,
@@ -41,9 +41,7 @@ import {
  */
 type State = 'open' | 'replying' | 'passed' | 'settled';
 
-const INTERIM_PHRASES: Readonly<Record<number, string>> = { 102: 'Processing', 103: 'Early Hints' };
 const NOTHING = Buffer.alloc(0);
-const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 export class Exchange implements ClientRequest, ReplySink, PumpListener, Running {
   readonly method: string;
@@ -128,14 +126,10 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     if (this.#state !== 'open' || this.httpVersion === '1.0') return;
     const { turn } = this.#wire;
     const socket = turn?.isFree === true && turn.isFirst ? this.#connection.socket : this.#wire.res.socket;
-    // RFC 9110 §15.2: 101 is no answer to a request of the engine's, and 100 is for who asked for it. §8.6: none has a length.
-    if (socket === null || status < 102 || status > 199) return;
     // An interim response is a courtesy: none is worth memory for a client that does not read.
-    if (!socket.writable || socket.writableLength > MAX_UNSENT_BEFORE_INTERIM_BYTES) return;
-    let head = `HTTP/1.1 ${status} ${INTERIM_PHRASES[status] ?? ''}\r\n`;
-    for (const [name, value] of fields.without('content-length'))
-      if (isToken(name) && FIELD_VALUE.test(value)) head += `${name}: ${value}\r\n`;
-    socket.write(`${head}\r\n`, 'latin1');
+    if (socket?.writable !== true || socket.writableLength > MAX_UNSENT_BEFORE_INTERIM_BYTES) return;
+    const text = interimText(status, fields);
+    if (text !== undefined) socket.write(text, 'latin1');
   }
 
   onGone(run: () => void): void {
@@ -156,7 +150,7 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     this.#status = reply.status;
     if (this.#wire.upgrade !== undefined) this.#connection.takeBack(this.#wire.res, this.#wire.upgrade.socket);
     const isEnding = reply.close === true || this.isReceiving || this.#wire.upgrade !== undefined;
-    if (isEnding) this.#connection.closeAfter(this.isReceiving);
+    if (isEnding) this.#connection.closeAfter();
     const { turn } = this.#wire;
     if (turn?.isFree !== true) this.#sendByNode(reply);
     else if (!turn.isFirst) this.#holdForTurn(reply, turn);
@@ -283,11 +277,15 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
   }
 
   broke(): void {
-    // Those before it are replied to first: this one ends the connection when it gets it.
-    if (this.#direct === undefined && this.#wire.res.socket === null) this.#wire.res.destroy();
+    const { res } = this.#wire;
     // RFC 9112 §8: without a length or chunks, only a reset tells the client that this was not all.
-    else this.#connection.cut(this.httpVersion === '1.0' && this.#pump?.isSized === false);
+    const byReset = this.httpVersion === '1.0' && this.#pump?.isSized === false;
+    const isWaiting = this.#direct === undefined && res.socket === null;
+    if (byReset && !isWaiting) this.#connection.cut(true);
     this.#settle('aborted');
+    // Those before it are replied to first: this one ends the connection when it gets it.
+    if (isWaiting) res.once('socket', () => process.nextTick(() => this.#connection.cut(byReset)));
+    else this.#connection.cut(byReset);
   }
 
   /** Replies with a refusal and closes the connection. */
@@ -298,7 +296,7 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     this.#note = refusedNote(refused);
     this.#status = refused.status;
     if (this.#wire.upgrade !== undefined) this.#connection.takeBack(this.#wire.res, this.#wire.upgrade.socket);
-    this.#connection.closeAfter(this.isReceiving);
+    this.#connection.closeAfter();
     const { turn } = this.#wire;
     if (turn?.isFree === true && turn.isFirst) {
       this.#refuseDirectly(refused, turn);
@@ -373,8 +371,9 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
       this.#status = refused.status;
       this.#note = refusedNote(refused);
     }
-    // The pass lane sees for itself that the client is gone, and how far it came.
+    // The pass lane knows how far it came.
     if (this.#state !== 'passed') this.#settle('aborted');
+    else if (!this.#connection.socket.destroyed) leavePass(this.#wire.res);
     if (gone !== undefined) this.#connection.lane.attempt(this.#connection, this, gone);
   }
 

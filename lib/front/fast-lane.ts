@@ -55,7 +55,7 @@ export class FastReader {
     this.#connection = connection;
     connection.reader = this;
     this.#socket = socket;
-    this.#turns = new Turns(socket, () => this.goOn());
+    this.#turns = new Turns(socket, this);
     socket.on('error', this.#onError);
     socket.on('end', this.#onEnd);
     socket.on('drain', this.#onDrain);
@@ -80,7 +80,10 @@ export class FastReader {
   /** Takes what was read. Says whether it wants more now. */
   take(bytes: Buffer, length: number): boolean {
     if (this.#state === 'gone') return this.#socket.push(Buffer.from(bytes.subarray(0, length)));
-    if (this.#connection.isClosing) return true;
+    if (this.#connection.isClosing) {
+      this.#connection.dropped();
+      return true;
+    }
     if (this.#held.length === 0) return this.#run(bytes, length, false);
     const joined = Buffer.concat([this.#held, bytes.subarray(0, length)]);
     if (this.#state === 'reading') return this.#run(joined, joined.length, true);
@@ -98,15 +101,23 @@ export class FastReader {
       if (this.#state === 'reading' && length - used > MAX_HELD_HEAD_BYTES) this.#state = 'leaving';
       if (this.#state === 'leaving') this.#leave();
     }
-    return this.#isReading();
+    return this.isReading;
   }
 
-  #isReading(): boolean {
+  /** Whether bytes that come are taken. */
+  get isReading(): boolean {
     return this.#state === 'reading' || this.#state === 'gone';
+  }
+
+  /** The last reply is out. */
+  end(): void {
+    this.#connection.end();
   }
 
   /** There may be room again for what is held. */
   goOn(): void {
+    // What is held is for nobody then, and the connection must not rest unread.
+    if (this.#connection.isClosing) return;
     if (this.#state === 'leaving') this.#leave();
     if (this.#state !== 'blocked' || this.#isFull()) return;
     this.#state = 'reading';
@@ -187,7 +198,7 @@ export class FastReader {
     const wire = this.#turns.take(method, target, fields, isLast);
     const admitted = { target, host, httpVersion: '1.1', fields, hasBody: false } as const;
     const exchange = new Exchange(connection, method, admitted, wire, now);
-    if (isLast) connection.closeAfter(false);
+    if (isLast) connection.closeAfter();
     this.#front.hand(connection, exchange);
   }
 
@@ -240,7 +251,8 @@ export class FastReader {
 
   /** The client has ended its side. */
   #ended(): void {
-    if (this.#held.length > 0 && !this.#connection.isClosing) this.#connection.refuse(REFUSALS.cutOff);
+    if (this.#connection.isOver) this.#socket.destroy();
+    else if (this.#held.length > 0 && !this.#connection.isClosing) this.#connection.refuse(REFUSALS.cutOff);
     else if (!this.#turns.endAfterNewest()) this.#socket.end();
   }
 }

@@ -70,6 +70,9 @@ export class FullLane {
 
   /** A connection that was accepted paused. */
   take(socket: Socket): void {
+    // node:http ends the connection by this behind the last reply that it knows of.
+    const connection = this.#front.connectionOf(socket);
+    if (connection !== undefined) socket.destroySoon = () => connection.end();
     this.#server.emit('connection', socket);
     socket.resume();
   }
@@ -87,6 +90,7 @@ export class FullLane {
     // After a last reply, what was read ahead is no longer answered (RFC 9112 §9.6).
     if (connection === undefined || connection.isClosing) {
       req.resume();
+      connection?.dropUnparsed();
       return;
     }
     const verdict = this.#front.intake.judge({

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { PassPlan, ReplyNote } from '../engine/contract.js';
 import type { Fields } from '../http/fields.js';
-import type { Tunnel as OriginTunnel, PassEnd } from '../origin/tunnel.js';
+import type { Tunnel as OriginTunnel, PassEnd, TunnelPlan } from '../origin/tunnel.js';
 import type { ClientConnection } from './connection.js';
 import type { DirectTurn } from './direct.js';
 import type { Exchange } from './exchange.js';
@@ -30,7 +30,7 @@ export interface Wire {
 }
 
 /** The plan, with what the front adds to each reply and wants to know of it. */
-function watch(plan: PassPlan, connection: ClientConnection, exchange: Exchange, res: ServerResponse): PassPlan {
+function watch(plan: PassPlan, connection: ClientConnection, exchange: Exchange, res: ServerResponse): TunnelPlan {
   const { debugHeader, events } = connection.lane;
   const answering = <Made extends { readonly fields: Fields; readonly note: ReplyNote }>(
     status: number,
@@ -55,12 +55,20 @@ function watch(plan: PassPlan, connection: ClientConnection, exchange: Exchange,
       connection.tunnelled();
       return answering(101, plan.upgraded(fields));
     },
+    brokeOff: () => connection.cut(false),
     failed(error) {
       const reply = plan.failed(error);
-      if (reply.close === true) connection.closeAfter(exchange.isReceiving);
+      if (reply.close === true) connection.closeAfter();
       return answering(reply.status, reply);
     },
   };
+}
+
+/** What the end of a connection tells the pass lane, told where the connection stays for a while. */
+export function leavePass(res: ServerResponse): void {
+  if (res.destroyed) return;
+  res.destroyed = true;
+  res.emit('close');
 }
 
 export function startPass(connection: ClientConnection, exchange: Exchange, plan: PassPlan, wire: Wire): void {
@@ -70,7 +78,7 @@ export function startPass(connection: ClientConnection, exchange: Exchange, plan
   const done = (end: PassEnd): void => exchange.passed(end);
   if (upgrade !== undefined && exchange.isUpgrade) {
     // Whatever comes of it, there is no further request on this connection.
-    connection.closeAfter(false);
+    connection.closeAfter();
     tunnel.upgrade(req, upgrade.socket, upgrade.head, watched, done);
     return;
   }

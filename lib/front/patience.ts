@@ -78,7 +78,7 @@ export class Patience {
 
   /** What the client has taken too long for, if anything. `receiving`: undefined where no body is on its way. */
   lookAt(now: number, isResting: boolean, receiving: Receiving | undefined): Impatience | undefined {
-    if (this.#isReplyStuck(now, isResting)) return 'reply';
+    if (this.isReplyStuck(now, isResting)) return 'reply';
     if (isResting) return this.#lookAtRest(now);
     return receiving !== undefined && this.#isBodyStuck(now, receiving) ? 'body' : undefined;
   }
@@ -103,7 +103,7 @@ export class Patience {
   }
 
   /** Whether bytes wait here for a client that has taken none for too long. */
-  #isReplyStuck(now: number, isResting: boolean): boolean {
+  isReplyStuck(now: number, isResting: boolean): boolean {
     // What is written past the stream runs until the kernel has it. Idle connections are many, and the handle is not asked for nothing.
     const unsent = isResting && this.#socket.writableLength === 0 ? 0 : unsentBytes(this.#socket);
     if (unsent === 0) {

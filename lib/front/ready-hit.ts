@@ -125,7 +125,7 @@ export function sendReady(
   let went: Went | undefined;
   const piece = pieceOf(ready, isHead, asker.isLast, lane.debugHeader);
   if (piece !== undefined) {
-    if (asker.isLast) connection.closeAfter(false);
+    if (asker.isLast) connection.closeAfter();
     bodyBytes = isHead ? 0 : pieceBodyBytes(ready);
     went = sendPiece(connection, piece, ready.asStored === undefined || asker.isLast ? lendOne : lendAsStored);
   } else if (!asker.isLast && ready.held !== undefined) {
@@ -143,7 +143,7 @@ export function sendReady(
   else {
     if (went === 'failed') hit.ending = 'aborted';
     lane.events.answered(hit);
-    if (asker.isLast) connection.socket.destroySoon();
+    if (asker.isLast) connection.linger();
   }
   ready.refresh?.(asRequest(connection, isHead, target, asker, startedAt));
   return true;

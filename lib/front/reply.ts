@@ -309,7 +309,9 @@ export class BodyPump {
     while (!this.#isOver && this.sentBytes < until) {
       last = this.#reader.read();
       if (typeof last === 'string') break;
-      this.#write(last);
+      if (this.#write(last)) continue;
+      last = 'failed';
+      break;
     }
     const isWhole = last === 'end' && (this.#length === undefined || this.sentBytes >= this.#length);
     if (!isWhole || this.#res.endsCorked !== true) this.#res.uncork();
@@ -318,14 +320,12 @@ export class BodyPump {
     return last !== 'later';
   }
 
-  #write(bytes: Buffer): void {
-    // More than was promised would be taken for the next response.
-    if (this.#length !== undefined && this.sentBytes + bytes.length > this.#length) {
-      this.#break();
-      return;
-    }
+  /** False where it is more than was promised, which would be taken for the next response. */
+  #write(bytes: Buffer): boolean {
+    if (this.#length !== undefined && this.sentBytes + bytes.length > this.#length) return false;
     this.sentBytes += bytes.length;
     this.#isBlocked = !this.#res.write(bytes);
+    return true;
   }
 
   #end(): void {

@@ -15,16 +15,23 @@ interface ReplyState {
   _last: boolean;
 }
 
+/** Whose replies these are. */
+export interface TurnsOwner {
+  /** Something has gone out and left room. */
+  goOn(): void;
+  /** The last reply is out. */
+  end(): void;
+}
+
 export class Turns {
   readonly #socket: Socket;
   /** Requests whose replies have not gone out, oldest first. */
   readonly #waiting: PlainWire[] = [];
-  /** Something has gone out and left room. */
-  readonly #moved: () => void;
+  readonly #owner: TurnsOwner;
 
-  constructor(socket: Socket, moved: () => void) {
+  constructor(socket: Socket, owner: TurnsOwner) {
     this.#socket = socket;
-    this.#moved = moved;
+    this.#owner = owner;
   }
 
   get count(): number {
@@ -63,9 +70,9 @@ export class Turns {
       res.destroyed = true;
       res.emit('close');
     });
-    if ((res as unknown as ReplyState)._last) this.#socket.destroySoon();
+    if ((res as unknown as ReplyState)._last) this.#owner.end();
     else this.#waiting[0]?.begin();
-    this.#moved();
+    this.#owner.goOn();
   }
 
   /** A reply is out whole that went past node's objects. */
@@ -75,9 +82,9 @@ export class Turns {
 
   /** And has been told of. `endsConnection`: it was the last. */
   moved(endsConnection: boolean): void {
-    if (endsConnection) this.#socket.destroySoon();
+    if (endsConnection) this.#owner.end();
     else this.#waiting[0]?.begin();
-    this.#moved();
+    this.#owner.goOn();
   }
 
   #forget(wire: PlainWire): void {

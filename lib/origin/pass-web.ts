@@ -310,11 +310,15 @@ export class WebPass {
   #cut(request: ClientRequest): void {
     this.#enter('over');
     request.destroy();
-    const { socket } = this.#res;
+    const res = this.#res;
     // What ends with the connection would look complete at a clean end.
-    const isDelimitedByClose = !this.#res.chunkedEncoding && !this.#isSized;
-    if (isDelimitedByClose && socket !== null) cutOff(socket);
-    this.#res.destroy();
+    const isDelimitedByClose = !res.chunkedEncoding && !this.#isSized;
+    if (isDelimitedByClose && res.socket !== null) cutOff(res.socket);
+    const plan = this.#plan;
+    if (isDelimitedByClose || plan.brokeOff === undefined) res.destroy();
+    // Those before it are replied to first.
+    else if (res.socket === null) res.once('socket', () => process.nextTick(() => plan.brokeOff?.()));
+    else plan.brokeOff();
     this.#over('aborted');
   }
 

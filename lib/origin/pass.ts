@@ -52,6 +52,8 @@ export interface TunnelPlan {
   ): { readonly fields: Fields; readonly tap?: AnswerTap | undefined };
   upgraded(fields: Fields): { readonly fields: Fields };
   failed(error: OriginError): PassReply;
+  /** Ends the client's connection behind a reply that is not whole; where there is no such, it is cut. */
+  brokeOff?(): void;
 }
 
 /** Bytes of a reply of our own, or none; a reader is not for here. */

@@ -130,7 +130,7 @@ t.test('limits: once an answer has begun, a body that stops arriving ends the co
   const house = await openPassing(
     t,
     (req, res, plan, done) => {
-      req.on('error', () => done({ ending: 'aborted', bodyBytes: 2 }));
+      res.once('close', () => done({ ending: 'aborted', bodyBytes: 2 }));
       req.resume();
       const { fields } = plan.respond(200, 'OK', Fields.empty);
       res.writeHead(200, 'OK', [...fields.raw, 'Content-Length', '5']);

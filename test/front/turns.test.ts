@@ -22,13 +22,15 @@ async function pair(t: Test): Promise<{ socket: Socket; client: RawClient }> {
   return { socket, client };
 }
 
+const turnsOf = (socket: Socket, goOn = (): unknown => undefined) =>
+  new Turns(socket, { goOn, end: () => socket.destroySoon() });
 const FIELDS = new Fields(['Host', 'a', 'X', 'y']);
 const take = (turns: Turns, target: string, isLast = false) => turns.take('GET', target, FIELDS, isLast);
 
 t.test('RFC 9112 §9.3.2: a reply goes out when those before it are out, whichever was made first', async (t) => {
   const { socket, client } = await pair(t);
   let movedCount = 0;
-  const turns = new Turns(socket, () => movedCount++);
+  const turns = turnsOf(socket, () => movedCount++);
   const [one, two, three] = [take(turns, '/1'), take(turns, '/2'), take(turns, '/3')];
   three.res.end('three');
   two.res.write('tw');
@@ -46,7 +48,7 @@ t.test('RFC 9112 §9.3.2: a reply goes out when those before it are out, whichev
 
 t.test('RFC 9112 §9.6: behind a reply that is the last the connection ends', async (t) => {
   const { socket, client } = await pair(t);
-  const turns = new Turns(socket, () => {});
+  const turns = turnsOf(socket);
   take(turns, '/1').res.end('one');
   take(turns, '/2', true).res.end('two');
   t.equal((await client.response()).field('connection'), 'keep-alive');
@@ -57,7 +59,7 @@ t.test('RFC 9112 §9.6: behind a reply that is the last the connection ends', as
 t.test('RFC 9112 §9.6: so it does where the client ended its side, before or after the reply was made', async (t) => {
   for (const isMadeBefore of [true, false]) {
     const { socket, client } = await pair(t);
-    const turns = new Turns(socket, () => {});
+    const turns = turnsOf(socket);
     t.notOk(turns.endAfterNewest(), 'nothing waits');
     const wire = take(turns, '/1');
     if (isMadeBefore) wire.res.write('o');
@@ -70,7 +72,7 @@ t.test('RFC 9112 §9.6: so it does where the client ended its side, before or af
 
 t.test('a reply whose client takes bytes again does not wait for it any more', async (t) => {
   const { socket, client } = await pair(t);
-  const turns = new Turns(socket, () => {});
+  const turns = turnsOf(socket);
   socket.on('drain', () => turns.drained());
   client.pause();
   const { res } = take(turns, '/1');
@@ -85,7 +87,7 @@ t.test('a reply whose client takes bytes again does not wait for it any more', a
 
 t.test('the request as node:http would have read it: complete, and without a body', async (t) => {
   const { socket } = await pair(t);
-  const { req } = take(new Turns(socket, () => {}), '/1');
+  const { req } = take(turnsOf(socket), '/1');
   t.strictSame(req.rawHeaders, ['Host', 'a', 'X', 'y']);
   t.strictSame([req.method, req.url, req.httpVersion, req.complete], ['GET', '/1', '1.1', true]);
   req.resume();
@@ -96,7 +98,7 @@ t.test('the request as node:http would have read it: complete, and without a bod
 
 t.test('replies to a client that has left hold nothing up', async (t) => {
   const { socket, client } = await pair(t);
-  const turns = new Turns(socket, () => {});
+  const turns = turnsOf(socket);
   const wire = take(turns, '/1');
   socket.on('error', () => socket.destroy());
   client.reset();

@@ -11,7 +11,7 @@ import { createBarrier, turns } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
 import { detailOf, HOST, metric, openProxy, request, settled } from '../kit/proxy-kit.js';
 import { CutOff } from '../kit/raw-client.js';
-import { send, until } from '../kit/scripted-origin.js';
+import { finish, send, until } from '../kit/scripted-origin.js';
 
 const STORED = ['Cache-Control', 'max-age=3600', 'ETag', '"1"'];
 
@@ -246,4 +246,31 @@ t.test('RFC 9110 §9.3.6: a CONNECT behind a reply that the client takes slowly 
   t.ok((await client.response()).body.equals(body));
   t.equal((await client.response()).status, 501);
   t.equal(await client.ended, 'finished');
+});
+
+t.test('RFC 9112 §9.6: what is passed and breaks off takes nothing of the reply before it', async (t) => {
+  const house = await openProxy(t);
+  const body = Buffer.alloc(900_000, 'b');
+  house.origin.respond(() => ({ fields: STORED, body }));
+  await house.get('/large');
+  const client = await house.connect();
+  client.socket.allowHalfOpen = true;
+  client.pause();
+  const barrier = createBarrier();
+  house.origin.script(send('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc'), until(barrier), finish());
+  client.send(`${request('GET', '/large')}${request('POST', '/cut', 'Content-Length: 3')}abc`);
+  await settled(() => house.answered.length === 2);
+  await house.origin.seen(2);
+  await turns(20);
+  barrier.open();
+  await settled(() => house.answered.length === 3);
+  t.match(house.answered[2], { target: '/cut', ending: 'aborted' });
+  client.send(request('GET', '/never'));
+  await turns(20);
+  client.resume();
+  t.ok((await client.response()).body.equals(body));
+  t.equal((await (await client.head()).received(3)).toString(), 'abc');
+  t.equal(await client.ended, 'finished');
+  t.equal(house.origin.requestCount, 2);
+  client.close();
 });

@@ -209,9 +209,10 @@ export class TalkClient {
   #whatIsMissing(asked: readonly Asked[]): string | undefined {
     const newest = this.#replies.at(-1);
     const at = this.#replies.length - 1;
-    // Bytes that are unread when the connection is cut, or ended, make a reset of the end (RFC 9112 §9.6): it takes from
-    // the client what it has not read of the replies before.
-    if (this.#plan.isSurplus || asked.slice(at + 1).some(({ mayBreak }) => mayBreak)) return undefined;
+    if (asked.slice(at).some(({ mayReset }) => mayReset)) return undefined;
+    if (this.#ending === 'reset') return `reset behind ${this.#replies.length} of ${asked.length} replies`;
+    // Its head may have been lost with the rest of it.
+    if (newest?.isWhole !== false && asked[at + 1]?.mayBreak === true) return undefined;
     if (newest !== undefined && !newest.isWhole) {
       return asked[at]?.mayBreak === true ? undefined : `reply ${at} to ${asked[at]?.name} broke off (${this.#ending})`;
     }

@@ -22,6 +22,8 @@ export interface Asked {
   readonly content: Buffer | undefined;
   /** The reply may break off, and the connection with it. */
   readonly mayBreak: boolean;
+  /** By a reset, for to HTTP/1.0 a clean end would look like the end of the body: it may take from the replies before. */
+  readonly mayReset: boolean;
   /** It is the last that is answered. */
   readonly isLast: boolean;
   /** What is wrong with its reply. */
@@ -40,8 +42,6 @@ export interface Plan {
   readonly reading: Reading;
   /** Received bytes after which a client that stalls, leaves or resets does so. */
   readonly turningPoint: number;
-  /** There are requests behind the last that is answered. */
-  readonly isSurplus: boolean;
 }
 
 type Random = () => number;
@@ -105,6 +105,7 @@ function fetching(
     bytes: Buffer.from(bytes, 'latin1'),
     content: undefined,
     mayBreak: BREAKING.has(kindOf(path)),
+    mayReset: BREAKING.has(kindOf(path)) && bytes.includes(' HTTP/1.0\r\n'),
     isLast,
     flawOf: (told) => flawOfFetched(method, path, told, range),
   };
@@ -170,6 +171,7 @@ function sending(random: Random, number: number): Asked {
     bytes: waits ? start : Buffer.concat([start, framed]),
     content: waits ? framed : undefined,
     mayBreak: false,
+    mayReset: false,
     isLast: false,
     flawOf({ status, body, isWhole, field }) {
       if (FAILED.has(status) && field('cache-status') !== undefined) return undefined;
@@ -217,6 +219,7 @@ function last(random: Random): Asked {
     bytes: Buffer.from(bytes, 'latin1'),
     content: undefined,
     mayBreak: false,
+    mayReset: false,
     isLast: true,
     flawOf: (told) => (told.status === status ? undefined : `status ${told.status} for what is ${status}`),
   };
@@ -255,13 +258,12 @@ export function makePlan(random: Random): Plan {
     together = [content];
   }
   // RFC 9112 §9.6: nothing that comes behind a last request is looked at.
-  const isSurplus = endsSo && random() < 0.4;
-  if (isSurplus) together.push(Buffer.from(head('GET', '/never/1', 'HTTP/1.1'), 'latin1'));
+  if (endsSo && random() < 0.4) together.push(Buffer.from(head('GET', '/never/1', 'HTTP/1.1'), 'latin1'));
   if (going === 'cuts-head') {
     const next = random() < 0.7 ? head('GET', '/never/2', 'HTTP/1.1') : head('POST', '/never/3', 'HTTP/1.1');
     together.push(Buffer.from(next.slice(0, 1 + Math.floor(random() * (next.length - 2))), 'latin1'));
   }
   pieces.push(...cutUp(Buffer.concat(together), random));
   const reading = pick<Reading>(['eager', 'eager', 'slow', 'stalls', 'late'], random);
-  return { asked, pieces, going, reading, turningPoint: Math.floor(random() ** 3 * 4_000_000), isSurplus };
+  return { asked, pieces, going, reading, turningPoint: Math.floor(random() ** 3 * 4_000_000) };
 }

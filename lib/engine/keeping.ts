@@ -6,7 +6,7 @@ import { PROMOTE_BODY_BYTES } from '../base/disk-limits.js';
 import { Body } from '../object/body.js';
 import { isSameAnswer, type StoredResponse } from '../object/stored.js';
 import { expiredResponse } from '../policy/expire.js';
-import { chooseVariant } from '../policy/vary.js';
+import { chooseVariant, isSelectedBy } from '../policy/vary.js';
 import type { RemovalReason, Store, Writer } from '../store/contract.js';
 import { isSameSelection } from '../store/variants.js';
 import { dropOutdated, isNewest, markUncacheable } from './bookkeeping.js';
@@ -64,11 +64,30 @@ function putWhole(
   // The same bytes once more: those that are held go on, so that nothing is held twice while clients read them.
   const isUnchanged = record.madeTag !== undefined && record.madeTag === known?.madeTag;
   if (isUnchanged) record = { ...record, body: known.body, fetchedAt: known.fetchedAt };
-  if (store.put(record, spec.basis, writer))
+  if (store.put(record, spec.basis, writer)) {
+    if (record.partial === undefined) dropPassedOver(store, spec, variants, record, writer);
     return { end: 'stored', reason: isUnchanged ? 'unchanged' : 'stored', savedBytes: 0 };
+  }
   // What was stored is older than what has just been seen, and must not be served once more for want of room.
   if (spec.basis !== undefined) store.remove(spec.basis, outdatedBy(writer));
   return notStored('no-room');
+}
+
+/**
+ * What else was stored for this request is older: a part, with a Vary that the whole does not have, would be chosen before it
+ * for the next range (RFC 9111 §4.1).
+ */
+function dropPassedOver(
+  store: Store,
+  { request, basis }: FillSpec,
+  known: readonly StoredResponse[],
+  record: StoredResponse,
+  writer: Writer,
+): void {
+  for (const stored of known) {
+    if (stored === basis || isSameSelection(stored.selection, record.selection)) continue;
+    if (isSelectedBy(stored.selection, request.fields)) store.remove(stored, outdatedBy(writer));
+  }
 }
 
 /** Why what is older leaves: below, who writes puts the newer one in its place. */

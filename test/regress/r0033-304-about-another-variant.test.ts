@@ -66,3 +66,14 @@ t.test('promise 2: nor while it is fresh', async (t) => {
   walk.origin.last.respond(304, CONFIRMED);
   t.same([sure.body, walk.get('/a', { 'X-A': '1' }).body], ['new', 'new']);
 });
+
+t.test('RFC 9111 §4: a part with another Vary does not go before a newer whole for the same request', async (t) => {
+  const walk = makeWalk();
+  walk.get('/a', { Range: 'bytes=6-8' });
+  const part = { 'Cache-Control': 'max-age=60', ETag: '"old"', Vary: 'X-A', 'Content-Range': 'bytes 6-8/9' };
+  walk.origin.last.respond(206, part, 'old');
+  t.equal(walk.get('/a', { Range: 'bytes=6-8' }).body, 'old', 'it is stored');
+  walk.get('/a');
+  walk.origin.last.respond(200, { 'Cache-Control': 'max-age=60', ETag: '"new"' }, 'new whole');
+  t.equal(walk.get('/a', { Range: 'bytes=6-8' }).body, 'ole');
+});

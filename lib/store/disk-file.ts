@@ -37,6 +37,8 @@ export interface DiskTable {
 export interface DiskFile {
   /** It is in there, alone but for what tells of its processes. */
   readonly directory: string;
+  /** Tells it from another one that has come in its place. */
+  readonly inode: number;
   readonly tables: Readonly<Record<TableName, DiskTable>>;
   /** All that `run` writes, or nothing: throws where that failed. It outlives this process, and a loss of power too. */
   write(run: () => void): void;
@@ -65,6 +67,14 @@ const ABORTABLE = 1;
 const COMMIT_AT_ONCE = 2;
 const NO_SYNC = 0x10000;
 
+/** Throws where the file that was opened in a directory is not there any more, whatever is in its place. */
+export function mindTakenAway(directory: string, inode: number): void {
+  const path = join(directory, DISK_FILE_NAME);
+  if (statSync(path, { throwIfNoEntry: false })?.ino !== inode) {
+    throw new DiskFailure('ENOENT', `${path} was taken away: it is made anew at the next start`);
+  }
+}
+
 /** Opens or makes the file in a directory that is there. Throws what lmdb throws. `noReadAhead`: lookups bring in their pages alone. */
 export function openDiskFile(
   directory: string,
@@ -91,15 +101,14 @@ export function openDiskFile(
     return (lastPageNumber + 1) * DISK_PAGE_BYTES;
   };
   let filledBytes = 0;
-  const opened = statSync(path).ino;
+  const inode = statSync(path).ino;
   return {
     directory,
+    inode,
     tables,
     write(run) {
       // What is written to a file that has lost its name ends with the processes that have it open.
-      if (statSync(path, { throwIfNoEntry: false })?.ino !== opened) {
-        throw new DiskFailure('ENOENT', `${path} was taken away: it is made anew at the next start`);
-      }
+      mindTakenAway(directory, inode);
       root.transactionSync(run, ABORTABLE | COMMIT_AT_ONCE | NO_SYNC);
       const bytes = fileBytes();
       if (bytes > filledBytes && fillUp(path, bytes)) filledBytes = bytes;

@@ -51,7 +51,9 @@ class ThreadPort implements DiskPort {
     worker.unref();
     worker.once('online', hasStarted);
     const over = (message: string): void => {
-      if (this.#worker === worker) this.#worker = undefined;
+      // It fails and then ends: what waits by then may be for the next one.
+      if (this.#worker !== worker) return;
+      this.#worker = undefined;
       this.#settle()?.reject(new DiskFailure('thread', message));
     };
     worker.on('message', (said: FromThread) => {

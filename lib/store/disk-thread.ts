@@ -8,13 +8,15 @@ import { systemClock } from '../base/clock.js';
 import { DISK_BREATH_MS, DISK_STRETCH_MS, DISK_THREAD_NICE } from '../base/disk-limits.js';
 import type { DiskJob, DiskReport } from './disk-contract.js';
 import { DiskFailure } from './disk-contract.js';
-import { openDiskFile } from './disk-file.js';
+import { mindTakenAway, openDiskFile } from './disk-file.js';
 import { DiskGate } from './disk-gate.js';
 import { DiskWriting } from './disk-writing.js';
 
 export interface ThreadOrder {
   readonly directory: string;
   readonly sizeBytes: number;
+  /** Of the file that is read: another one that is there when the thread begins is not written. */
+  readonly inode?: number | undefined;
 }
 
 /** With what a thread begins. */
@@ -42,7 +44,9 @@ function breathe(): void {
   begunAt = clock.now();
 }
 
-const { directory, sizeBytes, gate: shared } = workerData as ThreadStart;
+const { directory, sizeBytes, inode, gate: shared } = workerData as ThreadStart;
+// lmdb would make one, and the directory too: what is taken away there would stay in the one that is read.
+if (inode !== undefined) mindTakenAway(directory, inode);
 const port = parentPort;
 const gate = new DiskGate(shared);
 // Where the process ends, nothing is begun.

@@ -1,7 +1,8 @@
 // Goal: issue 5, writing to disk holds up no request. Method: a real thread, and what the system says of the threads of this process; a tier whose jobs are counted.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { Timer } from '../../lib/base/clock.js';
@@ -18,7 +19,7 @@ import {
 } from '../../lib/base/disk-limits.js';
 import type { StoredResponse } from '../../lib/object/stored.js';
 import { BatchWriter } from '../../lib/store/disk-batch.js';
-import { openDiskFile } from '../../lib/store/disk-file.js';
+import { DISK_FILE_NAME, openDiskFile } from '../../lib/store/disk-file.js';
 import { openThreadPort } from '../../lib/store/disk-port.js';
 import { DiskWriting } from '../../lib/store/disk-writing.js';
 import { FakeClock } from '../kit/clock.js';
@@ -38,6 +39,24 @@ t.test('a process that ends while its thread writes waits until that has closed 
     t.strictSame([code, Buffer.concat(said).toString()], [0, 'closed\n']);
   }
 });
+
+t.test(
+  'issue 5: a thread that begins after the file was taken away makes no other one, until it is back',
+  async (t) => {
+    const order = { directory: makeDirectory(t), sizeBytes: 16 * 1024 * 1024 };
+    const file = openDiskFile(order.directory, order.sizeBytes);
+    const port = openThreadPort({ ...order, inode: file.inode });
+    const path = join(order.directory, DISK_FILE_NAME);
+    renameSync(path, `${path}.away`);
+    const job = { batch: undefined, now: 0 };
+    await t.rejects(port.send(job), { code: 'thread', message: /was taken away/ });
+    t.notOk(existsSync(path));
+    renameSync(`${path}.away`, path);
+    t.equal((await port.send(job)).records, 0);
+    await port.close();
+    await file.close();
+  },
+);
 
 /** How far each thread of this process stands back, this one first. */
 function niceOfThreads(): number[] {

@@ -108,6 +108,10 @@ const WAYS = {
 t.test('RFC 9110 §14: whatever is stored and asked for, a part is the one that handle() gives', async (t) => {
   const all = fc.sample(fc.tuple(shape, fc.array(asked, { minLength: 3, maxLength: 3 })), 250);
   for (const awakeCount of [1, 100_000]) {
+    const counts = new Map<string, number>();
+    const cameUp = (ways: readonly string[]): void => {
+      for (const way of ways) t.ok((counts.get(way) ?? 0) > 0, `${awakeCount}: ${way}`);
+    };
     for (const aheadMs of [12_345, 61_000]) {
       const walk = makeWalk({ clock: new FakeClock(), awakeCount, budgetBytes: 256 * 1024 * 1024 });
       const rule = under(walk);
@@ -115,18 +119,17 @@ t.test('RFC 9110 §14: whatever is stored and asked for, a part is the one that 
       for (const [at, [one]] of all.entries())
         t.ok(store.put(storedOf(one, `http://${HOST}/${at}`, walk.clock.now(), rule)));
       walk.clock.advance(aheadMs);
-      const counts = new Map<string, number>();
       for (const [at, [one, wanted]] of all.entries()) {
         for (const each of wanted) {
           const how = compareOne(t, walk, `/${at}`, each, `${JSON.stringify(each)} of ${JSON.stringify(one.lines)}`);
           counts.set(how, (counts.get(how) ?? 0) + 1);
         }
       }
-      const { held, made } = WAYS;
-      for (const way of aheadMs < 60_000 ? [...held, ...made] : made)
-        t.ok((counts.get(way) ?? 0) > 0, `${awakeCount}, ${aheadMs}: ${way}`);
+      if (aheadMs < 60_000) cameUp(WAYS.held);
       walk.engine.close();
     }
+    // Of what is fresh few are made: by chance none of them may be a 206.
+    cameUp(WAYS.made);
   }
 });
 

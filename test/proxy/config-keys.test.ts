@@ -53,7 +53,7 @@ async function logOf(t: Test, log: Conf, serve: (house: OpenProxy, port: number)
   let written = '';
   const house = await openProxy(t);
   house.origin.respond(() => ({ body: 'x' }));
-  const conf = readConfig({ listen: '127.0.0.1:0', admin: 'off', limits: { connections: 1 }, log });
+  const conf = readConfig({ listen: '127.0.0.1:0', admin: 'off', limits: { connections: 16 }, log });
   const proxy = createProxy(withOrigin(conf, house.origin.url), {
     logDestination: {
       write(bytes, done) {

@@ -52,7 +52,7 @@ export const fill: Scenario = {
       await transfer(port, name, bytes / 5);
       const pairs: Pair<number>[] = [];
       await inTurns(
-        bench.pick(5, 1),
+        bench.pick(5, 3),
         false,
         () => transfer(port, name, bytes),
         new Map([['origin', () => transfer(origin.port, 'the origin', bytes)]]),

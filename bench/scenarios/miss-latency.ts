@@ -31,8 +31,8 @@ export const missLatency: Scenario = {
     const straight = await Client.open(origin.port);
     const through = new Map<string, Client>();
     for (const { name, port } of contestants) through.set(name, await Client.open(port));
-    await timed(straight, 'the origin', bench.pick(WARM_UP, WARM_UP / 8));
-    for (const [name, client] of through) await timed(client, name, bench.pick(WARM_UP, WARM_UP / 8));
+    await timed(straight, 'the origin', bench.pick(WARM_UP, WARM_UP / 2));
+    for (const [name, client] of through) await timed(client, name, bench.pick(WARM_UP, WARM_UP / 2));
     const added = new Map<string, number[]>(contestants.map(({ name }: Contestant) => [name, []]));
     const p99 = new Map<string, number[]>(contestants.map(({ name }: Contestant) => [name, []]));
     const direct: number[] = [];

@@ -18,7 +18,7 @@ const STALE_SEC = 60;
 const SMALL_BYTES = 1024;
 const LARGE_BYTES = 8192;
 /** Of load before anything is measured. */
-const WARM_SECONDS = { full: 6, quick: 1 };
+const WARM_SECONDS = { full: 6, quick: 2.5 };
 /** One key in so many is large. */
 const LARGE = 10;
 

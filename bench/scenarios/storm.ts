@@ -37,7 +37,7 @@ async function measure(bench: Bench, subject: ProxyName): Promise<Figure[]> {
   const storm = (seconds: number) =>
     load(bench.scope, { port, traffic, connections: CONNECTIONS, seconds, run: 0, status: 200 });
   // A process that has just started compiles what it runs; that is not what a storm is about.
-  await storm(bench.pick(3, 0.5));
+  await storm(bench.pick(3, 1.5));
   await origin.take();
   const seconds = bench.pick(10, 2.5);
   const result = await storm(seconds);

@@ -156,6 +156,7 @@ export class ClientConnection {
     this.#isClosing = true;
     if (this.#lingering !== undefined || this.socket.destroyed) return;
     this.#lingering = new Lingering(this.socket, this.lane.clock.now());
+    this.lane.ends(this);
     if (this.reader?.isReading === true) return;
     this.dropUnparsed();
     this.socket.resume();

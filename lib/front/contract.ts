@@ -124,6 +124,8 @@ export interface Lane {
   attempt(connection: ClientConnection, exchange: Exchange, run: () => void): void;
   /** The same of what has been thrown. */
   faulted(connection: ClientConnection, exchange: Exchange, error: unknown): void;
+  /** Nothing but the client's end of it is waited for. */
+  ends(connection: ClientConnection): void;
   /** Gives a request to the engine. */
   hand(connection: ClientConnection, exchange: Exchange): void;
 }

@@ -55,6 +55,8 @@ class ClientFront implements Front, FastFront, FullFront {
   #address = '';
   #server: Server;
   readonly #connections = new Map<Socket, ClientConnection>();
+  /** Of these, those of which only the client's end is waited for, in the order in which they came to that. */
+  readonly #ending = new Set<ClientConnection>();
   #sweep: Timer | undefined;
   #isOverfull = false;
   #whenEmpty: (() => void) | undefined;
@@ -207,11 +209,31 @@ class ClientFront implements Front, FastFront, FullFront {
     this.#admit(socket, reader);
   }
 
-  /** What is told below that it is one too many is bounded as well. */
+  /** What is told below that it is one too many is bounded as well, and so is what only ends. */
   #isBeyondAll(): boolean {
-    const isBeyond = this.#connections.size >= this.limits.connections + MAX_REFUSED_CONNECTIONS;
-    if (isBeyond) this.#noticeOverfull();
-    return isBeyond;
+    if (this.#connections.size < this.limits.connections + MAX_REFUSED_CONNECTIONS) return false;
+    const [oldest] = this.#ending;
+    if (oldest !== undefined && this.#servedCount < this.limits.connections) {
+      this.#forget(oldest);
+      oldest.socket.destroy();
+      return false;
+    }
+    this.#noticeOverfull();
+    return true;
+  }
+
+  /** One that only ends takes nobody's place: a client often asks anew on a new one as soon as it has seen the end of the last. */
+  get #servedCount(): number {
+    return this.#connections.size - this.#ending.size;
+  }
+
+  ends(connection: ClientConnection): void {
+    this.#ending.add(connection);
+  }
+
+  #forget(connection: ClientConnection): void {
+    this.#connections.delete(connection.socket);
+    this.#ending.delete(connection);
   }
 
   #admit(socket: Socket, reader: FastReader | undefined): void {
@@ -220,14 +242,14 @@ class ClientFront implements Front, FastFront, FullFront {
     socket.on('close', () => this.#closed(connection));
     if (reader === undefined) this.#fullLane.take(socket);
     else reader.attach(connection);
-    if (this.#connections.size > this.limits.connections) {
+    if (this.#servedCount > this.limits.connections) {
       this.#noticeOverfull();
       connection.refuse(REFUSALS.connections);
     }
   }
 
   #closed(connection: ClientConnection): void {
-    this.#connections.delete(connection.socket);
+    this.#forget(connection);
     connection.closed();
     if (this.#connections.size <= this.limits.connections) this.#isOverfull = false;
     if (this.#connections.size === 0) this.#whenEmpty?.();

@@ -6,6 +6,7 @@ import {
   LINGER_MS,
   MAX_LINGER_BYTES,
   MAX_LINGER_MS,
+  MAX_REFUSED_CONNECTIONS,
   WRITE_AT_ONCE_BYTES,
 } from '../../lib/base/limits.js';
 import type { ClientRequest, ReplySink } from '../../lib/engine/contract.js';
@@ -237,3 +238,40 @@ t.test('limits: a refusal that its client does not take is not waited for', asyn
   await pass(house.clock, 12_000);
   await until(() => house.front.connections === 0);
 });
+
+for (const fastLane of [true, false]) {
+  const lane = fastLane ? 'fast' : 'full';
+
+  t.test(
+    `limits, ${lane} lane: a connection that only ends takes nobody's place, and gives way in the end`,
+    async (t) => {
+      const { house, client } = await open(t, fastLane, (_, sink) => sink.reply(replyOf('ok')), {
+        limits: { connections: 1 },
+      });
+      const ask = async (one: RawClient) => {
+        one.send(get('/1', CLOSE));
+        t.equal((await one.response()).status, 200);
+        t.equal(await one.ended, 'finished');
+      };
+      await ask(client);
+      const others: RawClient[] = [];
+      for (let i = 0; i < MAX_REFUSED_CONNECTIONS + 2; i++) {
+        const other = await connectRaw(house.port);
+        other.socket.allowHalfOpen = true;
+        t.teardown(() => other.close());
+        others.push(other);
+        await ask(other);
+      }
+      t.equal(house.front.connections, 1 + MAX_REFUSED_CONNECTIONS);
+      t.strictSame(house.notices, []);
+      const running = await connectRaw(house.port);
+      t.teardown(() => running.close());
+      running.send(get('/1'));
+      t.equal((await running.response()).status, 200, 'the one that counts');
+      const beyond = await connectRaw(house.port);
+      t.teardown(() => beyond.close());
+      t.equal(await beyond.ended, 'finished', 'one too many: closed without a word');
+      t.strictSame(house.notices, ['too-many-connections']);
+    },
+  );
+}

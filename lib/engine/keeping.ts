@@ -152,11 +152,18 @@ export function freshen(
   const current = swapIn(parts, spec, target, asKept(response));
   const variant = made.variant === undefined ? undefined : asKept(made.variant);
   if (variant !== undefined && isNewest(store.known(variant.key), variant, fields)) store.put(variant);
-  // What the origin passed over for this request would be chosen for the next such one, before a response without Vary.
-  if (spec.basis !== undefined && !isAround(spec.basis, target)) store.remove(spec.basis, 'replaced');
+  if (isPassedOver(spec.basis, target)) store.remove(spec.basis, 'replaced');
   markers.unmark(spec.markerKey);
   const forWaiters = { kind: 'shared', response: variant ?? current, revalidated: true, stored: true } as const;
   return { forLeader: forLeader === undefined ? forWaiters : { ...forWaiters, response: forLeader }, forWaiters };
+}
+
+/**
+ * Whether a 304 named another for a request than what stood there for its very values: that would be chosen for the next such
+ * request, before a response without Vary. One without Vary is for other requests too, of which the origin says nothing here.
+ */
+function isPassedOver(basis: StoredResponse | undefined, named: StoredResponse): basis is StoredResponse {
+  return basis !== undefined && basis.selection.names.length > 0 && !isAround(basis, named);
 }
 
 /** Puts the freshened record in place of the old one. It may have been evicted or replaced during the round trip. */

@@ -3,6 +3,7 @@
  * is there already. Implements RFC 9111 §3.3, §3.4, §4.3.4.
  */
 import { PROMOTE_BODY_BYTES } from '../base/disk-limits.js';
+import type { Fields } from '../http/fields.js';
 import { Body } from '../object/body.js';
 import { isSameAnswer, type StoredResponse } from '../object/stored.js';
 import { expiredResponse } from '../policy/expire.js';
@@ -152,7 +153,7 @@ export function freshen(
   const current = swapIn(parts, spec, target, asKept(response));
   const variant = made.variant === undefined ? undefined : asKept(made.variant);
   if (variant !== undefined && isNewest(store.known(variant.key), variant, fields)) store.put(variant);
-  if (isPassedOver(spec.basis, target)) store.remove(spec.basis, 'replaced');
+  if (isPassedOver(spec.basis, target, fields)) store.remove(spec.basis, 'replaced');
   markers.unmark(spec.markerKey);
   const forWaiters = { kind: 'shared', response: variant ?? current, revalidated: true, stored: true } as const;
   return { forLeader: forLeader === undefined ? forWaiters : { ...forWaiters, response: forLeader }, forWaiters };
@@ -160,10 +161,15 @@ export function freshen(
 
 /**
  * Whether a 304 named another for a request than what stood there for its very values: that would be chosen for the next such
- * request, before a response without Vary. One without Vary is for other requests too, of which the origin says nothing here.
+ * request, before a response without Vary. What was chosen for its language alone, or has no Vary, is for other requests too.
  */
-function isPassedOver(basis: StoredResponse | undefined, named: StoredResponse): basis is StoredResponse {
-  return basis !== undefined && basis.selection.names.length > 0 && !isAround(basis, named);
+function isPassedOver(
+  basis: StoredResponse | undefined,
+  named: StoredResponse,
+  fields: Fields,
+): basis is StoredResponse {
+  if (basis === undefined || isAround(basis, named)) return false;
+  return basis.selection.names.length > 0 && isSelectedBy(basis.selection, fields);
 }
 
 /** Puts the freshened record in place of the old one. It may have been evicted or replaced during the round trip. */
@@ -175,8 +181,8 @@ function swapIn(parts: EngineParts, spec: FillSpec, target: StoredResponse, next
   if (current !== undefined && isSameAnswer(current, target) && store.swap(current, next)) return next;
   const other = current === undefined || current.partial !== undefined ? undefined : withBytes(store, current, false);
   if (other !== undefined) return other;
-  // Evicted, not purged: the body is still at hand, so nothing has to be fetched again.
-  store.put(next);
+  // Evicted, not purged: the body is still at hand, so nothing has to be fetched again. What came meanwhile in its place stays.
+  if (isNewest(store.known(spec.key), next, spec.request.fields)) store.put(next);
   return next;
 }
 

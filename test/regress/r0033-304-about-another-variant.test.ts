@@ -77,3 +77,36 @@ t.test('RFC 9111 §4: a part with another Vary does not go before a newer whole 
   walk.origin.last.respond(200, { 'Cache-Control': 'max-age=60', ETag: '"new"' }, 'new whole');
   t.equal(walk.get('/a', { Range: 'bytes=6-8' }).body, 'ole');
 });
+
+t.test(
+  'promise 2: a 304 about what has been replaced meanwhile does not take the place of the newer one',
+  async (t) => {
+    const walk = withDefault();
+    const first = walk.get('/a', { 'X-A': '1' });
+    const named = walk.origin.last;
+    walk.clock.advance(10);
+    walk.get('/a', { 'X-A': '2' });
+    walk.origin.last.respond(200, { 'Cache-Control': 'max-age=60', ETag: '"new 2"', Vary: 'X-A' }, 'new 2');
+    named.respond(304, { 'Cache-Control': 'max-age=60', ETag: '"old 2"', Vary: 'X-A' });
+    t.equal(first.body, 'old 2');
+    t.equal(walk.get('/a', { 'X-A': '2' }).body, 'new 2');
+  },
+);
+
+t.test(
+  'RFC 9111 §4.1: what a 304 passed over for a request that had it for its language alone stays for others',
+  async (t) => {
+    const walk = makeWalk();
+    const languages = { A: 'de, en;q=0.5', B: 'fr' };
+    const fields = { 'Cache-Control': 'max-age=1, must-revalidate', Vary: 'Accept-Language' };
+    walk.get('/a', { 'Accept-Language': languages.A });
+    walk.origin.last.respond(200, { ...fields, ETag: '"A"', 'Content-Language': 'de' }, 'A');
+    walk.get('/a', { 'Accept-Language': languages.B });
+    walk.origin.last.respond(200, { ...fields, ETag: '"B"', 'Content-Language': 'fr' }, 'B');
+    walk.clock.advance(2_000);
+    walk.get('/a', { 'Accept-Language': 'de, fr;q=0.5' });
+    walk.origin.last.respond(304, { ...fields, ETag: '"B"', 'Content-Language': 'fr' });
+    const etags = walk.engine.parts.store.known('http://example.test/a').map((stored) => stored.fields.get('etag'));
+    t.ok(etags.includes('"A"'), etags.join());
+  },
+);

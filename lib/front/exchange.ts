@@ -337,13 +337,6 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     startPass(this.#connection, this, plan, this.#wire);
   }
 
-  /** The pass lane has a reply for the client, in place of the origin's. */
-  replyInstead(reply: Reply): void {
-    if (this.#state !== 'passed') return;
-    this.#state = 'open';
-    this.reply(reply);
-  }
-
   /** The pass lane has begun to answer. */
   answering(status: number, note: ReplyNote): void {
     if (this.#isCutOff) return;

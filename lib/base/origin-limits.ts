@@ -16,3 +16,11 @@ export const MAX_KNOWN_FIELD_VALUE_LENGTH = 128;
 export const MAX_CHECKED_NAMES = 1_000;
 /** How much sooner than the origin's Keep-Alive says, its connection is not used any more: it counts from earlier. */
 export const ORIGIN_KEEP_ALIVE_MARGIN_MS = 1_000;
+/** How long the event loop stays awake for what is most likely about to come, in place of sleeping until it does. */
+export const BUSY_POLL_MS = 0.2;
+/** What a processor that sleeps takes to come back, with whoever is to run on it. */
+export const WAKE_UP_MS = 0.1;
+/** Turns of the loop that this takes at most, should the clock stand still. */
+export const BUSY_POLL_TURNS = 1_000;
+/** Waits that are slept through, at most, before staying awake is tried again; each time that it was for nothing doubles them. */
+export const MAX_BUSY_POLL_PAUSE_WAITS = 4_096;

@@ -13,6 +13,7 @@ import {
 } from '../base/limits.js';
 import type { Fields } from '../http/fields.js';
 import type { Events } from '../observe/events.js';
+import { BusyPoll } from './busy-poll.js';
 import { type ConnectionOptions, type ExchangeListener, OriginConnection } from './connection.js';
 import type { OriginClient, OriginExchange, OriginListener, OriginRequest, OriginResponseHead } from './contract.js';
 import { Deadlines } from './deadlines.js';
@@ -46,6 +47,7 @@ class PooledClient implements OriginClient {
   /** Connections without a request; the one used last is at the end. */
   readonly #idle: OriginConnection[] = [];
   readonly #queue = new WaitingLine<Exchange>();
+  readonly #busyPoll: BusyPoll;
   /** Connections that come free at the end of this turn of the event loop, in the order in which they were done. */
   readonly #settling: OriginConnection[] = [];
   /** How many these are: a list that is made shorter each time costs more than all that is done with it. */
@@ -66,6 +68,7 @@ class PooledClient implements OriginClient {
       idleTimeoutMs: options.idleTimeoutMs,
     };
     this.#maxQueue = options.maxQueue ?? MAX_ORIGIN_QUEUE;
+    this.#busyPoll = new BusyPoll(options.clock);
   }
 
   get healthy(): boolean {
@@ -87,7 +90,7 @@ class PooledClient implements OriginClient {
     if (this.#isClosing) exchange.refuse(new OriginError('origin-aborted', 'the origin client is closing'));
     else {
       const connection = this.#takeOpen() ?? this.#takeClosed();
-      if (connection !== undefined) exchange.sendOn(connection);
+      if (connection !== undefined) this.#send(exchange, connection);
       else if (this.#queue.count >= this.#maxQueue + this.#settlingCount) {
         exchange.refuse(new OriginError('origin-queue-full', `${this.#maxQueue} requests wait for the origin already`));
       } else {
@@ -98,6 +101,12 @@ class PooledClient implements OriginClient {
       }
     }
     return exchange;
+  }
+
+  #send(exchange: Exchange, connection: OriginConnection): void {
+    if (this.#connections.size - this.#idle.length === 1) this.#busyPoll.asked();
+    else this.#busyPoll.crowded();
+    exchange.sendOn(connection);
   }
 
   /** The open connection used last. */
@@ -148,6 +157,7 @@ class PooledClient implements OriginClient {
 
   /** Not at once: bytes behind the end of an answer must be seen, and close the connection, before it is used again. */
   release(connection: OriginConnection): void {
+    if (this.#busyPoll.awaitsAnswer) this.#busyPoll.answered();
     this.#settling[this.#settlingCount++] = connection;
     if (this.#settlingCount === 1) setImmediate(this.#settle);
   }
@@ -161,7 +171,7 @@ class PooledClient implements OriginClient {
     const next = this.#queue.first;
     if (next !== undefined) {
       this.#queue.leave(next);
-      next.sendOn(connection);
+      this.#send(next, connection);
       return;
     }
     this.#idle.push(connection);

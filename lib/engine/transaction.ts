@@ -260,7 +260,7 @@ export class Transaction implements Waiter {
       {
         kind: 'fwd',
         fwd: this.#need.fwd,
-        fwdStatus: revalidated ? 304 : response.status,
+        fwdStatus: revalidated ? 304 : (fill.course.status ?? response.status),
         ttlSec: ttlSecAt(response.life, now),
         stored: result.stored,
         collapsed: this.#collapsed,

@@ -71,6 +71,8 @@ t.test('RFC 9111 §3.4: a stored beginning is completed by asking for the rest a
   for (const client of clients)
     t.match([client.body, client.ending, client.field('x-new')], ['0123456789', 'finished', 'n']);
   t.equal(clients[0]?.field('content-range'), undefined);
+  for (const client of clients)
+    t.match(client.field('cache-status'), /fwd=partial; fwd-status=206;/, 'RFC 9211 §2.3: what the origin answered');
   t.match([walk.get('/a').body, walk.get('/a').outcome], ['0123456789', 'HIT']);
 });
 

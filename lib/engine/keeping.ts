@@ -13,7 +13,7 @@ import { isSameSelection } from '../store/variants.js';
 import { dropOutdated, isNewest, markUncacheable } from './bookkeeping.js';
 import type { Ending, FillResult, FillSpec } from './fill-contract.js';
 import type { EngineParts } from './parts.js';
-import { freshenedResponse, type Part, partRecord, type Receipt, ruleOf } from './response.js';
+import { freshenedResponse, isSameRepresentation, type Part, partRecord, type Receipt, ruleOf } from './response.js';
 
 /** Whether an entity-tag is to be made of the body: for a whole response whose origin sends none. */
 export function wantsTag(spec: FillSpec, receipt: Receipt, rule = ruleOf(spec, receipt)): boolean {
@@ -60,7 +60,7 @@ function putWhole(
     if (record === undefined) return notStored('partial');
     if ((record.partial?.heldBytes ?? 0) > store.maxObjectBytes) return notStored('too-large');
     record = wholeOf(record);
-  }
+  } else record = withFieldsOf(known, record);
   if (!isNewest(variants, record, spec.request.fields)) return notStored('superseded');
   // The same bytes once more: those that are held go on, so that nothing is held twice while clients read them.
   const isUnchanged = record.madeTag !== undefined && record.madeTag === known?.madeTag;
@@ -94,6 +94,25 @@ function dropPassedOver(
 /** Why what is older leaves: below, who writes puts the newer one in its place. */
 export function outdatedBy(writer: Writer): RemovalReason {
   return writer === 'here' ? 'replaced' : 'evicted';
+}
+
+/**
+ * RFC 9111 §3.4: a part that was asked for while the whole arrived has the newest header fields, and is of the same body. The whole by
+ * itself would count for older than the part: who seeks in a large body that still arrives would have it thrown away.
+ */
+function withFieldsOf(known: StoredResponse | undefined, whole: StoredResponse): StoredResponse {
+  if (known?.partial === undefined || requestedAtOf(known) <= requestedAtOf(whole)) return whole;
+  const { totalBytes } = known.partial;
+  const isSame =
+    known.status === whole.status &&
+    (totalBytes === undefined || totalBytes === whole.body.totalBytes) &&
+    isSameSelection(known.selection, whole.selection) &&
+    isSameRepresentation(known.fields, whole.fields);
+  return isSame ? { ...known, body: whole.body, partial: undefined, fetchedAt: whole.fetchedAt } : whole;
+}
+
+function requestedAtOf({ requestedAt, fetchedAt }: StoredResponse): number {
+  return requestedAt ?? fetchedAt;
 }
 
 /** RFC 9111 §3.4: parts that together are the whole are a complete response from now on. */

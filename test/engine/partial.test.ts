@@ -76,6 +76,39 @@ t.test('RFC 9111 §3.4: a stored beginning is completed by asking for the rest a
   t.match([walk.get('/a').body, walk.get('/a').outcome], ['0123456789', 'HIT']);
 });
 
+t.test('RFC 9111 §3.4: a range that the origin answers while the whole arrives does not cost the whole', async (t) => {
+  const rows: [etag: string, total: number, outcome: string][] = [
+    ['"one"', 10, 'HIT'],
+    ['"two"', 10, 'MISS'],
+    ['"one"', 12, 'MISS'],
+    ['W/"one"', 10, 'MISS'],
+  ];
+  for (const [etag, total, outcome] of rows) {
+    const walk = makeWalk();
+    const whole = walk.get('/a');
+    const arriving = walk.origin.last;
+    arriving.head(200, { ...FRESH, 'Content-Length': '10' });
+    arriving.data('01234');
+    walk.clock.advance(1_000);
+    const seek = walk.get('/a', { Range: 'bytes=8-9' });
+    const fields = { ...FRESH, ETag: etag, 'X-New': 'n', 'Content-Range': `bytes 8-9/${total}` };
+    walk.origin.last.respond(206, fields, '89');
+    t.match([seek.status, seek.body], [206, '89']);
+    arriving.data('56789').end();
+    t.match([whole.status, whole.body, whole.ending], [200, '0123456789', 'finished']);
+    const again = walk.get('/a');
+    const message = `${etag} of ${total}`;
+    if (outcome === 'HIT') {
+      t.match(
+        [again.outcome, again.body, again.field('x-new'), again.field('age')],
+        ['HIT', '0123456789', 'n', '0'],
+        message,
+      );
+      t.equal(again.field('content-range'), undefined);
+    } else t.equal(again.ending, 'waiting', `${message}: the part is newer, and of another representation`);
+  }
+});
+
 t.test('RFC 9111 §3.4: where the rest is of another representation, it is fetched anew, whole', async (t) => {
   for (const answer of [
     [206, { ...FRESH, ETag: '"two"', 'Content-Range': 'bytes 5-9/10' }],

@@ -86,7 +86,9 @@ function dropPassedOver(
   writer: Writer,
 ): void {
   for (const stored of known) {
-    if (stored === basis || isSameSelection(stored.selection, record.selection)) continue;
+    // What has no Vary is for other requests too, and is chosen before this one for none that both are for.
+    if (stored === basis || stored.selection.names.length === 0) continue;
+    if (isSameSelection(stored.selection, record.selection)) continue;
     if (isSelectedBy(stored.selection, request.fields)) store.remove(stored, outdatedBy(writer));
   }
 }

@@ -110,3 +110,18 @@ t.test(
     t.ok(etags.includes('"A"'), etags.join());
   },
 );
+
+t.test('promise 3: a response without Vary stays for others where a 200 renews what stands beside it', async (t) => {
+  const walk = makeWalk();
+  walk.get('/a', { 'X-A': '1' });
+  walk.origin.last.respond(200, { 'Cache-Control': SHORT, ETag: '"old"', Vary: 'X-A' }, 'old');
+  walk.get('/a');
+  walk.origin.last.respond(200, { 'Cache-Control': 'max-age=60', ETag: '"default"' }, 'default');
+  walk.clock.advance(2_000);
+  walk.get('/a', { 'X-A': '1' });
+  walk.origin.last.respond(200, { 'Cache-Control': SHORT, ETag: '"new"', Vary: 'X-A' }, 'new');
+  t.equal(walk.get('/a', { 'X-A': '1' }).body, 'new');
+  const other = walk.get('/a');
+  t.equal(other.body, 'default');
+  t.equal(other.outcome, 'HIT');
+});

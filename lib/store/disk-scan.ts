@@ -20,11 +20,12 @@ export function scanDisk(
   visit: (stored: StoredResponse) => void,
 ): string | undefined {
   if (reach.kind === 'tag') return scanTagged(disk, reach.tag, after, count, visit);
-  const [from, until] = prefixRange(reach.prefix);
-  const { next, found } = disk.reading.walk(after === undefined ? from : behind(after), until, count);
-  // The queue is small, and may change what the file says: it is shown with the last piece.
-  const waiting = next === undefined ? disk.waiting((stored) => stored.key.startsWith(reach.prefix)) : [];
-  for (const stored of [...found, ...waiting]) if (stored.key.startsWith(reach.prefix)) visit(stored);
+  const [first, until] = prefixRange(reach.prefix);
+  const from = after === undefined ? first : behind(after);
+  const { next, found } = disk.reading.walk(from, until, count);
+  const isUnder = ({ key }: StoredResponse): boolean => key.startsWith(reach.prefix);
+  // Each place with the piece that it lies in: what waits may be written before the next one, behind which it would be found no more.
+  for (const stored of [...found, ...disk.waiting(from, next, isUnder)]) if (isUnder(stored)) visit(stored);
   return next?.toString('base64url');
 }
 
@@ -37,13 +38,10 @@ function scanTagged(
 ): string | undefined {
   const hash = tagHash(tag);
   const carries = ({ tags }: StoredResponse): boolean => tags?.includes(tag) === true;
-  const { next, keys } = disk.reading.tagged(
-    after === undefined ? hash : behind(after),
-    Buffer.concat([hash, AFTER_TAG]),
-    count,
-  );
+  const from = after === undefined ? hash : behind(after);
+  const { next, keys } = disk.reading.tagged(from, Buffer.concat([hash, AFTER_TAG]), count);
   const found = keys.map((key) => disk.reading.at(key.subarray(hash.length)));
-  const waiting = next === undefined ? disk.waiting(carries) : [];
+  const waiting = disk.waiting(from.subarray(hash.length), next?.subarray(hash.length), carries);
   for (const stored of [...found, ...waiting]) if (stored !== undefined && carries(stored)) visit(stored);
   return next?.toString('base64url');
 }

@@ -23,7 +23,7 @@ import { checkOf, isSameLife, recordOf } from './disk-forms.js';
 import { NO_SELECTION } from './disk-glance.js';
 import { DISK_CHUNK_BYTES, recordKey } from './disk-keys.js';
 import { DiskQueue } from './disk-queue.js';
-import { type GoneItem, type PutItem, recordKeyOf } from './disk-queued.js';
+import { type GoneItem, type PutItem, placeOf, recordKeyOf } from './disk-queued.js';
 import { type DiskLook, DiskReading } from './disk-reading.js';
 import { DiskSpill } from './disk-spill.js';
 import { DiskWording } from './disk-wording.js';
@@ -148,10 +148,16 @@ export class DiskTier {
     return glanced.check;
   }
 
-  /** What waits to be written. */
-  waiting(isMeant: (stored: StoredResponse) => boolean): StoredResponse[] {
+  /** What waits to be written under the record keys from one on, and up to another, itself included. */
+  waiting(
+    from: Uint8Array,
+    until: Uint8Array | undefined,
+    isMeant: (stored: StoredResponse) => boolean,
+  ): StoredResponse[] {
+    const [first, last] = [placeOf(from), until === undefined ? undefined : placeOf(until)];
     const found: StoredResponse[] = [];
     for (const item of this.#queue.pending()) {
+      if (item.place < first || (last !== undefined && item.place > last)) continue;
       const stored = this.#storedIn(item);
       if (stored !== undefined && isMeant(stored)) found.push(stored);
     }

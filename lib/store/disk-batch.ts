@@ -81,8 +81,6 @@ const MAX_KEPT_BYTES = 2 * DISK_BATCH_BYTES;
 export class BatchWriter {
   #bytes: Buffer<SharedArrayBuffer>;
   #at = 0;
-  /** Orders in it. */
-  count = 0;
 
   constructor(firstBytes = FIRST_BATCH_BYTES) {
     this.#bytes = Buffer.from(new SharedArrayBuffer(firstBytes));
@@ -93,7 +91,6 @@ export class BatchWriter {
   }
 
   add(order: DiskOrder): void {
-    this.count++;
     this.#number(KINDS.indexOf(order.kind));
     switch (order.kind) {
       case 'put':
@@ -148,10 +145,14 @@ export class BatchWriter {
     throw new RangeError('a put begins where one was written');
   }
 
+  /** Takes back what was added since it had so many bytes, half an order too: what follows would be read as the rest of that. */
+  cutTo(byteLength: number): void {
+    this.#at = byteLength;
+  }
+
   /** Begins anew in the same bytes. Returns false where they are not worth keeping. */
   clear(): boolean {
     this.#at = 0;
-    this.count = 0;
     return this.#bytes.length <= MAX_KEPT_BYTES;
   }
 

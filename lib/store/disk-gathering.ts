@@ -141,10 +141,12 @@ export class DiskGathering {
       if (item.kind === 'put') this.#parts.overtaken(item, batch);
       return;
     }
+    const at = batch.byteLength;
     try {
       this.#write(item, batch);
     } catch (error) {
       // All that is behind it is to be written nevertheless.
+      batch.cutTo(at);
       this.#unwordable.push([item, error]);
       return;
     }

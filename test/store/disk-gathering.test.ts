@@ -3,7 +3,8 @@ import t from 'tap';
 import { DISK_BATCH_ORDERS, DISK_WORDED_AT_ONCE_BYTES, DISK_WORDED_TOGETHER } from '../../lib/base/disk-limits.js';
 import { ordersIn } from '../../lib/store/disk-batch.js';
 import { DiskGathering } from '../../lib/store/disk-gathering.js';
-import type { Item, PlainItem } from '../../lib/store/disk-queued.js';
+import { type Item, type PlainItem, putItem } from '../../lib/store/disk-queued.js';
+import { makeStored } from './make-stored.js';
 
 /** An order that is known again by a number. */
 function numbered(number: number, bytes = 100): PlainItem {
@@ -90,3 +91,34 @@ t.test(
     t.end();
   },
 );
+
+t.test('decision 0037: of what breaks on its way into words nothing is sent, and all around it is', (t) => {
+  const broken: Item[] = [];
+  const gathering = new DiskGathering({
+    encode(_item, to) {
+      to.add({ kind: 'chunk', key: Buffer.from('chunk'), value: Buffer.alloc(100_000) });
+      // Only half of what is to be told of it.
+      to.add({ kind: 'chunk', key: Buffer.from('chunk'), value: undefined as unknown as Buffer });
+      return false;
+    },
+    overtaken: () => undefined,
+    settled: () => undefined,
+    unwordable: (item) => broken.push(item),
+  });
+  const bad = putItem(
+    { stored: makeStored({ bornAt: 0 }), recordKey: Buffer.from('bad'), bodyBytes: 0, mayStay: true, isAgain: false },
+    'bad',
+    0,
+  );
+  for (const item of [numbered(1), bad, numbered(2)]) gathering.add(item, false);
+  for (let turn = 0; turn < 3; turn++) gathering.wordSome(true);
+  t.same(broken, [bad]);
+  const { batch, items } = gathering.take([]);
+  t.equal(items.length, 2);
+  const orders = [...ordersIn(batch.take())];
+  t.same(
+    orders.map((order) => order.kind === 'hot' && order.list[0]),
+    [1, 2],
+  );
+  t.end();
+});

@@ -18,7 +18,10 @@ const BY_MESSAGE: readonly (readonly [RegExp, string])[] = [
   [/^Flow .* end with a (.)$/, 'expected $1 before this: what it closes was begun and has no end'],
   [/^Missing closing (.)quote$/, 'no $1 ends this text'],
   [/^Implicit map keys need .*$/, 'expected KEY: VALUE in this line, with a space after the colon'],
-  [/^All (?:mapping|sequence) items must .*$/, 'this line is not indented as the others of its map or list'],
+  [
+    /^(?:All (?:mapping|sequence) items must .*|Sequence item without - indicator)$/,
+    'this line is not indented as the others of its map or list',
+  ],
   [/^A block sequence may not .*$/, 'this line is not indented as the others of its list'],
   [
     /^Nested mappings are not allowed .*$/,
@@ -27,6 +30,7 @@ const BY_MESSAGE: readonly (readonly [RegExp, string])[] = [
   [/^Plain value cannot start with .* (\S)$/, 'a value cannot begin with $1: put it in quotes'],
   [/^Unexpected .* in YAML stream: (".*")$/, 'unexpected $1'],
   [/^Unexpected scalar at node end$/, 'something follows the end of a value: put the whole of it in quotes'],
+  [/^Alias cannot be an empty string$/, 'YAML takes * for the name of something said before: put "*" in quotes'],
   [/^Unresolved alias .*: (\S+)$/, 'YAML takes * for the name of something said before: put "*$1" in quotes'],
 ];
 

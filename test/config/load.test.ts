@@ -302,6 +302,16 @@ const REFUSED: readonly [title: string, content: string | Buffer, ...problems: s
     'FILE:3:1: this line is not indented as the others of its list',
   ],
   [
+    'a key of a rule that is indented too little',
+    'rules:\n  - name: a\n   match: {path: /a}',
+    'FILE:3:1: this line is not indented as the others of its map or list',
+  ],
+  [
+    'a star alone',
+    'rules:\n  - match: {host: *}',
+    'FILE:2:19: YAML takes * for the name of something said before: put "*" in quotes',
+  ],
+  [
     'a key behind a value',
     'listen: 80\n  name: x',
     'FILE:1:9: a second key in this value: a key stands on a line of its own, indented as the others of its map, and text with ": " in it in quotes',

@@ -417,3 +417,29 @@ t.test('a listener that breaks does not keep the queue from going on', async (t)
   desk.clock.advance(REFRESH_RECHECK_MS);
   t.same(desk.begun, ['running', 'needless', 'next']);
 });
+
+t.test('a job that breaks at its beginning ends once, whatever is said of its end before or after', async (t) => {
+  const desk = new Desk();
+  let late: (end: FillEnd) => void = () => {};
+  const begins: RefreshJob['begin'][] = [
+    (ended) => {
+      late = ended;
+      throw new Error('broke');
+    },
+    (ended) => {
+      ended('not-modified');
+      throw new Error('broke');
+    },
+  ];
+  const told: string[] = [];
+  for (const [at, begin] of begins.entries()) desk.add(`bad ${at}`, 'stale', { begin }, (end) => void told.push(end));
+  t.same(told, ['failed', 'not-modified']);
+  t.equal(desk.add('good', 'stale'), 'running');
+  late('not-modified');
+  t.equal(desk.queue.stats.running, 1);
+  desk.add('next', 'stale');
+  t.same(desk.begun, ['good'], 'it still runs');
+  desk.drain();
+  t.equal(told.length, 2);
+  t.equal(desk.queue.stats.running, 0);
+});

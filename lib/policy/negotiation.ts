@@ -26,6 +26,7 @@ const RANKED: ReadonlyMap<string, 'all' | 'before-parameters'> = new Map([
 
 /** RFC 9110 §12.4.2. */
 const WEIGHT = /^q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/i;
+const SOME_WEIGHT = /^q[ \t]*(=|$)/i;
 
 const normalForms = new Map<string, Map<string, string>>();
 
@@ -89,13 +90,19 @@ function normalRanking(value: string, caseless: 'all' | 'before-parameters'): st
 }
 
 function parseRanked(member: string, caseless: 'all' | 'before-parameters'): Ranked {
+  // A semicolon, and a space beside it, may be part of what is quoted: that is compared as it stands.
+  if (member.includes('"')) return { range: member, weight: 1 };
   const parts = member.split(';').map(trimOws);
   const last = parts.length > 1 ? WEIGHT.exec(parts[parts.length - 1] as string) : null;
-  if (last !== null) parts.pop();
-  // A quoted parameter may hold a semicolon; what is split there is joined again in the same way for every request.
+  // RFC 9110 §12.4.2: a member has one weight. Of several one origin takes the first and another the last: none is taken out.
+  const isOne = last !== null && !parts.slice(1, -1).some((part) => SOME_WEIGHT.test(part));
+  if (!isOne) return { range: rangeOf(parts, caseless), weight: 1 };
+  return { range: rangeOf(parts.slice(0, -1), caseless), weight: Number(last[1]) };
+}
+
+function rangeOf(parts: readonly string[], caseless: 'all' | 'before-parameters'): string {
   const [name = '', ...parameters] = parts;
-  const range = caseless === 'all' ? parts.join(';').toLowerCase() : [name.toLowerCase(), ...parameters].join(';');
-  return { range, weight: last === null ? 1 : Number(last[1]) };
+  return caseless === 'all' ? parts.join(';').toLowerCase() : [name.toLowerCase(), ...parameters].join(';');
 }
 
 /** The one language, in lower case, that an Accept-Language value ranks above all others; undefined where it ranks none so. */

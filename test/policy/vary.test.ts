@@ -95,6 +95,12 @@ t.test(
       ['accept-encoding', 'gzip', 'br', false],
       ['accept', 'Text/HTML, */*;q=0.1', '*/*;q=0.1,text/html', true],
       ['accept', 'a/b;v=X', 'a/b;v=x', false],
+      ['accept', 'a/b;q=0.5;q=1', 'a/b;q=0.5', false],
+      ['accept', 'a/b;q=1;q=0.5', 'a/b;q=0.5', false],
+      ['accept', 'a/b;Q=0.5;v=1;q=1', 'a/b;q=0.5;v=1', false],
+      ['accept', 'a/b;q=0.5;q=1', 'c/d', false],
+      ['accept-language', 'en;q=0.5;q=1', 'en;q=0.5', false],
+      ['accept', 'a/b;v="1 ;2"', 'a/b;v="1;2"', false],
     ];
     for (const [name, a, b, matches] of table)
       t.equal(select(name, { [name]: a }, { [name]: b }), matches, `${a} | ${b}`);

@@ -3,7 +3,7 @@ import { OPERATION_BELOW_STEP_COUNT, OPERATION_STEP_COUNT, STORE_STEP_DELAY_MS }
 import type { StoredResponse } from '../object/stored.js';
 import { keyOfUrl } from '../policy/key.js';
 import type { BelowReach, Store, UnseenChange } from '../store/contract.js';
-import { isSameSelection } from '../store/variants.js';
+import { isSamePlace, isSameSelection } from '../store/variants.js';
 import type { Engine } from './engine.js';
 import type { Effect } from './fate.js';
 import type { Fill } from './fill.js';
@@ -15,8 +15,13 @@ export type Target =
   | { readonly kind: 'tag'; readonly tag: string };
 
 export type Reach =
-  /** `but`: something was pushed there, and what else was pushed is not meant. */
-  | { readonly kind: 'keys'; readonly keys: readonly string[]; readonly but?: 'pushed' | undefined }
+  /** `but`: something was pushed there, and what else was pushed is not meant, save what is at `earlier`. */
+  | {
+      readonly kind: 'keys';
+      readonly keys: readonly string[];
+      readonly but?: 'pushed' | undefined;
+      readonly earlier?: StoredPlace | undefined;
+    }
   | { readonly kind: 'prefix'; readonly prefixes: readonly string[] }
   | { readonly kind: 'tag'; readonly tag: string };
 
@@ -47,8 +52,9 @@ function coversKey(reach: Reach, key: string): boolean | undefined {
 }
 
 /** Whether what is stored there is left out of it. */
-export function isSpared(reach: Reach, { pushed }: StoredResponse): boolean {
-  return pushed === true && reach.kind === 'keys' && reach.but === 'pushed';
+export function isSpared(reach: Reach, stored: StoredResponse): boolean {
+  if (stored.pushed !== true || reach.kind !== 'keys' || reach.but !== 'pushed') return false;
+  return reach.earlier === undefined || !isSamePlace(reach.earlier, stored);
 }
 
 /**

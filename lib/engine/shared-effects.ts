@@ -113,14 +113,13 @@ export function takeNews(
 }
 
 /**
- * Another machine stored what was pushed for a URL: what the origin had sent under what headers, cookies and forwarding fields made
- * of it here, which that one may never have seen, goes. Returns these keys: they are to be told to all.
+ * Another machine stored what was pushed for a URL: what the origin had sent for other selecting fields, or under what headers, cookies
+ * and forwarding fields made of it here, goes: that one may never have seen it. Returns these other keys: they are to be told to all.
  */
 export function dropAliases(engine: Engine, { key }: News, found: SharedFound | undefined): readonly string[] {
   const { purging, parts } = engine;
   const url = urlInKey(key);
-  const keys = purging.keysOf(url).filter((alias) => alias !== key && alias.startsWith(`${url} `));
-  if (keys.length === 0) return keys;
+  const keys = [key, ...purging.keysOf(url).filter((alias) => alias !== key && alias.startsWith(`${url} `))];
   const until = found === undefined ? parts.clock.now() : askedAt(found.response);
   const reach = { kind: 'keys', keys, but: 'pushed' } as const;
   affectInFlight(engine, reach, 'purge', until);
@@ -130,5 +129,5 @@ export function dropAliases(engine: Engine, { key }: News, found: SharedFound | 
     for (const stored of parts.store.known(alias))
       if (isMeant(stored, reach, until)) parts.store.remove(stored, 'replaced');
   }
-  return keys;
+  return keys.slice(1);
 }

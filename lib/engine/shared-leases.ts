@@ -178,14 +178,14 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
     this.#tell(`${key} ${variantOf(selection)}`, { kind: 'look' });
   }
 
-  operated(effect: Effect, reach: Reach, isPassing: boolean): void {
+  operated(effect: Effect, reach: Reach, isPassing: boolean, mark = this.#tier.clock.mark()): void {
     if (reach.kind !== 'keys') {
-      this.#tier.operate(effect, reach, isPassing);
+      this.#tier.operate(effect, reach, isPassing, mark);
       return;
     }
     for (let at = 0; at < reach.keys.length; at += KEYS_PER_OP) {
       const keys = reach.keys.slice(at, at + KEYS_PER_OP);
-      this.#tier.operate(effect, { ...reach, keys }, isPassing);
+      this.#tier.operate(effect, { ...reach, keys }, isPassing, mark);
     }
   }
 
@@ -201,11 +201,20 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
   announce(): void {}
 
   stored(response: StoredResponse, isPush: boolean): void {
-    void this.#tier.keep(response, undefined, isPush).then((isKept) => {
-      // Others are to know that what the origin sent them is older, though they cannot have this. What was pushed stays: the
-      // processes of this machine have it, and hear of this too.
-      if (isPush && !isKept) this.operated('purge', { kind: 'keys', keys: [response.key], but: 'pushed' }, false);
-    });
+    const mark = this.#tier.clock.mark();
+    const kept = this.#tier.keep(response, undefined, isPush);
+    if (isPush) void kept.then((isKept) => this.#toldOfPush(response, isKept, mark));
+  }
+
+  /**
+   * Who hears of it drops what the origin had sent for other selecting fields. Those who do not, and Redis, are told where there is
+   * such a thing: who pushes a whole site would push the operations out of their log.
+   */
+  async #toldOfPush({ key, selection }: StoredResponse, isKept: boolean, mark: number): Promise<void> {
+    const reach = { kind: 'keys', keys: [key], but: 'pushed' } as const;
+    // What the others have is older, though they cannot have this: what was pushed there before, too.
+    if (!isKept) this.operated('purge', { ...reach, earlier: { key, selection } }, false, mark);
+    else if (await this.#tier.hasFetched(key, mark)) this.operated('purge', reach, false, mark);
   }
 
   news(news: News, found: SharedFound | undefined): void {

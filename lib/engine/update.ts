@@ -8,13 +8,13 @@ import type { StoredResponse } from '../object/stored.js';
 import { receivedResponseFields } from '../policy/hygiene.js';
 import { keyOfUrl, requestKey } from '../policy/key.js';
 import { judgeStorable } from '../policy/storable.js';
-import { isSameSelection } from '../store/variants.js';
+import { isSamePlace } from '../store/variants.js';
 import type { ClientRequest } from './contract.js';
 import type { Engine } from './engine.js';
 import { Inflow } from './inflow.js';
 import { requestOfUrl } from './own-request.js';
 import { type Share, tellPeers, WHOLE } from './peers-contract.js';
-import { affectInFlight, changeUnseen, forgetNotes, isSpared, type Reach } from './reach.js';
+import { affectInFlight, changeUnseen, forgetNotes, isSpared, type Reach, type StoredPlace } from './reach.js';
 import { madeResponse, type Receipt } from './response.js';
 
 export interface PushedHead {
@@ -132,14 +132,22 @@ function commit(
   };
   if (!store.put(record)) {
     // What was stored is older than what is known now, and must not be served once more for want of room.
-    store.removeKey(key, 'replaced');
-    tellPeers(engine.parts.peers, 'purge', { kind: 'keys', keys: [key] }, isQuiet);
-    tellOthers();
+    const outdated = { ...reach, earlier: { key, selection: record.selection } };
+    dropAt(engine, outdated.earlier);
+    tellPeers(engine.parts.peers, 'purge', outdated, isQuiet);
     return { refused: 'no-room' };
   }
   tellOthers();
   if (!isQuiet) engine.parts.peers?.stored(record, true);
   return { fills, bytes: body.heldBytes, ttlMs: Math.max(0, record.life.staleAt - now) };
+}
+
+/** What is stored for the very same, fetched or pushed. */
+function dropAt(engine: Engine, place: StoredPlace): void {
+  const { store } = engine.parts;
+  const isThere = (stored: StoredResponse): boolean => isSamePlace(stored, place);
+  changeUnseen(engine, { kind: 'keys', keys: [place.key] }, (stored) => (isThere(stored) ? undefined : stored));
+  for (const stored of store.known(place.key)) if (isThere(stored)) store.remove(stored, 'replaced');
 }
 
 /**
@@ -152,10 +160,9 @@ function dropFetched(engine: Engine, reach: Reach & { readonly kind: 'keys' }, r
   changeUnseen(engine, reach, (stored) => (isSpared(reach, stored) ? stored : undefined));
   for (const alias of reach.keys) {
     for (const stored of store.known(alias)) {
-      const isOwn = alias === record.key;
-      if (isSpared(reach, stored) || (isOwn && isSameSelection(stored.selection, record.selection))) continue;
+      if (isSpared(reach, stored) || isSamePlace(stored, record)) continue;
       store.remove(stored, 'replaced');
-      hasVariants ||= isOwn;
+      hasVariants ||= alias === record.key;
     }
   }
   return hasVariants;

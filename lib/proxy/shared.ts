@@ -35,7 +35,7 @@ function makeTier(redis: RedisSettings, clock: Clock, { machine, member }: Share
   const { timeoutMs, leaseMs, maxBodyBytes } = redis;
   const table = new RedisTable(linkOptions(redis), redis.prefix);
   const nameOf = (number: number): string => `${machine}-${number}`;
-  const process = { own: nameOf(member), of: nameOf };
+  const process = { own: nameOf(member), of: nameOf, isHere: (name: string) => name.startsWith(`${machine}-`) };
   return new SharedTier({ table, clock, random: Math.random, timeoutMs, leaseMs, maxBodyBytes, process });
 }
 

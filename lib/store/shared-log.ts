@@ -17,8 +17,10 @@ export interface SharedLogOptions {
   readonly table: SharedTable;
   readonly guard: SharedGuard;
   readonly clock: SharedClock;
-  /** The name of this machine. */
+  /** The name of this process. */
   readonly instance: string;
+  /** Whether a name is that of a process of this machine. */
+  readonly isHere: (name: string) => boolean;
   /** Does to what is held here what others did, in order. */
   readonly apply: (ops: readonly SharedOp[]) => void;
   /** The server has lost what it had. */
@@ -66,11 +68,15 @@ export class SharedLog {
 
   /**
    * Something was done here. Returns it as the others will hear of it. `isPassing`: it is told to those who listen now,
-   * and to be remembered only where nobody can be told.
+   * and to be remembered only where nobody can be told. `mark`: the moment at which it was done.
    */
-  append(effect: SharedOp['effect'], reach: SharedReach, isPassing = false): SharedOp {
+  append(
+    effect: SharedOp['effect'],
+    reach: SharedReach,
+    isPassing = false,
+    mark = this.#options.clock.mark(),
+  ): SharedOp {
     const { clock, instance } = this.#options;
-    const mark = clock.mark();
     const op: SharedOp = { effect, reach, at: clock.ofMark(mark), by: instance };
     this.#memory.add(op);
     if (isPassing && this.#options.guard.isUp) {
@@ -144,10 +150,17 @@ export class SharedLog {
   }
 
   #take(ops: readonly SharedOp[]): void {
-    const others = ops.filter(({ by }) => by !== this.#options.instance);
-    const { clock } = this.#options;
+    const { clock, instance } = this.#options;
+    const others = ops.filter(({ by }) => by !== instance).map((op) => this.#asHere(op));
     for (const op of others) this.#memory.add({ ...op, at: op.at + clock.errorMs + SHARED_CLOCK_MARGIN_MS });
     if (others.length > 0) this.#options.apply(others);
+  }
+
+  /** What was pushed on this machine all processes of it have, and a little later than the one that tells others of it. */
+  #asHere(op: SharedOp): SharedOp {
+    const { reach, by } = op;
+    if (reach.kind !== 'keys' || reach.earlier === undefined || !this.#options.isHere(by)) return op;
+    return { ...op, reach: { ...reach, earlier: undefined } };
   }
 
   /** Reads on to the end of the log. Rejects where that cannot be done. */

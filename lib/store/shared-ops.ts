@@ -3,15 +3,23 @@
  * and what those of them that are remembered here say about a response that comes from below.
  */
 import { MAX_SHARED_LOG } from '../base/shared-limits.js';
-import { type StoredResponse, urlInKey } from '../object/stored.js';
+import { type Selection, type StoredResponse, urlInKey } from '../object/stored.js';
 
 export type SharedReach =
-  /** `but`: something was pushed there, and what else was pushed is not meant. */
-  | { readonly kind: 'keys'; readonly keys: readonly string[]; readonly but?: 'pushed' | undefined }
+  /** `but`: something was pushed there, and what else was pushed is not meant, save what is at `earlier`. */
+  | {
+      readonly kind: 'keys';
+      readonly keys: readonly string[];
+      readonly but?: 'pushed' | undefined;
+      readonly earlier?: PushedPlace | undefined;
+    }
   | { readonly kind: 'prefix'; readonly prefixes: readonly string[] }
   | { readonly kind: 'tag'; readonly tag: string }
   /** Everything: what was done meanwhile is not known. */
   | { readonly kind: 'all' };
+
+/** Where something was pushed once more: what was pushed there before is older. */
+export type PushedPlace = Pick<StoredResponse, 'key' | 'selection'>;
 
 export interface SharedOp {
   readonly effect: 'purge' | 'expire';
@@ -28,7 +36,8 @@ const FETCHED = 'fetched';
 export function writeOp({ effect, reach, at, by }: SharedOp): string {
   const what = reach.kind === 'keys' ? reach.keys : reach.kind === 'prefix' ? reach.prefixes : undefined;
   const kind = reach.kind === 'keys' && reach.but === 'pushed' ? FETCHED : reach.kind;
-  return JSON.stringify({ e: effect, r: kind, w: reach.kind === 'tag' ? [reach.tag] : (what ?? []), at, by });
+  const p = reach.kind === 'keys' && reach.earlier !== undefined ? wordsOfPlace(reach.earlier) : undefined;
+  return JSON.stringify({ e: effect, r: kind, w: reach.kind === 'tag' ? [reach.tag] : (what ?? []), at, by, p });
 }
 
 /** Undefined where the text is no operation. */
@@ -40,21 +49,38 @@ export function readOp(text: string): SharedOp | undefined {
     return undefined;
   }
   if (typeof written !== 'object' || written === null) return undefined;
-  const { e, r, w, at, by } = written as Readonly<Record<string, unknown>>;
+  const { e, r, w, at, by, p } = written as Readonly<Record<string, unknown>>;
   if ((e !== 'purge' && e !== 'expire') || typeof at !== 'number' || typeof by !== 'string') return undefined;
   if (!Array.isArray(w) || !w.every((one) => typeof one === 'string')) return undefined;
   const words = w as readonly string[];
-  const reach = readReach(r, words);
+  const reach = readReach(r, words, p);
   return reach === undefined || !Number.isFinite(at) ? undefined : { effect: e, reach, at, by };
 }
 
-function readReach(kind: unknown, words: readonly string[]): SharedReach | undefined {
+function readReach(kind: unknown, words: readonly string[], place: unknown): SharedReach | undefined {
   if (kind === 'keys') return { kind, keys: words };
-  if (kind === FETCHED) return { kind: 'keys', keys: words, but: 'pushed' };
+  if (kind === FETCHED) {
+    const earlier = readPlace(place);
+    return { kind: 'keys', keys: words, but: 'pushed', ...(earlier === undefined ? {} : { earlier }) };
+  }
   if (kind === 'prefix') return { kind, prefixes: words };
   if (kind === 'all') return { kind };
   const [tag] = words;
   return kind === 'tag' && tag !== undefined ? { kind, tag } : undefined;
+}
+
+function wordsOfPlace({ key, selection: { names, values } }: PushedPlace): unknown {
+  return [key, names, values.map((value) => value ?? null)];
+}
+
+function readPlace(words: unknown): PushedPlace | undefined {
+  if (!Array.isArray(words)) return undefined;
+  const [key, names, values] = words as readonly unknown[];
+  if (typeof key !== 'string' || !Array.isArray(names) || !Array.isArray(values)) return undefined;
+  if (names.length !== values.length || !names.every((name) => typeof name === 'string')) return undefined;
+  if (!values.every((value) => value === null || typeof value === 'string')) return undefined;
+  const selection: Selection = { names, values: values.map((value: string | null) => value ?? undefined) };
+  return { key, selection };
 }
 
 /** Until when what was asked for is purged, and until when it is stale. */
@@ -79,6 +105,7 @@ export class OpMemory {
     switch (reach.kind) {
       case 'keys':
         for (const key of reach.keys) this.#mark(`${reach.but === 'pushed' ? 'f' : 'k'}${key}`, op);
+        if (reach.earlier !== undefined) this.#mark(wordOfPlace(reach.earlier), op);
         return;
       case 'tag':
         this.#mark(`t${reach.tag}`, op);
@@ -113,7 +140,7 @@ export class OpMemory {
   }
 
   /** What was done to a response that was asked for at `askedAt`, on the server's clock. */
-  judge(response: Pick<StoredResponse, 'key' | 'tags' | 'pushed'>, askedAt: number): OpVerdict {
+  judge(response: Named, askedAt: number): OpVerdict {
     const { key } = response;
     let expiredAt = this.#doubtedAt;
     for (const word of wordsOf(response)) {
@@ -131,16 +158,23 @@ export class OpMemory {
   }
 }
 
+type Named = Pick<StoredResponse, 'key' | 'selection' | 'tags' | 'pushed'>;
+
+function wordOfPlace(place: PushedPlace): string {
+  return `e${JSON.stringify(wordsOfPlace(place))}`;
+}
+
 /**
  * What an operation may name a response by: its key, its tags, and its key without what headers, cookies and forwarding fields
  * add to it behind a space. Who names that means all of these, and need not have seen each of them.
  */
-function wordsOf({ key, tags = [], pushed }: Pick<StoredResponse, 'key' | 'tags' | 'pushed'>): string[] {
+function wordsOf({ key, selection, tags = [], pushed }: Named): string[] {
   const words = tags.map((tag) => `t${tag}`);
   const url = urlInKey(key);
   for (const name of url === key ? [key] : [key, url]) {
     words.push(`k${name}`);
     if (pushed !== true) words.push(`f${name}`);
   }
+  if (pushed === true) words.push(wordOfPlace({ key, selection }));
   return words;
 }

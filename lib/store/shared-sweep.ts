@@ -9,6 +9,7 @@ import type { SharedGuard } from './shared-guard.js';
 import type { SharedOp } from './shared-ops.js';
 import { nameOf } from './shared-record.js';
 import { INSTANT_DIGITS } from './shared-scripts.js';
+import { isSamePlace } from './variants.js';
 
 export async function sweepShared(table: SharedTable, guard: SharedGuard, op: SharedOp): Promise<void> {
   const { reach, at } = op;
@@ -47,6 +48,13 @@ async function inSteps(names: readonly string[], one: (name: string) => Promise<
     await Promise.all(names.slice(at, at + SHARED_SWEEP_AT_ONCE).map(one));
 }
 
+/** Whether anything lies there that was asked for up to then and not pushed; where that cannot be told, it may. */
+export async function hasFetched(table: SharedTable, guard: SharedGuard, key: string, at: number): Promise<boolean> {
+  const op: SharedOp = { effect: 'purge', reach: { kind: 'keys', keys: [key], but: 'pushed' }, at, by: '' };
+  const given = await guard.background(() => table.records(nameOf(key)));
+  return given === undefined || given.value.some(([, record]) => isMeant(record, op));
+}
+
 async function dropMatching(table: SharedTable, guard: SharedGuard, name: string, op: SharedOp): Promise<void> {
   const given = await guard.background(() => table.records(name));
   for (const [variant, record] of given?.value ?? [])
@@ -58,7 +66,8 @@ function isMeant(record: Buffer, { reach, at }: SharedOp): boolean {
   const { head } = decodeRecord(record.subarray(2 * INSTANT_DIGITS));
   if (head === undefined) return true;
   if ((head.requestedAt ?? head.fetchedAt) > at) return false;
-  if (reach.kind === 'keys') return head.pushed !== true;
+  if (reach.kind === 'keys')
+    return head.pushed !== true || (reach.earlier !== undefined && isSamePlace(reach.earlier, head));
   if (reach.kind === 'tag') return head.tags?.includes(reach.tag) === true;
   return reach.kind === 'prefix' && reach.prefixes.some((prefix) => head.key.startsWith(prefix));
 }

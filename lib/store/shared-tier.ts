@@ -16,7 +16,7 @@ import { type News, readNews, writeNews } from './shared-news.js';
 import type { SharedOp, SharedReach } from './shared-ops.js';
 import { SharedOwed } from './shared-owed.js';
 import { decodeShared, nameOf, type SharedRecord, variantOf } from './shared-record.js';
-import { sweepShared } from './shared-sweep.js';
+import { hasFetched, sweepShared } from './shared-sweep.js';
 import { OP_MARK } from './shared-table.js';
 import { SharedTombs } from './shared-tombs.js';
 import { SharedWriting } from './shared-writing.js';
@@ -37,6 +37,8 @@ export interface SharedTierOptions {
 export interface ProcessNames {
   readonly own: string;
   of(member: number): string;
+  /** Whether a name begins with one of a process of this machine. */
+  isHere(name: string): boolean;
 }
 
 /** What is told to the one who uses the tier. */
@@ -134,7 +136,8 @@ export class SharedTier {
       table,
       guard: this.guard,
       clock: this.clock,
-      instance: this.#instance,
+      instance: `${options.process.own}.${this.#instance}`,
+      isHere: (name) => options.process.isHere(name),
       apply: (ops) => this.#listener?.operations(ops),
       lost: () => this.#bodies.forget(),
     });
@@ -347,9 +350,14 @@ export class SharedTier {
     return this.#writing.keep(response, lease, isPush);
   }
 
-  /** Something was done here to what others may hold as well. */
-  operate(effect: SharedOp['effect'], reach: SharedReach, isPassing = false): void {
-    const op = this.log.append(effect, reach, isPassing);
+  /** Whether what the origin had sent up to the moment of `mark` lies under a key, for whatever selecting fields. */
+  hasFetched(key: string, mark: number): Promise<boolean> {
+    return hasFetched(this.#table, this.guard, key, this.clock.ofMark(mark) + this.clock.errorMs);
+  }
+
+  /** Something was done here to what others may hold as well, at the moment of `mark`. */
+  operate(effect: SharedOp['effect'], reach: SharedReach, isPassing = false, mark = this.clock.mark()): void {
+    const op = this.log.append(effect, reach, isPassing, mark);
     if (effect !== 'purge') return;
     const at = op.at + this.clock.errorMs;
     if (isPassing && reach.kind === 'keys') this.tombs.note(reach.keys.map(nameOf), at);

@@ -92,3 +92,9 @@ export function isSameSelection(one: Selection, other: Selection): boolean {
     if (one.names[at] !== other.names[at] || one.values[at] !== other.values[at]) return false;
   return true;
 }
+
+type Place = Pick<StoredResponse, 'key' | 'selection'>;
+
+export function isSamePlace(one: Place, other: Place): boolean {
+  return one.key === other.key && isSameSelection(one.selection, other.selection);
+}

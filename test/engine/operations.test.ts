@@ -494,10 +494,28 @@ t.test(
     const key = `${BASE}/a`;
     const others = walk.engine.purging.keysOf(key).filter((alias) => alias !== key);
     t.equal(others.length, 1);
-    t.strictSame(told, [
-      ['purge', { kind: 'keys', keys: [key] }],
-      ['purge', { kind: 'keys', keys: [key, ...others], but: 'pushed' }],
-    ]);
+    const earlier = { key, selection: { names: [], values: [] } };
+    t.strictSame(told, [['purge', { kind: 'keys', keys: [key, ...others], but: 'pushed', earlier }]]);
+    t.end();
+  },
+);
+
+t.test(
+  'an update for which there is no room takes out what it would have, and nothing that was pushed for others',
+  (t) => {
+    const walk = open();
+    const varied = (value: string) => ({ 'X-A': value });
+    const fields = Fields.of({ 'Cache-Control': 'max-age=60', Vary: 'X-A' });
+    walk.get('/a', varied('0'));
+    walk.origin.last.respond(200, { ...FRESH, Vary: 'X-A' }, 'old');
+    for (const value of ['1', '2']) push(walk, '/a', `for ${value}`, { fields, selecting: Fields.of(varied(value)) });
+    const { store: kept } = walk.engine.parts;
+    const put = kept.put.bind(kept);
+    kept.put = () => false;
+    t.match(push(walk, '/a', 'later', { fields, selecting: Fields.of(varied('1')) }), { refused: 'no-room' });
+    kept.put = put;
+    t.equal(walk.get('/a', varied('2')).body, 'for 2');
+    for (const value of ['0', '1']) t.equal(walk.get('/a', varied(value)).status, undefined, value);
     t.end();
   },
 );

@@ -1,37 +1,12 @@
 // Goal: machines that share a Redis act as one before the origin and before an operator. Method: whole proxies in one process, each with a memory of its own, and a real redis-server.
 import { createHash, randomBytes } from 'node:crypto';
-import t, { type Test } from 'tap';
+import t from 'tap';
 
 import { createBarrier } from '../kit/barrier.js';
-import { metric, type OpenProxy, openProxy, request, TOKEN } from '../kit/proxy-kit.js';
+import { metric, openProxy, request } from '../kit/proxy-kit.js';
 import type { RawResponse } from '../kit/raw-client.js';
-import { eventually, needsRedis, type RedisServer, startRedis } from '../kit/redis-server.js';
-import type { Answer, RecordedRequest } from '../kit/scripted-origin.js';
-
-const LIVING = ['Cache-Control', 'max-age=60, stale-while-revalidate=60', 'ETag', '"1"'];
-
-interface Machines {
-  readonly redis: RedisServer;
-  readonly here: OpenProxy;
-  readonly there: OpenProxy;
-  readonly all: readonly OpenProxy[];
-}
-
-async function openMachines(
-  t: Test,
-  respond: (request: RecordedRequest) => Answer | Promise<Answer>,
-  conf: Readonly<Record<string, unknown>> = {},
-  settings: Readonly<Record<string, unknown>> = {},
-): Promise<Machines> {
-  const redis = await startRedis(t);
-  const cache = { memory: '16MB', redis: { url: redis.url, timeout: '500ms', ...settings } };
-  const here = await openProxy(t, { token: TOKEN, conf: { cache, ...conf } });
-  here.origin.respond(respond);
-  const there = await openProxy(t, { token: TOKEN, conf: { cache, ...conf }, url: here.origin.url });
-  const all = [here, there];
-  await eventually(() => all.every(({ notices }) => notices.includes('shared-up')), 'both are connected');
-  return { redis, here, there, all };
-}
+import { eventually, needsRedis, type RedisServer } from '../kit/redis-server.js';
+import { LIVING, openMachines, ownMetric } from './machines.kit.js';
 
 t.test('issue 5: what one machine stored another serves as a hit, age and all', needsRedis(), async (t) => {
   const { here, there } = await openMachines(t, () => ({ fields: [...LIVING, 'Age', '7'], body: 'hello' }));
@@ -83,10 +58,6 @@ t.test('SYSTEMS row 4: many regions share the work, with one refresh for all of 
 /** Keys of the server without those that last: the log and the name of its data set. */
 async function keysOf(redis: RedisServer): Promise<string[]> {
   return (await redis.client.keys('*')).filter((key) => !key.startsWith('patina:log:'));
-}
-
-async function ownMetric(house: OpenProxy, name: string): Promise<number> {
-  return metric(await house.metrics(), name) ?? 0;
 }
 
 t.test(

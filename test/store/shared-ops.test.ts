@@ -10,7 +10,9 @@ import { OpMemory, readOp, type SharedOp, writeOp } from '../../lib/store/shared
 import { FakeClock } from '../kit/clock.js';
 import { turns } from '../kit/lease-desk.js';
 
-const page = { key: 'http://a.example/a/1', tags: ['one', 'two'] };
+const selection = { names: [], values: [] };
+const german = { names: ['accept-language', 'x'], values: ['de', undefined] };
+const page = { key: 'http://a.example/a/1', selection, tags: ['one', 'two'] };
 
 function op(effect: SharedOp['effect'], reach: SharedOp['reach'], at: number): SharedOp {
   return { effect, reach, at, by: 'x' };
@@ -29,7 +31,7 @@ t.test('issue 5: an operation is about what was asked for up to then, by key, pr
     t.strictSame(memory.judge(page, 100), { effect: 'purge' });
     t.strictSame(memory.judge(page, 101), { effect: 'expire', at: 200 });
     t.equal(memory.judge(page, 201), undefined);
-    t.equal(memory.judge({ key: 'http://a.example/c' }, 50), undefined);
+    t.equal(memory.judge({ selection, key: 'http://a.example/c' }, 50), undefined);
   }
 });
 
@@ -40,15 +42,46 @@ t.test(
     const memory = new OpMemory();
     memory.add(op('purge', { kind: 'keys', keys: [plain], but: 'pushed' }, 100));
     for (const key of [plain, eu]) {
-      t.same(memory.judge({ key }, 100), { effect: 'purge' });
-      t.equal(memory.judge({ key }, 101), undefined);
-      t.equal(memory.judge({ key, pushed: true }, 100), undefined);
+      t.same(memory.judge({ selection, key }, 100), { effect: 'purge' });
+      t.equal(memory.judge({ selection, key }, 101), undefined);
+      t.equal(memory.judge({ selection, key, pushed: true }, 100), undefined);
     }
-    t.equal(memory.judge({ key: 'http://a.example/ab' }, 1), undefined);
+    t.equal(memory.judge({ selection, key: 'http://a.example/ab' }, 1), undefined);
     memory.add(op('purge', { kind: 'keys', keys: [plain] }, 200));
-    t.same(memory.judge({ key: eu, pushed: true }, 200), { effect: 'purge' }, 'a purge spares nothing');
+    t.same(memory.judge({ selection, key: eu, pushed: true }, 200), { effect: 'purge' }, 'a purge spares nothing');
   },
 );
+
+t.test(
+  'issue 5: what was pushed for the very same is older than what is pushed now, and nothing else is',
+  async (t) => {
+    const memory = new OpMemory();
+    const [key, eu] = ['http://a.example/a', 'http://a.example/a x="eu"'];
+    memory.add(op('purge', { kind: 'keys', keys: [key], but: 'pushed', earlier: { key, selection: german } }, 100));
+    t.same(memory.judge({ key, selection: german, pushed: true }, 100), { effect: 'purge' });
+    t.same(memory.judge({ key, selection }, 100), { effect: 'purge' });
+    t.equal(memory.judge({ key, selection: german, pushed: true }, 101), undefined);
+    t.equal(memory.judge({ key, selection, pushed: true }, 100), undefined);
+    t.equal(memory.judge({ key: eu, selection: german, pushed: true }, 100), undefined);
+  },
+);
+
+t.test('issue 5: of what has just been pushed on this machine no process drops its own', async (t) => {
+  const earlier = { key: page.key, selection };
+  const told = (by: string): readonly [string, string] => {
+    const reach = { kind: 'keys', keys: [page.key], but: 'pushed', earlier } as const;
+    return [`${by}-0`, writeOp({ ...op('purge', reach, 5), by })];
+  };
+  const { log, applied } = makeLog([{ entries: [told('sibling'), told('x')] }]);
+  await log.catchUp();
+  t.strictSame(
+    applied.map(({ by, reach }) => [by, reach.kind === 'keys' && reach.earlier !== undefined]),
+    [
+      ['sibling', false],
+      ['x', true],
+    ],
+  );
+});
 
 t.test('issue 5: of what had to be forgotten it is known that it was: it counts as stale', async (t) => {
   const memory = new OpMemory();
@@ -66,8 +99,12 @@ t.test('issue 5: what is written can be read, and nothing else', async (t) => {
     op('purge', { kind: 'tag', tag: 'a b' }, 3),
     op('expire', { kind: 'all' }, 4),
     op('purge', { kind: 'keys', keys: ['a', 'b'], but: 'pushed' }, 5),
+    op('purge', { kind: 'keys', keys: ['a'], but: 'pushed', earlier: { key: 'a', selection: german } }, 6),
   ];
   for (const one of ops) t.strictSame(readOp(writeOp(one)), one);
+  const place = '"r":"fetched","w":["a"],"at":1,"by":"x","p":';
+  for (const p of ['1', '["a",[],["x"]]', '["a",[1],["x"]]', '["a",["x"],[1]]', '[1,[],[]]'])
+    t.same(readOp(`{"e":"purge",${place}${p}}`)?.reach, { kind: 'keys', keys: ['a'], but: 'pushed' }, p);
   for (const text of ['', 'null', '[]', '{}', '{"e":"purge","r":"keys","w":[1],"at":1,"by":"x"}'])
     t.equal(readOp(text), undefined);
   const news = {
@@ -116,6 +153,7 @@ function makeLog(pages: readonly Partial<OpsPage>[]) {
     guard,
     clock: new SharedClock(clock),
     instance: 'me',
+    isHere: (name) => name === 'me' || name === 'sibling',
     apply: (ops) => applied.push(...ops),
     lost: () => lost++,
   });

@@ -2,6 +2,7 @@
 import t from 'tap';
 import { createBarrier } from '../kit/barrier.js';
 import { HOST, request } from '../kit/proxy-kit.js';
+import type { RawClient } from '../kit/raw-client.js';
 import { eventually, needsRedis, type RedisServer, startRedis } from '../kit/redis-server.js';
 import { startCrew } from './crew.kit.js';
 
@@ -89,5 +90,41 @@ t.test(
     t.equal((await leasesOf(redis)).length, 1);
     for (const { pid } of await crew.workers()) process.kill(pid, 'SIGKILL');
     await eventually(async () => (await leasesOf(redis)).length === 0, 'it is given back');
+  },
+);
+
+t.test(
+  'issue 5: a pushed response too large to be shared stays with all workers of its machine, and others drop the one before',
+  needsRedis(),
+  async (t) => {
+    const redis = await startRedis(t);
+    const conf = `cache: {redis: {url: "${redis.url}", timeout: 500ms, max_body: 1KB}}`;
+    const [here, there] = await Promise.all([startCrew(t, { conf }), startCrew(t, { conf })]);
+    for (const { origin } of [here, there]) origin.respond(() => ({ fields: SHARED, body: 'fetched' }));
+    for (const crew of [here, there]) {
+      await eventually(async () => (await crew.metric('patina_shared_up')) === 1, 'all workers are connected');
+    }
+    const ours = await here.eachWorker();
+    const theirs = await there.eachWorker();
+    const bodies = async (clients: readonly RawClient[]): Promise<string[]> => {
+      const answers = await Promise.all(clients.map((client) => client.send(request('GET', '/a')).response()));
+      return answers.map(({ body }) => body.toString());
+    };
+    const push = (body: string) => here.call(`/v1/objects?url=${encodeURIComponent(url('/a'))}`, 'PUT', body);
+    const heard = () => there.metric('patina_shared_messages_total');
+    await push('first');
+    await eventually(async () => (await heard()) >= 2, 'all workers of the other machine hear of it');
+    t.same(await bodies([...ours, ...theirs]), ['first', 'first', 'first', 'first']);
+    const [before, beforeHere] = [await heard(), await here.metric('patina_shared_messages_total')];
+    const large = 'x'.repeat(2_000);
+    await push(large);
+    await eventually(async () => (await heard()) >= before + 2, 'of the larger one as well');
+    await eventually(
+      async () => (await here.metric('patina_shared_messages_total')) >= beforeHere + 2,
+      'as do the workers beside the one that tells of it',
+    );
+    t.same(await bodies(ours), [large, large]);
+    t.equal(here.origin.requests.length, 0);
+    t.same(await bodies(theirs), ['fetched', 'fetched'], 'and the other machine asks its origin');
   },
 );

@@ -1,0 +1,96 @@
+// Goal: what an operator pushes on one machine takes the place of what all of them had, and of nothing that was pushed for others. Method: two whole proxies, and a real redis-server between them.
+import t from 'tap';
+import type { OpenProxy } from '../kit/proxy-kit.js';
+import { eventually, needsRedis } from '../kit/redis-server.js';
+import { LIVING, type Machines, openMachines, ownMetric } from './machines.kit.js';
+
+const VARIED = ['Vary', 'Accept-Language'];
+const language = (name: string): string => `Accept-Language: ${name}`;
+
+/** Two machines before an origin that says which version it has, in any language. */
+async function open(
+  t: Parameters<typeof openMachines>[0],
+  settings: Readonly<Record<string, unknown>> = {},
+): Promise<Machines & { publish(): void }> {
+  let version = 1;
+  const answer = () => ({ fields: [...LIVING, ...VARIED], body: `version ${version}` });
+  const machines = await openMachines(t, answer, {}, settings);
+  return { ...machines, publish: () => version++ };
+}
+
+/** Pushes it on a machine for a language, and waits until the other one has heard of it. */
+async function push(house: OpenProxy, to: OpenProxy, name: string, body: string): Promise<void> {
+  const heard = await ownMetric(to, 'patina_shared_messages_total');
+  const target = `/v1/objects?url=${encodeURIComponent('http://a.example/a')}`;
+  const lines = ['Cache-Control: max-age=60', 'Vary: Accept-Language', `Patina-Request-${language(name)}`];
+  const pushed = await house.operate('PUT', target, body, undefined, lines);
+  if (pushed.status !== 200) throw new Error(`${pushed.status} ${pushed.body.toString()}`);
+  await eventually(async () => (await ownMetric(to, 'patina_shared_messages_total')) > heard, 'it is told');
+}
+
+async function bodyOf(house: OpenProxy, name: string): Promise<string> {
+  return (await house.get('/a', language(name))).body.toString();
+}
+
+function becomes(house: OpenProxy, name: string, body: string, what: string): Promise<void> {
+  return eventually(async () => (await bodyOf(house, name)) === body, what);
+}
+
+t.test(
+  'issue 5: a pushed response takes the place of variants of its URL that only another machine has seen',
+  needsRedis(),
+  async (t) => {
+    const { here, there, publish } = await open(t);
+    for (const name of ['de', 'fr']) t.equal(await bodyOf(there, name), 'version 1');
+    await eventually(async () => (await ownMetric(here, 'patina_shared_messages_total')) > 1, 'both are shared');
+    publish();
+    await push(here, there, 'en', 'pushed');
+    await becomes(there, 'en', 'pushed', 'it is there as well');
+    await becomes(there, 'de', 'version 2', 'one of the others is gone there');
+    await becomes(here, 'fr', 'version 2', 'and one does not come back from Redis');
+  },
+);
+
+t.test(
+  'issue 5: a machine that has variants alone, because they are too large to be shared, drops them for a pushed response',
+  needsRedis(),
+  async (t) => {
+    const { redis, here, there, publish } = await open(t, { max_body: '8B' });
+    t.equal(await bodyOf(there, 'de'), 'version 1');
+    publish();
+    await push(here, there, 'en', 'pushed');
+    await becomes(there, 'de', 'version 2', 'it is gone there');
+    t.equal(await redis.client.xlen('patina:log:{ops}'), 0, 'of what nobody else can have the log says nothing');
+  },
+);
+
+t.test('issue 5: what was pushed for other values stays on all machines', needsRedis(), async (t) => {
+  const { redis, here, there } = await open(t);
+  await push(here, there, 'en', 'english');
+  await becomes(there, 'en', 'english', 'it is there as well');
+  await push(there, here, 'de', 'deutsch');
+  await becomes(here, 'de', 'deutsch', 'so is that');
+  for (const house of [here, there]) {
+    for (const [name, body] of Object.entries({ en: 'english', de: 'deutsch' }))
+      t.equal(await bodyOf(house, name), body);
+  }
+  t.equal(here.origin.requestCount, 0);
+  t.equal(await redis.client.xlen('patina:log:{ops}'), 0, 'who pushes a whole site does not fill the log');
+});
+
+t.test(
+  'issue 5: a pushed response that cannot be shared takes the place of what was pushed before on other machines',
+  needsRedis(),
+  async (t) => {
+    const { here, there } = await open(t, { max_body: '1KB' });
+    await push(here, there, 'de', 'deutsch');
+    await push(here, there, 'en', 'first');
+    await becomes(there, 'de', 'deutsch', 'both are there');
+    await becomes(there, 'en', 'first', 'as well');
+    const large = 'x'.repeat(2_000);
+    await push(here, there, 'en', large);
+    t.equal(await bodyOf(here, 'en'), large);
+    await becomes(there, 'en', 'version 1', 'that machine asks the origin');
+    for (const house of [here, there]) t.equal(await bodyOf(house, 'de'), 'deutsch', 'what is for others stays');
+  },
+);

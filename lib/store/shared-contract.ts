@@ -103,6 +103,8 @@ export interface SharedTable {
   appendOp(text: string): Promise<void>;
   /** Publishes without a trace in the log. */
   publishOp(text: string): Promise<void>;
+  /** Publishes what nobody heeds: rejects where nothing would be heard of what is published. */
+  speak(): Promise<void>;
   /** Entries after `after`; from the beginning where that is undefined. */
   readOps(after: string | undefined, count: number): Promise<OpsPage>;
   scan(cursor: string | undefined): Promise<ScanPage>;

@@ -166,6 +166,11 @@ redis.call('PUBLISH', ARGV[3], ARGV[4] .. ARGV[2])
 return id
 `;
 
+/** Key: the log. channel, message. */
+export const SPEAK = `
+return redis.call('PUBLISH', ARGV[1], ARGV[2])
+`;
+
 /** Key: the log. after or '', count, for how long it lasts from now. Returns now, the first id or '', entries. */
 export const READ_OPS = `${NOW}
 redis.call('PEXPIRE', key, ARGV[3])

@@ -21,7 +21,7 @@ import {
   SharedLink,
   type SharedLinkOptions,
 } from './shared-link.js';
-import { APPEND_OP, DROP, KEEP, LOOK, NOTE_TAG, PURGE, READ_OPS, RELEASE, RENEW } from './shared-scripts.js';
+import { APPEND_OP, DROP, KEEP, LOOK, NOTE_TAG, PURGE, READ_OPS, RELEASE, RENEW, SPEAK } from './shared-scripts.js';
 
 const SCRIPTS = {
   look: makeScript(LOOK),
@@ -33,10 +33,13 @@ const SCRIPTS = {
   noteTag: makeScript(NOTE_TAG),
   appendOp: makeScript(APPEND_OP),
   readOps: makeScript(READ_OPS),
+  speak: makeScript(SPEAK),
 } as const satisfies Readonly<Record<string, Script>>;
 
 /** Marks an entry of the log among what is published; news have another one. */
 export const OP_MARK = 'O';
+/** All of a message that is about nothing. */
+export const NO_NEWS = Buffer.from('-');
 const LOOK_KINDS: ReadonlySet<string> = new Set(['found', 'held', 'elsewhere', 'alone', 'none']);
 const NAME = /^[\w-]{22}$/;
 const DIGEST_CHARS = 22;
@@ -170,6 +173,18 @@ export class RedisTable implements SharedTable {
 
   async publishOp(text: string): Promise<void> {
     await this.#link.command('PUBLISH', [this.#channel, OP_MARK + text]);
+  }
+
+  /** As the scripts do it, and where the log is: another server of a Cluster that is gone is told of by what is asked there. */
+  async speak(): Promise<void> {
+    try {
+      await this.#link.run(SCRIPTS.speak, this.#logKey, [this.#channel, NO_NEWS]);
+    } catch (error) {
+      // What is said of a script does not name the command in it that is denied.
+      throw new SharedReplyError(`PUBLISH: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      });
+    }
   }
 
   async readOps(after: string | undefined, count: number): Promise<OpsPage> {

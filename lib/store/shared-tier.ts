@@ -17,7 +17,7 @@ import type { SharedOp, SharedReach } from './shared-ops.js';
 import { SharedOwed } from './shared-owed.js';
 import { decodeShared, nameOf, type SharedRecord, variantOf } from './shared-record.js';
 import { hasFetched, sweepShared } from './shared-sweep.js';
-import { OP_MARK } from './shared-table.js';
+import { NO_NEWS, OP_MARK } from './shared-table.js';
 import { SharedTombs } from './shared-tombs.js';
 import { SharedWriting } from './shared-writing.js';
 
@@ -43,6 +43,8 @@ export interface ProcessNames {
 
 /** What is told to the one who uses the tier. */
 export interface SharedTierListener {
+  /** How many wait for news. */
+  readonly waitingCount: number;
   /** News of another machine; `found`: the record in it, where it has one that can be read. */
   news(news: News, found: SharedFound | undefined): void;
   /** What other machines did, in order, and when on this machine's clock. */
@@ -114,6 +116,7 @@ export class SharedTier {
   #listener: SharedTierListener | undefined;
   #poll: Timer | undefined;
   #isReading = false;
+  #failedBefore = 0;
 
   constructor(options: SharedTierOptions) {
     const { table, clock, random, timeoutMs } = options;
@@ -126,7 +129,7 @@ export class SharedTier {
       clock,
       random,
       timeoutMs,
-      probe: () => this.log.catchUp(),
+      probe: () => this.#tryOut(),
       hung: () => table.reconnect(),
       isOfOne: (error) => table.isOfOne(error),
       changed: (isUp, reason) => this.#changed(isUp, reason),
@@ -192,10 +195,24 @@ export class SharedTier {
   async #readOn(): Promise<void> {
     if (this.#isReading) return;
     this.#isReading = true;
-    await this.guard.heartbeat(() => this.log.catchUp());
+    await this.guard.heartbeat(() => (this.#isDoubtful() ? this.#tryOut() : this.log.catchUp()));
     void this.log.flush();
     this.#settle();
     this.#isReading = false;
+  }
+
+  /** Of what is kept from being published nobody hears: who waits for it would wait in vain, and operations would not be told. */
+  async #tryOut(): Promise<void> {
+    await this.log.catchUp();
+    await this.#table.speak();
+  }
+
+  /** Whether it may be so: somebody waits, or something has failed since the last time. */
+  #isDoubtful(): boolean {
+    const { failed } = this.guard.counts;
+    const isNew = failed !== this.#failedBefore;
+    this.#failedBefore = failed;
+    return isNew || (this.#listener?.waitingCount ?? 0) > 0;
   }
 
   /** Gives back what could not be given back before. */
@@ -206,6 +223,7 @@ export class SharedTier {
   }
 
   #heard(bytes: Buffer): void {
+    if (bytes.equals(NO_NEWS)) return;
     this.counts.newsHeard++;
     if (bytes.toString('latin1', 0, 1) === OP_MARK) {
       this.log.heard(bytes.toString('utf8', 1));

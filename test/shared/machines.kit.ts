@@ -24,7 +24,17 @@ export async function openMachines(
   conf: Readonly<Record<string, unknown>> = {},
   settings: Readonly<Record<string, unknown>> = {},
 ): Promise<Machines> {
-  const redis = await startRedis(t);
+  return openMachinesAt(await startRedis(t), t, respond, conf, settings);
+}
+
+/** The same, before a server that is there already. */
+export async function openMachinesAt(
+  redis: RedisServer,
+  t: Test,
+  respond: (request: RecordedRequest) => Answer | Promise<Answer>,
+  conf: Readonly<Record<string, unknown>> = {},
+  settings: Readonly<Record<string, unknown>> = {},
+): Promise<Machines> {
   const cache = { memory: '16MB', redis: { url: redis.url, timeout: '500ms', ...settings } };
   const here = await openProxy(t, { token: TOKEN, conf: { cache, ...conf } });
   here.origin.respond(respond);

@@ -102,8 +102,11 @@ export class CollapseTable {
     if (running !== undefined) this.#running.delete(running);
     fill.course.toldOfEnd = undefined;
     // First, so that a retry which is in the queue is known to be that, and not taken for a new wish.
-    this.#onEnd(fill, end, retryAfterSec);
-    for (const tell of toldOfEnd ?? []) tell(end);
+    try {
+      this.#onEnd(fill, end, retryAfterSec);
+    } finally {
+      if (toldOfEnd !== undefined) tellEach(toldOfEnd, end, 0);
+    }
   }
 
   /** How a fill in flight will have ended. */
@@ -125,6 +128,15 @@ export class CollapseTable {
   /** All fills of a primary key, joinable or not. */
   running(key: string): readonly Fill[] {
     return this.#running.of(key);
+  }
+}
+
+/** All of them, though one throws: none is told a second time, and would wait for ever. */
+function tellEach(told: readonly ((end: FillEnd) => void)[], end: FillEnd, from: number): void {
+  try {
+    told[from]?.(end);
+  } finally {
+    if (from + 1 < told.length) tellEach(told, end, from + 1);
   }
 }
 

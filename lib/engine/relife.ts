@@ -3,6 +3,7 @@
  * configuration holds for what is stored already: it lives longer or shorter, or may not be shared any more.
  */
 import type { Timer } from '../base/clock.js';
+import { stackOf } from '../base/errors.js';
 import { RELIFE_STEP_COUNT, STORE_STEP_DELAY_MS } from '../base/limits.js';
 import type { Rule } from '../config/rule.js';
 import type { RuleRequest, Rules } from '../config/rules.js';
@@ -37,8 +38,18 @@ export class Relifing {
 
   #step(from: number): void {
     const { store, clock } = this.#parts;
-    const next = store.scan(from, RELIFE_STEP_COUNT, (stored) => this.#visit(stored));
+    const next = store.scan(from, RELIFE_STEP_COUNT, (stored) => this.#tryToVisit(stored));
     this.#timer = next === undefined ? undefined : clock.after(STORE_STEP_DELAY_MS, () => this.#step(next));
+  }
+
+  /** A fault leaves this one as it is: a lookup that meets it tells of it again. */
+  #tryToVisit(stored: StoredResponse): void {
+    try {
+      this.#visit(stored);
+    } catch (error) {
+      const told = { key: stored.key, error: stackOf(error) };
+      this.#parts.events.notice('error', 'internal', 'A stored response could not be put under its rule', told);
+    }
   }
 
   /**

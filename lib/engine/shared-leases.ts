@@ -4,7 +4,7 @@
  */
 
 import type { Clock, Timer } from '../base/clock.js';
-import { isOriginFailure } from '../base/errors.js';
+import { isOriginFailure, stackOf } from '../base/errors.js';
 import type { Selection, StoredResponse } from '../object/stored.js';
 import type { Events } from '../observe/events.js';
 import type { Writer } from '../store/contract.js';
@@ -240,6 +240,11 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
     const message = 'The tier that machines share cannot be used: this machine goes on alone until it is back.';
     this.#events.notice('warn', 'shared-down', message, { reason });
     this.#tellAll({ kind: 'look' });
+  }
+
+  faulted(error: unknown): void {
+    const told = { error: stackOf(error) };
+    this.#events.notice('error', 'internal', 'Something could not be done with the tier that machines share', told);
   }
 
   refusing(isRefusing: boolean, reason: string): void {

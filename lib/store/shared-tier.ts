@@ -3,8 +3,8 @@
  * operators did. Whatever it cannot do in time it does as if it were not there, and whatever it finds damaged is a miss.
  */
 import { randomBytes } from 'node:crypto';
-import type { Clock, Timer } from '../base/clock.js';
-import { SHARED_ALONE_MS, SHARED_CLOCK_MARGIN_MS, SHARED_LOG_EVERY_MS } from '../base/shared-limits.js';
+import type { Clock } from '../base/clock.js';
+import { SHARED_ALONE_MS, SHARED_CLOCK_MARGIN_MS } from '../base/shared-limits.js';
 import type { Body } from '../object/body.js';
 import type { Selection, StoredResponse } from '../object/stored.js';
 import { SharedBodies, type SharedBody } from './shared-bodies.js';
@@ -15,6 +15,7 @@ import { SharedLog } from './shared-log.js';
 import { type News, readNews, writeNews } from './shared-news.js';
 import type { SharedOp, SharedReach } from './shared-ops.js';
 import { SharedOwed } from './shared-owed.js';
+import { SharedPulse } from './shared-pulse.js';
 import { decodeShared, nameOf, type SharedRecord, variantOf } from './shared-record.js';
 import { hasFetched, sweepShared } from './shared-sweep.js';
 import { NO_NEWS, OP_MARK } from './shared-table.js';
@@ -50,6 +51,8 @@ export interface SharedTierListener {
   /** What other machines did, in order, and when on this machine's clock. */
   operations(ops: readonly SharedOp[]): void;
   changed(isUp: boolean, reason: string): void;
+  /** A fault of our own ended a step. */
+  faulted(error: unknown): void;
   /** It is there, and refuses a part of what it is asked; or does so no more. */
   refusing(isRefusing: boolean, reason: string): void;
 }
@@ -114,8 +117,7 @@ export class SharedTier {
   readonly owed: SharedOwed;
   #leaseCount = 0;
   #listener: SharedTierListener | undefined;
-  #poll: Timer | undefined;
-  #isReading = false;
+  #pulse: SharedPulse | undefined;
   #failedBefore = 0;
 
   constructor(options: SharedTierOptions) {
@@ -161,6 +163,7 @@ export class SharedTier {
       counts: this.counts,
       maxBodyBytes: options.maxBodyBytes,
       release: (place, key, what) => this.release(place, key, what),
+      faulted: (error) => this.#listener?.faulted(error),
       news: (key, variant, what, record) => this.#news(key, variant, what, {}, record),
     });
   }
@@ -173,7 +176,8 @@ export class SharedTier {
       down: (reason) => this.guard.unlinked(reason),
     });
     this.guard.link();
-    this.#poll = this.#options.clock.every(SHARED_LOG_EVERY_MS, () => void this.#readOn());
+    const faulted = (error: unknown): void => listener.faulted(error);
+    this.#pulse = new SharedPulse(this.#options.clock, () => this.#readOn(), faulted);
   }
 
   get isUp(): boolean {
@@ -193,12 +197,9 @@ export class SharedTier {
 
   /** What was published may have been lost on its way. */
   async #readOn(): Promise<void> {
-    if (this.#isReading) return;
-    this.#isReading = true;
     await this.guard.heartbeat(() => (this.#isDoubtful() ? this.#tryOut() : this.log.catchUp()));
     void this.log.flush();
     this.#settle();
-    this.#isReading = false;
   }
 
   /** Of what is kept from being published nobody hears: who waits for it would wait in vain, and operations would not be told. */
@@ -391,7 +392,7 @@ export class SharedTier {
   }
 
   close(): void {
-    this.#poll?.cancel();
+    this.#pulse?.stop();
     this.tombs.close();
     this.guard.close();
     this.#table.close();

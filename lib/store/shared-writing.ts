@@ -18,12 +18,16 @@ export interface SharedWritingParts {
   readonly maxBodyBytes: number;
   /** Gives a lease back with what came of it. */
   release(place: LeasePlace, key: string, what: News['what']): Promise<void>;
+  /** A fault of our own ended a write. */
+  faulted(error: unknown): void;
   news(key: string, variant: string, what: News['what'], record?: Buffer): Buffer;
 }
 
 /** A response that is being written, or waits to be. */
 interface Write {
   readonly response: StoredResponse;
+  /** Of its body, as they were counted. */
+  readonly bytes: number;
   readonly lease: LeasePlace | undefined;
   readonly isPush: boolean;
   readonly over: (isKept: boolean) => void;
@@ -61,7 +65,7 @@ export class SharedWriting {
     }
     this.#bytes += bytes;
     return new Promise((over) => {
-      this.#waiting.push({ response, lease, isPush, over });
+      this.#waiting.push({ response, bytes, lease, isPush, over });
       this.#writeNext();
     });
   }
@@ -71,13 +75,26 @@ export class SharedWriting {
       const write = this.#waiting.shift();
       if (write === undefined) return;
       this.#running++;
-      void this.#write(write).then((isKept) => {
+      void this.#tryTo(write).then((isKept) => {
         this.#parts.counts[isKept ? 'kept' : 'refused']++;
         this.#running--;
-        this.#bytes -= write.response.body.receivedBytes;
+        this.#bytes -= write.bytes;
         write.over(isKept);
         this.#writeNext();
       });
+    }
+  }
+
+  /** A fault ends this one, its lease is given back, and those behind it go on. */
+  async #tryTo(write: Write): Promise<boolean> {
+    const { faulted, release } = this.#parts;
+    try {
+      return await this.#write(write);
+    } catch (error) {
+      faulted(error);
+      const { lease, response } = write;
+      if (lease !== undefined) await release(lease, response.key, 'left').catch(faulted);
+      return false;
     }
   }
 

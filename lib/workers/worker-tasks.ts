@@ -103,10 +103,13 @@ export class WorkerTasks {
   #pushEnd({ push, sequence, isQuiet }: Asked<'pushEnd'>): Answer<'pushEnd'> {
     const pushing = this.#pushes.get(push);
     this.#pushes.delete(push);
-    this.#parts.sequence.begin(sequence);
-    const made = pushing?.end({ isQuiet }) ?? { refused: 'incomplete' };
-    this.#parts.sequence.end(sequence);
-    return made;
+    const { sequence: own } = this.#parts;
+    own.begin(sequence);
+    try {
+      return pushing?.end({ isQuiet }) ?? { refused: 'incomplete' };
+    } finally {
+      own.end(sequence);
+    }
   }
 
   pushFail(push: number): void {

@@ -1,7 +1,9 @@
 // Goal: a fault in the handling of one exchange fails that one, is told once, and leaves nothing behind that others wait for. Method: walks in which one step throws.
 import t from 'tap';
+import { RELIFE_STEP_COUNT, STORE_STEP_DELAY_MS } from '../../lib/base/limits.js';
+import { ORIGIN_DECIDES } from '../../lib/config/rule.js';
 import type { Store } from '../../lib/store/contract.js';
-import { makeWalk, type Walk } from '../kit/walk.js';
+import { makeWalk, onlyRule, type Walk } from '../kit/walk.js';
 
 const FRESH = { 'Cache-Control': 'max-age=60', ETag: '"1"' };
 
@@ -114,4 +116,48 @@ t.test('a refresh that nobody waits for ends in a fault as in a failure, and the
   walk.get('/a');
   walk.origin.last.respond(200, cached, 'newer');
   t.equal(walk.get('/a').body, 'newer');
+});
+
+t.test('who waits for the end of a fill hears of it, though what hears of it first breaks', async (t) => {
+  const walk = makeWalk();
+  walk.get('/a');
+  const [fill] = walk.engine.collapse.all();
+  if (fill === undefined) throw new Error('it is under way');
+  const heard: string[] = [];
+  walk.engine.collapse.whenEnded(fill, () => {
+    throw new Error('hearing broke');
+  });
+  walk.engine.collapse.whenEnded(fill, (end) => heard.push(end));
+  walk.engine.refreshes.noteEnd = () => {
+    throw new Error('noting broke');
+  };
+  walk.origin.last.respond(200, FRESH, 'hello');
+  t.same(heard, ['stored']);
+  t.equal(walk.engine.stats.fills, 0);
+  t.equal(faultsOf(walk), 1);
+});
+
+t.test('a stored response that cannot be put under a new rule is left, and all others are put under it', async (t) => {
+  const walk = makeWalk();
+  const count = RELIFE_STEP_COUNT * 2;
+  for (let at = 0; at < count; at++) {
+    walk.get(`/${at}`);
+    walk.origin.last.respond(200, FRESH, 'hello');
+  }
+  const { live, store } = walk.engine.parts;
+  const rules = onlyRule({ ...ORIGIN_DECIDES, name: 'new' });
+  const { ruleForResponse } = rules;
+  rules.ruleForResponse = (request, ...more) => {
+    if (request.target === '/1') throw new Error('the rule broke');
+    return ruleForResponse.call(rules, request, ...more);
+  };
+  walk.engine.reconfigure({ ...live, rules });
+  for (let step = 0; step < 10; step++) walk.clock.advance(STORE_STEP_DELAY_MS);
+  const ruleOf = (path: string) => store.peek(`http://example.test${path}`)?.[0]?.rule;
+  t.not(ruleOf('/1'), 'new');
+  t.same(
+    Array.from({ length: count }, (_, at) => `/${at}`).filter((path) => ruleOf(path) !== 'new'),
+    ['/1'],
+  );
+  t.equal(faultsOf(walk), 1);
 });

@@ -7,6 +7,7 @@ import { readConfig } from '../../lib/config/load.js';
 import { withOrigin } from '../../lib/config/schema.js';
 import { SILENT } from '../../lib/observe/events.js';
 import type { FamilyReading } from '../../lib/observe/families.js';
+import type { Part } from '../../lib/proxy.js';
 import { Channel, NoAnswerError } from '../../lib/workers/channel.js';
 import type { ChildListener } from '../../lib/workers/fork.js';
 import { readToPrimary, readToWorker, type ToPrimary } from '../../lib/workers/messages.js';
@@ -16,8 +17,24 @@ import { FRAME, FrameReader, frame, headPayload, readAsk, readHeadPayload } from
 import { Sequence } from '../../lib/workers/sequence.js';
 import { memoryShare, shareOf } from '../../lib/workers/share.js';
 import { StartStoppedError, Supervisor } from '../../lib/workers/supervisor.js';
+import { WorkerTasks } from '../../lib/workers/worker-tasks.js';
 import { turns } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
+
+t.test('issue 5: a push that breaks at its end is over all the same', async (t) => {
+  const sequence = new Sequence(0);
+  const pushing = {
+    end() {
+      throw new Error('the end broke');
+    },
+  };
+  const part = { engine: { operations: { update: () => pushing } } } as unknown as Part;
+  const tasks = new WorkerTasks({ part, clock: new FakeClock(), sequence, tell() {} });
+  const head = { status: 200, reasonPhrase: 'OK', fields: [], selecting: [], bodyBytes: undefined };
+  t.equal(await tasks.answer('push', { push: 1, url: 'http://a.example/a', head }), null);
+  await t.rejects(tasks.answer('pushEnd', { push: 1, sequence: 7, isQuiet: false }), /the end broke/);
+  t.same([sequence.begun, sequence.ended], [7, 7]);
+});
 
 t.test('issue 5: what is no message does not get in', async (t) => {
   t.ok(readToPrimary({ kind: 'beat', connections: 3 }));

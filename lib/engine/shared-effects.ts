@@ -84,7 +84,7 @@ function reachHere(engine: Engine, reach: SharedOp['reach']): Reach {
  */
 export function takeNews(
   engine: Engine,
-  tier: Pick<SharedTier, 'around'>,
+  tier: Pick<SharedTier, 'around' | 'clock'>,
   news: News,
   found: SharedFound | undefined,
   writer: Writer,
@@ -98,29 +98,44 @@ export function takeNews(
       engine,
       { kind: 'keys', keys: [key] },
       'purge',
-      found === undefined ? undefined : askedAt(found.response),
+      found === undefined ? undefined : pushedUntil(tier.clock, found),
     );
   }
   const variant = found === undefined ? news.variant : variantOf(found.response.selection);
   const isOfIt = ({ selection }: StoredResponse): boolean => variantOf(selection) === variant;
   const isBelow = writer === 'here' && store.below !== undefined;
   const stored = store.peek(key)?.find(isOfIt) ?? (isBelow ? store.known(key).find(isOfIt) : undefined);
-  if (stored === undefined || (found !== undefined && askedAt(stored) >= askedAt(found.response))) return;
+  if (stored === undefined || (found !== undefined && isNewer(stored, tier.clock, what, found))) return;
   const next = found === undefined || stored.partial !== undefined ? undefined : tier.around(stored, found);
   if (next !== undefined) store.swap(stored, next, writer);
   else if (what === 'pushed') store.remove(stored, 'replaced');
   else store.swap(stored, expiredResponse(stored, clock.now()), writer);
 }
 
+/** Up to when what the origin was asked for is older than what was pushed: what differs by less counts as the same time, and is asked for once more. */
+function pushedUntil(clock: SharedClock, { response }: SharedFound): number {
+  return askedAt(response) + clock.errorMs + SHARED_CLOCK_MARGIN_MS;
+}
+
+function isNewer(stored: StoredResponse, clock: SharedClock, what: 'kept' | 'pushed', found: SharedFound): boolean {
+  if (what === 'pushed' && stored.pushed !== true) return askedAt(stored) > pushedUntil(clock, found);
+  return askedAt(stored) >= askedAt(found.response);
+}
+
 /**
  * Another machine stored what was pushed for a URL: what the origin had sent for other selecting fields, or under what headers, cookies
  * and forwarding fields made of it here, goes: that one may never have seen it. Returns these other keys: they are to be told to all.
  */
-export function dropAliases(engine: Engine, { key }: News, found: SharedFound | undefined): readonly string[] {
+export function dropAliases(
+  engine: Engine,
+  clock: SharedClock,
+  { key }: News,
+  found: SharedFound | undefined,
+): readonly string[] {
   const { purging, parts } = engine;
   const url = urlInKey(key);
   const keys = [key, ...purging.keysOf(url).filter((alias) => alias !== key && alias.startsWith(`${url} `))];
-  const until = found === undefined ? parts.clock.now() : askedAt(found.response);
+  const until = found === undefined ? parts.clock.now() : pushedUntil(clock, found);
   const reach = { kind: 'keys', keys, but: 'pushed' } as const;
   affectInFlight(engine, reach, 'purge', until);
   forgetNotes(engine, reach);

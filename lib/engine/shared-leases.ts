@@ -224,7 +224,7 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
 
   #take(engine: Engine, news: News, found: SharedFound | undefined): void {
     takeNews(engine, this.#tier, news, found, this.#writer);
-    const aliases = news.what === 'pushed' ? dropAliases(engine, news, found) : [];
+    const aliases = news.what === 'pushed' ? dropAliases(engine, this.#tier.clock, news, found) : [];
     if (aliases.length > 0) this.operated('purge', { kind: 'keys', keys: aliases, but: 'pushed' }, false);
   }
 

@@ -2,6 +2,7 @@
 import t from 'tap';
 import { takeNews } from '../../lib/engine/shared-effects.js';
 import type { StoredResponse } from '../../lib/object/stored.js';
+import { SharedClock } from '../../lib/store/shared-clock.js';
 import type { News } from '../../lib/store/shared-news.js';
 import { variantOf } from '../../lib/store/shared-record.js';
 import { makeDirectory } from '../kit/disk.js';
@@ -39,7 +40,8 @@ async function tell(crew: SiblingCrew, stored: StoredResponse, isSameBody: boole
   const around = (held: StoredResponse): StoredResponse | undefined =>
     isSameBody ? { ...next, body: held.body } : undefined;
   for (const [at, { walk }] of crew.workers.entries()) {
-    takeNews(walk.engine, { around }, NEWS, { response: next, body: undefined }, at === 0 ? 'here' : 'elsewhere');
+    const tier = { around, clock: new SharedClock(crew.clock) };
+    takeNews(walk.engine, tier, NEWS, { response: next, body: undefined }, at === 0 ? 'here' : 'elsewhere');
   }
   await crew.written();
 }

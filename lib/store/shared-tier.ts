@@ -195,7 +195,6 @@ export class SharedTier {
     this.#settle();
   }
 
-  /** What was published may have been lost on its way. */
   async #readOn(): Promise<void> {
     await this.guard.heartbeat(() => (this.#isDoubtful() ? this.#tryOut() : this.log.catchUp()));
     void this.log.flush();

@@ -157,7 +157,8 @@ export class DiskTier {
     const [first, last] = [placeOf(from), until === undefined ? undefined : placeOf(until)];
     const found: StoredResponse[] = [];
     for (const item of this.#queue.pending()) {
-      if (item.place < first || (last !== undefined && item.place > last)) continue;
+      // First of all: of what is to go a great many may wait.
+      if (item.kind !== 'put' || item.place < first || (last !== undefined && item.place > last)) continue;
       const stored = this.#storedIn(item);
       if (stored !== undefined && isMeant(stored)) found.push(stored);
     }

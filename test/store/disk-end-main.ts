@@ -4,7 +4,8 @@ import { BatchWriter } from '../../lib/store/disk-batch.js';
 import { openThreadPort } from '../../lib/store/disk-port.js';
 
 const CHUNKS = 64;
-const CHUNK_BYTES = 1024 * 1024;
+// Not so much that a slow device takes longer for it than the end of the process waits.
+const CHUNK_BYTES = 128 * 1024;
 
 const port = openThreadPort({ directory: process.argv[2] ?? '', sizeBytes: 1024 * 1024 * 1024 });
 // The thread has begun, and the file is there.

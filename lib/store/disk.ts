@@ -5,7 +5,7 @@
  * Whatever cannot be read for certain is a miss: counted, and taken away. Nothing here ever throws at a request.
  */
 import type { Clock } from '../base/clock.js';
-import { MAX_DISK_PART_BYTES, PROMOTE_BODY_BYTES } from '../base/disk-limits.js';
+import { MAX_DISK_DAMAGED_WRITES, MAX_DISK_PART_BYTES, PROMOTE_BODY_BYTES } from '../base/disk-limits.js';
 import { stackOf } from '../base/errors.js';
 import { MAX_VARIANTS } from '../base/limits.js';
 import type { BodySink } from '../object/body.js';
@@ -15,7 +15,7 @@ import type { DiskReadings, DiskRemoval } from '../observe/disk-meters.js';
 import type { Events } from '../observe/events.js';
 import type { Glance } from './contract.js';
 import type { BodyRef } from './disk-bodies.js';
-import type { DiskPort } from './disk-contract.js';
+import type { DiskFailure, DiskPort } from './disk-contract.js';
 import { DiskCounts } from './disk-counts.js';
 import { Entry } from './disk-entry.js';
 import type { DiskFile } from './disk-file.js';
@@ -35,10 +35,12 @@ export interface DiskTierOptions {
   readonly sizeBytes: number;
   readonly clock: Clock;
   readonly events: Events;
-  /** What is in the file cannot be read at all. */
+  /** What is in the file cannot be read at all, or never be written again. */
   readonly onDamaged: () => void;
 }
 
+/** What lmdb says where a page is not what it should be: nobody but a new file makes an end of that. */
+const DAMAGE = /\bMDB_(?:BAD_TXN|CORRUPTED|PAGE_NOTFOUND|PROBLEM)\b/;
 /** Instants that differ by less were one before they were moved between clocks. */
 const SAME_INSTANT_MS = 0.01;
 /** Share of the size that one body may take. */
@@ -51,6 +53,8 @@ export class DiskTier {
   readonly #queue: DiskQueue;
   readonly #counts = new DiskCounts();
   readonly reading: DiskReading;
+  /** Writes that failed over what is in the file. */
+  #damagedWrites = 0;
   /** Another process wrote a later form of it. */
   onOutdated: (stored: StoredResponse) => void = () => {};
 
@@ -84,19 +88,23 @@ export class DiskTier {
         this.reading.refresh();
         this.#counts.noteReport(report);
       },
-      failed: (failure, isNews) => {
-        this.#counts.failures++;
-        if (!isNews) return;
-        options.events.notice(
-          'error',
-          'disk-read-only',
-          `The disk tier cannot be written (${failure.message}): what is there is served, nothing is added, and it is tried again.`,
-          { reason: failure.code },
-        );
-      },
+      failed: (failure, isNews) => this.#failed(failure, isNews),
       recovered: () => options.events.notice('info', 'disk-writable', 'The disk tier can be written again.'),
     });
     this.reading.attach(this.#queue);
+  }
+
+  #failed(failure: DiskFailure, isNews: boolean): void {
+    const { events, onDamaged } = this.#options;
+    this.#counts.failures++;
+    if (isNews) {
+      const message = `The disk tier cannot be written (${failure.message}): what is there is served, nothing is added, and it is tried again.`;
+      events.notice('error', 'disk-read-only', message, { reason: failure.code });
+    }
+    if (!DAMAGE.test(failure.message) || ++this.#damagedWrites !== MAX_DISK_DAMAGED_WRITES) return;
+    onDamaged();
+    const message = `The file of the disk tier is damaged (${failure.message}): what can be read of it is served, and the next start sets it aside.`;
+    events.notice('error', 'disk-unwritable', message);
   }
 
   get stats(): DiskReadings {

@@ -81,7 +81,7 @@ export class DiskBench implements DiskPort {
   async send(job: DiskJob): Promise<DiskReport> {
     if (this.isHeld) await new Promise<void>((resolve) => this.#held.push(resolve));
     await Promise.resolve();
-    if (this.fail !== undefined) throw new DiskFailure(this.fail, 'made to fail');
+    if (this.fail !== undefined) throw new DiskFailure(this.fail, `${this.fail}: made to fail`);
     const report = this.#writing.do(job);
     this.reports.push(report);
     return report;

@@ -2,7 +2,7 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { DISK_RETRY_FIRST_MS, DISK_RETRY_MAX_MS } from '../../lib/base/disk-limits.js';
+import { DISK_RETRY_FIRST_MS, DISK_RETRY_MAX_MS, MAX_DISK_DAMAGED_WRITES } from '../../lib/base/disk-limits.js';
 import { DISK_FILE_NAME } from '../../lib/store/disk-file.js';
 import { DiskTrying } from '../../lib/store/disk-trying.js';
 import { turns } from '../kit/barrier.js';
@@ -86,3 +86,30 @@ t.test(
     t.same(bench.notices, ['disk-read-only', 'disk-writable']);
   },
 );
+
+for (const [code, isOfTheFile] of [
+  ['MDB_BAD_TXN', true],
+  ['MDB_CORRUPTED', true],
+  ['MDB_MAP_FULL', false],
+  ['ENOSPC', false],
+] as const) {
+  t.test(
+    `issue 5: where writes fail with ${code}, ${isOfTheFile ? 'the next start sets the file aside' : 'the file stays'}`,
+    async (t) => {
+      const clock = new FakeClock();
+      const bench = openDisk(t, { clock });
+      const key = 'http://a.test/1';
+      bench.store.put(makeStored({ key, bornAt: clock.now() }));
+      await bench.tier.settled();
+      bench.fail = code;
+      bench.store.removeKey(key, 'purged');
+      await bench.tier.settled();
+      for (let failures = 1; failures <= MAX_DISK_DAMAGED_WRITES + 1; failures++) {
+        while (bench.tier.stats.failures < failures) await turns(1);
+        t.equal(bench.isDamaged, isOfTheFile && failures >= MAX_DISK_DAMAGED_WRITES, `after ${failures}`);
+        clock.advance(DISK_RETRY_MAX_MS);
+      }
+      t.same(bench.notices, isOfTheFile ? ['disk-read-only', 'disk-unwritable'] : ['disk-read-only']);
+    },
+  );
+}

@@ -2,6 +2,7 @@
  * Writes for the disk tier: carries out orders, and has room made for them (disk-room.ts). Each job is one
  * transaction, so that neither a crash nor another process ever sees half of it.
  */
+import { constants } from 'node:os';
 import { DISK_USE_STALE_MS } from '../base/disk-limits.js';
 import { SECOND_MS } from '../base/units.js';
 import { isLaterStanding, standingIn } from '../object/record.js';
@@ -70,10 +71,22 @@ export class DiskWriting {
         this.#breathe();
       });
     } catch (error) {
-      throw failureOf(error);
+      throw this.#failureOf(error);
     }
     const records = this.#table('records').count;
     return { records, removed: this.#removed, ...this.#left, isFull, hasMore };
+  }
+
+  /** A write that the end of the filesystem cuts short is an input/output error to lmdb, which sounds like a broken device. */
+  #failureOf(error: unknown): DiskFailure {
+    const failure = failureOf(error);
+    if (failure.code !== String(constants.errno.EIO)) return failure;
+    try {
+      this.#room.mindSpace(0);
+    } catch (short) {
+      return failureOf(short);
+    }
+    return failure;
   }
 
   #begin(now: number): void {

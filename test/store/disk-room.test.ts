@@ -1,9 +1,12 @@
 // Goal: issue 5, a disk tier that is full serves nothing that it has not, and is not full of what nobody wants. Method: bodies that arrive on a small disk, written by hand.
+import { constants } from 'node:os';
 import t, { type Test } from 'tap';
 import { DISK_DOOM_MS, DISK_HELD_MAX_MS, DISK_HOLD_MS, DISK_TIDY_EVERY_MS } from '../../lib/base/disk-limits.js';
 import { Body } from '../../lib/object/body.js';
 import type { BodyReader } from '../../lib/object/reader.js';
 import type { StoredResponse } from '../../lib/object/stored.js';
+import type { DiskFile } from '../../lib/store/disk-file.js';
+import { DiskWriting } from '../../lib/store/disk-writing.js';
 import { FakeClock } from '../kit/clock.js';
 import { type DiskBench, openDisk } from '../kit/disk.js';
 import { makeStored } from './make-stored.js';
@@ -211,3 +214,18 @@ t.test('issue 5: a reader whose body is gone at last takes nothing away from wha
   await bench.tier.settled();
   t.equal(readable(bench), 6 * MB);
 });
+
+for (const [what, directory, code] of [
+  ['a full filesystem', '/proc', 'ENOSPC'],
+  ['a device that fails', '/', String(constants.errno.EIO)],
+] as const) {
+  const skip = process.platform === 'linux' ? false : 'no filesystem without room is at hand';
+  t.test(`issue 5: a write that is cut short is told of as ${what}`, { skip }, (t) => {
+    const write = (): never => {
+      throw Object.assign(new Error('Input/output error'), { code: constants.errno.EIO });
+    };
+    const writing = new DiskWriting({ directory, write, tables: {} } as unknown as DiskFile, 16 * MB);
+    t.throws(() => writing.do({ batch: undefined, now: 0 }), { name: 'DiskFailure', code });
+    t.end();
+  });
+}

@@ -28,6 +28,8 @@ export interface Running extends Receiving {
   /** Its body has not arrived whole. */
   readonly isReceiving: boolean;
   readonly isReplyBegun: boolean;
+  /** Its reply goes out, and nothing but the end of the connection ends it. */
+  readonly isDelimitedByClose: boolean;
   /** The client takes bytes again. */
   drained(): void;
   /** The client left, or was cut off; `refused` says why, where it was told. */
@@ -47,6 +49,7 @@ export class ClientConnection {
   #isTunnelled = false;
   /** Replied once every running exchange is settled. */
   #refusalAfter: Buffer | undefined;
+  #isRefusing = true;
   #lingering: Lingering | undefined;
   /** node:http reads nothing of it any more. */
   #isDropping = false;
@@ -171,7 +174,7 @@ export class ClientConnection {
 
   /** Bytes came that nobody looks at. */
   dropped(): void {
-    if (this.#lingering?.isTooMuch === true) this.socket.destroy();
+    if (this.#lingering?.isTooMuch === true) this.endAtOnce();
   }
 
   #leaveAll(): void {
@@ -181,14 +184,31 @@ export class ClientConnection {
   /** A reply is not whole: nothing more is said behind it, which would be taken for the rest of it or for a reply in its place. */
   brokeOff(): void {
     this.#isClosing = true;
+    this.refuseNoMore();
+  }
+
+  /** A reply has no end but that of the connection: a refusal behind it would be a part of it. */
+  refuseNoMore(): void {
+    this.#isRefusing = false;
     this.#refusalAfter = undefined;
   }
 
-  /** Breaks the connection off in the middle of a reply. `byReset`: nothing else tells the client that it was not all. */
-  cut(byReset: boolean): void {
+  /** Ends the connection with no word to what runs. */
+  endAtOnce(): void {
     this.#isClosing = true;
-    if (byReset) cutOff(this.socket);
-    else if (this.#isTunnelled) this.socket.destroy();
+    // RFC 9112 §8: such a reply would look whole; once our end is said, it is.
+    if (!this.socket.writableFinished && this.#hasReplyDelimitedByClose) cutOff(this.socket);
+    else this.socket.destroy();
+  }
+
+  get #hasReplyDelimitedByClose(): boolean {
+    return this.#running.some((exchange) => exchange.isDelimitedByClose);
+  }
+
+  /** Breaks the connection off in the middle of a reply. */
+  cut(): void {
+    this.#isClosing = true;
+    if (this.#isTunnelled || this.#hasReplyDelimitedByClose) this.endAtOnce();
     else {
       this.#refusalAfter = undefined;
       this.linger();
@@ -209,7 +229,7 @@ export class ClientConnection {
     this.#tellRefused(refused, request);
     const bytes = refusalBytes(refused, this.lane.clock.wall(), this.lane.style, request.method);
     if (this.#running.length === 0) this.#writeLast(bytes);
-    else this.#refusalAfter = bytes;
+    else if (this.#isRefusing) this.#refusalAfter = bytes;
   }
 
   /** The body of the request that is being received cannot be read on. */
@@ -217,7 +237,7 @@ export class ClientConnection {
     const exchange = this.#running[0];
     // With others before it, or a reply begun, there is no place for a 400 that the client would not misread.
     if (exchange === undefined || this.#running.length > 1 || exchange.isReplyBegun || !this.socket.writable) {
-      this.cut(false);
+      this.cut();
       return;
     }
     this.#isClosing = true;
@@ -263,7 +283,7 @@ export class ClientConnection {
 
   /** The proxy shuts down: a connection on which nothing runs has no reason to stay. Called again and again. */
   drain(): void {
-    if (this.#lingering?.isOver(this.lane.clock.now(), true) === true) this.socket.destroy();
+    if (this.#lingering?.isOver(this.lane.clock.now(), true) === true) this.endAtOnce();
     if (!this.isIdle || this.#isClosing) return;
     this.#follow();
     // A head that is on its way is a request: it gets its answer, within the head timeout.
@@ -297,7 +317,7 @@ export class ClientConnection {
     if (this.#isTunnelled) return;
     if (this.#lingering !== undefined) {
       const isStuck = this.#patience.isReplyStuck(now, false);
-      if (isStuck || this.#lingering.isOver(now, this.lane.isDraining)) this.socket.destroy();
+      if (isStuck || this.#lingering.isOver(now, this.lane.isDraining)) this.endAtOnce();
       return;
     }
     const newest = this.#running[this.#running.length - 1];
@@ -309,8 +329,7 @@ export class ClientConnection {
         this.lane.events.notice('info', 'reply-idle', 'A client took no byte of its reply and was cut off', {
           remoteAddress: this.remoteAddress,
         });
-        this.#isClosing = true;
-        this.socket.destroy();
+        this.endAtOnce();
         break;
       case 'body':
         this.breakOff(REFUSALS.bodyTimeout);

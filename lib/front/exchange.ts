@@ -2,9 +2,9 @@
  * One request and its reply: the record that the engine reads and the sink that it answers into, in one object,
  * because there is one of these for every hit.
  */
-import { MAX_UNSENT_BEFORE_INTERIM_BYTES } from '../base/limits.js';
 import type { ClientRequest, PassPlan, Payload, Reply, ReplyNote, ReplySink } from '../engine/contract.js';
 import type { Fields } from '../http/fields.js';
+import { cutInTurn } from '../origin/cut-off.js';
 import { Answered, CLIENT_LEFT, LEFT_NOTE, refusedNote } from './answered.js';
 import type { ClientConnection, Running } from './connection.js';
 import { readContent } from './content.js';
@@ -19,11 +19,12 @@ import {
 } from './direct.js';
 import { DirectOut, whenTaken } from './direct-out.js';
 import type { Admitted } from './intake.js';
-import { interimText } from './interim.js';
+import { sendInterim } from './interim.js';
 import { leavePass, type PassEnd, startPass, type Wire } from './pass-lane.js';
-import { REFUSALS, type Refusal, refusalBytes, refusalReply } from './refusal.js';
+import { REFUSALS, type Refusal, refusalBytes, writeRefusalHead } from './refusal.js';
 import {
   BodyPump,
+  isBodiless,
   isUnsized,
   isWrittenAtOnce,
   type PumpListener,
@@ -67,6 +68,8 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
   #status = 0;
   #note: ReplyNote | undefined;
   #bodyBytes = 0;
+  /** Nothing but the end of the connection ends its reply. */
+  #endsWithConnection = false;
   /** The client was told why, and what the pass lane still says of the reply does not count. */
   #isCutOff = false;
 
@@ -117,6 +120,10 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     return this.#wire.res.headersSent;
   }
 
+  get isDelimitedByClose(): boolean {
+    return this.#endsWithConnection && (this.isUpgrade || this.#wire.res.socket !== null);
+  }
+
   /** The client takes bytes again. */
   drained(): void {
     this.#wire.res.emit('drain');
@@ -126,10 +133,7 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     if (this.#state !== 'open' || this.httpVersion === '1.0') return;
     const { turn } = this.#wire;
     const socket = turn?.isFree === true && turn.isFirst ? this.#connection.socket : this.#wire.res.socket;
-    // An interim response is a courtesy: none is worth memory for a client that does not read.
-    if (socket?.writable !== true || socket.writableLength > MAX_UNSENT_BEFORE_INTERIM_BYTES) return;
-    const text = interimText(status, fields);
-    if (text !== undefined) socket.write(text, 'latin1');
+    sendInterim(socket, status, fields);
   }
 
   onGone(run: () => void): void {
@@ -243,7 +247,13 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
       this.#unwritable(reply, error);
       return;
     }
+    if (this.httpVersion === '1.0' && isUnsized(payload)) this.#endWithConnection();
     this.#send(payload);
+  }
+
+  #endWithConnection(): void {
+    this.#endsWithConnection = true;
+    this.#connection.refuseNoMore();
   }
 
   #send(payload: Payload): void {
@@ -277,15 +287,12 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
   }
 
   broke(): void {
-    const { res } = this.#wire;
-    // RFC 9112 §8: without a length or chunks, only a reset tells the client that this was not all.
-    const byReset = this.httpVersion === '1.0' && this.#pump?.isSized === false;
-    const isWaiting = this.#direct === undefined && res.socket === null;
-    if (byReset && !isWaiting) this.#connection.cut(true);
+    const cut = (): void => this.#connection.cut();
+    // A reset comes before the end that the connection is given where nothing runs any more.
+    if (this.isDelimitedByClose) cut();
     this.#settle('aborted');
-    // Those before it are replied to first: this one ends the connection when it gets it.
-    if (isWaiting) res.once('socket', () => process.nextTick(() => this.#connection.cut(byReset)));
-    else this.#connection.cut(byReset);
+    if (this.#direct === undefined) cutInTurn(this.#wire.res, this.#endsWithConnection, cut);
+    else cut();
   }
 
   /** Replies with a refusal and closes the connection. */
@@ -302,10 +309,7 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
       this.#refuseDirectly(refused, turn);
       return;
     }
-    const { reasonPhrase, raw, body } = refusalReply(refused, lane.clock.wall(), lane.style);
-    this.#wire.res.sendDate = false;
-    this.#wire.res.writeHead(refused.status, reasonPhrase, raw);
-    this.#send({ kind: 'bytes', chunks: [body], length: body.length });
+    this.#send(writeRefusalHead(this.#wire.res, refused, lane.clock.wall(), lane.style));
   }
 
   #refuseDirectly(refused: Refusal, turn: DirectTurn): void {
@@ -337,9 +341,11 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     startPass(this.#connection, this, plan, this.#wire);
   }
 
-  /** The pass lane has begun to answer. */
-  answering(status: number, note: ReplyNote): void {
+  /** The pass lane has begun to answer. It has chunks neither for HTTP/1.0 nor behind an upgrade that was refused. */
+  answering(status: number, note: ReplyNote, isSized: boolean): void {
     if (this.#isCutOff) return;
+    const isChunkable = this.httpVersion === '1.1' && !this.isUpgrade;
+    if (!isSized && !isChunkable && !isBodiless(this.method, status)) this.#endWithConnection();
     this.#status = status;
     this.#note = note;
   }

@@ -225,7 +225,7 @@ export class FastReader {
       target,
       error: stackOf(error),
     });
-    if (isBegun) this.#connection.cut(false);
+    if (isBegun) this.#connection.cut();
     return isBegun;
   }
 

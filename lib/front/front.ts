@@ -215,7 +215,7 @@ class ClientFront implements Front, FastFront, FullFront {
     const [oldest] = this.#ending;
     if (oldest !== undefined && this.#servedCount < this.limits.connections) {
       this.#forget(oldest);
-      oldest.socket.destroy();
+      oldest.endAtOnce();
       return false;
     }
     this.#noticeOverfull();
@@ -288,7 +288,7 @@ class ClientFront implements Front, FastFront, FullFront {
       target: exchange.target,
       error: stackOf(error),
     });
-    if (exchange.isReplyBegun) connection.cut(false);
+    if (exchange.isReplyBegun) connection.cut();
     else exchange.refuse(REFUSALS.internal);
   }
 
@@ -332,7 +332,7 @@ class ClientFront implements Front, FastFront, FullFront {
     this.isDraining = true;
     this.#stopAccepting();
     this.#sweep?.cancel();
-    for (const socket of this.#connections.keys()) socket.destroy();
+    for (const connection of this.#connections.values()) connection.endAtOnce();
     if (this.#connections.size > 0) {
       await new Promise<void>((resolve) => {
         this.#whenEmpty = resolve;

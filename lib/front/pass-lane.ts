@@ -35,8 +35,9 @@ function watch(plan: PassPlan, connection: ClientConnection, exchange: Exchange,
   const answering = <Made extends { readonly fields: Fields; readonly note: ReplyNote }>(
     status: number,
     made: Made,
+    isSized: boolean,
   ) => {
-    exchange.answering(status, made.note);
+    exchange.answering(status, made.note, isSized);
     if (connection.isLastReply(exchange)) res.shouldKeepAlive = false;
     return debugHeader === undefined ? made : { ...made, fields: made.fields.set(debugHeader, made.note.outcome) };
   };
@@ -44,7 +45,8 @@ function watch(plan: PassPlan, connection: ClientConnection, exchange: Exchange,
     requestFields: plan.requestFields,
     respond(status, reasonPhrase, fields, receivedVersion) {
       try {
-        return answering(status, plan.respond(status, reasonPhrase, fields, receivedVersion));
+        const made = plan.respond(status, reasonPhrase, fields, receivedVersion);
+        return answering(status, made, made.fields.has('content-length'));
       } catch (error) {
         // The tunnel breaks the reply off; without this line it would look as if the client had left.
         events.notice('error', 'internal', 'An answer of the origin could not be passed on.', { error });
@@ -53,13 +55,13 @@ function watch(plan: PassPlan, connection: ClientConnection, exchange: Exchange,
     },
     upgraded(fields) {
       connection.tunnelled();
-      return answering(101, plan.upgraded(fields));
+      return answering(101, plan.upgraded(fields), true);
     },
-    brokeOff: () => connection.cut(false),
+    brokeOff: () => connection.cut(),
     failed(error) {
       const reply = plan.failed(error);
       if (reply.close === true) connection.closeAfter();
-      return answering(reply.status, reply);
+      return answering(reply.status, reply, true);
     },
   };
 }

@@ -297,6 +297,7 @@ class Unsent implements Running {
   readonly hasUntakenBytes = false;
   readonly expectsContinue = false;
   readonly isReplyBegun = true;
+  readonly isDelimitedByClose = false;
   readonly #connection: ClientConnection;
   readonly #hit: ReadyHit;
   readonly #writtenAt: number;

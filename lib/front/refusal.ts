@@ -2,6 +2,8 @@
  * What the front refuses by itself, before the engine has seen it: status, reason code and one sentence for each case.
  * Implements RFC 9110 §15.5, §15.6 and RFC 9211 §2.8 (detail).
  */
+import type { ServerResponse } from 'node:http';
+import type { Payload } from '../engine/contract.js';
 import { formatCacheStatus } from '../http/cache-status.js';
 import { formatHttpDate } from '../http/dates.js';
 
@@ -69,14 +71,14 @@ export interface RefusalStyle {
   readonly via: string | undefined;
 }
 
-export interface RefusalReply {
+interface RefusalReply {
   readonly reasonPhrase: string;
   /** All fields, framing included. */
   readonly raw: string[];
   readonly body: Buffer;
 }
 
-export function refusalReply(refused: Refusal, wall: number, style: RefusalStyle): RefusalReply {
+function refusalReply(refused: Refusal, wall: number, style: RefusalStyle): RefusalReply {
   const body = Buffer.from(`${refused.sentence}\n`);
   const raw = ['Date', formatHttpDate(wall), 'Content-Type', 'text/plain; charset=utf-8', 'Cache-Control', 'no-store'];
   // RFC 9110 §10.2.3: the crowd may be gone in a moment.
@@ -86,6 +88,14 @@ export function refusalReply(refused: Refusal, wall: number, style: RefusalStyle
   if (style.debugHeader !== undefined) raw.push(style.debugHeader, 'ERROR');
   raw.push('Content-Length', String(body.length), 'Connection', 'close');
   return { reasonPhrase: PHRASES[refused.status], raw, body };
+}
+
+/** Puts the head into `res`. Returns the payload that is to follow. */
+export function writeRefusalHead(res: ServerResponse, refused: Refusal, wall: number, style: RefusalStyle): Payload {
+  const { reasonPhrase, raw, body } = refusalReply(refused, wall, style);
+  res.sendDate = false;
+  res.writeHead(refused.status, reasonPhrase, raw);
+  return { kind: 'bytes', chunks: [body], length: body.length };
 }
 
 /** The same as bytes. `method`: empty where the request could not be read. */

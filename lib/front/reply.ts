@@ -339,11 +339,6 @@ export class BodyPump {
     this.#listener.broke();
   }
 
-  /** Whether the client was told a length. */
-  get isSized(): boolean {
-    return this.#length !== undefined;
-  }
-
   /** Reads no more. */
   stop(): void {
     if (this.#isOver) return;

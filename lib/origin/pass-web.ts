@@ -14,7 +14,7 @@ import {
 } from '../base/limits.js';
 import type { Fields } from '../http/fields.js';
 import { isBodiless, readFields, readReason } from './answer-head.js';
-import { cutOff } from './cut-off.js';
+import { cutInTurn, cutOff } from './cut-off.js';
 import { Deadline } from './deadline.js';
 import { exchangeFailure, malformed } from './failure.js';
 import {
@@ -313,12 +313,12 @@ export class WebPass {
     const res = this.#res;
     // What ends with the connection would look complete at a clean end.
     const isDelimitedByClose = !res.chunkedEncoding && !this.#isSized;
-    if (isDelimitedByClose && res.socket !== null) cutOff(res.socket);
     const plan = this.#plan;
-    if (isDelimitedByClose || plan.brokeOff === undefined) res.destroy();
-    // Those before it are replied to first.
-    else if (res.socket === null) res.once('socket', () => process.nextTick(() => plan.brokeOff?.()));
-    else plan.brokeOff();
+    if (plan.brokeOff !== undefined) cutInTurn(res, isDelimitedByClose, () => plan.brokeOff?.());
+    else {
+      if (isDelimitedByClose && res.socket !== null) cutOff(res.socket);
+      res.destroy();
+    }
     this.#over('aborted');
   }
 

@@ -50,3 +50,17 @@ t.test('whoever destroys the socket as well, or has ended it before, no descript
     t.equal(openSockets(), 0, order);
   }
 });
+
+t.test('an end that waits behind unsent bytes is not said', async (t) => {
+  const { server, near, far } = await pair();
+  if (far.connecting) await new Promise((resolve) => far.once('connect', resolve));
+  far.on('error', () => {});
+  near.write(Buffer.alloc(20_000_000));
+  near.end();
+  cutOff(near);
+  await new Promise((resolve) => near.once('close', resolve));
+  // What is written to a connection that was only ended is taken.
+  const error = await new Promise((resolve) => far.write('x', resolve));
+  t.match(error, { code: /EPIPE|ECONNRESET/ });
+  server.close();
+});

@@ -354,10 +354,9 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
   passed(end: PassEnd): void {
     if (this.#state !== 'passed') return;
     this.#bodyBytes = end.bodyBytes;
-    const isUnread = this.isReceiving;
-    this.#settle(this.#isCutOff ? 'aborted' : end.ending);
     // RFC 9112 §9.3: the rest of this body stands before the next request, and nobody reads it any more.
-    if (isUnread) this.#connection.linger();
+    if (this.isReceiving) this.#connection.closeAfter();
+    this.#settle(this.#isCutOff ? 'aborted' : end.ending);
   }
 
   /** The client left, or was cut off; `refused` says why, where it was told. */

@@ -5,9 +5,18 @@ import t, { type Test } from 'tap';
 import type { ClientRequest, PassPlan } from '../../lib/engine/contract.js';
 import { cutOff } from '../../lib/origin/cut-off.js';
 import { createTunnel } from '../../lib/origin/tunnel.js';
+import { createBarrier, turns } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
 import { connectRaw } from '../kit/raw-client.js';
-import { readBody, type ScriptedOrigin, send, startScriptedOrigin } from '../kit/scripted-origin.js';
+import {
+  readBody,
+  reset,
+  type ScriptedOrigin,
+  type Step,
+  send,
+  startScriptedOrigin,
+  until,
+} from '../kit/scripted-origin.js';
 import { openHouse, replyOf } from './house.js';
 
 const NOTE = { outcome: 'BYPASS', reason: 'method-pass', rule: 'r', ageSec: undefined, collapsed: false } as const;
@@ -107,6 +116,37 @@ t.test(
     client.send('defghijGET /next HTTP/1.1\r\nHost: a\r\n\r\n');
     t.equal(await client.ended, 'finished');
     t.equal(house.handed.length, 1);
+  },
+);
+
+t.test(
+  'RFC 9112 §9.3.2: an answer that breaks off during its upload takes nothing of the replies before it',
+  async (t) => {
+    const origin = await startScriptedOrigin();
+    const house = await openThrough(t, origin);
+    const client = await connectRaw(house.port);
+    const [first, second] = [createBarrier(), createBarrier()];
+    const half = (rest: Step) => [send('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc'), rest];
+    origin.script(...half(until(first)), send('def'));
+    origin.script(...half(until(second)), reset());
+    // None of them is for the fast lane, so both are in work.
+    client.send('DELETE /1 HTTP/1.1\r\nHost: a\r\n\r\n');
+    const one = await client.head();
+    client.send('POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nxyz');
+    await origin.seen(2);
+    await turns(20);
+    second.open();
+    await house.answers.reached(1);
+    await turns();
+    first.open();
+    t.equal((await one.whole()).body.toString(), 'abcdef');
+    const broken = await client.head();
+    t.equal((await broken.received(3)).toString(), 'abc');
+    t.equal(await client.ended, 'finished');
+    t.match(house.answered, [
+      { target: '/2', ending: 'aborted' },
+      { target: '/1', ending: 'finished' },
+    ]);
   },
 );
 

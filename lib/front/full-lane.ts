@@ -116,10 +116,11 @@ export class FullLane {
     // node:http has taken its listeners away; without one, a reset would end the process.
     socket.on('error', () => socket.destroy());
     const connection = this.#front.connectionOf(socket);
+    // Also where this one is not looked at: a reply before it may still be going out.
+    if (connection?.isIdle === false) connection.relayDrain();
     if (connection === undefined || connection.isClosing) return;
     const request = requestLine(req);
     if (!connection.isIdle || connection.isNextInLine) {
-      connection.relayDrain();
       connection.refuse(REFUSALS.upgradeInPipeline, request);
       return;
     }

@@ -119,6 +119,27 @@ for (const fastLane of [true, false]) {
     t.match(house.answered, [{ ending: 'finished' }, { ending: 'aborted' }, { ending: 'aborted', target: '/behind' }]);
   });
 
+  t.test(
+    `RFC 9112 §9.6, ${lane} lane: an upgrade behind a last reply leaves that its way to a slow client`,
+    async (t) => {
+      const huge = Buffer.alloc(20 * WRITE_AT_ONCE_BYTES, 'x');
+      const { house, client } = await open(t, fastLane, (_request, sink) =>
+        sink.reply(replyOf([huge], { close: true })),
+      );
+      client.pause();
+      // Not for the fast lane, so that node:http reads what follows.
+      client.send(`${post('Content-Length: 0')}${get('/ws', 'Connection: upgrade\r\nUpgrade: websocket\r\n')}`);
+      await house.arrivals.reached(1);
+      await turns();
+      client.resume();
+      t.equal((await client.response()).body.length, huge.length);
+      t.equal(await client.ended, 'finished');
+      client.finish();
+      await until(() => house.front.connections === 0);
+      t.equal(house.handed.length, 1);
+    },
+  );
+
   t.test(`limits, ${lane} lane: a client that sends on for ever behind its last reply is cut off`, async (t) => {
     const { house, client } = await open(t, fastLane, (_request, sink) => sink.reply(replyOf('last')));
     client.socket.on('error', () => {});

@@ -124,7 +124,7 @@ export interface Lane {
   attempt(connection: ClientConnection, exchange: Exchange, run: () => void): void;
   /** The same of what has been thrown. */
   faulted(connection: ClientConnection, exchange: Exchange, error: unknown): void;
-  /** Nothing but the client's end of it is waited for. */
+  /** Nothing more is said on it: its last bytes go out, and then the client's end is waited for. */
   ends(connection: ClientConnection): void;
   /** Gives a request to the engine. */
   hand(connection: ClientConnection, exchange: Exchange): void;

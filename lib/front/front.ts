@@ -55,8 +55,10 @@ class ClientFront implements Front, FastFront, FullFront {
   #address = '';
   #server: Server;
   readonly #connections = new Map<Socket, ClientConnection>();
-  /** Of these, those of which only the client's end is waited for, in the order in which they came to that. */
+  /** Of these, those to which nothing more is said and whose last bytes are still going out, oldest first. */
   readonly #ending = new Set<ClientConnection>();
+  /** And those of which only the client's end is waited for. */
+  readonly #over = new Set<ClientConnection>();
   #sweep: Timer | undefined;
   #isOverfull = false;
   #whenEmpty: (() => void) | undefined;
@@ -212,7 +214,8 @@ class ClientFront implements Front, FastFront, FullFront {
   /** What is told below that it is one too many is bounded as well, and so is what only ends. */
   #isBeyondAll(): boolean {
     if (this.#connections.size < this.limits.connections + MAX_REFUSED_CONNECTIONS) return false;
-    const [oldest] = this.#ending;
+    // One that still takes the last of its reply gives way after all that wait for nothing.
+    const [oldest] = this.#over.size > 0 ? this.#over : this.#ending;
     if (oldest !== undefined && this.#servedCount < this.limits.connections) {
       this.#forget(oldest);
       oldest.endAtOnce();
@@ -224,16 +227,23 @@ class ClientFront implements Front, FastFront, FullFront {
 
   /** One that only ends takes nobody's place: a client often asks anew on a new one as soon as it has seen the end of the last. */
   get #servedCount(): number {
-    return this.#connections.size - this.#ending.size;
+    return this.#connections.size - this.#ending.size - this.#over.size;
   }
 
   ends(connection: ClientConnection): void {
-    this.#ending.add(connection);
+    if (connection.isOver) this.#over.add(connection);
+    else {
+      this.#ending.add(connection);
+      connection.socket.once('finish', () => {
+        if (this.#ending.delete(connection)) this.#over.add(connection);
+      });
+    }
   }
 
   #forget(connection: ClientConnection): void {
     this.#connections.delete(connection.socket);
     this.#ending.delete(connection);
+    this.#over.delete(connection);
   }
 
   #admit(socket: Socket, reader: FastReader | undefined): void {

@@ -295,4 +295,38 @@ for (const fastLane of [true, false]) {
       t.strictSame(house.notices, ['too-many-connections']);
     },
   );
+
+  t.test(`limits, ${lane} lane: one whose last bytes are not out does not give way to others`, async (t) => {
+    const body = new Body({ mode: 'retain', highWaterBytes: 1024 });
+    const { house, client } = await open(
+      t,
+      fastLane,
+      ({ hasBody }, sink) => {
+        const payload = { kind: 'reader', reader: body.open(), length: 30_000_000 } as const;
+        sink.reply(hasBody ? replyOf('', { payload }) : replyOf('ok'));
+      },
+      { limits: { connections: 1, bodyIdleMs: 5000 } },
+    );
+    client.pause();
+    // Its body stops, and with it the reply that has begun.
+    client.send(post('Content-Length: 9'));
+    await house.arrivals.reached(1);
+    body.write(Buffer.alloc(20_000_000));
+    await turns(20);
+    await pass(house.clock, 7000);
+    await house.answers.reached(1);
+    for (let i = 0; i < MAX_REFUSED_CONNECTIONS + 2; i++) {
+      const other = await connectRaw(house.port);
+      other.socket.allowHalfOpen = true;
+      t.teardown(() => other.close());
+      other.send(get('/1', CLOSE));
+      t.equal((await other.response()).status, 200);
+      t.equal(await other.ended, 'finished');
+    }
+    t.equal(house.front.connections, 1 + MAX_REFUSED_CONNECTIONS);
+    client.resume();
+    const broken = await client.head();
+    t.equal(await client.ended, 'finished');
+    t.equal(broken.body.length, house.answered[0]?.bodyBytes);
+  });
 }

@@ -174,6 +174,8 @@ export const LINGER_MS = 2_000;
 export const MAX_LINGER_MS = 30_000;
 /** Bytes of it that are read and dropped; beyond: cut off. */
 export const MAX_LINGER_BYTES = 16 * 1024 * 1024;
+/** Bytes from a client that are read and dropped while its last reply is still going out; beyond: not read before that is out. */
+export const MAX_SURPLUS_BYTES = 1024 * 1024;
 /** Longest such time during a drain. */
 export const DRAIN_LINGER_MS = 250;
 /** Connections beyond the most that are told so with a 503 at once; beyond these: closed without a word. */

@@ -10,7 +10,7 @@ import type { AnsweredEvent } from '../observe/events.js';
 import { cutOff } from '../origin/cut-off.js';
 import type { Lane } from './contract.js';
 import type { FastReader } from './fast-lane.js';
-import { dropUnparsed, Lingering } from './lingering.js';
+import { dropUnparsed, Lingering, Surplus } from './lingering.js';
 import { Patience, type Receiving } from './patience.js';
 import { REFUSALS, type Refusal, refusalBytes } from './refusal.js';
 
@@ -51,6 +51,7 @@ export class ClientConnection {
   #refusalAfter: Buffer | undefined;
   #isRefusing = true;
   #lingering: Lingering | undefined;
+  #surplus: Surplus | undefined;
   /** node:http reads nothing of it any more. */
   #isDropping = false;
 
@@ -172,9 +173,11 @@ export class ClientConnection {
     dropUnparsed(this.socket, () => this.dropped());
   }
 
-  /** Bytes came that nobody looks at. */
-  dropped(): void {
+  /** Bytes came that nobody looks at. Returns whether more are wanted now. */
+  dropped(): boolean {
     if (this.#lingering?.isTooMuch === true) this.endAtOnce();
+    this.#surplus ??= new Surplus(this.socket);
+    return this.#surplus.take();
   }
 
   #leaveAll(): void {

@@ -80,10 +80,7 @@ export class FastReader {
   /** Takes what was read. Says whether it wants more now. */
   take(bytes: Buffer, length: number): boolean {
     if (this.#state === 'gone') return this.#socket.push(Buffer.from(bytes.subarray(0, length)));
-    if (this.#connection.isClosing) {
-      this.#connection.dropped();
-      return true;
-    }
+    if (this.#connection.isClosing) return this.#connection.dropped();
     if (this.#held.length === 0) return this.#run(bytes, length, false);
     const joined = Buffer.concat([this.#held, bytes.subarray(0, length)]);
     if (this.#state === 'reading') return this.#run(joined, joined.length, true);

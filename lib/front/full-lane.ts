@@ -101,8 +101,9 @@ export class FullLane {
     });
     if (isRefused(verdict) || connection.isFull) {
       connection.refuse(isRefused(verdict) ? verdict : REFUSALS.pipelined, requestLine(req));
-      // What is left of its body is read past while the connection lingers.
+      // What is left of its body is for nobody.
       req.resume();
+      connection.dropUnparsed();
       return;
     }
     connection.isNextInLine = false;
@@ -157,7 +158,10 @@ export class FullLane {
       socket.destroy();
       return;
     }
-    if (fault === 'surplus' || connection.isClosing) return;
+    if (fault === 'surplus' || connection.isClosing) {
+      connection.dropUnparsed();
+      return;
+    }
     if (connection.isReceiving) connection.breakOff(fault);
     else connection.refuse(fault);
   }

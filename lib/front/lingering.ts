@@ -4,7 +4,7 @@
  * takes from the client what it has not read of its replies. Implements RFC 9112 §9.6.
  */
 import type { Socket } from 'node:net';
-import { DRAIN_LINGER_MS, LINGER_MS, MAX_LINGER_BYTES, MAX_LINGER_MS } from '../base/limits.js';
+import { DRAIN_LINGER_MS, LINGER_MS, MAX_LINGER_BYTES, MAX_LINGER_MS, MAX_SURPLUS_BYTES } from '../base/limits.js';
 
 export class Lingering {
   readonly #socket: Socket;
@@ -54,6 +54,31 @@ export class Lingering {
   }
 }
 
+/**
+ * What comes behind a last request while its reply is still going out. Beyond a bound it is not read before that is out,
+ * and nobody is cut off for it: bytes that wait unread do no harm before the connection is closed.
+ */
+export class Surplus {
+  readonly #socket: Socket;
+  #bytesBefore: number | undefined;
+  #isHeldUp = false;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  /** Bytes came. Returns whether more are wanted now. */
+  take(): boolean {
+    const socket = this.#socket;
+    if (socket.writableFinished) return true;
+    this.#bytesBefore ??= socket.bytesRead;
+    if (socket.bytesRead - this.#bytesBefore <= MAX_SURPLUS_BYTES) return true;
+    if (!this.#isHeldUp) socket.once('finish', () => socket.resume());
+    this.#isHeldUp = true;
+    return false;
+  }
+}
+
 /** node's own marks of a connection that its server reads (test/front/lingering.test.ts fails where a version of Node has others). */
 interface ReadByServer {
   /** Nothing is read before replies that wait are out. */
@@ -62,14 +87,16 @@ interface ReadByServer {
 
 /**
  * Has node:http read no further request: its parser would make objects of each, which wait for replies that never come.
- * `took` hears of what is dropped.
+ * `took` hears of what is dropped, and says whether to read on.
  */
-export function dropUnparsed(socket: Socket, took: () => void): void {
+export function dropUnparsed(socket: Socket, took: () => boolean): void {
   (socket as unknown as ReadByServer)._paused = false;
   // node:http's own listener sets the handle going, and is gone with the parser.
   socket.emit('resume');
   const listeners = socket.listeners('data');
   // Whoever listens takes the handle from the parser.
-  socket.on('data', took);
+  socket.on('data', () => {
+    if (!took()) socket.pause();
+  });
   for (const listener of listeners) socket.off('data', listener as (bytes: Buffer) => void);
 }

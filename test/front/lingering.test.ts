@@ -19,6 +19,8 @@ import { openHouse, pass, replyOf, until } from './house.js';
 const get = (target: string, fields = '') => `GET ${target} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`;
 const post = (framing: string) => `POST /p HTTP/1.1\r\nHost: a\r\n${framing}\r\n\r\n`;
 const CLOSE = 'Connection: close\r\n';
+/** Pieces of 1 MB: more than the kernel takes, and less than is dropped once the last reply is out. */
+const FLOOD = 13;
 /** More than a client that does not read has room for, and less than the kernel takes for it. */
 const LARGE = Buffer.alloc(WRITE_AT_ONCE_BYTES - 1, 'x');
 
@@ -139,6 +141,37 @@ for (const fastLane of [true, false]) {
       t.equal(house.handed.length, 1);
     },
   );
+
+  t.test(`limits, ${lane} lane: what comes behind a last reply is not read for ever while that goes out`, async (t) => {
+    const size = 20 * WRITE_AT_ONCE_BYTES;
+    const more = get('/never').repeat(Math.ceil(WRITE_AT_ONCE_BYTES / get('/never').length));
+    for (const [first, isLast] of [
+      [get('/1', CLOSE), false],
+      [get('/1'), true],
+      [`${get('/1')}no request at all\r\n\r\n`, false],
+    ] as const) {
+      const { house, client } = await open(t, fastLane, (_request, sink) =>
+        sink.reply(replyOf([Buffer.alloc(size, 'x')], { close: isLast })),
+      );
+      client.pause();
+      client.send(first);
+      await house.arrivals.reached(1);
+      await turns();
+      let taken = 0;
+      for (let i = 0; i < FLOOD; i++) client.socket.write(more, () => taken++);
+      await turns(300);
+      t.ok(taken < FLOOD, `${taken} of ${FLOOD}`);
+      t.equal(house.front.connections, 1, 'nor is it cut off for that');
+      client.resume();
+      t.equal((await client.response()).body.length, size);
+      if (first.includes('no request')) t.equal((await client.response()).status, 400);
+      t.equal(await client.ended, 'finished');
+      await until(() => taken === FLOOD);
+      client.finish();
+      await until(() => house.front.connections === 0);
+      t.equal(house.handed.length, 1);
+    }
+  });
 
   t.test(`limits, ${lane} lane: a client that sends on for ever behind its last reply is cut off`, async (t) => {
     const { house, client } = await open(t, fastLane, (_request, sink) => sink.reply(replyOf('last')));

@@ -105,7 +105,7 @@ export class CollapseTable {
     try {
       this.#onEnd(fill, end, retryAfterSec);
     } finally {
-      if (toldOfEnd !== undefined) tellEach(toldOfEnd, end, 0);
+      if (toldOfEnd !== undefined) tellEach(toldOfEnd, end);
     }
   }
 
@@ -131,13 +131,17 @@ export class CollapseTable {
   }
 }
 
-/** All of them, though one throws: none is told a second time, and would wait for ever. */
-function tellEach(told: readonly ((end: FillEnd) => void)[], end: FillEnd, from: number): void {
-  try {
-    told[from]?.(end);
-  } finally {
-    if (from + 1 < told.length) tellEach(told, end, from + 1);
+/** All of them, though one throws: none is told a second time, and would wait for ever. Throws what was thrown first, behind them. */
+function tellEach(told: readonly ((end: FillEnd) => void)[], end: FillEnd): void {
+  const errors: unknown[] = [];
+  for (const tell of told) {
+    try {
+      tell(end);
+    } catch (error) {
+      if (errors.length === 0) errors.push(error);
+    }
   }
+  if (errors.length > 0) throw errors[0];
 }
 
 function answers(fill: Fill, requestFields: Fields): boolean {

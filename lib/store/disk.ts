@@ -53,7 +53,7 @@ export class DiskTier {
   readonly #queue: DiskQueue;
   readonly #counts = new DiskCounts();
   readonly reading: DiskReading;
-  /** Writes that failed over what is in the file. */
+  /** Writes that failed over what is in the file, none in between that did not. */
   #damagedWrites = 0;
   /** Another process wrote a later form of it. */
   onOutdated: (stored: StoredResponse) => void = () => {};
@@ -63,9 +63,8 @@ export class DiskTier {
     this.#options = options;
     this.#file = file;
     this.reading = new DiskReading(file, clock, this.#counts, (error) => {
-      options.onDamaged();
-      const message = `The file of the disk tier cannot be read (${String(error)}): it is left alone until the next start, which sets it aside.`;
-      options.events.notice('error', 'disk-unreadable', message);
+      const message = `The file of the disk tier cannot be read (${String(error)}): it is left alone until the next start`;
+      options.events.notice('error', 'disk-unreadable', `${message}, which ${this.#mark()}.`);
     });
     this.#counts.noteFile(file);
     const wording = new DiskWording(this.reading, this.#counts);
@@ -85,6 +84,7 @@ export class DiskTier {
       },
       mayHold: (key) => this.reading.read(() => file.tables.records.has(key)) === true,
       reported: (report) => {
+        this.#damagedWrites = 0;
         this.reading.refresh();
         this.#counts.noteReport(report);
       },
@@ -95,16 +95,25 @@ export class DiskTier {
   }
 
   #failed(failure: DiskFailure, isNews: boolean): void {
-    const { events, onDamaged } = this.#options;
+    const { events } = this.#options;
     this.#counts.failures++;
     if (isNews) {
       const message = `The disk tier cannot be written (${failure.message}): what is there is served, nothing is added, and it is tried again.`;
       events.notice('error', 'disk-read-only', message, { reason: failure.code });
     }
     if (!DAMAGE.test(failure.message) || ++this.#damagedWrites !== MAX_DISK_DAMAGED_WRITES) return;
-    onDamaged();
-    const message = `The file of the disk tier is damaged (${failure.message}): what can be read of it is served, and the next start sets it aside.`;
+    const message = `The file of the disk tier is damaged (${failure.message}): what can be read of it is served, and the next start ${this.#mark()}.`;
     events.notice('error', 'disk-unwritable', message);
+  }
+
+  /** Has the next start know. Returns what it will do: where not even that can be written, the file is met as it is. */
+  #mark(): string {
+    try {
+      this.#options.onDamaged();
+      return 'sets it aside';
+    } catch (error) {
+      return `finds it as it is, for that could not be noted beside it (${String(error)})`;
+    }
   }
 
   get stats(): DiskReadings {

@@ -1,6 +1,6 @@
 // Goal: a fault in the handling of one exchange fails that one, is told once, and leaves nothing behind that others wait for. Method: walks in which one step throws.
 import t from 'tap';
-import { RELIFE_STEP_COUNT, STORE_STEP_DELAY_MS } from '../../lib/base/limits.js';
+import { MAX_WAITERS_PER_FILL, RELIFE_STEP_COUNT, STORE_STEP_DELAY_MS } from '../../lib/base/limits.js';
 import { ORIGIN_DECIDES } from '../../lib/config/rule.js';
 import type { Store } from '../../lib/store/contract.js';
 import { makeWalk, onlyRule, type Walk } from '../kit/walk.js';
@@ -160,4 +160,22 @@ t.test('a stored response that cannot be put under a new rule is left, and all o
     ['/1'],
   );
   t.equal(faultsOf(walk), 1);
+});
+
+t.test('as many as may wait for a fill are told of its end, whichever of them throws', (t) => {
+  const walk = makeWalk();
+  walk.get('/a');
+  const [fill] = walk.engine.collapse.all();
+  if (fill === undefined) throw new Error('a fill is under way');
+  let told = 0;
+  for (let n = 0; n < MAX_WAITERS_PER_FILL; n++) {
+    walk.engine.collapse.whenEnded(fill, () => {
+      told++;
+      if (n === 0) throw new Error('the first broke');
+    });
+  }
+  walk.origin.last.respond(200, FRESH, 'hello');
+  t.equal(told, MAX_WAITERS_PER_FILL);
+  t.equal(faultsOf(walk), 1);
+  t.end();
 });

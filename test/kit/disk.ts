@@ -51,6 +51,8 @@ export class DiskBench implements DiskPort {
   /** Jobs wait until this is false and let() is called. */
   isHeld = false;
   isDamaged = false;
+  /** That the file is damaged cannot be noted beside it. */
+  cannotMark = false;
   readonly #t: Test;
   readonly #options: DiskOptions;
   readonly #writing: DiskWriting;
@@ -69,6 +71,7 @@ export class DiskBench implements DiskPort {
       notice: (_level, code) => this.notices.push(code),
     };
     const onDamaged = () => {
+      if (this.cannotMark) throw new Error('EROFS: read-only file system');
       this.isDamaged = true;
     };
     this.tier = new DiskTier({ file: this.file, port: this, sizeBytes, clock, events, onDamaged });

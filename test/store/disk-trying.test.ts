@@ -113,3 +113,47 @@ for (const [code, isOfTheFile] of [
     },
   );
 }
+
+t.test(
+  'issue 5: a write that fails now and then, with others between that do not, says nothing of the file',
+  async (t) => {
+    const clock = new FakeClock();
+    const bench = openDisk(t, { clock });
+    for (let n = 1; n <= 2 * MAX_DISK_DAMAGED_WRITES; n++) {
+      bench.fail = 'MDB_BAD_TXN';
+      bench.store.put(makeStored({ key: `http://a.test/${n}`, bornAt: clock.now() }));
+      clock.advance(DISK_RETRY_MAX_MS);
+      while (bench.tier.stats.failures < n) await turns(1);
+      bench.fail = undefined;
+      bench.store.removeKey(`http://a.test/${n}`, 'purged');
+      while (bench.tier.stats.state !== 'writable') {
+        clock.advance(DISK_RETRY_MAX_MS);
+        await turns(1);
+      }
+    }
+    t.equal(bench.isDamaged, false);
+    t.notOk(bench.notices.includes('disk-unwritable'));
+  },
+);
+
+t.test('issue 5: where not even the damage can be noted, that is told, and the tier goes on as it is', async (t) => {
+  const clock = new FakeClock();
+  const bench = openDisk(t, { clock });
+  const key = 'http://a.test/1';
+  bench.store.put(makeStored({ key, bornAt: clock.now() }));
+  await bench.tier.settled();
+  bench.cannotMark = true;
+  bench.fail = 'MDB_CORRUPTED';
+  bench.store.removeKey(key, 'purged');
+  await bench.tier.settled();
+  for (let failures = 1; failures <= MAX_DISK_DAMAGED_WRITES; failures++) {
+    while (bench.tier.stats.failures < failures) await turns(1);
+    clock.advance(DISK_RETRY_MAX_MS);
+  }
+  t.same(bench.notices, ['disk-read-only', 'disk-unwritable']);
+  bench.fail = undefined;
+  while (bench.tier.stats.state !== 'writable') {
+    clock.advance(DISK_RETRY_MAX_MS);
+    await turns(1);
+  }
+});

@@ -57,6 +57,7 @@ export class Lingering {
 /**
  * What comes behind a last request while its reply is still going out. Beyond a bound it is not read before that is out,
  * and nobody is cut off for it: bytes that wait unread do no harm before the connection is closed.
+ * A client that goes away meanwhile is noticed where the reply is written on, which the origin's timeouts bound.
  */
 export class Surplus {
   readonly #socket: Socket;

@@ -13,7 +13,15 @@ import { isSameSelection } from '../store/variants.js';
 import { dropOutdated, isNewest, markUncacheable } from './bookkeeping.js';
 import type { Ending, FillResult, FillSpec } from './fill-contract.js';
 import type { EngineParts } from './parts.js';
-import { freshenedResponse, isSameRepresentation, type Part, partRecord, type Receipt, ruleOf } from './response.js';
+import {
+  freshenedResponse,
+  isSameRepresentation,
+  type Part,
+  partRecord,
+  type Receipt,
+  ruleOf,
+  updatedRecord,
+} from './response.js';
 
 /** Whether an entity-tag is to be made of the body: for a whole response whose origin sends none. */
 export function wantsTag(spec: FillSpec, receipt: Receipt, rule = ruleOf(spec, receipt)): boolean {
@@ -56,11 +64,11 @@ function putWhole(
   let record: StoredResponse | undefined = response;
   if (part !== undefined) {
     if (known !== undefined && known.partial === undefined) return notStored('partial');
-    record = partRecord(response, part, known);
+    record = partRecord(spec, response, part, known);
     if (record === undefined) return notStored('partial');
     if ((record.partial?.heldBytes ?? 0) > store.maxObjectBytes) return notStored('too-large');
     record = wholeOf(record);
-  } else record = withFieldsOf(known, record);
+  } else record = withFieldsOf(spec, known, record);
   if (!isNewest(variants, record, spec.request.fields)) return notStored('superseded');
   // The same bytes once more: those that are held go on, so that nothing is held twice while clients read them.
   const isUnchanged = record.madeTag !== undefined && record.madeTag === known?.madeTag;
@@ -99,10 +107,10 @@ export function outdatedBy(writer: Writer): RemovalReason {
 }
 
 /**
- * RFC 9111 §3.4: a part that was asked for while the whole arrived has the newest header fields, and is of the same body. The whole by
+ * RFC 9111 §3.4: a part that was asked for while the whole arrived has newer header fields, and is of the same body. The whole by
  * itself would count for older than the part: who seeks in a large body that still arrives would have it thrown away.
  */
-function withFieldsOf(known: StoredResponse | undefined, whole: StoredResponse): StoredResponse {
+function withFieldsOf(spec: FillSpec, known: StoredResponse | undefined, whole: StoredResponse): StoredResponse {
   if (known?.partial === undefined || requestedAtOf(known) <= requestedAtOf(whole)) return whole;
   const { totalBytes } = known.partial;
   const isSame =
@@ -110,7 +118,9 @@ function withFieldsOf(known: StoredResponse | undefined, whole: StoredResponse):
     (totalBytes === undefined || totalBytes === whole.body.totalBytes) &&
     isSameSelection(known.selection, whole.selection) &&
     isSameRepresentation(known.fields, whole.fields);
-  return isSame ? { ...known, body: whole.body, partial: undefined, fetchedAt: whole.fetchedAt } : whole;
+  const updated = isSame ? updatedRecord(spec, whole, known) : undefined;
+  if (updated === undefined) return whole;
+  return { ...updated, body: whole.body, partial: undefined, fetchedAt: whole.fetchedAt };
 }
 
 function requestedAtOf({ requestedAt, fetchedAt }: StoredResponse): number {

@@ -10,6 +10,7 @@ import { Segments } from '../object/segments.js';
 import type { SafetyOverride, StoredResponse } from '../object/stored.js';
 import type { OriginResponseHead } from '../origin/contract.js';
 import { correctedInitialAgeMs } from '../policy/age.js';
+import { expiredLife } from '../policy/expire.js';
 import { receivedResponseFields } from '../policy/hygiene.js';
 import { type Governing, lifeOf } from '../policy/lifetime.js';
 import { mergeFields } from '../policy/merge.js';
@@ -281,6 +282,7 @@ export function partOf(fields: Fields): Part | undefined {
  * More bytes than claimed are believed not at all.
  */
 export function partRecord(
+  spec: Pick<FillSpec, 'request' | 'rules'>,
   response: StoredResponse,
   part: Part,
   known: StoredResponse | undefined,
@@ -295,13 +297,55 @@ export function partRecord(
     known.partial.runs.length < MAX_PARTS &&
     known.partial.totalBytes === totalBytes &&
     isSameRepresentation(known.fields, response.fields);
-  return {
+  const alone: StoredResponse = {
     ...response,
     status: 200,
     reasonPhrase: 'OK',
     fields: response.fields.without('content-range'),
     body: Body.empty,
-    partial: mayCombine && known.partial !== undefined ? known.partial.with(segment) : Segments.of(segment, totalBytes),
+    partial: Segments.of(segment, totalBytes),
+  };
+  if (!mayCombine || known.partial === undefined) return alone;
+  const updated = updatedRecord(spec, known, alone);
+  return updated === undefined ? alone : { ...updated, partial: known.partial.with(segment) };
+}
+
+/**
+ * RFC 9111 §3.4: `newer`, with what it leaves out of the fields of `older`, another record of the same representation: a 206 to
+ * If-Range repeats few (RFC 9110 §15.3.7). Whatever is made of fields is made anew. Undefined where these may not be shared, or the
+ * bytes are in two codings.
+ */
+export function updatedRecord(
+  { request, rules }: Pick<FillSpec, 'request' | 'rules'>,
+  older: StoredResponse,
+  newer: StoredResponse,
+): StoredResponse | undefined {
+  const { status, receivedWall, chance = 0, expiredAt, despite = [] } = newer;
+  const coding = newer.fields.get('content-encoding');
+  const olderCoding = older.fields.get('content-encoding');
+  let merged = mergeFields(older.fields, newer.fields);
+  if (coding !== undefined && coding !== olderCoding) {
+    // That of a whole is in no coding where it names none; a part may have left it out.
+    if (olderCoding !== undefined || older.partial === undefined) return undefined;
+    merged = merged.append('Content-Encoding', coding);
+  }
+  const rule = ruleOf({ request, rules }, { status, fields: merged });
+  const judged = { status, fields: merged, rule, receivedWall };
+  const verdict = judgeStorable({ ...judged, method: 'GET', requestFields: request.fields });
+  if (!verdict.store) return undefined;
+  const { fields, by } = verdict;
+  const receivedAt = newer.receivedAt ?? newer.fetchedAt;
+  const initialAgeMs = Math.max(0, receivedAt - newer.life.bornAt);
+  const life = lifeOf({ ...judged, by, initialAgeMs, receivedAt, chance });
+  return {
+    ...newer,
+    selection: selectionOf(varyNames(fields), request.fields),
+    fields,
+    life: expiredAt === undefined ? life : expiredLife(life, expiredAt),
+    tags: tagsOf(fields, rule.tagsFrom),
+    rule: rule.name,
+    madeBy: rule,
+    despite: [...new Set([...verdict.despite, ...despite])],
   };
 }
 

@@ -109,6 +109,62 @@ t.test('RFC 9111 §3.4: a range that the origin answers while the whole arrives 
   }
 });
 
+/** What a 206 to If-Range leaves out, for its client has it already. */
+const OF_THE_WHOLE = { 'Content-Encoding': 'br', 'Content-Type': 'text/html', 'Surrogate-Key': 'shoes' };
+
+t.test(
+  'RFC 9111 §3.4: fields that a part to If-Range leaves out stay those of the whole that arrived meanwhile',
+  async (t) => {
+    const walk = makeWalk({ rule: { tagsFrom: 'surrogate-key' } });
+    walk.get('/a');
+    const arriving = walk.origin.last;
+    arriving.head(200, { ...FRESH, ...OF_THE_WHOLE, 'X-Old': 'o', 'Content-Length': '10' });
+    arriving.data('01234');
+    walk.clock.advance(1_000);
+    walk.get('/a', { Range: 'bytes=8-9', 'If-Range': '"one"' });
+    const fields = { ETag: '"one"', 'Cache-Control': 'max-age=30', 'X-Old': 'n', 'Content-Range': 'bytes 8-9/10' };
+    walk.origin.last.respond(206, { ...fields, 'Content-Length': '2' }, '89');
+    arriving.data('56789').end();
+    const again = walk.get('/a');
+    t.match([again.outcome, again.body, again.field('age')], ['HIT', '0123456789', '0']);
+    t.match([again.field('content-encoding'), again.field('content-type')], ['br', 'text/html']);
+    t.match([again.field('x-old'), again.field('cache-control')], ['n', 'max-age=30'], 'newer ones take their place');
+    t.equal(again.field('content-range'), undefined);
+    const [stored] = walk.engine.parts.store.peek('http://example.test/a') ?? [];
+    t.strictSame(stored?.tags, ['shoes'], 'and it is found by its tags');
+    walk.clock.advance(31_000);
+    t.not(walk.get('/a').outcome, 'HIT', 'it lives as the newer fields say');
+  },
+);
+
+t.test('RFC 9111 §3.4: parts that are combined have the fields of both', async (t) => {
+  const coding = { 'Content-Encoding': 'br' };
+  const rows: [first: Record<string, string>, second: Record<string, string>, isCombined: boolean][] = [
+    [OF_THE_WHOLE, {}, true],
+    [{}, OF_THE_WHOLE, true],
+    [OF_THE_WHOLE, coding, true],
+    [coding, { 'Content-Encoding': 'gzip' }, false],
+  ];
+  for (const [first, second, isCombined] of rows) {
+    const walk = makeWalk({ rule: { tagsFrom: 'surrogate-key' } });
+    walk.get('/a', { Range: 'bytes=0-4' });
+    walk.origin.last.respond(206, { ...FRESH, ...first, 'Content-Range': 'bytes 0-4/10' }, '01234');
+    walk.get('/a', { Range: 'bytes=5-9', 'If-Range': '"one"' });
+    walk.origin.last.respond(206, { ...FRESH, ...second, 'Content-Range': 'bytes 5-9/10' }, '56789');
+    const whole = walk.get('/a');
+    const message = JSON.stringify([first, second]);
+    if (!isCombined) {
+      t.equal(whole.ending, 'waiting', `${message}: one tag for two codings`);
+      continue;
+    }
+    t.match([whole.outcome, whole.body], ['HIT', '0123456789'], message);
+    t.match([whole.field('content-encoding'), whole.field('content-type')], ['br', 'text/html'], message);
+    t.equal(whole.field('content-range'), undefined);
+    const [stored] = walk.engine.parts.store.peek('http://example.test/a') ?? [];
+    t.strictSame(stored?.tags, ['shoes'], message);
+  }
+});
+
 t.test('RFC 9111 §3.4: where the rest is of another representation, it is fetched anew, whole', async (t) => {
   for (const answer of [
     [206, { ...FRESH, ETag: '"two"', 'Content-Range': 'bytes 5-9/10' }],

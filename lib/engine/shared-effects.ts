@@ -12,30 +12,38 @@ import type { Engine } from './engine.js';
 import type { Effect } from './fate.js';
 import { affectInFlight, changeUnseen, eachStored, forgetNotes, isSpared, type Reach } from './reach.js';
 
-/** An operation, as it is done here. */
-interface Order {
-  readonly effect: Effect;
+/** What is meant, and when it was asked for. */
+interface Meant {
   readonly reach: Reach;
   /** What was asked for up to then is meant. */
   readonly until: number;
+  /** The same of what was pushed before in the place of what is pushed now, where that differs. */
+  readonly earlierUntil?: number | undefined;
+}
+
+/** An operation, as it is done here. */
+interface Order extends Meant {
+  readonly effect: Effect;
 }
 
 /** Each of these with what was asked for before it. Those that name no key take their walks one after the other. */
 export function applyShared(engine: Engine, clock: SharedClock, ops: readonly SharedOp[]): void {
   const orders = new Map<string, Order>();
-  for (const { effect, reach: told, at } of ops) {
+  for (const { effect, reach: told, at, since } of ops) {
     const until = clock.toHere(at) + clock.errorMs + SHARED_CLOCK_MARGIN_MS;
+    const earlierUntil = since === undefined ? until : clock.toHere(since) - clock.errorMs;
     const reach = reachHere(engine, told);
+    const order = { effect, reach, until, earlierUntil };
     affectInFlight(engine, reach, effect, until);
     if (told.kind !== 'all') forgetNotes(engine, reach);
     changeUnseen(engine, reach, (stored) =>
-      isMeant(stored, reach, until) ? affected(engine, stored, effect, until) : stored,
+      isMeant(stored, order) ? affected(engine, stored, effect, until) : stored,
     );
-    if (reach.kind === 'keys') void walk(engine, [{ effect, reach, until }]);
+    if (reach.kind === 'keys') void walk(engine, [order]);
     else {
       // The later one of two that are alike means all that the earlier one does.
       const what = JSON.stringify([effect, reach]);
-      if (until >= (orders.get(what)?.until ?? until)) orders.set(what, { effect, reach, until });
+      if (until >= (orders.get(what)?.until ?? until)) orders.set(what, order);
     }
   }
   void walk(engine, orders.values());
@@ -43,15 +51,16 @@ export function applyShared(engine: Engine, clock: SharedClock, ops: readonly Sh
 
 /** One after the other: after a long time apart there may be thousands, and each has its turns of the event loop. */
 async function walk(engine: Engine, orders: Iterable<Order>): Promise<void> {
-  for (const { effect, reach, until } of orders) {
+  for (const order of orders) {
+    const { effect, reach, until } = order;
     await eachStored(engine, reach, (stored) => {
-      if (isMeant(stored, reach, until)) affectStored(engine, stored, effect, until);
+      if (isMeant(stored, order)) affectStored(engine, stored, effect, until);
     });
   }
 }
 
-function isMeant(stored: StoredResponse, reach: Reach, until: number): boolean {
-  return askedAt(stored) <= until && !isSpared(reach, stored);
+function isMeant(stored: StoredResponse, { reach, until, earlierUntil = until }: Meant): boolean {
+  return askedAt(stored) <= (stored.pushed === true ? earlierUntil : until) && !isSpared(reach, stored);
 }
 
 function affectStored(engine: Engine, stored: StoredResponse, effect: Effect, until: number): void {
@@ -139,10 +148,10 @@ export function dropAliases(
   const reach = { kind: 'keys', keys, but: 'pushed' } as const;
   affectInFlight(engine, reach, 'purge', until);
   forgetNotes(engine, reach);
-  changeUnseen(engine, reach, (stored) => (isMeant(stored, reach, until) ? undefined : stored));
+  changeUnseen(engine, reach, (stored) => (isMeant(stored, { reach, until }) ? undefined : stored));
   for (const alias of keys) {
     for (const stored of parts.store.known(alias))
-      if (isMeant(stored, reach, until)) parts.store.remove(stored, 'replaced');
+      if (isMeant(stored, { reach, until })) parts.store.remove(stored, 'replaced');
   }
   return keys.slice(1);
 }

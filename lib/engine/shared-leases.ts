@@ -8,6 +8,7 @@ import { isOriginFailure, stackOf } from '../base/errors.js';
 import type { Selection, StoredResponse } from '../object/stored.js';
 import type { Events } from '../observe/events.js';
 import type { Writer } from '../store/contract.js';
+import { askedAt } from '../store/shared-clock.js';
 import type { LeasePlace } from '../store/shared-contract.js';
 import type { News } from '../store/shared-news.js';
 import type { SharedOp } from '../store/shared-ops.js';
@@ -201,7 +202,8 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
   announce(): void {}
 
   stored(response: StoredResponse, isPush: boolean): void {
-    const mark = this.#tier.clock.mark();
+    // Others are told of this very moment: the response itself must not count as older than it.
+    const mark = this.#tier.clock.markOf(askedAt(response));
     const kept = this.#tier.keep(response, undefined, isPush);
     if (isPush) void kept.then((isKept) => this.#toldOfPush(response, isKept, mark));
   }

@@ -23,6 +23,11 @@ export class SharedClock {
     return this.#clock.steady();
   }
 
+  /** The moment at which it was `here` by the clock of this machine. */
+  markOf(here: number): number {
+    return here - this.#leadMs;
+  }
+
   /** A reply that was asked for at the moment `sentAt` said that it is `serverNow` there. */
   note(sentAt: number, serverNow: number): void {
     const now = this.mark();

@@ -77,7 +77,7 @@ export class SharedLog {
     mark = this.#options.clock.mark(),
   ): SharedOp {
     const { clock, instance } = this.#options;
-    const op: SharedOp = { effect, reach, at: clock.ofMark(mark), by: instance };
+    const op: SharedOp = { effect, reach, at: clock.ofMark(mark), since: this.#since(reach, mark), by: instance };
     this.#memory.add(op);
     if (isPassing && this.#options.guard.isUp) {
       const { guard, table } = this.#options;
@@ -91,6 +91,13 @@ export class SharedLog {
     }
     this.#enter({ op, mark });
     return op;
+  }
+
+  /** What a push replaces must not be the push itself, wherever it is met again: by another clock, or after a restart. */
+  #since(reach: SharedReach, mark: number): number | undefined {
+    if (reach.kind !== 'keys' || reach.earlier === undefined) return undefined;
+    const { clock } = this.#options;
+    return clock.ofMark(mark) - clock.errorMs - SHARED_CLOCK_MARGIN_MS;
   }
 
   #enter(pending: Pending): void {
@@ -133,7 +140,8 @@ export class SharedLog {
     const { guard, table, clock } = this.#options;
     for (let next = this.#pending[0]; next !== undefined && guard.isUp; next = this.#pending[0]) {
       // What the clock may be wrong by is given to the operation: rather too much is purged.
-      const text = writeOp({ ...next.op, at: clock.ofMark(next.mark) + clock.errorMs });
+      const at = clock.ofMark(next.mark) + clock.errorMs;
+      const text = writeOp({ ...next.op, at, since: this.#since(next.op.reach, next.mark) });
       const given = await guard.background(() => table.appendOp(text));
       if (given === undefined) break;
       if (this.#pending[0] === next) this.#pending.shift();
@@ -152,7 +160,10 @@ export class SharedLog {
   #take(ops: readonly SharedOp[]): void {
     const { clock, instance } = this.#options;
     const others = ops.filter(({ by }) => by !== instance).map((op) => this.#asHere(op));
-    for (const op of others) this.#memory.add({ ...op, at: op.at + clock.errorMs + SHARED_CLOCK_MARGIN_MS });
+    for (const op of others) {
+      const since = op.since === undefined ? undefined : op.since - clock.errorMs;
+      this.#memory.add({ ...op, at: op.at + clock.errorMs + SHARED_CLOCK_MARGIN_MS, since });
+    }
     if (others.length > 0) this.#options.apply(others);
   }
 

@@ -26,18 +26,26 @@ export interface SharedOp {
   readonly reach: SharedReach;
   /** What was asked for up to then is meant, on the server's clock. */
   readonly at: number;
+  /** What was pushed at `earlier` from then on is left out: it may be the very push that this tells of, or a newer one. */
+  readonly since?: number | undefined;
   /** The machine that it comes from. */
   readonly by: string;
+}
+
+/** Up to when what was pushed at `earlier` is meant. */
+export function earlierUntil({ at, since }: SharedOp): number {
+  return since ?? at;
 }
 
 /** What leaves something out has a word of its own: who does not know it must not take it for one that means all. */
 const FETCHED = 'fetched';
 
-export function writeOp({ effect, reach, at, by }: SharedOp): string {
+export function writeOp({ effect, reach, at, since, by }: SharedOp): string {
   const what = reach.kind === 'keys' ? reach.keys : reach.kind === 'prefix' ? reach.prefixes : undefined;
   const kind = reach.kind === 'keys' && reach.but === 'pushed' ? FETCHED : reach.kind;
   const p = reach.kind === 'keys' && reach.earlier !== undefined ? wordsOfPlace(reach.earlier) : undefined;
-  return JSON.stringify({ e: effect, r: kind, w: reach.kind === 'tag' ? [reach.tag] : (what ?? []), at, by, p });
+  const w = reach.kind === 'tag' ? [reach.tag] : (what ?? []);
+  return JSON.stringify({ e: effect, r: kind, w, at, by, p, s: p === undefined ? undefined : since });
 }
 
 /** Undefined where the text is no operation. */
@@ -49,12 +57,15 @@ export function readOp(text: string): SharedOp | undefined {
     return undefined;
   }
   if (typeof written !== 'object' || written === null) return undefined;
-  const { e, r, w, at, by, p } = written as Readonly<Record<string, unknown>>;
+  const { e, r, w, at, by, p, s } = written as Readonly<Record<string, unknown>>;
   if ((e !== 'purge' && e !== 'expire') || typeof at !== 'number' || typeof by !== 'string') return undefined;
   if (!Array.isArray(w) || !w.every((one) => typeof one === 'string')) return undefined;
   const words = w as readonly string[];
   const reach = readReach(r, words, p);
-  return reach === undefined || !Number.isFinite(at) ? undefined : { effect: e, reach, at, by };
+  if (reach === undefined || !Number.isFinite(at)) return undefined;
+  const op = { effect: e, reach, at, by } as const;
+  const hasEarlier = reach.kind === 'keys' && reach.earlier !== undefined;
+  return hasEarlier && typeof s === 'number' && Number.isFinite(s) ? { ...op, since: s } : op;
 }
 
 function readReach(kind: unknown, words: readonly string[], place: unknown): SharedReach | undefined {
@@ -105,7 +116,7 @@ export class OpMemory {
     switch (reach.kind) {
       case 'keys':
         for (const key of reach.keys) this.#mark(`${reach.but === 'pushed' ? 'f' : 'k'}${key}`, op);
-        if (reach.earlier !== undefined) this.#mark(wordOfPlace(reach.earlier), op);
+        if (reach.earlier !== undefined) this.#mark(wordOfPlace(reach.earlier), { ...op, at: earlierUntil(op) });
         return;
       case 'tag':
         this.#mark(`t${reach.tag}`, op);

@@ -4,9 +4,10 @@
  */
 import { SHARED_SWEEP_AT_ONCE, SHARED_TOMB_MS } from '../base/shared-limits.js';
 import { decodeRecord } from '../object/record.js';
+import { askedAt } from './shared-clock.js';
 import type { SharedTable } from './shared-contract.js';
 import type { SharedGuard } from './shared-guard.js';
-import type { SharedOp } from './shared-ops.js';
+import { earlierUntil, type SharedOp } from './shared-ops.js';
 import { nameOf } from './shared-record.js';
 import { INSTANT_DIGITS } from './shared-scripts.js';
 import { isSamePlace } from './variants.js';
@@ -62,12 +63,16 @@ async function dropMatching(table: SharedTable, guard: SharedGuard, name: string
 }
 
 /** What cannot be read is nobody's loss. */
-function isMeant(record: Buffer, { reach, at }: SharedOp): boolean {
+function isMeant(record: Buffer, op: SharedOp): boolean {
+  const { reach, at } = op;
   const { head } = decodeRecord(record.subarray(2 * INSTANT_DIGITS));
   if (head === undefined) return true;
-  if ((head.requestedAt ?? head.fetchedAt) > at) return false;
-  if (reach.kind === 'keys')
-    return head.pushed !== true || (reach.earlier !== undefined && isSamePlace(reach.earlier, head));
+  const asked = askedAt(head);
+  if (asked > at) return false;
+  if (reach.kind === 'keys') {
+    if (head.pushed !== true) return true;
+    return reach.earlier !== undefined && isSamePlace(reach.earlier, head) && asked <= earlierUntil(op);
+  }
   if (reach.kind === 'tag') return head.tags?.includes(reach.tag) === true;
   return reach.kind === 'prefix' && reach.prefixes.some((prefix) => head.key.startsWith(prefix));
 }

@@ -1,7 +1,7 @@
 // Goal: what another machine pushed takes the place of what the origin was asked for before, also where that is told by two clocks that differ a little. Method: a walk that is told news.
 import t from 'tap';
 import { SHARED_CLOCK_MARGIN_MS } from '../../lib/base/shared-limits.js';
-import { dropAliases, takeNews } from '../../lib/engine/shared-effects.js';
+import { applyShared, dropAliases, takeNews } from '../../lib/engine/shared-effects.js';
 import { SharedClock } from '../../lib/store/shared-clock.js';
 import type { News } from '../../lib/store/shared-news.js';
 import { variantOf } from '../../lib/store/shared-record.js';
@@ -40,3 +40,26 @@ t.test(
     t.end();
   },
 );
+
+t.test('issue 5: what was pushed before goes for what is pushed now, and that itself stays', (t) => {
+  const key = 'http://example.test/a';
+  const isLeft = (pushed: true | undefined, afterMs: number): boolean => {
+    const walk = makeWalk();
+    walk.get('/a');
+    walk.origin.last.respond(200, { 'Cache-Control': 'max-age=60' }, 'hello');
+    const { store, clock } = walk.engine.parts;
+    const [stored] = store.known(key);
+    if (stored === undefined) throw new Error('it is stored');
+    store.swap(stored, { ...stored, ...(pushed && { pushed }), requestedAt: clock.now() + afterMs });
+    const { selection } = stored;
+    const reach = { kind: 'keys', keys: [key], but: 'pushed', earlier: { key, selection } } as const;
+    const since = clock.now() - SHARED_CLOCK_MARGIN_MS;
+    applyShared(walk.engine, new SharedClock(clock), [{ effect: 'purge', reach, at: clock.now(), since, by: 'x' }]);
+    return store.known(key).length > 0;
+  };
+  t.equal(isLeft(true, 0), true, 'the very push');
+  t.equal(isLeft(true, 1), true, 'one after it');
+  t.equal(isLeft(true, -SHARED_CLOCK_MARGIN_MS), false, 'one before it');
+  t.equal(isLeft(undefined, 0), false, 'what the origin had sent');
+  t.end();
+});

@@ -15,6 +15,7 @@ import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Redis } from 'ioredis';
 import type { Test } from 'tap';
+import { SHARED_CLOCK_MARGIN_MS } from '../../lib/base/shared-limits.js';
 
 /** Where a program of this name is. */
 export function programPath(name: string): string | undefined {
@@ -40,6 +41,12 @@ export async function freePort(): Promise<number> {
   probe.close();
   await once(probe, 'close');
   return port;
+}
+
+/** Waits until what was done before counts as older on all machines: their clocks may differ a little. */
+export async function surelyOlder(): Promise<void> {
+  const until = performance.now() + 3 * SHARED_CLOCK_MARGIN_MS;
+  await eventually(() => performance.now() > until, 'it is older');
 }
 
 /** Waits until `holds`, turning the event loop meanwhile. */

@@ -1,7 +1,8 @@
 // Goal: what an operator pushes on one machine takes the place of what all of them had, and of nothing that was pushed for others. Method: two whole proxies, and a real redis-server between them.
 import t from 'tap';
-import type { OpenProxy } from '../kit/proxy-kit.js';
-import { eventually, needsRedis } from '../kit/redis-server.js';
+import { makeDirectory } from '../kit/disk.js';
+import { cacheStatus, type OpenProxy, openProxy, TOKEN } from '../kit/proxy-kit.js';
+import { eventually, needsRedis, startRedis, surelyOlder } from '../kit/redis-server.js';
 import { LIVING, type Machines, openMachines, ownMetric } from './machines.kit.js';
 
 const VARIED = ['Vary', 'Accept-Language'];
@@ -87,10 +88,37 @@ t.test(
     await push(here, there, 'en', 'first');
     await becomes(there, 'de', 'deutsch', 'both are there');
     await becomes(there, 'en', 'first', 'as well');
+    await surelyOlder();
     const large = 'x'.repeat(2_000);
     await push(here, there, 'en', large);
     t.equal(await bodyOf(here, 'en'), large);
     await becomes(there, 'en', 'version 1', 'that machine asks the origin');
     for (const house of [here, there]) t.equal(await bodyOf(house, 'de'), 'deutsch', 'what is for others stays');
+  },
+);
+
+t.test(
+  'issue 5: a pushed response that cannot be shared outlives a restart of its machine',
+  needsRedis(),
+  async (t) => {
+    const redis = await startRedis(t);
+    const disk = { path: makeDirectory(t), size: '64MB' };
+    const cache = { memory: '16MB', disk, redis: { url: redis.url, timeout: '500ms', max_body: '1KB' } };
+    const start = async (): Promise<OpenProxy> => {
+      const house = await openProxy(t, { token: TOKEN, conf: { cache } });
+      house.origin.respond(() => ({ fields: [...LIVING, ...VARIED], body: 'fetched' }));
+      await eventually(() => house.notices.includes('shared-up'), 'it is connected');
+      return house;
+    };
+    const before = await start();
+    const large = 'x'.repeat(2_000);
+    await push(before, before, 'en', large);
+    await eventually(async () => (await redis.client.xlen('patina:log:{ops}')) === 1, 'the log says so');
+    t.equal(await bodyOf(before, 'en'), large);
+    await before.proxy.close();
+    const after = await start();
+    const answer = await after.get('/a', language('en'));
+    t.equal(cacheStatus(answer).parameters.get('hit'), true);
+    t.equal(answer.body.toString(), large);
   },
 );

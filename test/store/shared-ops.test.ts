@@ -1,6 +1,11 @@
 // Goal: what machines tell each other of operations is never believed too little, and never grows without end. Method: the memory of operations and the log alone, before a table that a test plays.
 import t from 'tap';
-import { MAX_SHARED_LOG, MAX_SHARED_PENDING_OPS, SHARED_LOG_PAGE } from '../../lib/base/shared-limits.js';
+import {
+  MAX_SHARED_LOG,
+  MAX_SHARED_PENDING_OPS,
+  SHARED_CLOCK_MARGIN_MS,
+  SHARED_LOG_PAGE,
+} from '../../lib/base/shared-limits.js';
 import { SharedClock } from '../../lib/store/shared-clock.js';
 import type { OpsPage, SharedTable } from '../../lib/store/shared-contract.js';
 import { SharedGuard } from '../../lib/store/shared-guard.js';
@@ -66,6 +71,32 @@ t.test(
   },
 );
 
+t.test('issue 5: what was pushed at that moment, or since, is not older than itself, wherever it lies', async (t) => {
+  const earlier = { key: page.key, selection };
+  const reach = { kind: 'keys', keys: [page.key], but: 'pushed', earlier } as const;
+  const { log, appended, clock, guard } = makeLog([{ entries: [] }]);
+  guard.linked();
+  await turns();
+  const pushedAt = clock.now();
+  log.append('purge', reach);
+  await log.isWritten();
+  const [text = ''] = appended;
+  const told = readOp(text);
+  const other = makeLog([{ entries: [['1-0', text.replace('"me"', '"x"')]] }]);
+  await other.log.catchUp();
+  t.equal(told?.since, pushedAt - SHARED_CLOCK_MARGIN_MS);
+  t.equal(other.applied[0]?.since, told?.since);
+  for (const { judge } of [log, other.log]) {
+    t.equal(judge({ ...earlier, pushed: true }, pushedAt), undefined, 'what was pushed');
+    t.same(judge(earlier, pushedAt), { effect: 'purge' }, 'what the origin had sent');
+    t.same(
+      judge({ ...earlier, pushed: true }, pushedAt - SHARED_CLOCK_MARGIN_MS),
+      { effect: 'purge' },
+      'what is older',
+    );
+  }
+});
+
 t.test('issue 5: of what has just been pushed on this machine no process drops its own', async (t) => {
   const earlier = { key: page.key, selection };
   const told = (by: string): readonly [string, string] => {
@@ -100,6 +131,10 @@ t.test('issue 5: what is written can be read, and nothing else', async (t) => {
     op('expire', { kind: 'all' }, 4),
     op('purge', { kind: 'keys', keys: ['a', 'b'], but: 'pushed' }, 5),
     op('purge', { kind: 'keys', keys: ['a'], but: 'pushed', earlier: { key: 'a', selection: german } }, 6),
+    {
+      ...op('purge', { kind: 'keys', keys: ['a'], but: 'pushed', earlier: { key: 'a', selection: german } }, 7),
+      since: 6.5,
+    },
   ];
   for (const one of ops) t.strictSame(readOp(writeOp(one)), one);
   const place = '"r":"fetched","w":["a"],"at":1,"by":"x","p":';

@@ -3,7 +3,7 @@ import t from 'tap';
 import { createBarrier } from '../kit/barrier.js';
 import { HOST, request } from '../kit/proxy-kit.js';
 import type { RawClient } from '../kit/raw-client.js';
-import { eventually, needsRedis, type RedisServer, startRedis } from '../kit/redis-server.js';
+import { eventually, needsRedis, type RedisServer, startRedis, surelyOlder } from '../kit/redis-server.js';
 import { startCrew } from './crew.kit.js';
 
 const SHARED = ['Cache-Control', 'max-age=600', 'ETag', '"1"', 'Cache-Tag', 'all'];
@@ -116,6 +116,7 @@ t.test(
     await eventually(async () => (await heard()) >= 2, 'all workers of the other machine hear of it');
     t.same(await bodies([...ours, ...theirs]), ['first', 'first', 'first', 'first']);
     const [before, beforeHere] = [await heard(), await here.metric('patina_shared_messages_total')];
+    await surelyOlder();
     const large = 'x'.repeat(2_000);
     await push(large);
     await eventually(async () => (await heard()) >= before + 2, 'of the larger one as well');

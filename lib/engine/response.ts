@@ -305,9 +305,10 @@ export function partRecord(
     body: Body.empty,
     partial: Segments.of(segment, totalBytes),
   };
-  if (!mayCombine || known.partial === undefined) return alone;
-  const updated = updatedRecord(spec, known, alone);
-  return updated === undefined ? alone : { ...updated, partial: known.partial.with(segment) };
+  const updated = mayCombine ? updatedRecord(spec, known, alone) : undefined;
+  if (updated !== undefined) return { ...updated, partial: known?.partial?.with(segment) };
+  // RFC 9110 §15.3.7: to If-Range the origin leaves out what its client knows already, and nobody here does.
+  return spec.request.fields.has('if-range') ? undefined : alone;
 }
 
 /**

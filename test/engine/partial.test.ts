@@ -109,33 +109,30 @@ t.test('RFC 9111 §3.4: a range that the origin answers while the whole arrives 
   }
 });
 
-/** What a 206 to If-Range leaves out, for its client has it already. */
+/** What a 206 may leave out. */
 const OF_THE_WHOLE = { 'Content-Encoding': 'br', 'Content-Type': 'text/html', 'Surrogate-Key': 'shoes' };
 
-t.test(
-  'RFC 9111 §3.4: fields that a part to If-Range leaves out stay those of the whole that arrived meanwhile',
-  async (t) => {
-    const walk = makeWalk({ rule: { tagsFrom: 'surrogate-key' } });
-    walk.get('/a');
-    const arriving = walk.origin.last;
-    arriving.head(200, { ...FRESH, ...OF_THE_WHOLE, 'X-Old': 'o', 'Content-Length': '10' });
-    arriving.data('01234');
-    walk.clock.advance(1_000);
-    walk.get('/a', { Range: 'bytes=8-9', 'If-Range': '"one"' });
-    const fields = { ETag: '"one"', 'Cache-Control': 'max-age=30', 'X-Old': 'n', 'Content-Range': 'bytes 8-9/10' };
-    walk.origin.last.respond(206, { ...fields, 'Content-Length': '2' }, '89');
-    arriving.data('56789').end();
-    const again = walk.get('/a');
-    t.match([again.outcome, again.body, again.field('age')], ['HIT', '0123456789', '0']);
-    t.match([again.field('content-encoding'), again.field('content-type')], ['br', 'text/html']);
-    t.match([again.field('x-old'), again.field('cache-control')], ['n', 'max-age=30'], 'newer ones take their place');
-    t.equal(again.field('content-range'), undefined);
-    const [stored] = walk.engine.parts.store.peek('http://example.test/a') ?? [];
-    t.strictSame(stored?.tags, ['shoes'], 'and it is found by its tags');
-    walk.clock.advance(31_000);
-    t.not(walk.get('/a').outcome, 'HIT', 'it lives as the newer fields say');
-  },
-);
+t.test('RFC 9111 §3.4: fields that a part leaves out stay those of the whole that arrived meanwhile', async (t) => {
+  const walk = makeWalk({ rule: { tagsFrom: 'surrogate-key' } });
+  walk.get('/a');
+  const arriving = walk.origin.last;
+  arriving.head(200, { ...FRESH, ...OF_THE_WHOLE, 'X-Old': 'o', 'Content-Length': '10' });
+  arriving.data('01234');
+  walk.clock.advance(1_000);
+  walk.get('/a', { Range: 'bytes=8-9' });
+  const fields = { ETag: '"one"', 'Cache-Control': 'max-age=30', 'X-Old': 'n', 'Content-Range': 'bytes 8-9/10' };
+  walk.origin.last.respond(206, { ...fields, 'Content-Length': '2' }, '89');
+  arriving.data('56789').end();
+  const again = walk.get('/a');
+  t.match([again.outcome, again.body, again.field('age')], ['HIT', '0123456789', '0']);
+  t.match([again.field('content-encoding'), again.field('content-type')], ['br', 'text/html']);
+  t.match([again.field('x-old'), again.field('cache-control')], ['n', 'max-age=30'], 'newer ones take their place');
+  t.equal(again.field('content-range'), undefined);
+  const [stored] = walk.engine.parts.store.peek('http://example.test/a') ?? [];
+  t.strictSame(stored?.tags, ['shoes'], 'and it is found by its tags');
+  walk.clock.advance(31_000);
+  t.not(walk.get('/a').outcome, 'HIT', 'it lives as the newer fields say');
+});
 
 t.test('RFC 9111 §3.4: parts that are combined have the fields of both', async (t) => {
   const coding = { 'Content-Encoding': 'br' };
@@ -221,6 +218,18 @@ t.test('RFC 9111 §3.3: who waits on the refresh of a part gets no more from it 
   else next.respond(206, { ...FRESH, 'Content-Range': 'bytes 5-9/10' }, '56789');
   for (const client of whole) t.match([client.status, client.body], [200, '0123456789']);
 });
+
+t.test(
+  'RFC 9110 §15.3.7: a part to If-Range alone is not stored: what it leaves out is known to its client, and not here',
+  async (t) => {
+    const walk = makeWalk();
+    const client = walk.get('/a', { Range: 'bytes=0-4', 'If-Range': '"one"' });
+    walk.origin.last.respond(206, { ...FRESH, 'Content-Range': 'bytes 0-4/10' }, '01234');
+    t.match([client.status, client.body], [206, '01234']);
+    t.equal(walk.engine.parts.store.stats.objects, 0);
+    t.equal(walk.engine.parts.store.stats.reservedBytes, 0);
+  },
+);
 
 t.test('a 206 that lies about its bytes is not stored', async (t) => {
   const walk = makeWalk();

@@ -46,6 +46,12 @@ export const DISK_EVICT_TO_SHARE = 0.88;
 export const DISK_EVICT_TO_SHARE_OVERGROWN = 0.75;
 /** Bytes by which what is in use grows for each byte of a batch, where it grows most: pages that are split are half empty, and each record stands in indexes too. */
 export const DISK_GROWTH_FACTOR = 4;
+/** Share of the disk tier's size by which its file is longer than it has to be for the next batch: pages that a batch changes are written elsewhere, also where it only takes away. */
+export const DISK_AHEAD_SHARE = 1 / 16;
+/** The same, at most. */
+export const MAX_DISK_AHEAD_BYTES = 16 * 1024 * 1024;
+/** Bytes by which the file grows at once: others come in between. */
+export const DISK_AHEAD_STEP_BYTES = 256 * 1024;
 /** Stored responses that one step of eviction, or of the sweep, takes from disk. */
 export const DISK_STEP_COUNT = 256;
 /** Stored responses that one batch evicts to make room for itself; beyond: it is not stored. */

@@ -7,6 +7,12 @@
 import { closeSync, openSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
+import {
+  DISK_AHEAD_SHARE,
+  DISK_AHEAD_STEP_BYTES,
+  DISK_GROWTH_FACTOR,
+  MAX_DISK_AHEAD_BYTES,
+} from '../base/disk-limits.js';
 import { Views } from '../base/views.js';
 import { readsTooFar } from './disk-ahead.js';
 import { DiskFailure } from './disk-contract.js';
@@ -40,6 +46,11 @@ export interface DiskFile {
   /** Tells it from another one that has come in its place. */
   readonly inode: number;
   readonly tables: Readonly<Record<TableName, DiskTable>>;
+  /**
+   * Has the file grown for a transaction that is to write so much, if it is not: throws a DiskFailure where that cannot be. To
+   * lmdb a write that fails is as good as a fault of memory, and may be the end of the process. `breathe` is called in between.
+   */
+  makeRoom(bytes: number, breathe: () => void): void;
   /** All that `run` writes, or nothing: throws where that failed. It outlives this process, and a loss of power too. */
   write(run: () => void): void;
   /** From now on reads see what other threads and processes have written. */
@@ -100,18 +111,21 @@ export function openDiskFile(
     const { lastPageNumber } = root.getStats() as { lastPageNumber: number };
     return (lastPageNumber + 1) * DISK_PAGE_BYTES;
   };
-  let filledBytes = 0;
+  const growth = growthOf(path, sizeBytes);
   const inode = statSync(path).ino;
   return {
     directory,
     inode,
     tables,
+    makeRoom(bytes, breathe) {
+      mindTakenAway(directory, inode);
+      growth.ahead(fileBytes(), bytes, breathe);
+    },
     write(run) {
       // What is written to a file that has lost its name ends with the processes that have it open.
       mindTakenAway(directory, inode);
       root.transactionSync(run, ABORTABLE | COMMIT_AT_ONCE | NO_SYNC);
-      const bytes = fileBytes();
-      if (bytes > filledBytes && fillUp(path, bytes)) filledBytes = bytes;
+      growth.behind(fileBytes());
     },
     refresh() {
       root.resetReadTxn();
@@ -128,22 +142,60 @@ export function openDiskFile(
   };
 }
 
+interface Growth {
+  /** Before a transaction that is to write so much, where lmdb has taken so much of the file. */
+  ahead(endBytes: number, bytes: number, breathe: () => void): void;
+  /** After one. */
+  behind(endBytes: number): void;
+}
+
+function growthOf(path: string, sizeBytes: number): Growth {
+  const aheadBytes = Math.min(MAX_DISK_AHEAD_BYTES, sizeBytes * DISK_AHEAD_SHARE);
+  /** So long is the file at least: it never gets shorter. */
+  let filledBytes = 0;
+  return {
+    ahead(endBytes, bytes, breathe) {
+      const needed = Math.ceil(endBytes + bytes * DISK_GROWTH_FACTOR + aheadBytes);
+      if (needed <= filledBytes) return;
+      try {
+        // Somewhat further, so that not each batch has to.
+        filledBytes = growTo(path, needed + Math.ceil(aheadBytes / 4), breathe);
+      } catch (error) {
+        const { code, message } = error as NodeJS.ErrnoException;
+        throw new DiskFailure(code ?? 'unknown', message);
+      }
+    },
+    behind(endBytes) {
+      if (endBytes <= filledBytes) return;
+      try {
+        filledBytes = growTo(path, endBytes, () => {});
+      } catch {
+        // What was written is there: the next transaction looks anew.
+        filledBytes = 0;
+      }
+    },
+  };
+}
+
 /**
- * A transaction that takes pages at the end of the file and gives them back at once never writes them: the file would be
- * shorter than it says, as one is that was cut off. Appended, since another process may have written there meanwhile.
+ * Makes the file that long, and returns how long it is; throws what the system says. Zeros are written, so that their place on
+ * the device is taken, and appended, since another process may have written there meanwhile. lmdb writes its pages over them.
+ *
+ * A transaction that takes pages at the end of the file and gives them back at once never writes them: without this the file
+ * might be shorter than it says, as one is that was cut off.
  */
-function fillUp(path: string, bytes: number): boolean {
-  const missing = bytes - statSync(path).size;
-  if (missing <= 0) return true;
+function growTo(path: string, bytes: number, breathe: () => void): number {
+  const size = statSync(path).size;
+  if (size >= bytes) return size;
+  const zeros = Buffer.alloc(Math.min(bytes - size, DISK_AHEAD_STEP_BYTES));
   const handle = openSync(path, 'a');
   try {
-    return writeSync(handle, Buffer.alloc(missing)) === missing;
-  } catch {
-    // What was written is: the next write tries this again.
-    return false;
+    for (let left = bytes - size; left > 0; breathe())
+      left -= writeSync(handle, zeros, 0, Math.min(left, zeros.length));
   } finally {
     closeSync(handle);
   }
+  return bytes;
 }
 
 interface TableStats {

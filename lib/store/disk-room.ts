@@ -54,7 +54,9 @@ export class DiskRoom {
   evictAhead(bytes: number): void {
     if (this.#roomBytes > bytes * DISK_GROWTH_FACTOR) return;
     this.#file.refresh();
-    if (this.#surplusWith(bytes) > 0) this.#file.write(() => this.#free(bytes));
+    if (this.#surplusWith(bytes) <= 0) return;
+    this.#file.makeRoom(bytes, this.#parts.breathe);
+    this.#file.write(() => this.#free(bytes));
   }
 
   /** Returns whether there is room for `bytes`. */

@@ -61,6 +61,8 @@ export class DiskWriting {
         this.#room.mindSpace(batch.byteLength);
         this.#room.evictAhead(batch.byteLength);
       }
+      // What is free on the device may be more than this process may have, or gone by then.
+      this.#file.makeRoom(batch?.byteLength ?? 0, this.#breathe);
       const removed = this.#removed;
       this.#file.write(() => {
         this.#begin(now);

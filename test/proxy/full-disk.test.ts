@@ -136,12 +136,12 @@ t.test(
       'log.access=off',
     ];
     const args = ['--origin', origin.url.href, '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
-    // Files of up to 8 MB; the limit can be lifted from outside while the process runs.
+    // Files of up to 16 MB, of which the tier takes some ahead; the limit can be lifted from outside while the process runs.
     const child = spawn(
       '/bin/bash',
       [
         '-c',
-        'ulimit -S -f 8192; exec "$@"',
+        'ulimit -S -f 16384; exec "$@"',
         'limited',
         process.execPath,
         CLI,

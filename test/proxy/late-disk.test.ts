@@ -150,11 +150,18 @@ function overwrite(file: string, bytes: Buffer, at: number): void {
   closeSync(handle);
 }
 
+/** Where the pages end that lmdb has taken, as its first two say: the file is longer. */
+function usedEnd(file: string): number {
+  const metas = readFileSync(file).subarray(0, 2 * DISK_PAGE_BYTES);
+  const last = [0, DISK_PAGE_BYTES].map((at) => Number(metas.readBigUInt64LE(at + 144)));
+  return (Math.max(...last) + 1) * DISK_PAGE_BYTES;
+}
+
 const DAMAGES: Readonly<Record<string, (file: string) => void>> = {
   'garbage at its beginning': (file) => overwrite(file, Buffer.alloc(2 * DISK_PAGE_BYTES, 'garbage'), 0),
   'zeros in its second page': (file) => overwrite(file, Buffer.alloc(DISK_PAGE_BYTES), DISK_PAGE_BYTES),
-  'nothing behind the half of it': (file) => truncateSync(file, statSync(file).size / 2),
-  'its last page missing': (file) => truncateSync(file, statSync(file).size - DISK_PAGE_BYTES),
+  'nothing behind the half of it': (file) => truncateSync(file, usedEnd(file) / 2),
+  'its last page missing': (file) => truncateSync(file, usedEnd(file) - DISK_PAGE_BYTES),
   'less than a page': (file) => truncateSync(file, 100),
 };
 

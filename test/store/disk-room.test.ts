@@ -224,7 +224,10 @@ for (const [what, directory, code] of [
     const write = (): never => {
       throw Object.assign(new Error('Input/output error'), { code: constants.errno.EIO });
     };
-    const writing = new DiskWriting({ directory, write, tables: {} } as unknown as DiskFile, 16 * MB);
+    const writing = new DiskWriting(
+      { directory, makeRoom: () => undefined, write, tables: {} } as unknown as DiskFile,
+      16 * MB,
+    );
     t.throws(() => writing.do({ batch: undefined, now: 0 }), { name: 'DiskFailure', code });
     t.end();
   });

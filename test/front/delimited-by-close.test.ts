@@ -4,12 +4,11 @@ import t, { type Test } from 'tap';
 import type { ClientRequest, PassPlan, Payload, ReplySink } from '../../lib/engine/contract.js';
 import type { FrontOptions } from '../../lib/front/contract.js';
 import { Body, type BodyReader } from '../../lib/object/body.js';
-import { createTunnel } from '../../lib/origin/tunnel.js';
 import { createBarrier, turns } from '../kit/barrier.js';
-import { FakeClock } from '../kit/clock.js';
 import { connectRaw, type RawClient } from '../kit/raw-client.js';
 import { hang, reset, type Step, send, startScriptedOrigin, until as untilOpen } from '../kit/scripted-origin.js';
 import { type House, openHouse, pass, replyOf, until } from './house.js';
+import { tunnelTo } from './tunnel-to.js';
 
 const get = (target: string, fields = '') => `GET ${target} HTTP/1.0\r\nHost: a\r\n${fields}\r\n`;
 const KEEP = 'Connection: keep-alive\r\n';
@@ -74,18 +73,7 @@ const planFor = (request: ClientRequest): PassPlan => ({
 /** A front that passes what is not `/here` to an origin. */
 async function openThrough(t: Test, here: Answer, options: Partial<FrontOptions>) {
   const origin = await startScriptedOrigin();
-  const tunnel = createTunnel({
-    url: new URL(`http://127.0.0.1:${origin.port}`),
-    clock: new FakeClock(),
-    connections: 4,
-    connectTimeoutMs: 10_000,
-    headersTimeoutMs: 10_000,
-    idleTimeoutMs: 10_000,
-  });
-  t.teardown(async () => {
-    await tunnel.close();
-    await origin.close();
-  });
+  const tunnel = tunnelTo(t, origin);
   const answer: Answer = (request, sink) => {
     if (request.target === '/here') here(request, sink);
     else sink.pass(planFor(request));

@@ -4,9 +4,7 @@
 import t, { type Test } from 'tap';
 import type { ClientRequest, PassPlan } from '../../lib/engine/contract.js';
 import { cutOff } from '../../lib/origin/cut-off.js';
-import { createTunnel } from '../../lib/origin/tunnel.js';
 import { createBarrier, turns } from '../kit/barrier.js';
-import { FakeClock } from '../kit/clock.js';
 import { connectRaw } from '../kit/raw-client.js';
 import {
   readBody,
@@ -18,6 +16,7 @@ import {
   until,
 } from '../kit/scripted-origin.js';
 import { openHouse, replyOf } from './house.js';
+import { tunnelTo } from './tunnel-to.js';
 
 const NOTE = { outcome: 'BYPASS', reason: 'method-pass', rule: 'r', ageSec: undefined, collapsed: false } as const;
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
@@ -31,18 +30,7 @@ const planFor = (request: ClientRequest): PassPlan => ({
 });
 
 async function openThrough(t: Test, origin: ScriptedOrigin) {
-  const tunnel = createTunnel({
-    url: new URL(`http://127.0.0.1:${origin.port}`),
-    clock: new FakeClock(),
-    connections: 4,
-    connectTimeoutMs: 10_000,
-    headersTimeoutMs: 10_000,
-    idleTimeoutMs: 10_000,
-  });
-  t.teardown(async () => {
-    await tunnel.close();
-    await origin.close();
-  });
+  const tunnel = tunnelTo(t, origin);
   return openHouse(t, (request, sink) => sink.pass(planFor(request)), { tunnel, debugHeader: 'CDN-Cache' });
 }
 

@@ -99,6 +99,11 @@ export class DiskBodies {
     return own;
   }
 
+  /** Whether the last chunk is there. */
+  hasEnd({ id, bytes }: Pick<BodyRef, 'id' | 'bytes'>): boolean {
+    return this.#table.has(chunkKey(id, chunkCount(bytes) - 1));
+  }
+
   /** A body all of whose bytes are in memory now; undefined where one of them is lost. */
   load(ref: Pick<BodyRef, 'id' | 'bytes'>): Body | undefined {
     const chunks: Buffer[] = [];

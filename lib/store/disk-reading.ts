@@ -254,15 +254,18 @@ export class DiskReading {
   }
 
   /** Whether a large body that was found can be read to its end: from now on nobody takes it away before. */
-  claim(stored: StoredResponse, { id }: BodyRef): boolean {
+  claim(stored: StoredResponse, ref: BodyRef): boolean {
     // What has just arrived has no record there yet that another one could take away.
-    if (!this.readers.tell(id) || stored.body.heldBytes > 0) return true;
-    const place = this.places.get(stored);
+    if (!this.readers.tell(ref.id) || stored.body.heldBytes > 0) return true;
+    // What waits has no place there yet.
+    const place = this.places.get(stored)?.recordKey ?? recordKey(stored.key, stored.selection);
     this.#file.refresh();
-    const entry = place === undefined ? undefined : this.read(() => this.#file.tables.records.get(place.recordKey));
-    if (entry !== undefined && Entry.over(entry)?.bodyId.equals(id) === true) return true;
-    if (place !== undefined && this.waiting(stored.key, place.recordKey, entry)?.kind === 'put') return true;
-    this.readers.forget(id);
+    const entry = this.read(() => this.#file.tables.records.get(place));
+    if (entry !== undefined && Entry.over(entry)?.bodyId.equals(ref.id) === true) return true;
+    // A record that waits is to be around it: chunks that nobody has any more go from the last on.
+    const isAwaited = this.waiting(stored.key, place, entry)?.kind === 'put';
+    if (isAwaited && this.read(() => this.bodies.hasEnd(ref)) === true) return true;
+    this.readers.forget(ref.id);
     return false;
   }
 

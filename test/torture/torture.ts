@@ -37,6 +37,16 @@ export interface Answer {
   readonly body: Buffer;
 }
 
+/** An answer that did not come whole. */
+export interface CutOff {
+  /** How, as node:http says. */
+  readonly how: string;
+  /** What came of it; undefined where not even its head did. */
+  readonly begun:
+    | { readonly word: string | undefined; readonly bytes: number; readonly length: string | undefined }
+    | undefined;
+}
+
 interface Running {
   readonly child: ChildProcess;
   readonly port: number;
@@ -143,8 +153,13 @@ export class Torture {
           this.#stored.delete(key);
           this.#onDisk.delete(key);
         }
-        const answer = await ask(to.port, key, agent, {});
-        if (answer === undefined) continue;
+        const answer = await askClosely(to.port, key, agent, {});
+        if ('how' in answer) {
+          if (performance.now() >= killAt) continue;
+          tally.wrong++;
+          this.complaints.push(`${key}: ${told(answer)}, before the kill`);
+          continue;
+        }
         tally.answered++;
         const flaw = answer.status === 200 ? flawOf(key, answer.body) : `${key}: status ${answer.status}`;
         if (flaw !== undefined) {
@@ -181,11 +196,11 @@ export class Torture {
     const left = [...due];
     const client = async (): Promise<void> => {
       for (let key = left.pop(); key !== undefined; key = left.pop()) {
-        const answer = await ask(to.port, key, agent, { 'Cache-Control': 'only-if-cached' });
-        if (answer?.status === 504 || answer === undefined) {
+        const answer = await askClosely(to.port, key, agent, { 'Cache-Control': 'only-if-cached' });
+        if ('how' in answer || answer.status === 504) {
           lost++;
           this.#onDisk.delete(key);
-          this.complaints.push(`${key}: lost (${answer?.status ?? 'cut off'})`);
+          this.complaints.push(`${key}: lost (${'how' in answer ? told(answer) : answer.status})`);
         } else {
           const flaw = flawOf(key, answer.body);
           if (flaw === undefined) continue;
@@ -234,13 +249,19 @@ export class Torture {
 }
 
 /** Undefined where the answer was cut off. */
-export function ask(
+export async function ask(...asked: Parameters<typeof askClosely>): Promise<Answer | undefined> {
+  const answer = await askClosely(...asked);
+  return 'how' in answer ? undefined : answer;
+}
+
+/** The same, with what is to be known of one that was cut off. */
+export function askClosely(
   port: number,
   path: string,
   agent: Agent,
   headers: Readonly<Record<string, string>>,
   body?: string,
-): Promise<Answer | undefined> {
+): Promise<Answer | CutOff> {
   return new Promise((resolve) => {
     const method = body === undefined ? 'GET' : 'POST';
     const req = request({
@@ -251,21 +272,27 @@ export function ask(
       agent,
       headers: { Host: 'torture.example', ...headers },
     });
-    req.on('error', () => resolve(undefined));
+    req.on('error', (error: NodeJS.ErrnoException) => resolve({ how: error.code ?? error.message, begun: undefined }));
     req.on('response', (res) => {
       const chunks: Buffer[] = [];
+      const word = res.headers['cdn-cache'] === undefined ? undefined : String(res.headers['cdn-cache']);
+      const cutOff = (how: string): void => {
+        const bytes = chunks.reduce((sum, { length }) => sum + length, 0);
+        resolve({ how, begun: { word, bytes, length: res.headers['content-length'] } });
+      };
       res.on('data', (chunk: Buffer) => chunks.push(chunk));
-      res.on('error', () => resolve(undefined));
+      res.on('error', (error: NodeJS.ErrnoException) => cutOff(error.code ?? error.message));
       res.on('close', () => {
-        const word = res.headers['cdn-cache'];
-        const answer = {
-          status: res.statusCode ?? 0,
-          word: word === undefined ? undefined : String(word),
-          body: Buffer.concat(chunks),
-        };
-        resolve(res.complete ? answer : undefined);
+        if (res.complete) resolve({ status: res.statusCode ?? 0, word, body: Buffer.concat(chunks) });
+        else cutOff('closed');
       });
     });
     req.end(body);
   });
+}
+
+/** For people. */
+export function told({ how, begun }: CutOff): string {
+  if (begun === undefined) return `no answer, ${how}`;
+  return `cut off after ${begun.bytes} of ${begun.length ?? 'unknown'} bytes, ${how}, ${begun.word ?? 'no word'}`;
 }

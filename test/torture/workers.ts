@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { flawOf, TortureOrigin, TTL_MS } from './origin.js';
-import { type Answer, ask, OPERATOR, TOKEN } from './torture.js';
+import { type Answer, ask, askClosely, type CutOff, OPERATOR, TOKEN, told } from './torture.js';
 
 const CLI = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url));
 const KEYS = 400;
@@ -27,6 +27,7 @@ const REFRESH_CHECKS = 4;
 const COLUMNS = [
   'answered',
   'broken',
+  'cut',
   'wrong',
   'older',
   'due',
@@ -56,6 +57,8 @@ class WorkersTorture {
   #adminPort = 0;
   #seed: number;
   #deaths = 0;
+  /** Of these, the workers that are known to be gone. */
+  #buried = 0;
   #killedAt = Number.NEGATIVE_INFINITY;
   /** Versions that were had, and those that were on disk after that: never is an older one the answer again. */
   readonly #stored = new Map<string, number>();
@@ -146,14 +149,23 @@ class WorkersTorture {
       if (this.#chance() < 0.02) this.#origin.change(key);
       const least = this.#onDisk.get(key) ?? 0;
       const askedAt = performance.now();
-      const answer = await ask(this.#port, key, agent, {});
-      if (answer === undefined) row.broken++;
-      else {
+      const deaths = this.#buried;
+      const answer = await askClosely(this.#port, key, agent, {});
+      if ('how' in answer) {
+        row.broken++;
+        // Nobody died all the while: who served it lives.
+        if (deaths === this.#deaths) await this.#cutOff(key, answer, agent, row);
+      } else {
         row.answered++;
         this.#judge(key, answer, least, row);
         this.#count(key, answer, askedAt);
       }
     }
+  }
+
+  async #cutOff(key: string, how: CutOff, agent: Agent, row: Row): Promise<void> {
+    row.cut++;
+    this.complaints.push(`${key}: ${told(how)}; ${await this.#whereIs(key, agent)}`);
   }
 
   /** Of an answer to what was asked for when version `least` of it was on disk. */
@@ -212,10 +224,9 @@ class WorkersTorture {
     process.kill(victim.pid, 'SIGKILL');
     const isReplaced = await this.#until(async () => {
       const facts = await this.#facts(agent);
-      return (
-        !facts.some(({ pid }) => pid === victim.pid) &&
-        facts.filter(({ state }) => state === 'serving').length === this.#workers
-      );
+      if (facts.length === 0 || facts.some(({ pid }) => pid === victim.pid)) return false;
+      this.#buried = this.#deaths;
+      return facts.filter(({ state }) => state === 'serving').length === this.#workers;
     });
     row.replacedMs = performance.now() - at;
     if (isReplaced) return;
@@ -249,8 +260,13 @@ class WorkersTorture {
     for (let look = 0; look < LOOKS && due.length > 0; look++) {
       const [key = ''] = due.splice(Math.floor(this.#chance() * due.length), 1);
       row.due++;
-      let answer = await ask(this.#port, key, agent, { 'Cache-Control': 'only-if-cached' });
-      if (answer?.status === 504) {
+      const first = await askClosely(this.#port, key, agent, { 'Cache-Control': 'only-if-cached' });
+      if ('how' in first) {
+        await this.#cutOff(key, first, agent, row);
+        continue;
+      }
+      let answer: Answer | undefined = first;
+      if (answer.status === 504) {
         // Another worker may have a newer one that it has not written yet: then the older one on disk is nobody's answer.
         row.later++;
         await this.#until(async () => {
@@ -271,7 +287,9 @@ class WorkersTorture {
     const url = encodeURIComponent(`http://torture.example${key}`);
     const answer = await ask(this.#adminPort, `/v1/objects?url=${url}`, agent, OPERATOR);
     const metrics = await ask(this.#adminPort, '/metrics', agent, OPERATOR);
-    const lines = metrics?.body.toString().match(/^patina_disk_(?:skipped|write_failures|state|pending).* [1-9]\d*$/gm);
+    const lines = metrics?.body
+      .toString()
+      .match(/^patina_disk_(?:skipped|write_failures|state|pending|unreadable).* [1-9]\d*$/gm);
     return `${answer?.body.toString().slice(0, 300)}; ${lines?.join(', ')}`;
   }
 
@@ -329,10 +347,10 @@ export async function tortureWorkers(workers: number, rounds: number, seed: numb
   const times = rows.map(({ replacedMs }) => replacedMs).sort((a, b) => a - b);
   total.replacedMs = times[times.length >> 1] ?? 0;
   process.stdout.write(`${line('all', total)}\n`);
-  process.stdout.write(isBad(total) ? 'BAD\n' : 'good: nothing wrong, older, lost, stuck or held\n');
+  process.stdout.write(isBad(total) ? 'BAD\n' : 'good: nothing cut off, wrong, older, lost, stuck or held\n');
   return !isBad(total);
 }
 
-function isBad({ wrong, older, lost, stuck, unfreed }: Row): boolean {
-  return wrong + older + lost + stuck + unfreed > 0;
+function isBad({ cut, wrong, older, lost, stuck, unfreed }: Row): boolean {
+  return cut + wrong + older + lost + stuck + unfreed > 0;
 }

@@ -327,12 +327,20 @@ export class Fill implements AnswerListener, LeasedFill {
     if (this.#broken.goesOn(this.response, head)) return;
     this.asking.abort();
     this.#broken.giveUp();
-    this.fail(
-      new OriginError('origin-truncated', 'The answer of the origin broke off, and it does not give the rest.'),
+    const error = new OriginError(
+      'origin-truncated',
+      'The answer of the origin broke off, and it does not give the rest.',
     );
+    // Where others broke off the origin has answered, and need not know ranges.
+    this.#failed(error, !this.isFound);
   }
 
   fail(error: OriginError): void {
+    this.#failed(error, true);
+  }
+
+  /** `isOrigins`: by what the origin did, or did not. */
+  #failed(error: OriginError, isOrigins: boolean): void {
     const { response } = this;
     const { state, inflow } = this.course;
     if (state === 'complete' || state === 'failed') return;
@@ -351,7 +359,7 @@ export class Fill implements AnswerListener, LeasedFill {
     }
     this.course.state = 'failed';
     this.course.ending = { end: 'failed', reason: error.code, savedBytes: 0 };
-    if (this.requestedAt > 0) noteUnreachable(this.parts, this.spec, error);
+    if (isOrigins && this.requestedAt > 0) noteUnreachable(this.parts, this.spec, error);
     this.course.leasing?.failed(error);
     if (state === 'opened') {
       this.table.close(this);

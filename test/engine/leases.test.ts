@@ -370,6 +370,19 @@ t.test('issue 5: a body below that breaks off and cannot be completed never ends
   t.equal(there.engine.parts.failures.pending('http://example.test/a'), undefined, 'the origin did not fail');
 });
 
+t.test('issue 5: an origin without ranges has not failed where a body below breaks off', async (t) => {
+  const { desk, here, there } = twoMachines();
+  const made = await madeBelow(here, desk);
+  const body = new PlayedBody();
+  desk.below = [lyingBelow(made.response, 5, body)];
+  const client = there.get('/a');
+  await turns();
+  body.data('he').fail();
+  there.origin.last.respond(200, LIVING, 'hello');
+  t.equal(client.ending, 'broken');
+  t.equal(there.engine.parts.failures.count('http://example.test/a'), 0);
+});
+
 t.test('issue 5: what lies below past its grace is validated, not fetched', async (t) => {
   const { clock, desk, here, there } = twoMachines();
   const made = await madeBelow(here, desk);

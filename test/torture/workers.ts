@@ -38,6 +38,9 @@ const COLUMNS = [
   'unfreed',
 ] as const;
 
+/** What the log should not say, whoever is killed. */
+const FAULT = /"level":"(?:error|warn)"(?!.*"code":"worker-died")/;
+
 type Column = (typeof COLUMNS)[number];
 type Row = Record<Column | 'replacedMs', number>;
 
@@ -95,8 +98,13 @@ class WorkersTorture {
     await new Promise<void>((resolve, reject) => {
       let said = '';
       child.stdout.on('data', (bytes: Buffer) => {
-        if (this.#adminPort !== 0) return;
         said += bytes.toString();
+        if (this.#adminPort !== 0) {
+          const lines = said.split('\n');
+          said = lines.pop() ?? '';
+          this.complaints.push(...lines.filter((line) => FAULT.test(line)));
+          return;
+        }
         const ready = / ready on http:\S+?:(\d+), .*admin http:\S+?:(\d+)/.exec(said);
         if (ready === null) return;
         [this.#port, this.#adminPort] = [Number(ready[1]), Number(ready[2])];

@@ -267,19 +267,25 @@ export interface Part {
   readonly totalBytes: number | undefined;
   /** What Content-Range claims as the end, exclusive. */
   readonly until: number;
+  /** Whether its length was told. Where it was not, the end of a connection that breaks may be taken for its own. */
+  readonly isMeasured: boolean;
 }
 
-/** The place of a single-part 206; undefined for a multipart one, or nonsense. */
+const MULTIPART = /^multipart\/byteranges\s*(;|$)/i;
+
+/** The place of a single-part 206; undefined for a multipart one (RFC 9110 §15.3.7.2), or nonsense. */
 export function partOf(fields: Fields): Part | undefined {
   const value = fields.first('content-range');
   const read = value === undefined ? undefined : parseContentRange(value);
-  return read?.kind === 'part' ? { from: read.from, until: read.until, totalBytes: read.totalBytes } : undefined;
+  if (read?.kind !== 'part' || MULTIPART.test(fields.first('content-type') ?? '')) return undefined;
+  const { from, until, totalBytes } = read;
+  return { from, until, totalBytes, isMeasured: fields.has('content-length') };
 }
 
 /**
- * The record of a part that arrived complete. Framing tells how many bytes came, Content-Range where they begin: where
+ * The record of a part that arrived complete. Content-Length tells how many bytes came, Content-Range where they begin: where
  * the two disagree about the end, and the part was to reach the end of the body, the body ends where its bytes do.
- * More bytes than claimed are believed not at all.
+ * More bytes than claimed are believed not at all, nor fewer where nothing tells that these are all (RFC 9112 §8).
  */
 export function partRecord(
   spec: Pick<FillSpec, 'request' | 'rules'>,
@@ -290,6 +296,7 @@ export function partRecord(
   const chunks = response.body.wholeChunks;
   const until = part.from + response.body.receivedBytes;
   if (chunks === undefined || until === part.from || until > part.until) return undefined;
+  if (until < part.until && !part.isMeasured) return undefined;
   const totalBytes = part.until === part.totalBytes ? until : part.totalBytes;
   const segment = { from: part.from, until, chunks };
   const mayCombine =

@@ -247,6 +247,36 @@ t.test('a 206 with a body shorter than Content-Range claims ends where its bytes
   t.match([walk.get('/a', { Range: 'bytes=6-' }).body, walk.get('/a', { Range: 'bytes=-1' }).body], ['678', '8']);
 });
 
+t.test(
+  'RFC 9112 §8: a 206 that the end of its connection cuts short is no part, and not the end of the whole',
+  async (t) => {
+    const walk = makeWalk();
+    const client = walk.get('/a', { Range: 'bytes=0-' });
+    // Without Content-Length its end is told from no other.
+    walk.origin.last
+      .head(206, { ...FRESH, 'Content-Range': 'bytes 0-9/10' })
+      .data('01234')
+      .end();
+    t.match([client.status, client.body], [206, '01234']);
+    t.equal(walk.get('/a').ending, 'waiting', 'half of it is not served as the whole');
+    t.equal(walk.engine.parts.store.stats.objects, 0);
+    walk.get('/b', { Range: 'bytes=0-4' });
+    walk.origin.last
+      .head(206, { ...FRESH, 'Content-Range': 'bytes 0-4/10' })
+      .data('01234')
+      .end();
+    t.equal(walk.get('/b', { Range: 'bytes=0-4' }).outcome, 'HIT', 'one that is as long as it says is stored');
+  },
+);
+
+t.test('RFC 9110 §15.3.7.2: several parts in one 206 are none of them, whatever Content-Range says', async (t) => {
+  const walk = makeWalk();
+  walk.get('/a', { Range: 'bytes=0-8,9-19' });
+  const fields = { ...FRESH, 'Content-Type': 'multipart/byteranges; boundary=x', 'Content-Range': 'bytes 0-19/20' };
+  walk.origin.last.respond(206, fields, '--x and the like');
+  t.equal(walk.engine.parts.store.stats.objects, 0);
+});
+
 t.test('an interrupted download goes on with a range request; no client notices', async (t) => {
   const walk = makeWalk();
   const clients = [walk.get('/a'), walk.get('/a')];

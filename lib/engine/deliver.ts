@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { type CacheStatusEntry, formatCacheStatus } from '../http/cache-status.js';
+import { CONTENT_SUMS } from '../http/content-sums.js';
 import { Fields } from '../http/fields.js';
 import type { ByteRange } from '../http/ranges.js';
 import type { Segments } from '../object/segments.js';
@@ -179,15 +180,17 @@ function deliverRanges(
 ): Pick<Reply, 'status' | 'reasonPhrase' | 'fields' | 'payload'> | undefined {
   if (ranges.kind === 'unsatisfiable') {
     // The stored fields describe a body that is not sent: Content-Type and the like stay away.
-    const kept = stored.fields.filter((name) => !name.startsWith('content-'));
-    const fields = kept.followedBy([...behind, 'Content-Range', unsatisfiedRange(total)]);
+    const others = stored.fields.filter((name) => !name.startsWith('content-'));
+    const fields = others.followedBy([...behind, 'Content-Range', unsatisfiedRange(total)]);
     return { status: 416, reasonPhrase: 'Range Not Satisfiable', fields, payload: bytesOf([]) };
   }
+  // RFC 9530 §2: that of a 206 would be over its own bytes.
+  const kept = stored.fields.withoutAny(CONTENT_SUMS);
   if (ranges.kind === 'single') {
     return {
       status: 206,
       reasonPhrase: PARTIAL_CONTENT,
-      fields: stored.fields.followedBy([...behind, 'Content-Range', contentRange(ranges.from, ranges.until, total)]),
+      fields: kept.followedBy([...behind, 'Content-Range', contentRange(ranges.from, ranges.until, total)]),
       payload: payloadOf(stored, ranges.from, ranges.until),
     };
   }
@@ -196,7 +199,7 @@ function deliverRanges(
   return {
     status: 206,
     reasonPhrase: PARTIAL_CONTENT,
-    fields: stored.fields.without('content-type').followedBy([...behind, 'Content-Type', several.contentType]),
+    fields: kept.without('content-type').followedBy([...behind, 'Content-Type', several.contentType]),
     payload: several.payload,
   };
 }

@@ -1,6 +1,7 @@
 /** Builds the records that a fill makes of what it received: a new response, or a freshened one. */
 import { MAX_PARTS, RETRY_AFTER_MAX_MS } from '../base/limits.js';
 import type { Rule } from '../config/rule.js';
+import { CONTENT_SUMS } from '../http/content-sums.js';
 import { formatHttpDate, parseHttpDate } from '../http/dates.js';
 import { entityTagOf, strongMatch } from '../http/entity-tags.js';
 import type { Fields } from '../http/fields.js';
@@ -304,14 +305,11 @@ export function partRecord(
     known.partial.runs.length < MAX_PARTS &&
     known.partial.totalBytes === totalBytes &&
     isSameRepresentation(known.fields, response.fields);
-  const alone: StoredResponse = {
-    ...response,
-    status: 200,
-    reasonPhrase: 'OK',
-    fields: response.fields.without('content-range'),
-    body: Body.empty,
-    partial: Segments.of(segment, totalBytes),
-  };
+  const partial = Segments.of(segment, totalBytes);
+  const fields = response.fields.without('content-range').withoutAny(CONTENT_SUMS);
+  // It was judged as the whole that it is a part of, and lives as that does.
+  const alone = judgedAnew(spec, { ...response, status: 200, reasonPhrase: 'OK', body: Body.empty, partial }, fields);
+  if (alone === undefined) return undefined;
   const updated = mayCombine ? updatedRecord(spec, known, alone) : undefined;
   if (updated !== undefined) return { ...updated, partial: known?.partial?.with(segment) };
   // RFC 9110 §15.3.7: to If-Range the origin leaves out what its client knows already, and nobody here does.
@@ -324,29 +322,50 @@ export function partRecord(
  * bytes are in two codings.
  */
 export function updatedRecord(
-  { request, rules }: Pick<FillSpec, 'request' | 'rules'>,
+  spec: Pick<FillSpec, 'request' | 'rules'>,
   older: StoredResponse,
   newer: StoredResponse,
 ): StoredResponse | undefined {
-  const { status, receivedWall, chance = 0, expiredAt, despite = [] } = newer;
-  const coding = newer.fields.get('content-encoding');
-  const olderCoding = older.fields.get('content-encoding');
-  let merged = mergeFields(older.fields, newer.fields);
-  if (coding !== undefined && coding !== olderCoding) {
-    // That of a whole is in no coding where it names none; a part may have left it out.
-    if (olderCoding !== undefined || older.partial === undefined) return undefined;
-    merged = merged.append('Content-Encoding', coding);
-  }
-  const rule = ruleOf({ request, rules }, { status, fields: merged });
-  const judged = { status, fields: merged, rule, receivedWall };
+  const fields = updatedFields(older, newer.fields);
+  return fields === undefined ? undefined : judgedAnew(spec, newer, fields);
+}
+
+/** The fields of `older` with those of a newer answer that has bytes of the same; undefined where these are in another coding. */
+export function updatedFields(older: StoredResponse, newer: Fields): Fields | undefined {
+  if (!isInCodingOf(older, newer)) return undefined;
+  const merged = mergeFields(older.fields, newer);
+  const coding = newer.get('content-encoding');
+  const isNew = coding !== undefined && !older.fields.has('content-encoding');
+  return isNew ? merged.append('Content-Encoding', coding) : merged;
+}
+
+/**
+ * Whether an answer that has bytes of the same as `older` has them in the same coding: not every origin gives another tag to another
+ * coding (RFC 9110 §8.8.3). That of a whole is in none where it names none; a part may have left it out.
+ */
+export function isInCodingOf(older: StoredResponse, newer: Fields): boolean {
+  const coding = newer.get('content-encoding');
+  const known = older.fields.get('content-encoding');
+  return coding === undefined || coding === known || (known === undefined && older.partial !== undefined);
+}
+
+/** The record with these fields, and whatever is made of fields by those; undefined where they may not be shared. */
+function judgedAnew(
+  { request, rules }: Pick<FillSpec, 'request' | 'rules'>,
+  record: StoredResponse,
+  given: Fields,
+): StoredResponse | undefined {
+  const { status, receivedWall, chance = 0, expiredAt, despite = [] } = record;
+  const rule = ruleOf({ request, rules }, { status, fields: given });
+  const judged = { status, fields: given, rule, receivedWall };
   const verdict = judgeStorable({ ...judged, method: 'GET', requestFields: request.fields });
   if (!verdict.store) return undefined;
   const { fields, by } = verdict;
-  const receivedAt = newer.receivedAt ?? newer.fetchedAt;
-  const initialAgeMs = Math.max(0, receivedAt - newer.life.bornAt);
+  const receivedAt = record.receivedAt ?? record.fetchedAt;
+  const initialAgeMs = Math.max(0, receivedAt - record.life.bornAt);
   const life = lifeOf({ ...judged, by, initialAgeMs, receivedAt, chance });
   return {
-    ...newer,
+    ...record,
     selection: selectionOf(varyNames(fields), request.fields),
     fields,
     life: expiredAt === undefined ? life : expiredLife(life, expiredAt),

@@ -3,20 +3,22 @@
  * questions decide. Implements RFC 9111 §3, §3.3, §3.4, §4.3.3 and the design, sections 1 and 2.
  */
 import type { Rule } from '../config/rule.js';
+import { CONTENT_SUMS } from '../http/content-sums.js';
 import type { Fields } from '../http/fields.js';
 import type { SafetyOverride, StoredResponse } from '../object/stored.js';
 import type { Governing } from '../policy/lifetime.js';
-import { mergeFields } from '../policy/merge.js';
 import { judgeStorable } from '../policy/storable.js';
 import type { Conditions, FillSpec } from './fill-contract.js';
 import {
   contentLength,
+  isInCodingOf,
   isSameRepresentation,
   type JudgedBy,
   type Part,
   partOf,
   type Receipt,
   ruleOf,
+  updatedFields,
 } from './response.js';
 
 export type Answer =
@@ -146,17 +148,19 @@ function judgeRest(spec: FillSpec, receipt: Receipt, from: number): Answer {
   const known = spec.basis?.partial;
   const part = partOf(receipt.fields);
   const begun = known?.read(0, from);
+  const merged = spec.basis === undefined ? undefined : updatedFields(spec.basis, receipt.fields);
   if (
     spec.basis === undefined ||
     begun === undefined ||
+    merged === undefined ||
     part?.totalBytes === undefined ||
     part.totalBytes !== known?.totalBytes ||
     !continues(part, from, receipt.fields, spec.basis)
   ) {
     return { kind: 'repeat', reason: 'rest-does-not-fit' };
   }
-  const merged = mergeFields(spec.basis.fields, receipt.fields).without('content-length');
-  const sized = merged.append('Content-Length', String(part.totalBytes));
+  const described = merged.without('content-length').withoutAny(CONTENT_SUMS);
+  const sized = described.append('Content-Length', String(part.totalBytes));
   const age = receipt.fields.first('age');
   const fields = age === undefined ? sized : sized.append('Age', age);
   const whole: Receipt = { ...receipt, status: 200, reasonPhrase: 'OK', fields };
@@ -168,7 +172,8 @@ function judgeRest(spec: FillSpec, receipt: Receipt, from: number): Answer {
 
 /** Whether a part goes from `from` to the end of the very representation that `begun` is of. */
 function continues(part: Part, from: number, fields: Fields, begun: StoredResponse): boolean {
-  return part.from === from && part.until === part.totalBytes && isSameRepresentation(begun.fields, fields);
+  const isTheEnd = part.from === from && part.until === part.totalBytes;
+  return isTheEnd && isSameRepresentation(begun.fields, fields) && isInCodingOf(begun, fields);
 }
 
 /** The length of the whole, where an answer is the rest of a body that broke off while it was received. */

@@ -8,6 +8,7 @@ import { ONE_BUFFER_BYTES } from '../base/limits.js';
 import { MAX_ONE_PIECE_BYTES } from '../base/ready-limits.js';
 import { Views } from '../base/views.js';
 import type { BytesHeld, HitLines, Reply } from '../engine/contract.js';
+import { isContentSumIn } from '../http/content-sums.js';
 import { BETWEEN_CODE, type Fields, FollowedFields, type RawFields } from '../http/fields.js';
 import { isFramingIn, isNameIn } from '../http/lines.js';
 import { IN_NAME, IN_VALUE, OCTETS } from '../http/octets.js';
@@ -85,7 +86,7 @@ export class ReplyBytes {
   ): number {
     this.#heed(debugHeader);
     let at = this.#statusLine(status, reasonPhrase);
-    at = this.#packed(sight.section, sight.sectionFrom, sight.sectionUntil, at);
+    at = this.#packed(sight.section, sight.sectionFrom, sight.sectionUntil, at, part !== undefined);
     at = this.#hitLines(lines, ageSec, ttlSec, at);
     if (part !== undefined) at = this.#contentRange(part, sight.bodyBytes, at);
     at = this.#text('Content-Length: ', at);
@@ -164,7 +165,8 @@ export class ReplyBytes {
     return this.#packed(slab.bytes, fields.slabAt, fields.slabAt + fields.packableBytes, at);
   }
 
-  #packed(from: Buffer, start: number, until: number, into: number): number {
+  /** `isPart`: what is said of the whole content is left out. */
+  #packed(from: Buffer, start: number, until: number, into: number, isPart = false): number {
     // A line grows by two bytes at most, and has two at least.
     if (into === NOT_HERE || into + (until - start) * 2 + MAX_REST_BYTES > MAX_ONE_PIECE_BYTES) return NOT_HERE;
     const bytes = this.#bytes;
@@ -177,7 +179,7 @@ export class ReplyBytes {
         bytes[at++] = code;
       }
       if (at === nameAt) return NOT_HERE;
-      const isLeftOut = this.#isDebugHeader(nameAt, at);
+      const isLeftOut = this.#isDebugHeader(nameAt, at) || (isPart && isContentSumIn(bytes, nameAt, at));
       if (isFramingIn(bytes, nameAt, at)) return NOT_HERE;
       bytes[at++] = COLON;
       bytes[at++] = SPACE;

@@ -1,6 +1,6 @@
 // Goal: parts of a response are stored, reused, completed; a broken download goes on (RFC 9111 §3.3, §3.4). Method: walks with a fake clock and a played origin.
 import t from 'tap';
-import { makeWalk } from '../kit/walk.js';
+import { makeWalk, type Walk } from '../kit/walk.js';
 
 const FRESH = { 'Cache-Control': 'max-age=60', ETag: '"one"' };
 
@@ -162,6 +162,81 @@ t.test('RFC 9111 §3.4: parts that are combined have the fields of both', async 
   }
 });
 
+/** Sums over the content of one message (RFC 9530 §2), and over the whole representation (RFC 9530 §3). */
+const SUMS = { 'Content-Digest': 'sha-256=:part=:', 'Content-MD5': 'cGFydA==', 'Repr-Digest': 'sha-256=:whole=:' };
+
+function sumsOf(client: ReturnType<Walk['get']>): (string | undefined)[] {
+  return ['content-digest', 'content-md5', 'repr-digest'].map((name) => client.field(name));
+}
+
+t.test('RFC 9530 §2: what is put together of parts does not have the sum of one of them', async (t) => {
+  const walk = makeWalk();
+  for (const target of ['/combined', '/completed']) {
+    walk.get(target, { Range: 'bytes=0-4' });
+    walk.origin.last.respond(206, { ...FRESH, ...SUMS, 'Content-Range': 'bytes 0-4/10' }, '01234');
+  }
+  t.same(sumsOf(walk.get('/combined', { Range: 'bytes=1-2' })), [undefined, undefined, SUMS['Repr-Digest']]);
+  walk.get('/combined', { Range: 'bytes=5-9' });
+  walk.origin.last.respond(206, { ...FRESH, ...SUMS, 'Content-Range': 'bytes 5-9/10' }, '56789');
+  const completed = walk.get('/completed');
+  walk.origin.last.respond(206, { ...FRESH, ...SUMS, 'Content-Range': 'bytes 5-9/10' }, '56789');
+  for (const client of [completed, walk.get('/combined'), walk.get('/completed')]) {
+    t.match([client.status, client.body], [200, '0123456789']);
+    t.same(sumsOf(client), [undefined, undefined, SUMS['Repr-Digest']]);
+  }
+});
+
+t.test('RFC 9530 §2: a part of what is stored whole does not have the sum of the whole', async (t) => {
+  const walk = makeWalk();
+  walk.get('/a');
+  walk.origin.last.respond(200, { ...FRESH, ...SUMS }, '0123456789');
+  t.same(sumsOf(walk.get('/a')), Object.values(SUMS));
+  for (const range of ['bytes=1-2', 'bytes=1-2,5-6']) {
+    const part = walk.get('/a', { Range: range });
+    t.equal(part.status, 206);
+    t.same(sumsOf(part), [undefined, undefined, SUMS['Repr-Digest']], range);
+  }
+});
+
+t.test('RFC 9111 §3.4: a whole that the rest completes is in the coding that either of the two names', async (t) => {
+  const rows: [first: Record<string, string>, rest: Record<string, string>, isCompleted: boolean][] = [
+    [{}, { 'Content-Encoding': 'br' }, true],
+    [{ 'Content-Encoding': 'br' }, {}, true],
+    [{ 'Content-Encoding': 'br' }, { 'Content-Encoding': 'gzip' }, false],
+  ];
+  for (const [first, rest, isCompleted] of rows) {
+    const walk = makeWalk();
+    walk.get('/a', { Range: 'bytes=0-4' });
+    walk.origin.last.respond(206, { ...FRESH, ...first, 'Content-Range': 'bytes 0-4/10' }, '01234');
+    const client = walk.get('/a');
+    walk.origin.last.respond(206, { ...FRESH, ...rest, 'Content-Range': 'bytes 5-9/10' }, '56789');
+    const message = JSON.stringify([first, rest]);
+    if (!isCompleted) {
+      t.equal(client.ending, 'waiting', `${message}: one tag for two codings`);
+      continue;
+    }
+    for (const one of [client, walk.get('/a')])
+      t.match([one.body, one.field('content-encoding')], ['0123456789', 'br'], message);
+  }
+});
+
+t.test(
+  'RFC 9111 §3.3: a part lives as the whole does that it is a part of, where a rule goes by the status',
+  async (t) => {
+    const ttl = {
+      kind: 'by-status',
+      statuses: { 200: { kind: 'fixed', ms: 60_000 } },
+      other: { kind: 'fixed', ms: 0 },
+    } as const;
+    const walk = makeWalk({ rule: { ttl } });
+    walk.get('/a', { Range: 'bytes=0-4' });
+    walk.origin.last.respond(206, { ETag: '"one"', 'Content-Range': 'bytes 0-4/10' }, '01234');
+    t.equal(walk.get('/a', { Range: 'bytes=0-4' }).outcome, 'HIT');
+    walk.clock.advance(61_000);
+    t.equal(walk.get('/a', { Range: 'bytes=0-4' }).ending, 'waiting');
+  },
+);
+
 t.test('RFC 9111 §3.4: where the rest is of another representation, it is fetched anew, whole', async (t) => {
   for (const answer of [
     [206, { ...FRESH, ETag: '"two"', 'Content-Range': 'bytes 5-9/10' }],
@@ -294,6 +369,7 @@ t.test('an interrupted download that cannot go on is seen as broken, and nothing
     [200, { ...FRESH }],
     [206, { ...FRESH, ETag: '"two"', 'Content-Range': 'bytes 5-9/10' }],
     [206, { ...FRESH, 'Content-Range': 'bytes 4-9/10' }],
+    [206, { ...FRESH, 'Content-Encoding': 'gzip', 'Content-Range': 'bytes 5-9/10' }],
     [503, {}],
   ] as const) {
     const walk = makeWalk();

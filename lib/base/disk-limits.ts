@@ -52,6 +52,8 @@ export const DISK_AHEAD_SHARE = 1 / 16;
 export const MAX_DISK_AHEAD_BYTES = 16 * 1024 * 1024;
 /** Bytes by which the file grows at once: others come in between. */
 export const DISK_AHEAD_STEP_BYTES = 256 * 1024;
+/** Bytes that a new file may have to be written before anything is stored in it: whether they may be is tried beside it. */
+export const DISK_FIRST_BYTES = 256 * 1024;
 /** Stored responses that one step of eviction, or of the sweep, takes from disk. */
 export const DISK_STEP_COUNT = 256;
 /** Stored responses that one batch evicts to make room for itself; beyond: it is not stored. */

@@ -4,18 +4,13 @@
  *
  * Reads are for any thread, writes for the one that writes: a commit that fails throws there, and nothing has changed.
  */
-import { closeSync, openSync, statSync, writeSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
-import {
-  DISK_AHEAD_SHARE,
-  DISK_AHEAD_STEP_BYTES,
-  DISK_GROWTH_FACTOR,
-  MAX_DISK_AHEAD_BYTES,
-} from '../base/disk-limits.js';
 import { Views } from '../base/views.js';
 import { readsTooFar } from './disk-ahead.js';
 import { DiskFailure } from './disk-contract.js';
+import { DEVICE, growthOf } from './disk-growth.js';
 
 export const TABLES = ['records', 'varied', 'bodies', 'uses', 'expiries', 'tags', 'doomed', 'shares', 'meta'] as const;
 export type TableName = (typeof TABLES)[number];
@@ -91,6 +86,7 @@ export function openDiskFile(
   directory: string,
   sizeBytes: number,
   noReadAhead: boolean = readsTooFar(directory),
+  device = DEVICE,
 ): DiskFile {
   const root = open({
     path: directory,
@@ -111,7 +107,7 @@ export function openDiskFile(
     const { lastPageNumber } = root.getStats() as { lastPageNumber: number };
     return (lastPageNumber + 1) * DISK_PAGE_BYTES;
   };
-  const growth = growthOf(path, sizeBytes);
+  const growth = growthOf(directory, path, sizeBytes, device);
   const inode = statSync(path).ino;
   return {
     directory,
@@ -140,62 +136,6 @@ export function openDiskFile(
       await root.close();
     },
   };
-}
-
-interface Growth {
-  /** Before a transaction that is to write so much, where lmdb has taken so much of the file. */
-  ahead(endBytes: number, bytes: number, breathe: () => void): void;
-  /** After one. */
-  behind(endBytes: number): void;
-}
-
-function growthOf(path: string, sizeBytes: number): Growth {
-  const aheadBytes = Math.min(MAX_DISK_AHEAD_BYTES, sizeBytes * DISK_AHEAD_SHARE);
-  /** So long is the file at least: it never gets shorter. */
-  let filledBytes = 0;
-  return {
-    ahead(endBytes, bytes, breathe) {
-      const needed = Math.ceil(endBytes + bytes * DISK_GROWTH_FACTOR + aheadBytes);
-      if (needed <= filledBytes) return;
-      try {
-        // Somewhat further, so that not each batch has to.
-        filledBytes = growTo(path, needed + Math.ceil(aheadBytes / 4), breathe);
-      } catch (error) {
-        const { code, message } = error as NodeJS.ErrnoException;
-        throw new DiskFailure(code ?? 'unknown', message);
-      }
-    },
-    behind(endBytes) {
-      if (endBytes <= filledBytes) return;
-      try {
-        filledBytes = growTo(path, endBytes, () => {});
-      } catch {
-        // What was written is there: the next transaction looks anew.
-        filledBytes = 0;
-      }
-    },
-  };
-}
-
-/**
- * Makes the file that long, and returns how long it is; throws what the system says. Zeros are written, so that their place on
- * the device is taken, and appended, since another process may have written there meanwhile. lmdb writes its pages over them.
- *
- * A transaction that takes pages at the end of the file and gives them back at once never writes them: without this the file
- * might be shorter than it says, as one is that was cut off.
- */
-function growTo(path: string, bytes: number, breathe: () => void): number {
-  const size = statSync(path).size;
-  if (size >= bytes) return size;
-  const zeros = Buffer.alloc(Math.min(bytes - size, DISK_AHEAD_STEP_BYTES));
-  const handle = openSync(path, 'a');
-  try {
-    for (let left = bytes - size; left > 0; breathe())
-      left -= writeSync(handle, zeros, 0, Math.min(left, zeros.length));
-  } finally {
-    closeSync(handle);
-  }
-  return bytes;
 }
 
 interface TableStats {

@@ -18,6 +18,7 @@ import {
 } from '../base/disk-limits.js';
 import { formatSize } from '../base/units.js';
 import { DISK_FILE_NAME, type DiskFile, openDiskFile } from './disk-file.js';
+import { DEVICE, type Device, tryToBegin } from './disk-growth.js';
 import { fileFlaw } from './disk-header.js';
 import { clearDead, deathsIn, isUnderWay, leaveMark, type Mark } from './disk-marks.js';
 import { prepareDiskPlace, type Remark, setAside } from './disk-place.js';
@@ -44,14 +45,16 @@ export class DiskOpening {
   #deaths = 0;
   #hasSetAside = false;
   readonly #pause: (ms: number) => void;
+  readonly #device: Device;
   /** Of a lock: whoever serves from memory meanwhile is not to stand still again and again. */
   #looksLeft = DISK_LOOKS;
 
   /** `pause` has this thread do nothing for a while: at the start, before it serves. */
-  constructor(path: string, sizeBytes: number, pause: (ms: number) => void = standStill) {
+  constructor(path: string, sizeBytes: number, pause: (ms: number) => void = standStill, device = DEVICE) {
     this.#path = path;
     this.#sizeBytes = sizeBytes;
     this.#pause = pause;
+    this.#device = device;
   }
 
   /** `unsure`: only tryWithCare() may. Throws an Error with a sentence where it cannot be had. */
@@ -99,7 +102,10 @@ export class DiskOpening {
     if (holder !== undefined) throw new Error(`${lock} is locked by process ${holder}`);
     const flaw = lasting(() => fileFlaw(file), this.#pause);
     if (flaw !== undefined) this.#remarks.push(setAside(directory, flaw));
-    if (flaw !== undefined || (bytes ?? 0) === 0) mindSpace(directory);
+    if (flaw !== undefined || (bytes ?? 0) === 0) {
+      mindSpace(directory);
+      tryToBegin(file, this.#device);
+    }
     if (flaw !== undefined || (lockBytes ?? 0) === 0) makeLockFile(lock);
     return directory;
   }

@@ -27,6 +27,7 @@ async function look(): Promise<void> {
   }
   // What is written takes pages that were given back: how those are kept is part of the file as well.
   if (depth !== 'some') {
+    file.makeRoom(0, () => {});
     file.write(() => {
       for (const name of TABLES) file.tables[name].put(NOBODYS, FIRST);
       // In the same transaction: nobody else is to come by it.

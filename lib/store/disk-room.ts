@@ -2,21 +2,19 @@
  * Makes room in the disk tier: what was used longest ago goes where what is new needs its place, and what is past its time goes in
  * small steps. Called by the writer, inside its transactions where nothing else is said.
  */
-import { statfsSync } from 'node:fs';
 import {
   DISK_EVICT_FROM_SHARE,
   DISK_EVICT_TO_SHARE,
   DISK_EVICT_TO_SHARE_OVERGROWN,
   DISK_GROWTH_FACTOR,
-  DISK_RESERVE_BYTES,
   DISK_STEP_COUNT,
   MAX_DISK_EVICTIONS_AT_ONCE,
 } from '../base/disk-limits.js';
 import type { DiskRemoval } from '../observe/disk-meters.js';
 import type { DiskChunks } from './disk-chunks.js';
-import { DiskFailure } from './disk-contract.js';
 import { type EntryPrefix, readPrefix } from './disk-entry.js';
 import { BEHIND_ALL, type DiskFile, type DiskTable } from './disk-file.js';
+import { mindSpace } from './disk-growth.js';
 import { DISK_CHUNK_BYTES, minuteAfter, withNumber } from './disk-keys.js';
 
 const FIRST = Buffer.of(0);
@@ -46,8 +44,7 @@ export class DiskRoom {
 
   /** The filesystem is not ours alone, and a commit that runs into its end costs more than to look first. */
   mindSpace(bytes: number): void {
-    const { bavail, bsize } = statfsSync(this.#file.directory);
-    if (bavail * bsize < bytes + DISK_RESERVE_BYTES) throw new DiskFailure('ENOSPC', 'the filesystem is full');
+    mindSpace(this.#file.directory, bytes);
   }
 
   /** What a batch pushes out loses its records before, in a transaction of its own: chunks go in a later one (disk-readers.ts). */

@@ -1,18 +1,21 @@
 // Goal: issue 5, a device without room ends no process: lmdb meets no write that fails. Method: a file looked at from outside, and a process under a limit of the size of its files.
 import { spawnSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { DISK_AHEAD_SHARE, DISK_GROWTH_FACTOR } from '../../lib/base/disk-limits.js';
+import { DISK_AHEAD_SHARE, DISK_GROWTH_FACTOR, DISK_RESERVE_BYTES } from '../../lib/base/disk-limits.js';
 import { BatchWriter } from '../../lib/store/disk-batch.js';
 import { DISK_FILE_NAME, openDiskFile } from '../../lib/store/disk-file.js';
+import { DEVICE, type Device } from '../../lib/store/disk-growth.js';
 import { fileFlaw } from '../../lib/store/disk-header.js';
+import { DiskOpening } from '../../lib/store/disk-open.js';
 import { DiskWriting } from '../../lib/store/disk-writing.js';
 import { makeDirectory } from '../kit/disk.js';
 
 const MB = 1024 * 1024;
 const SIZE = 64 * MB;
+const PROBE = fileURLToPath(new URL('../../lib/store/disk-probe.js', import.meta.url));
 const REFUSED = fileURLToPath(new URL('./disk-refused-main.js', import.meta.url));
 
 function chunks(name: string, count: number): Uint8Array {
@@ -60,6 +63,77 @@ t.test(
   },
 );
 
+/** A device with so much room, which counts what is written to it. */
+function played(freeBytes: number, quotaBytes = Number.POSITIVE_INFINITY): Device & { written: number } {
+  return {
+    written: 0,
+    freeBytes(): number {
+      return freeBytes - this.written;
+    },
+    append(handle, bytes, length): number {
+      if (this.written + length > quotaBytes) {
+        throw Object.assign(new Error('EDQUOT: disk quota exceeded, write'), { code: 'EDQUOT' });
+      }
+      this.written += length;
+      return DEVICE.append(handle, bytes, length);
+    },
+  };
+}
+
+t.test('issue 5: where the file has no room to grow, what the tier leaves to others stays theirs', async (t) => {
+  const directory = makeDirectory(t);
+  const device = played(DISK_RESERVE_BYTES + MB);
+  const file = openDiskFile(directory, SIZE, false, device);
+  const writing = new DiskWriting(file, SIZE);
+  const { size } = statSync(join(directory, DISK_FILE_NAME));
+  for (const batch of [undefined, chunks('one', 1), undefined]) {
+    t.throws(() => writing.do({ batch, now: 1 }), { code: 'ENOSPC' });
+    t.equal(device.written, 0, 'nothing is taken, however often it is tried');
+  }
+  t.equal(statSync(join(directory, DISK_FILE_NAME)).size, size);
+  await file.close();
+});
+
+t.test('issue 5: a quota makes no more of a batch than a full device does, and what follows is written', async (t) => {
+  const directory = makeDirectory(t);
+  const device = played(1024 * MB, 2 * MB);
+  const file = openDiskFile(directory, SIZE, false, device);
+  const writing = new DiskWriting(file, SIZE);
+  t.throws(() => writing.do({ batch: chunks('one', 1), now: 1 }), { code: 'EDQUOT', message: /quota/ });
+  t.equal(file.tables.bodies.count, 0);
+  device.written = Number.NEGATIVE_INFINITY;
+  writing.do({ batch: chunks('two', 2), now: 1 });
+  t.equal(file.tables.bodies.count, 2);
+  await file.close();
+});
+
+t.test('issue 5: a new file is not begun where lmdb could not write its first pages', async (t) => {
+  for (const before of ['nothing', 'an empty file', 'a damaged file']) {
+    const path = makeDirectory(t);
+    const directory = join(path, 'v2');
+    if (before !== 'nothing') {
+      mkdirSync(directory);
+      await openDiskFile(directory, SIZE).close();
+      truncateSync(join(directory, DISK_FILE_NAME), before === 'an empty file' ? 0 : 100);
+    }
+    const refused = new DiskOpening(path, SIZE, () => {}, played(1024 * MB, 1));
+    t.throws(() => refused.tryNow(), /EDQUOT/, before);
+    t.notOk(
+      readdirSync(directory).some((name) => name.startsWith(`${DISK_FILE_NAME}-`)),
+      'no trace is left of it',
+    );
+    const opened = new DiskOpening(path, SIZE).tryNow();
+    if (opened === 'unsure') throw new Error('it is opened at once');
+    await opened.file.close();
+  }
+  const path = makeDirectory(t);
+  mkdirSync(join(path, 'v2'));
+  await openDiskFile(join(path, 'v2'), SIZE).close();
+  const there = new DiskOpening(path, SIZE, () => {}, played(0, 0)).tryNow();
+  if (there === 'unsure') throw new Error('one that is there is opened as it is');
+  await there.file.close();
+});
+
 const canLimit = existsSync('/usr/bin/prlimit') && existsSync('/bin/bash');
 
 t.test(
@@ -73,5 +147,23 @@ t.test(
       t.match(stdout, /^EFBIG \d+\n$/);
       t.equal(stderr, '', 'it has nothing to say');
     }
+  },
+);
+
+t.test(
+  'issue 5: a process that looks whether a file can be written does not die of a device without room',
+  { skip: canLimit ? false : 'NOT SHOWN HERE: it takes bash and prlimit (util-linux)' },
+  async (t) => {
+    const directory = makeDirectory(t);
+    const file = openDiskFile(directory, SIZE);
+    await file.close();
+    const { size } = statSync(join(directory, DISK_FILE_NAME));
+    const limited = ['-c', `ulimit -S -f ${size / 1024}; exec "$@"`, 'limited', process.execPath, PROBE, directory];
+    const { status, stdout, stderr } = spawnSync('/bin/bash', [...limited, String(SIZE), 'whole'], {
+      encoding: 'utf8',
+    });
+    t.equal(status, 1);
+    t.match(stdout, /EFBIG/, 'it says why: two that died would have the file set aside');
+    t.equal(stderr, '', 'lmdb has nothing to say');
   },
 );

@@ -217,7 +217,6 @@ export class RefreshQueue {
         this.#begin(next, now);
       }
     } finally {
-      // Also where one who was told of an end broke.
       this.#isPumping = false;
       if (this.#hasWaiting()) this.#arm(now);
       else this.#disarm();
@@ -302,8 +301,17 @@ export class RefreshQueue {
   }
 
   #tell(priority: RefreshPriority, outcome: RefreshOutcome & RefreshEnd, waitedMs: number, to: readonly Told[]): void {
-    this.#options.events.refreshed(priority, outcome, waitedMs);
-    for (const told of to) told(outcome);
+    const { events } = this.#options;
+    events.refreshed(priority, outcome, waitedMs);
+    for (const told of to) {
+      try {
+        told(outcome);
+      } catch (error) {
+        // The others are told all the same, and whoever ended it, and what waits, goes on.
+        const message = 'The end of a refresh could not be told';
+        events.notice('error', 'internal', message, { outcome, error: stackOf(error) });
+      }
+    }
   }
 
   /** The one timer: for what is put off, for a token, or to see whether the origin fares better. */

@@ -405,17 +405,49 @@ t.test('a job that breaks as it begins has failed, and the next ones have their 
   t.equal(desk.clock.pendingCount, 0);
 });
 
-t.test('a listener that breaks does not keep the queue from going on', async (t) => {
-  const desk = new Desk();
-  const broken = (): void => {
+/** A listener that breaks, and a desk that hears of it. */
+function broken(): { desk: Desk; notices: string[]; listener: () => void } {
+  const notices: string[] = [];
+  const desk = new Desk({ events: { ...SILENT, notice: (_level, code) => void notices.push(code) } });
+  const listener = (): void => {
     throw new Error('broke');
   };
-  desk.add('running', 'stale');
-  desk.add('needless', 'stale', { begun: 'needless' }, broken);
+  return { desk, notices, listener };
+}
+
+t.test('a listener that breaks does not keep the queue from going on, nor others from being told', async (t) => {
+  const { desk, notices, listener } = broken();
+  const told: string[] = [];
+  desk.add('running', 'stale', {}, listener);
+  desk.add('running', 'stale', {}, (end) => void told.push(end));
+  desk.add('needless', 'stale', { begun: 'needless' }, listener);
   desk.add('next', 'warm');
-  t.throws(() => desk.end('running'));
-  desk.clock.advance(REFRESH_RECHECK_MS);
-  t.same(desk.begun, ['running', 'needless', 'next']);
+  desk.end('running');
+  t.same(told, ['not-modified']);
+  t.same(desk.begun, ['running', 'needless', 'next'], 'at once');
+  t.same(notices, ['internal', 'internal']);
+});
+
+t.test('of several whose listeners break none takes the timer along that others wait for', async (t) => {
+  const { desk, listener } = broken();
+  desk.add('running', 'stale');
+  for (const id of ['a', 'b', 'c']) desk.add(id, 'ahead', {}, listener);
+  desk.add('later', 'stale', { notBefore: desk.clock.now() + 1_000 });
+  desk.origin.healthy = false;
+  desk.end('running');
+  t.same(desk.queue.stats.depth, { stale: 1, cold: 0, warm: 0, ahead: 0 }, 'what is ahead was given up');
+  desk.clock.advance(1_000);
+  t.same(desk.begun, ['running', 'later']);
+});
+
+t.test('one that makes room for another is given up, though its listener breaks', async (t) => {
+  const { desk, listener } = broken();
+  const full = new Desk({ maxCount: 2, events: { ...SILENT } });
+  full.add('running', 'stale');
+  full.add('waits', 'warm', {}, listener);
+  t.equal(full.add('urgent', 'stale'), 'queued');
+  desk.queue.close();
+  full.queue.close();
 });
 
 t.test('a job that breaks at its beginning ends once, whatever is said of its end before or after', async (t) => {

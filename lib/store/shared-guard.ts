@@ -148,7 +148,9 @@ export class SharedGuard {
         timer.cancel();
         this.#running--;
       };
-      work().then(
+      // What breaks before there is anything to wait for has failed like any other.
+      const begun = async (): Promise<T> => work();
+      begun().then(
         (value) => {
           over();
           resolve(value);

@@ -3,7 +3,7 @@ import t from 'tap';
 import { MAX_SHARED_WRITES, SHARED_LOG_EVERY_MS } from '../../lib/base/shared-limits.js';
 import { SharedClock } from '../../lib/store/shared-clock.js';
 import type { SharedTable } from '../../lib/store/shared-contract.js';
-import type { SharedGuard } from '../../lib/store/shared-guard.js';
+import { SharedGuard } from '../../lib/store/shared-guard.js';
 import { SharedPulse } from '../../lib/store/shared-pulse.js';
 import { SharedWriting, type SharedWritingParts } from '../../lib/store/shared-writing.js';
 import { FakeClock } from '../kit/clock.js';
@@ -70,4 +70,29 @@ t.test('issue 5: a turn that breaks is told of, and the next one is taken', asyn
   pulse.stop();
   clock.advance(SHARED_LOG_EVERY_MS);
   t.equal(taken, 3);
+});
+
+t.test('issue 5: a command that breaks before it is sent is none of those that run', async (t) => {
+  const clock = new FakeClock();
+  const guard = new SharedGuard({
+    clock,
+    random: () => 0.5,
+    timeoutMs: 20,
+    probe: async () => {},
+    hung() {},
+    isOfOne: () => true,
+    changed() {},
+    refusing() {},
+  });
+  guard.linked();
+  await turns();
+  const broken = (): never => {
+    throw new Error('the words broke');
+  };
+  t.equal(await guard.background(broken), undefined);
+  t.equal(await guard.run(broken), undefined);
+  t.equal(guard.running, 0);
+  t.match(guard.counts, { failed: 2, late: 0 });
+  t.equal(clock.pendingCount, 0, 'no timer is left');
+  guard.close();
 });

@@ -1,16 +1,19 @@
 /** What an operator can do to what is stored: purge, expire, refresh, update (design, section 7). */
 import { MAX_REFRESH_OPERATIONS } from '../base/limits.js';
+import type { StoredResponse } from '../object/stored.js';
 import { expiredResponse } from '../policy/expire.js';
 import { keyOfUrl } from '../policy/key.js';
 import { isSameSelection } from '../store/variants.js';
 import type { Engine } from './engine.js';
+import type { Effect } from './fate.js';
 import { type Share, tellPeers, WHOLE } from './peers-contract.js';
 import {
   affectInFlight,
   changeUnseen,
   eachStored,
   forgetNotes,
-  reachOf,
+  type Reach,
+  reachesOf,
   type StoredPlace,
   type Target,
 } from './reach.js';
@@ -74,15 +77,16 @@ export class Operations implements OperatorDoor {
    * is gone when it resolves; what comes in meanwhile may stay. Undefined where the target is none.
    */
   async purge(target: Target, { isQuiet, reached }: Share = WHOLE): Promise<Counts | undefined> {
-    const reach = reachOf(this.#engine, target);
-    if (reach === undefined) return undefined;
-    tellPeers(this.#engine.parts.peers, 'purge', reach, isQuiet);
-    const fills = affectInFlight(this.#engine, reach, 'purge');
-    forgetNotes(this.#engine, reach);
-    changeUnseen(this.#engine, reach, () => undefined);
+    const reaches = reachesOf(this.#engine, target);
+    if (reaches === undefined) return undefined;
+    const fills = this.#affectOnTheWay(reaches, 'purge', isQuiet);
+    for (const reach of reaches) {
+      forgetNotes(this.#engine, reach);
+      changeUnseen(this.#engine, reach, () => undefined);
+    }
     const { store, clock } = this.#engine.parts;
     let objects = 0;
-    await eachStored(this.#engine, reach, (stored) => {
+    await this.#each(reaches, (stored) => {
       // What is past keep is gone for every request, and waits to be swept: no purge took it out.
       const isGone = stored.life.keepUntil <= clock.now();
       if (!store.remove(stored, 'purged') || isGone) return;
@@ -97,15 +101,14 @@ export class Operations implements OperatorDoor {
    * origin. What was asked for before is stored, but stale. Undefined where the target is none.
    */
   async expire(target: Target, { isQuiet, reached }: Share = WHOLE): Promise<Counts | undefined> {
-    const reach = reachOf(this.#engine, target);
-    if (reach === undefined) return undefined;
-    tellPeers(this.#engine.parts.peers, 'expire', reach, isQuiet);
-    const fills = affectInFlight(this.#engine, reach, 'expire');
+    const reaches = reachesOf(this.#engine, target);
+    if (reaches === undefined) return undefined;
+    const fills = this.#affectOnTheWay(reaches, 'expire', isQuiet);
     const { store, clock } = this.#engine.parts;
     const expiredAt = clock.now();
-    changeUnseen(this.#engine, reach, (stored) => expiredResponse(stored, expiredAt));
+    for (const reach of reaches) changeUnseen(this.#engine, reach, (stored) => expiredResponse(stored, expiredAt));
     let objects = 0;
-    await eachStored(this.#engine, reach, (stored) => {
+    await this.#each(reaches, (stored) => {
       const isSince = (stored.requestedAt ?? stored.fetchedAt) > expiredAt;
       const isDone = (stored.expiredAt ?? Number.NEGATIVE_INFINITY) >= expiredAt || stored.life.keepUntil <= expiredAt;
       if (isSince || isDone || !store.swap(stored, expiredResponse(stored, clock.now()))) return;
@@ -113,6 +116,19 @@ export class Operations implements OperatorDoor {
       reached?.(stored);
     });
     return { objects, fills, ...(await this.#pending(isQuiet)) };
+  }
+
+  /** Tells others, and does it to what is on its way here; returns to how many: all of them are within the first reach. */
+  #affectOnTheWay(reaches: readonly Reach[], effect: Effect, isQuiet: boolean): number {
+    const counts = reaches.map((reach) => {
+      tellPeers(this.#engine.parts.peers, effect, reach, isQuiet);
+      return affectInFlight(this.#engine, reach, effect);
+    });
+    return counts[0] ?? 0;
+  }
+
+  async #each(reaches: readonly Reach[], visit: (stored: StoredResponse) => void): Promise<void> {
+    for (const reach of reaches) await eachStored(this.#engine, reach, visit);
   }
 
   /** Resolves when it is done wherever it can be. `isQuiet`: another process tells the shared tier. */
@@ -128,12 +144,12 @@ export class Operations implements OperatorDoor {
    * Undefined where the target is none.
    */
   async refresh(target: Target, order: RefreshOrder): Promise<RefreshRun | 'busy' | undefined> {
-    const reach = reachOf(this.#engine, target);
-    if (reach === undefined) return undefined;
+    const reaches = reachesOf(this.#engine, target);
+    if (reaches === undefined) return undefined;
     if (this.#refreshCount >= MAX_REFRESH_OPERATIONS) return 'busy';
     this.#refreshCount++;
     const byKey = new Map<string, StoredPlace[]>();
-    await eachStored(this.#engine, reach, ({ key, selection }) => {
+    await this.#each(reaches, ({ key, selection }) => {
       const variants = byKey.get(key) ?? [];
       if (variants.some((one) => isSameSelection(one.selection, selection))) return;
       if (order.isOthers?.({ key, selection }) === true) return;

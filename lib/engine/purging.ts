@@ -2,7 +2,7 @@
  * What is stored at a URL, under how many keys so ever, is taken out as a whole: by an operator, or because a request
  * changed what is there. Implements RFC 9111 §4.4.
  */
-import { MAX_ALIASES, MAX_ALIASES_BYTES } from '../base/limits.js';
+import { MAX_ALIASES, MAX_ALIASES_BYTES, STORE_STEP_DELAY_MS } from '../base/limits.js';
 import { keyOfUrl, keysAt, targetKey } from '../policy/key.js';
 import type { RemovalReason } from '../store/contract.js';
 import { Aliases } from './aliases.js';
@@ -12,6 +12,13 @@ import { markerKeysOf } from './fill-order.js';
 import type { EngineParts } from './parts.js';
 import { type Share, tellPeers, WHOLE } from './peers-contract.js';
 import type { Refreshes } from './refreshes.js';
+
+/** Where what is at a URL may be stored. */
+export interface KeysAt {
+  readonly keys: readonly string[];
+  /** What the keys begin with of which more lie below than were looked for. */
+  readonly further: readonly string[];
+}
 
 export class Purging {
   readonly #parts: EngineParts;
@@ -38,12 +45,21 @@ export class Purging {
    * what headers, cookies and forwarding fields added to that.
    */
   keysOf(url: string): readonly string[] {
+    return this.at(url).keys;
+  }
+
+  /** The same, and whether these are all. */
+  at(url: string): KeysAt {
     const keys: string[] = [];
+    const further: string[] = [];
     for (const key of keysAt(url, this.#parts.live.rules.keyings)) {
       // What forwarding fields, headers and cookies add to a key stands behind it (policy/key).
-      keys.push(key, ...this.#aliases.of(key), ...this.#parts.store.keysBelow(`${key} `));
+      const beginning = `${key} `;
+      const below = this.#parts.store.keysBelow(beginning);
+      keys.push(key, ...this.#aliases.of(key), ...below.keys);
+      if (!below.areAll) further.push(beginning);
     }
-    return [...new Set(keys)];
+    return { keys: [...new Set(keys)], further };
   }
 
   /** Takes out all that is stored for a URL, itself written as a key; what is in flight for it is not stored any more. Returns how many. */
@@ -55,9 +71,12 @@ export class Purging {
   /** The same, in this process alone. */
   purgeHere(url: string, reason: 'purged' | 'invalidated', { isQuiet }: Share = WHOLE): number {
     let count = 0;
-    const keys = this.keysOf(url);
+    const { keys, further } = this.at(url);
     tellPeers(this.#parts.peers, 'purge', { kind: 'keys', keys }, isQuiet, reason === 'invalidated');
     for (const key of keys) count += this.#purgeOne(key, reason);
+    // What has gone makes way for what could not be looked for.
+    const isOver = further.length === 0 || count === 0;
+    if (!isOver) this.#parts.clock.after(STORE_STEP_DELAY_MS, () => this.purgeHere(url, reason, { isQuiet }));
     return count;
   }
 

@@ -25,14 +25,18 @@ export type Reach =
   | { readonly kind: 'prefix'; readonly prefixes: readonly string[] }
   | { readonly kind: 'tag'; readonly tag: string };
 
-/** Undefined where a URL or a prefix is no absolute http or https URL, or a tag is empty. */
-export function reachOf(engine: Engine, target: Target): Reach | undefined {
-  if (target.kind === 'tag') return /^[^\s,]+$/.test(target.tag) ? target : undefined;
+/**
+ * Each of these is meant: a URL has a second one where more is stored of it than is looked for at once. Undefined where a URL or a prefix
+ * is no absolute http or https URL, or a tag is empty.
+ */
+export function reachesOf(engine: Engine, target: Target): readonly Reach[] | undefined {
+  if (target.kind === 'tag') return /^[^\s,]+$/.test(target.tag) ? [target] : undefined;
   const key = keyOfUrl(target.kind === 'url' ? target.url : target.prefix);
   if (key === undefined) return undefined;
-  return target.kind === 'url'
-    ? { kind: 'keys', keys: engine.purging.keysOf(key) }
-    : { kind: 'prefix', prefixes: starred(key) };
+  if (target.kind === 'prefix') return [{ kind: 'prefix', prefixes: starred(key) }];
+  const { keys, further } = engine.purging.at(key);
+  const all: Reach = { kind: 'keys', keys };
+  return further.length === 0 ? [all] : [all, { kind: 'prefix', prefixes: further }];
 }
 
 /** A prefix, and what it is in the keys of rules that leave out the scheme, the host, or both. */

@@ -97,8 +97,8 @@ export interface Store {
    * for before now. What can be looked at is not its business.
    */
   changeUnseen(reach: UnseenReach, change: UnseenChange): void;
-  /** Keys of what is stored below memory that begin so. */
-  keysBelow(prefix: string): readonly string[];
+  /** Keys of what is stored below memory that begin so: all of them, or as many as are looked for at once. */
+  keysBelow(prefix: string): KeysBelow;
   /** Where it is; undefined: it is not stored. */
   tierOf(stored: StoredResponse): Tier | undefined;
   /**
@@ -194,6 +194,11 @@ export interface PlainSight extends Life, Pick<RecordSight, 'status' | 'mark' | 
 }
 
 export type Tier = 'memory' | 'disk';
+
+export interface KeysBelow {
+  readonly keys: readonly string[];
+  readonly areAll: boolean;
+}
 
 /** What a scan below memory is about. */
 export type BelowReach =

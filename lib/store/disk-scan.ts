@@ -1,6 +1,7 @@
 /** Walks over what is on disk: by the beginning of the key, by tag. A walk is done in pieces, and goes on behind its last place. */
+import { DISK_KEYS_STEP_COUNT, MAX_DISK_KEYS } from '../base/disk-limits.js';
 import type { StoredResponse } from '../object/stored.js';
-import type { BelowReach } from './contract.js';
+import type { BelowReach, KeysBelow } from './contract.js';
 import type { DiskTier } from './disk.js';
 import { prefixRange, tagHash } from './disk-keys.js';
 
@@ -46,17 +47,14 @@ function scanTagged(
   return next?.toString('base64url');
 }
 
-/** Most keys that are looked for under one beginning. */
-const MAX_KEYS = 10_000;
-
-/** The keys on disk that begin with `prefix`, each once. */
-export function keysUnder(disk: DiskTier, prefix: string): readonly string[] {
+/** The keys on disk that begin with `prefix`, each once; `most`: of so many stored responses. */
+export function keysUnder(disk: DiskTier, prefix: string, most = MAX_DISK_KEYS): KeysBelow {
   const keys = new Set<string>();
-  for (let after: string | undefined, left = MAX_KEYS; left > 0; left -= PIECE) {
-    after = scanDisk(disk, { kind: 'prefix', prefix }, after, PIECE, ({ key }) => keys.add(key));
+  let after: string | undefined;
+  for (let left = most; left > 0; left -= DISK_KEYS_STEP_COUNT) {
+    const count = Math.min(left, DISK_KEYS_STEP_COUNT);
+    after = scanDisk(disk, { kind: 'prefix', prefix }, after, count, ({ key }) => keys.add(key));
     if (after === undefined) break;
   }
-  return [...keys];
+  return { keys: [...keys], areAll: after === undefined };
 }
-
-const PIECE = 250;

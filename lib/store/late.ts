@@ -10,6 +10,7 @@ import type {
   Below,
   BelowReach,
   DemandWatch,
+  KeysBelow,
   MemorySight,
   Place,
   RemovalReason,
@@ -147,7 +148,7 @@ export class LateStore implements Store {
     return this.#store.scanBelow(reach, after, count, visit, which);
   }
 
-  keysBelow(prefix: string): readonly string[] {
+  keysBelow(prefix: string): KeysBelow {
     return this.#store.keysBelow(prefix);
   }
 

@@ -1,6 +1,6 @@
 /** What a store says of the tiers below it where there are none. */
 import type { StoredResponse } from '../object/stored.js';
-import type { Store } from './contract.js';
+import type { KeysBelow, Store } from './contract.js';
 
 type OfBelow = Pick<
   Store,
@@ -16,6 +16,8 @@ type OfBelow = Pick<
   | 'openSpill'
   | 'giveUp'
 >;
+
+const NO_KEYS: KeysBelow = { keys: [], areAll: true };
 
 export abstract class LowestStore implements OfBelow {
   readonly below = undefined;
@@ -39,8 +41,8 @@ export abstract class LowestStore implements OfBelow {
 
   scanBelow(): undefined {}
 
-  keysBelow(): readonly string[] {
-    return [];
+  keysBelow(): KeysBelow {
+    return NO_KEYS;
   }
 
   settled(): Promise<boolean> {

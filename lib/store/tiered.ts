@@ -19,6 +19,7 @@ import type {
   BelowReach,
   DemandWatch,
   Glance,
+  KeysBelow,
   MemorySight,
   Place,
   RemovalReason,
@@ -268,7 +269,7 @@ class TieredStore implements Store, Below {
     });
   }
 
-  keysBelow(prefix: string): readonly string[] {
+  keysBelow(prefix: string): KeysBelow {
     return keysUnder(this.#disk, prefix);
   }
 

@@ -1,8 +1,11 @@
 // Goal: a 304 that picks what lies on disk alone is answered with bytes that are at hand. Method: walks over a memory and a disk tier; the disk loses what it had at the worst moment.
 import t, { type Test } from 'tap';
+import { STORE_STEP_DELAY_MS } from '../../lib/base/limits.js';
+import { turns } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
 import { openDisk } from '../kit/disk.js';
 import { makeWalk } from '../kit/walk.js';
+import { makeStored } from '../store/make-stored.js';
 
 const VARIED = { 'Cache-Control': 'max-age=10', ETag: '"1"', Vary: 'Accept-Language' };
 /** Too large to lie beside its record. */
@@ -90,4 +93,66 @@ t.test('issue 4: what is past keep and waits to be swept from disk is counted by
   t.same(await walk.engine.operations.expire(target), { objects: 0, fills: 0 });
   t.same(await walk.engine.operations.purge(target), { objects: 0, fills: 0 });
   t.equal(bench.store.known(KEY).length, 0, 'and goes all the same');
+});
+
+/** A URL with five keys on disk, of which two are looked for at once. */
+async function manyKeys(t: Test) {
+  const clock = new FakeClock();
+  const bench = openDisk(t, { clock });
+  const { store } = bench;
+  const walk = makeWalk({ clock, store });
+  const keys = Array.from({ length: 5 }, (_, at) => `${KEY} x="${at}"`);
+  for (const key of [KEY, ...keys, `${KEY}b`]) store.put(makeStored({ key, bornAt: clock.now() }));
+  await bench.tier.settled();
+  for (const key of [KEY, ...keys, `${KEY}b`]) bench.memory.removeKey(key, 'evicted');
+  const all = store.keysBelow.bind(store);
+  store.keysBelow = (prefix) => {
+    const found = all(prefix).keys;
+    return { keys: found.slice(0, 2), areAll: found.length <= 2 };
+  };
+  /** Until nothing more is done, as by a clock that goes on. */
+  const done = async (work: Promise<unknown>): Promise<void> => {
+    let isOver = false;
+    void work.then(() => {
+      isOver = true;
+    });
+    for (let turn = 0; turn < 100 && !isOver; turn++) {
+      clock.advance(STORE_STEP_DELAY_MS);
+      await turns();
+    }
+    t.ok(isOver);
+  };
+  return { walk, store, keys, done };
+}
+
+t.test('a purge of a URL reaches more keys of it than are looked for at once', async (t) => {
+  const { walk, store, keys, done } = await manyKeys(t);
+  const purged = walk.engine.operations.purge({ kind: 'url', url: KEY });
+  await done(purged);
+  t.match(await purged, { objects: 6, fills: 0 });
+  t.same(
+    [KEY, ...keys].flatMap((key) => store.known(key)),
+    [],
+  );
+  t.equal(store.known(`${KEY}b`).length, 1, 'and nothing that only begins like it');
+});
+
+t.test('an expiry of a URL reaches them too', async (t) => {
+  const { walk, store, keys, done } = await manyKeys(t);
+  const expired = walk.engine.operations.expire({ kind: 'url', url: KEY });
+  await done(expired);
+  t.match(await expired, { objects: 6 });
+  for (const key of keys) t.ok((store.known(key)[0]?.life.staleAt ?? 0) <= walk.clock.now(), key);
+  t.ok((store.known(`${KEY}b`)[0]?.life.staleAt ?? 0) > walk.clock.now());
+});
+
+t.test('RFC 9111 §4.4: an unsafe request invalidates them too, in steps', async (t) => {
+  const { walk, store, keys } = await manyKeys(t);
+  walk.engine.purging.purgeKey(KEY, 'invalidated');
+  for (let step = 0; step < 3; step++) walk.clock.advance(STORE_STEP_DELAY_MS);
+  t.same(
+    [KEY, ...keys].flatMap((key) => store.known(key)),
+    [],
+  );
+  t.equal(store.known(`${KEY}b`).length, 1);
 });

@@ -5,12 +5,16 @@
  * Reads are for any thread, writes for the one that writes: a commit that fails throws there, and nothing has changed.
  */
 import { statSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { open, type RootDatabase } from 'lmdb';
+import type * as Lmdb from 'lmdb';
+import type { RootDatabase } from 'lmdb';
 import { Views } from '../base/views.js';
 import { readsTooFar } from './disk-ahead.js';
 import { DiskFailure } from './disk-contract.js';
 import { DEVICE, growthOf } from './disk-growth.js';
+
+const require = createRequire(import.meta.url);
 
 export const TABLES = ['records', 'varied', 'bodies', 'uses', 'expiries', 'tags', 'doomed', 'shares', 'meta'] as const;
 export type TableName = (typeof TABLES)[number];
@@ -88,6 +92,8 @@ export function openDiskFile(
   noReadAhead: boolean = readsTooFar(directory),
   device = DEVICE,
 ): DiskFile {
+  // Read where there is a disk tier: it is a good part of a start.
+  const { open } = require('lmdb') as typeof Lmdb;
   const root = open({
     path: directory,
     // A dot in the name would make it the name of a file.

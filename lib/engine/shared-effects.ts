@@ -10,6 +10,7 @@ import { variantOf } from '../store/shared-record.js';
 import type { SharedFound, SharedTier } from '../store/shared-tier.js';
 import type { Engine } from './engine.js';
 import type { Effect } from './fate.js';
+import { outdatedBy } from './keeping.js';
 import { affectInFlight, changeUnseen, eachStored, forgetNotes, isSpared, type Reach } from './reach.js';
 
 /** What is meant, and when it was asked for. */
@@ -111,9 +112,17 @@ export function takeNews(
     );
   }
   const variant = found === undefined ? news.variant : variantOf(found.response.selection);
-  const isOfIt = ({ selection }: StoredResponse): boolean => variantOf(selection) === variant;
   const isBelow = writer === 'here' && store.below !== undefined;
-  const stored = store.peek(key)?.find(isOfIt) ?? (isBelow ? store.known(key).find(isOfIt) : undefined);
+  const storedFor = (wanted: string): StoredResponse | undefined => {
+    const isOfIt = ({ selection }: StoredResponse): boolean => variantOf(selection) === wanted;
+    return store.peek(key)?.find(isOfIt) ?? (isBelow ? store.known(key).find(isOfIt) : undefined);
+  };
+  // It answers what another one was stored for, which would be chosen before it (RFC 9111 §4.1). What has no Vary is for others too.
+  const passed = found === undefined || news.variant === variant ? undefined : storedFor(news.variant);
+  if (found !== undefined && passed !== undefined && passed.selection.names.length > 0) {
+    if (!isNewer(passed, tier.clock, what, found)) store.remove(passed, outdatedBy(writer));
+  }
+  const stored = storedFor(variant);
   if (stored === undefined || (found !== undefined && isNewer(stored, tier.clock, what, found))) return;
   const next = found === undefined || stored.partial !== undefined ? undefined : tier.around(stored, found);
   if (next !== undefined) store.swap(stored, next, writer);

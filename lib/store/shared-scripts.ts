@@ -78,7 +78,7 @@ lasts(tonumber(ARGV[3]))
 return 1
 `;
 
-/** variant, holder, recordVariant, key, record with its digits, '1' for a push, channel, news, otherwise, maxVariants. */
+/** variant (of the lease, and of what is renewed; `all`: of what has no Vary), holder, recordVariant, key, record with its digits, '1' for a push, channel, news, otherwise, maxVariants. */
 export const KEEP = `${HASH}
 local field, record = 'r' .. ARGV[3], ARGV[5]
 local keepUntil, requested = instant(record, 1), instant(record, 21)
@@ -90,6 +90,10 @@ elseif old and instant(old, 1) > now and instant(old, 21) > requested then verdi
 else
   if ARGV[6] == '1' then redis.call('HSET', key, 'p', pad(requested)) end
   redis.call('HSET', key, 'k', ARGV[4], field, record)
+  -- What answered before what this was asked for would be found before it (RFC 9111 §4.1). What has no Vary is for others too.
+  local before = 'r' .. ARGV[1]
+  local passed = before ~= field and ARGV[1] ~= 'all' and redis.call('HGET', key, before)
+  if passed and instant(passed, 21) <= requested then redis.call('HDEL', key, before) end
   lasts(keepUntil - now)
   local all = redis.call('HGETALL', key)
   local count, oldest, oldestAt = 0, nil, nil

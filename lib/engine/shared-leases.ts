@@ -258,6 +258,12 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
     }
   }
 
+  unguarded(): void {
+    const message =
+      'The tier that machines share wants no password, though one is configured: whoever reaches it can change what is served.';
+    this.#events.notice('warn', 'shared-unguarded', message);
+  }
+
   close(): void {
     this.#tellAll({ kind: 'look' });
     this.#tier.close();

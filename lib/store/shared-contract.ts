@@ -74,6 +74,8 @@ export interface SharedListener {
   up(): void;
   /** They cannot any more. */
   down(reason: string): void;
+  /** It wants no password, though one is configured. Told once. */
+  unguarded(): void;
 }
 
 export interface SharedTable {

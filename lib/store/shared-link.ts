@@ -53,7 +53,7 @@ const OPEN = /no password is set|without any password configured/;
 
 /**
  * ioredis writes a line of its own to the console, for each connection, where INFO is denied or AUTH not wanted, and goes on. So that it
- * need not, it gets an answer in its place; and where AUTH is not understood, a failure that it tells us.
+ * need not, it gets an answer in its place, and of AUTH we are told; and where AUTH is not understood, a failure that it tells us.
  */
 function answerForDenials({ prototype }: Pick<typeof IORedis.Redis, 'prototype'>): void {
   const { sendCommand } = prototype;
@@ -62,7 +62,9 @@ function answerForDenials({ prototype }: Pick<typeof IORedis.Redis, 'prototype'>
     if (name === 'info' || name === 'auth') {
       command.reject = (error) => {
         const { message } = error;
-        if (name === 'info' ? message.includes('NOPERM') : OPEN.test(message)) resolve(Buffer.alloc(0));
+        const isOpen = name === 'auth' && OPEN.test(message);
+        if (isOpen) (this.options as ClientOptions).unguarded?.();
+        if (isOpen || (name === 'info' && message.includes('NOPERM'))) resolve(Buffer.alloc(0));
         else if (message.includes('wrong number of arguments')) reject(new Error(OLD, { cause: error }));
         else reject(error);
       };
@@ -107,6 +109,8 @@ export interface LinkListener {
   message(bytes: Buffer): void;
   up(): void;
   down(reason: string): void;
+  /** It wants no password, though it is given one. Told once, by whichever connection. */
+  unguarded(): void;
 }
 
 /** A script, loaded where it is not known yet. */
@@ -138,11 +142,12 @@ export class SharedLink {
   #isUp = false;
   #isToldDown = false;
   #isClosed = false;
+  #isToldUnguarded = false;
 
   constructor(options: SharedLinkOptions, channel: string) {
     // Its files are read now, or connections could not be made anew where one has gone since.
     const tls = options.tls === undefined ? undefined : tlsOptions(options.tls);
-    this.#make = () => makeClient(options, tls);
+    this.#make = () => makeClient(options, tls, () => this.#tellUnguarded());
     this.#isCluster = options.kind === 'cluster';
     this.#channel = channel;
     this.#client = this.#make();
@@ -192,6 +197,11 @@ export class SharedLink {
       void subscriber.connect().catch(failed);
     }
     void client.connect().catch(failed);
+  }
+
+  #tellUnguarded(): void {
+    if (!this.#isToldUnguarded) this.#listener?.unguarded();
+    this.#isToldUnguarded = true;
   }
 
   #tellUp(): void {
@@ -281,9 +291,12 @@ function reasonOf({ message }: Error): string {
 }
 
 /** What is told apart by its type alone, and has its default here. */
-type ClientOptions = Omit<RedisOptions, 'replyMapping'>;
+type ClientOptions = Omit<RedisOptions, 'replyMapping'> & {
+  /** Ours: what is told by a connection on which AUTH is not wanted. */
+  readonly unguarded?: () => void;
+};
 
-function makeClient(options: SharedLinkOptions, tls: RedisOptions['tls']): Redis | Cluster {
+function makeClient(options: SharedLinkOptions, tls: RedisOptions['tls'], unguarded: () => void): Redis | Cluster {
   const { nodes, random } = options;
   const retryStrategy = (times: number): number => reconnectMs(times, random);
   const common: ClientOptions = {
@@ -297,6 +310,7 @@ function makeClient(options: SharedLinkOptions, tls: RedisOptions['tls']): Redis
     maxRetriesPerRequest: 0,
     protocol: 2,
     connectionName: 'patina',
+    unguarded,
   };
   if (options.kind === 'cluster') {
     return new (ioredis().Cluster)(

@@ -9,7 +9,7 @@ import type { Body } from '../object/body.js';
 import type { Selection, StoredResponse } from '../object/stored.js';
 import { SharedBodies, type SharedBody } from './shared-bodies.js';
 import { askedAt, SharedClock } from './shared-clock.js';
-import type { LeasePlace, LookReply, SharedTable } from './shared-contract.js';
+import type { LeasePlace, LookReply, SharedListener, SharedTable } from './shared-contract.js';
 import { SharedGuard } from './shared-guard.js';
 import { SharedLog } from './shared-log.js';
 import { type News, readNews, writeNews } from './shared-news.js';
@@ -43,7 +43,7 @@ export interface ProcessNames {
 }
 
 /** What is told to the one who uses the tier. */
-export interface SharedTierListener {
+export interface SharedTierListener extends Pick<SharedListener, 'unguarded'> {
   /** How many wait for news. */
   readonly waitingCount: number;
   /** News of another machine; `found`: the record in it, where it has one that can be read. */
@@ -174,10 +174,10 @@ export class SharedTier {
       message: (bytes) => this.#heard(bytes),
       up: () => this.guard.linked(),
       down: (reason) => this.guard.unlinked(reason),
+      unguarded: () => listener.unguarded(),
     });
     this.guard.link();
-    const faulted = (error: unknown): void => listener.faulted(error);
-    this.#pulse = new SharedPulse(this.#options.clock, () => this.#readOn(), faulted);
+    this.#pulse = new SharedPulse(this.#options.clock, () => this.#readOn(), listener.faulted.bind(listener));
   }
 
   get isUp(): boolean {

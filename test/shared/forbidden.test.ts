@@ -98,15 +98,18 @@ for (const [what, answer] of [
   ],
 ] as const) {
   t.test(
-    `issue 5: a server that wants ${what} is used, though one is configured, without a line of another`,
+    `issue 5: a server that wants ${what} is used, though one is configured, and a line says so, once, that is ours`,
     async (t) => {
       const lines = heardConsole(t);
       const fake = await startFakeRedis(t);
       fake.answers['AUTH'] = () => new Error(answer);
       const url = `redis://127.0.0.1:${fake.port}`;
       const house = await openProxy(t, { conf: { cache: { redis: { url, password: USER.password } } } });
-      await eventually(() => linesOf(house).length > 0, 'it is told');
-      t.match(linesOf(house), [/^shared-up/]);
+      await eventually(() => linesOf(house).length > 1, 'it is told');
+      t.match(linesOf(house), [/^shared-unguarded: .* no password/, /^shared-up/]);
+      fake.drop();
+      await eventually(() => linesOf(house).length > 3, 'it is there again');
+      t.match(linesOf(house).slice(2), [/^shared-down/, /^shared-up/]);
       t.same(lines, []);
     },
   );

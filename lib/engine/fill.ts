@@ -275,8 +275,9 @@ export class Fill implements AnswerListener, LeasedFill {
     if (inflow === undefined) return;
     const overflow = inflow.write(chunk);
     if (overflow !== undefined) this.#outgrown(inflow, overflow);
-    else if (inflow.body.readerCount === 0 && this.fate.isPointless(this.response?.life, this.parts.clock.now()))
-      this.course.abandon('not-wanted');
+    else if (inflow.body.readerCount > 0) return;
+    else if (inflow.isOnDetour) this.course.abandon('client-left');
+    else if (this.fate.isPointless(this.response?.life, this.parts.clock.now())) this.course.abandon('not-wanted');
   }
 
   #outgrown(inflow: Inflow, reason: string): void {
@@ -290,7 +291,7 @@ export class Fill implements AnswerListener, LeasedFill {
     this.course.leasing?.uncacheable(reason);
     // Of what lies below, and has to be validated first, nobody was told.
     this.course.turnAway({ kind: 'turned-away', reason });
-    inflow.body.stopRetaining();
+    if (!inflow.detours()) inflow.body.stopRetaining();
   }
 
   end(trailers: Fields): void {
@@ -312,7 +313,7 @@ export class Fill implements AnswerListener, LeasedFill {
       const kept = isExpired ? expiredResponse(made, this.parts.clock.now()) : made;
       const { writer } = this.course;
       this.course.ending = keepWhole(this.parts, this.spec, kept, this.part, writer, isSuperseded);
-    }
+    } else if (inflow.isOnDetour && response !== undefined) this.parts.store.giveUp(response);
     this.course.finish('stored', 'stored');
     if (this.isFound) this.#settleFound();
   }

@@ -99,6 +99,23 @@ export class Inflow {
     return isTooLarge && !this.#isCopy ? 'too-large' : 'no-room';
   }
 
+  /**
+   * A copy that has outgrown memory here goes on by way of the disk where several read it, so that none of them is cut off
+   * (decision 0009): it is stored by the one who writes it all the same. Returns whether it does.
+   */
+  detours(): boolean {
+    const isWanted = this.#isCopy && this.body.mode === 'retain' && this.body.readerCount > 1;
+    const sink = isWanted ? this.#store.openSpill() : undefined;
+    if (sink === undefined) return false;
+    this.body.spill(sink, SPILL_WINDOW_BYTES);
+    return true;
+  }
+
+  /** On its way by the disk to those who read it, and not for the store. */
+  get isOnDetour(): boolean {
+    return !this.#isKept && this.body.mode === 'spill';
+  }
+
   /** Hands the body on to the disk where it has become too large for memory. Returns whether it did. */
   #spills(receivedBytes: number): boolean {
     if (!this.#maySpill || receivedBytes <= SPILL_FROM_BYTES || this.body.mode !== 'retain') return false;

@@ -181,5 +181,8 @@ export function wholeByRest(response: StoredResponse, status: number, fields: Fi
   const { receivedBytes, totalBytes } = response.body;
   const part = status === 206 ? partOf(fields) : undefined;
   if (part === undefined || !continues(part, receivedBytes, fields, response)) return undefined;
-  return totalBytes === undefined || totalBytes === part.totalBytes ? part.totalBytes : undefined;
+  if (totalBytes !== undefined) return totalBytes === part.totalBytes ? part.totalBytes : undefined;
+  // What is coded as it is sent has no length then, and ranges mostly in no coding, under the same tag: that they have the same is to be said.
+  const isSameCoding = fields.get('content-encoding') === response.fields.get('content-encoding');
+  return isSameCoding ? part.totalBytes : undefined;
 }

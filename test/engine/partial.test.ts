@@ -382,6 +382,24 @@ t.test('an interrupted download that cannot go on is seen as broken, and nothing
   }
 });
 
+t.test('what is coded as it is sent goes on in the same coding, said in so many words, or not at all', async (t) => {
+  const rows: [whole: Record<string, string>, rest: Record<string, string>, ending: string][] = [
+    [{ 'Content-Encoding': 'br' }, {}, 'broken'],
+    [{ 'Content-Encoding': 'br' }, { 'Content-Encoding': 'br' }, 'finished'],
+    // Of the length that was told before there is no other coding.
+    [{ 'Content-Encoding': 'br', 'Content-Length': '10' }, {}, 'finished'],
+    [{}, {}, 'finished'],
+  ];
+  for (const [whole, rest, ending] of rows) {
+    const walk = makeWalk();
+    const client = walk.get('/a');
+    walk.origin.last.head(200, { ...FRESH, ...whole }).data('01234');
+    walk.origin.last.fail('origin-reset');
+    walk.origin.last.respond(206, { ...FRESH, ...rest, 'Content-Range': 'bytes 5-9/10' }, '56789');
+    t.equal(client.ending, ending, JSON.stringify([whole, rest]));
+  }
+});
+
 t.test('an origin that breaks off again and again is asked a bounded number of times', async (t) => {
   const walk = makeWalk();
   const client = walk.get('/a');

@@ -105,7 +105,12 @@ export class DiskReading {
     if (!isThere && selections === undefined && look === 'miss') this.#absent.note(key);
     const found = plain?.key === key ? [plain] : [];
     if (selections === undefined) return found;
-    for (const one of variedKeys(stemOf(key), Buffer.from(selections)).slice(0, MAX_FOUND)) {
+    const places = variedKeys(stemOf(key), Buffer.from(selections));
+    // What several processes wrote of one key at once: the first of them go unread, or a purge would pass them over.
+    for (const one of places.splice(0, Math.max(0, places.length - MAX_FOUND))) {
+      if (this.#queue.pendingAt(key, one) === undefined) this.#queue.remove(key, one, 'evicted');
+    }
+    for (const one of places) {
       const stored = this.at(one);
       if (stored?.key === key) found.push(stored);
     }

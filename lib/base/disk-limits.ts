@@ -88,6 +88,10 @@ export const DISK_USE_STALE_MS = 600_000;
 export const DISK_ABSENT_MS = 100;
 /** Keys of which that is remembered; beyond: all are looked for anew. */
 export const MAX_DISK_ABSENT = 512;
+/** Charged for the records of variants that were read last, which are kept for who looks at their keys next; beyond: the oldest go. */
+export const MAX_DISK_RECENT_RECORD_BYTES = 4 * 1024 * 1024;
+/** What one of them takes beside its bytes. */
+export const RECENT_RECORD_BYTES = 1024;
 /** How long a use waits to be noted where nothing else is written. */
 export const DISK_USE_FLUSH_MS = 1_000;
 /** Uses that wait to be noted on disk; beyond: they go unnoted. */

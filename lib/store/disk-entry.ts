@@ -90,6 +90,12 @@ export class Entry {
   /** Undefined where it is damaged. Keeps to `bytes`. `checked`: the same behind the checksum. */
   static over(bytes: Buffer, checked = bytes.subarray(CHECK_BYTES)): Entry | undefined {
     if (bytes.length < PREFIX_BYTES || crc32(checked) !== uint32At(bytes, 0)) return undefined;
+    return Entry.unchecked(bytes);
+  }
+
+  /** The same of one that may be damaged, for who compares its record with one that was not. */
+  static unchecked(bytes: Buffer): Entry | undefined {
+    if (bytes.length < PREFIX_BYTES) return undefined;
     const recordAt = PREFIX_BYTES + (uint32At(bytes, AT.flags) & TAG_BYTES);
     const bodyAt = bytes.length - uint32At(bytes, AT.bodyBytes);
     return recordAt > bodyAt ? undefined : new Entry(bytes, recordAt, bodyAt);

@@ -83,6 +83,11 @@ export class DiskQueue {
     return this.#trying.isWritable;
   }
 
+  /** How often what waits has changed. */
+  get changes(): number {
+    return this.#waiting.changes;
+  }
+
   /** What waits under a key: one, and `next` behind it. */
   pendingOf(key: string): PutItem | GoneItem | undefined {
     return this.#waiting.first(key);
@@ -120,7 +125,7 @@ export class DiskQueue {
     const place = placeOf(recordKey);
     const waiting = this.#waiting.at(stored.key, place);
     if (waiting?.kind === 'put' && !waiting.isWorded && isSameBody(waiting.stored, stored)) {
-      waiting.stored = stored;
+      this.#waiting.renew(waiting, stored);
       return true;
     }
     const bytes = bodyBytes + ORDER_BYTES;

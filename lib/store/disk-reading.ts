@@ -8,9 +8,10 @@ import { DISK_USE_STALE_MS } from '../base/disk-limits.js';
 import { lasting } from '../base/lasting.js';
 import { MAX_VARIANTS } from '../base/limits.js';
 import { SECOND_MS } from '../base/units.js';
+import { Fields } from '../http/fields.js';
 import { Body } from '../object/body.js';
 import { decodeRecord, type RecordHead } from '../object/record.js';
-import { storedAround, storedOf } from '../object/record-stored.js';
+import { storedOf } from '../object/record-stored.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { Glance } from './contract.js';
 import { DiskAbsent } from './disk-absent.js';
@@ -22,9 +23,10 @@ import { checkOf } from './disk-forms.js';
 import { DiskGlance, NO_SELECTION } from './disk-glance.js';
 import { plainRecordKey, plainStem, recordKey, stemOf, variedKeys } from './disk-keys.js';
 import type { DiskQueue } from './disk-queue.js';
-import { type GoneItem, type PutItem, UNREAD } from './disk-queued.js';
+import { type GoneItem, type PutItem, placeOf, UNREAD } from './disk-queued.js';
 import { DiskReaders } from './disk-readers.js';
 import { NOW_KEY } from './disk-writing.js';
+import { type ReadRecord, RecentRecords } from './recent-records.js';
 import { shifted } from './shifted.js';
 
 /** Where a record is, and by which of its forms a response was read or written. */
@@ -47,6 +49,8 @@ export class DiskReading {
   readonly skewMs: number;
   /** The file could not be read. */
   isBroken = false;
+  /** How often the file was looked at anew. */
+  refreshes = 0;
   /** What glance() found. */
   readonly glanced: DiskGlance;
   readonly #file: DiskFile;
@@ -54,6 +58,7 @@ export class DiskReading {
   readonly #counts: DiskCounts;
   readonly #onBroken: (error: unknown) => void;
   readonly #absent: DiskAbsent;
+  readonly #recent = new RecentRecords();
   #waiting: DiskQueue | undefined;
 
   constructor(file: DiskFile, clock: Clock, counts: DiskCounts, onBroken: (error: unknown) => void) {
@@ -111,10 +116,33 @@ export class DiskReading {
       if (this.#queue.pendingAt(key, one) === undefined) this.#queue.remove(key, one, 'evicted');
     }
     for (const one of places) {
-      const stored = this.at(one);
-      if (stored?.key === key) found.push(stored);
+      const stored = this.#variantAt(key, one);
+      if (stored !== undefined) found.push(stored);
     }
     return found;
+  }
+
+  /** What request fields select under a key, in this of its places, unless something waits to take its place. */
+  #variantAt(key: string, recordKey: Buffer): StoredResponse | undefined {
+    const view = this.read(() => this.#file.tables.records.view(recordKey));
+    if (view === undefined || this.#queue.isBlind) return undefined;
+    if (this.waiting(UNREAD, recordKey, view) !== undefined) return undefined;
+    if (this.waiting(key, recordKey, view) !== undefined) return undefined;
+    const place = placeOf(recordKey);
+    const entry = Entry.unchecked(view);
+    const known = entry === undefined ? undefined : this.#recent.get(place, entry.record);
+    if (entry !== undefined && known !== undefined)
+      return known.head.key === key ? this.#made(known, entry.epoch) : undefined;
+    const bytes = lasting(view);
+    const read = this.#readIn(recordKey, bytes);
+    if (read === undefined || read.head.key !== key) return undefined;
+    this.#note(place, read);
+    return this.#made(read, Entry.unchecked(bytes)?.epoch);
+  }
+
+  /** Of what stands alone under its key one look is nearly always all; and parts are bytes that lie elsewhere. */
+  #note(place: string, read: ReadRecord): void {
+    if (read.head.selection.names.length > 0 && read.head.parts === undefined) this.#recent.note(place, read);
   }
 
   /** Whether at() may find something: most that is looked for is not there, and nothing is made for it then. */
@@ -134,6 +162,7 @@ export class DiskReading {
 
   /** From now on what others have written is seen. */
   refresh(): void {
+    this.refreshes++;
     this.#absent.clear();
     this.#file.refresh();
   }
@@ -148,7 +177,7 @@ export class DiskReading {
   /** What glance() found, to be kept. */
   taken(): StoredResponse | undefined {
     const { key, bytes } = this.glanced;
-    return this.#responseIn(recordKey(key, NO_SELECTION), bytes);
+    return this.#responseIn(recordKey(key, NO_SELECTION), lasting(bytes));
   }
 
   /** What is in the file under a record key, unless something waits to take its place. */
@@ -204,21 +233,28 @@ export class DiskReading {
   told({ wordsIn, wordsAt, place }: PutItem): StoredResponse {
     assert(wordsIn !== undefined, 'what is not held is told by its words');
     const order = wordsIn.putAt(wordsAt);
-    const { head } = decodeRecord(Buffer.from(order.record));
-    assert(head !== undefined, 'what was written just now can be read');
-    const stored = storedAround(head, head.bodyBytes === 0 ? Body.empty : Body.of([Buffer.from(order.inline)]));
-    const own = this.skewMs === 0 ? stored : shifted(stored, -this.skewMs);
-    if (head.bodyBytes > 0) this.bodies.note(own, { id: lasting(head.note), bytes: head.bodyBytes, isInline: true });
-    this.places.set(own, {
-      recordKey: lasting(Buffer.from(place, 'latin1')),
-      check: checkOf(order.record),
-      usedSec: undefined,
-    });
-    return own;
+    let read = this.#recent.get(place, order.record);
+    if (read === undefined) {
+      const record = lasting(order.record);
+      const { head } = decodeRecord(record);
+      assert(head !== undefined, 'what was written just now can be read');
+      const ref: BodyRef = { id: lasting(head.note), bytes: head.bodyBytes, isInline: true };
+      read = { recordKey: lasting(Buffer.from(place, 'latin1')), record, head, ref, inline: lasting(order.inline) };
+      this.#note(place, read);
+    }
+    const stored = this.#made(read, undefined);
+    assert(stored !== undefined, 'what its words tell is all there');
+    return stored;
   }
 
   /** The response of an entry; undefined, and gone, where it cannot be read. */
   #responseIn(key: Buffer, bytes: Buffer): StoredResponse | undefined {
+    const read = this.#readIn(key, bytes);
+    return read === undefined ? undefined : this.#made(read, Entry.unchecked(bytes)?.epoch);
+  }
+
+  /** What an entry says, in its own bytes; undefined, and gone, where it cannot be read. */
+  #readIn(key: Buffer, bytes: Buffer): ReadRecord | undefined {
     const entry = Entry.over(bytes);
     const record = entry?.record;
     const { head, reason } = record === undefined ? DAMAGED : decodeRecord(record);
@@ -228,26 +264,31 @@ export class DiskReading {
       return undefined;
     }
     const ref: BodyRef = { id: lasting(head.note), bytes: head.bodyBytes, isInline: entry.body.length > 0 };
-    const body = this.#bodyOf(head, ref, entry.body, key);
-    const stored = body === undefined ? undefined : storedOf(head, body);
-    if (stored === undefined) {
-      this.lost(head.key, key, ref.id);
+    return { recordKey: lasting(key), record, head, ref, inline: entry.body };
+  }
+
+  /**
+   * A response of its own of what was read: memory moves the fields and the body of what it keeps. `usedSec`: as Place has it.
+   * Undefined, and gone, where its bytes are not there.
+   */
+  #made({ recordKey, record, head, ref, inline }: ReadRecord, usedSec: number | undefined): StoredResponse | undefined {
+    const body = this.#bodyOf(head, ref, inline, recordKey);
+    const own = { ...head, fields: new Fields(head.fields.raw) };
+    const made = body === undefined ? undefined : storedOf(own, body);
+    if (made === undefined) {
+      this.lost(head.key, recordKey, ref.id);
       return undefined;
     }
-    const own = this.skewMs === 0 ? stored : shifted(stored, -this.skewMs);
-    this.places.set(own, { recordKey: lasting(key), check: checkOf(record), usedSec: entry.epoch });
-    if (head.bodyBytes > 0) this.bodies.note(own, ref);
-    return own;
+    const stored = this.skewMs === 0 ? made : shifted(made, -this.skewMs);
+    this.places.set(stored, { recordKey, check: checkOf(record), usedSec });
+    if (head.bodyBytes > 0) this.bodies.note(stored, ref);
+    return stored;
   }
 
   /** What is small is read with its record, and parts must be to be told from each other; all else when it is wanted. */
   #bodyOf({ key, parts, bodyBytes }: RecordHead, ref: BodyRef, inline: Buffer, place: Buffer): Body | undefined {
     if (bodyBytes === 0) return Body.empty;
-    if (ref.isInline) {
-      const own = Buffer.allocUnsafeSlow(inline.length);
-      inline.copy(own);
-      return Body.of([own]);
-    }
+    if (ref.isInline) return Body.of([inline]);
     if (parts !== undefined) return this.read(() => this.bodies.load(ref));
     return this.bodies.below(ref, () => {
       // What was read may have been replaced meanwhile: what is there now is none the worse.

@@ -1,4 +1,5 @@
 /** What waits to be written or to go, by key and record key: whoever reads asks here before the file. */
+import type { StoredResponse } from '../object/stored.js';
 import type { GoneItem, PutItem } from './disk-queued.js';
 
 type Waiting = PutItem | GoneItem;
@@ -6,6 +7,8 @@ type Waiting = PutItem | GoneItem;
 export class DiskWaiting {
   /** Those of one key are a chain: nearly always it is one. */
   readonly #first = new Map<string, Waiting>();
+  /** How often what waits has changed. */
+  changes = 0;
 
   get size(): number {
     return this.#first.size;
@@ -34,12 +37,20 @@ export class DiskWaiting {
 
   /** Nothing of its key and place is there. */
   add(item: Waiting): void {
+    this.changes++;
     item.next = this.#first.get(item.key);
     this.#first.set(item.key, item);
   }
 
+  /** `stored` waits in the place of what `item` was about. */
+  renew(item: PutItem, stored: StoredResponse): void {
+    this.changes++;
+    item.stored = stored;
+  }
+
   /** Takes out exactly this one, where it is there. */
   delete(item: Waiting): void {
+    this.changes++;
     const first = this.#first.get(item.key);
     if (first === item) {
       if (item.next === undefined) this.#first.delete(item.key);
@@ -54,6 +65,7 @@ export class DiskWaiting {
   }
 
   clear(): void {
+    this.changes++;
     this.#first.clear();
   }
 }

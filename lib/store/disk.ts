@@ -20,6 +20,7 @@ import { DiskCounts } from './disk-counts.js';
 import { Entry } from './disk-entry.js';
 import type { DiskFile } from './disk-file.js';
 import { checkOf, isSameLife, recordOf } from './disk-forms.js';
+import { DiskFound } from './disk-found.js';
 import { NO_SELECTION } from './disk-glance.js';
 import { DISK_CHUNK_BYTES, recordKey } from './disk-keys.js';
 import { DiskQueue } from './disk-queue.js';
@@ -53,6 +54,7 @@ export class DiskTier {
   readonly #queue: DiskQueue;
   readonly #counts = new DiskCounts();
   readonly reading: DiskReading;
+  readonly #found: DiskFound;
   /** Writes that failed over what is in the file, none in between that did not. */
   #damagedWrites = 0;
   /** Another process wrote a later form of it. */
@@ -92,6 +94,7 @@ export class DiskTier {
       recovered: () => options.events.notice('info', 'disk-writable', 'The disk tier can be written again.'),
     });
     this.reading.attach(this.#queue);
+    this.#found = new DiskFound(clock, () => this.#queue.changes + this.reading.refreshes);
   }
 
   #failed(failure: DiskFailure, isNews: boolean): void {
@@ -135,6 +138,14 @@ export class DiskTier {
 
   /** All responses of a key, newest first, their larger bodies unread. */
   find(key: string, look: DiskLook = 'anew'): readonly StoredResponse[] {
+    const known = look === 'seen' ? this.#found.under(key) : undefined;
+    if (known !== undefined) return known;
+    const found = this.#find(key, look);
+    if (found.length > 1) this.#found.note(key, found);
+    return found;
+  }
+
+  #find(key: string, look: DiskLook): readonly StoredResponse[] {
     const there = this.reading.of(key, look);
     const first = this.#queue.pendingOf(key);
     if (first === undefined && there.length <= 1) return there;

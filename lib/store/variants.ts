@@ -89,7 +89,8 @@ export function isSameSelection(one: Selection, other: Selection): boolean {
   const count = one.names.length;
   if (other.names.length !== count) return false;
   for (let at = 0; at < count; at++)
-    if (one.names[at] !== other.names[at] || one.values[at] !== other.values[at]) return false;
+    // What differs is nearly always a value.
+    if (one.values[at] !== other.values[at] || one.names[at] !== other.names[at]) return false;
   return true;
 }
 

@@ -30,7 +30,7 @@ export const MAX_WAIT_MS = 30_000;
 export const MAX_FILLS = 10_000;
 /** An answer of the origin that is here at once is stored and sent on in one step up to this size. */
 export const STORE_AT_ONCE_BYTES = 64 * 1024;
-/** Stored variants of one key; beyond: the oldest goes. */
+/** Stored variants of one key, in each tier; beyond: the oldest goes. Told in the README (`normalize`). */
 export const MAX_VARIANTS = 64;
 /** Remembered keys whose responses are uncacheable (hit-for-miss); beyond: the oldest goes. */
 export const MAX_MARKERS = 10_000;

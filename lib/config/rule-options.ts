@@ -60,7 +60,7 @@ const SETTINGS = {
     'What else goes into the key: `{host: true, scheme: true, headers: [], cookies: []}`. Without the host or the scheme one entry is for all of them; each header or cookie that is named tells entries apart by its whole value.',
   ),
   normalize: normalizeSetting(
-    'Values that are told apart, the best first, before Vary and the origin see the request: `{accept_encoding: [br, gzip], accept_language: [en, de]}`. Of each the best that the client accepts is left; where it accepts none, the field goes.',
+    'Values that are told apart, the best first, before Vary and the origin see the request: `{accept_encoding: [br, gzip], accept_language: [en, de]}`. Of each the best that the client accepts is left; where it accepts none, the field goes. Of one key 64 variants are stored at most, in each tier; beyond, the one that came first goes.',
   ),
   validate: choice(['origin', 'always'], {
     doc: '`always`: the origin is asked at every use, by condition and once for all who ask at the same time, and may answer 304: it keeps control, and moves no bodies. What is stored is used without it only where stale_if_error allows. `origin`: as the response says.',

@@ -157,7 +157,7 @@ export const redis = section(
     tls,
     prefix: text('text', 'a prefix', readPrefix, {
       default: 'patina:',
-      doc: 'In front of every key and channel. Machines with the same one share what they store: it must be another for another site.',
+      doc: 'In front of every key and channel; in quotes where it ends in a colon, after `--set` too (`prefix: "shop:"`). Machines with the same one share what they store: it must be another for another site.',
     }),
     timeout: duration({
       default: '20ms',

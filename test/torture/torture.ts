@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:http';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -41,6 +42,8 @@ export interface Answer {
 export interface CutOff {
   /** How, as node:http says. */
   readonly how: string;
+  /** When its connection was first used. */
+  readonly connectedAt: number;
   /** What came of it; undefined where not even its head did. */
   readonly begun:
     | { readonly word: string | undefined; readonly bytes: number; readonly length: string | undefined }
@@ -248,6 +251,8 @@ export class Torture {
   }
 }
 
+const connectedAts = new WeakMap<Socket, number>();
+
 /** Undefined where the answer was cut off. */
 export async function ask(...asked: Parameters<typeof askClosely>): Promise<Answer | undefined> {
   const answer = await askClosely(...asked);
@@ -272,13 +277,20 @@ export function askClosely(
       agent,
       headers: { Host: 'torture.example', ...headers },
     });
-    req.on('error', (error: NodeJS.ErrnoException) => resolve({ how: error.code ?? error.message, begun: undefined }));
+    let connectedAt = performance.now();
+    req.on('socket', (socket) => {
+      connectedAt = connectedAts.get(socket) ?? connectedAt;
+      connectedAts.set(socket, connectedAt);
+    });
+    req.on('error', (error: NodeJS.ErrnoException) =>
+      resolve({ how: error.code ?? error.message, connectedAt, begun: undefined }),
+    );
     req.on('response', (res) => {
       const chunks: Buffer[] = [];
       const word = res.headers['cdn-cache'] === undefined ? undefined : String(res.headers['cdn-cache']);
       const cutOff = (how: string): void => {
         const bytes = chunks.reduce((sum, { length }) => sum + length, 0);
-        resolve({ how, begun: { word, bytes, length: res.headers['content-length'] } });
+        resolve({ how, connectedAt, begun: { word, bytes, length: res.headers['content-length'] } });
       };
       res.on('data', (chunk: Buffer) => chunks.push(chunk));
       res.on('error', (error: NodeJS.ErrnoException) => cutOff(error.code ?? error.message));

@@ -75,7 +75,6 @@ const MIN_MAP_BYTES = 1024 ** 3;
 
 const ABORTABLE = 1;
 const COMMIT_AT_ONCE = 2;
-const NO_SYNC = 0x10000;
 
 /** Throws where the file that was opened in a directory is not there any more, whatever is in its place. */
 export function mindTakenAway(directory: string, inode: number): void {
@@ -104,6 +103,8 @@ export function openDiskFile(
     maxReaders: 256,
     pageSize: DISK_PAGE_BYTES,
     mapSize: Math.max(MIN_MAP_BYTES, sizeBytes * MAP_FACTOR),
+    // A process that dies while its device syncs would take the file from the one that waits to do so (decision 0017).
+    overlappingSync: false,
     // Its types know of neither.
     ...({ permissionsMode: FILE_MODE, noReadAhead } as object),
   }) as RootDatabase<Buffer, Uint8Array>;
@@ -126,7 +127,7 @@ export function openDiskFile(
     write(run) {
       // What is written to a file that has lost its name ends with the processes that have it open.
       mindTakenAway(directory, inode);
-      root.transactionSync(run, ABORTABLE | COMMIT_AT_ONCE | NO_SYNC);
+      root.transactionSync(run, ABORTABLE | COMMIT_AT_ONCE);
       growth.behind(fileBytes());
     },
     refresh() {

@@ -32,16 +32,23 @@ export interface Clock {
 
 /** How often the monotonic scale looks for a wall clock that was set forward. */
 const RESYNC_MS = 1000;
+/** How long a clock looks at the wall clock when it is made: that tells whole milliseconds, and what is missing is least as one begins. */
+const FIRST_LOOK_MS = 1;
 
 export class SystemClock implements Clock {
   faulted: Clock['faulted'];
   #offset = Date.now() - performance.now();
 
   constructor() {
-    this.every(RESYNC_MS, () => {
-      const offset = Date.now() - performance.now();
-      if (offset > this.#offset) this.#offset = offset;
-    });
+    // Processes that share what is stored compare instants: what one of them expired now is not to lie ahead for another.
+    const begunAt = performance.now();
+    while (performance.now() - begunAt < FIRST_LOOK_MS) this.#look();
+    this.every(RESYNC_MS, () => this.#look());
+  }
+
+  #look(): void {
+    const offset = Date.now() - performance.now();
+    if (offset > this.#offset) this.#offset = offset;
   }
 
   now(): number {

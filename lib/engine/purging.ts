@@ -2,7 +2,7 @@
  * What is stored at a URL, under how many keys so ever, is taken out as a whole: by an operator, or because a request
  * changed what is there. Implements RFC 9111 §4.4.
  */
-import { MAX_ALIASES, MAX_ALIASES_BYTES, STORE_STEP_DELAY_MS } from '../base/limits.js';
+import { MAX_ALIASES, MAX_ALIASES_BYTES, OPERATION_BELOW_STEP_COUNT, STORE_STEP_DELAY_MS } from '../base/limits.js';
 import { keyOfUrl, keysAt, targetKey } from '../policy/key.js';
 import type { RemovalReason } from '../store/contract.js';
 import { Aliases } from './aliases.js';
@@ -25,6 +25,8 @@ export class Purging {
   readonly #collapse: CollapseTable;
   readonly #refreshes: Refreshes;
   readonly #aliases = new Aliases(MAX_ALIASES, MAX_ALIASES_BYTES);
+  /** Walks that are under way, by what they are about; with whether they are to begin once more. */
+  readonly #walks = new Map<string, boolean>();
 
   constructor(parts: EngineParts, collapse: CollapseTable, refreshes: Refreshes) {
     this.#parts = parts;
@@ -68,16 +70,42 @@ export class Purging {
     return this.purgeHere(url, reason);
   }
 
-  /** The same, in this process alone. */
+  /** The same, in this process alone. What could not be looked for goes in steps, and is not counted. */
   purgeHere(url: string, reason: 'purged' | 'invalidated', { isQuiet }: Share = WHOLE): number {
-    let count = 0;
     const { keys, further } = this.at(url);
-    tellPeers(this.#parts.peers, 'purge', { kind: 'keys', keys }, isQuiet, reason === 'invalidated');
-    for (const key of keys) count += this.#purgeOne(key, reason);
-    // What has gone makes way for what could not be looked for.
-    const isOver = further.length === 0 || count === 0;
-    if (!isOver) this.#parts.clock.after(STORE_STEP_DELAY_MS, () => this.purgeHere(url, reason, { isQuiet }));
+    const count = this.#purgeKeys(keys, reason, isQuiet);
+    for (const beginning of further) this.#walk(beginning, reason, isQuiet);
     return count;
+  }
+
+  #purgeKeys(keys: readonly string[], reason: 'purged' | 'invalidated', isQuiet: boolean): number {
+    tellPeers(this.#parts.peers, 'purge', { kind: 'keys', keys }, isQuiet, reason === 'invalidated');
+    let count = 0;
+    for (const key of keys) count += this.#purgeOne(key, reason);
+    return count;
+  }
+
+  /**
+   * Purges all keys below memory that begin so. It goes on behind its last place: what it has taken out stays in the file until that is
+   * written. One walk of a kind is enough: where another is wanted meanwhile, that begins where this ends.
+   */
+  #walk(prefix: string, reason: 'purged' | 'invalidated', isQuiet: boolean): void {
+    const name = `${reason} ${isQuiet} ${prefix}`;
+    const isUnderWay = this.#walks.has(name);
+    this.#walks.set(name, isUnderWay);
+    if (isUnderWay) return;
+    const step = (after: string | undefined): void => {
+      const keys = new Set<string>();
+      const visit = ({ key }: { readonly key: string }): unknown => keys.add(key);
+      const { store, clock } = this.#parts;
+      const next = store.scanBelow({ kind: 'prefix', prefix }, after, OPERATION_BELOW_STEP_COUNT, visit, 'all');
+      if (keys.size > 0) this.#purgeKeys([...keys], reason, isQuiet);
+      const isAgain = next === undefined && this.#walks.get(name) === true;
+      if (isAgain) this.#walks.set(name, false);
+      if (next !== undefined || isAgain) clock.after(STORE_STEP_DELAY_MS, () => step(next));
+      else this.#walks.delete(name);
+    };
+    this.#parts.clock.after(STORE_STEP_DELAY_MS, () => step(undefined));
   }
 
   /** purgeKey for an absolute URL. Undefined where it is none. */

@@ -1,6 +1,7 @@
 // Goal: a 304 that picks what lies on disk alone is answered with bytes that are at hand. Method: walks over a memory and a disk tier; the disk loses what it had at the worst moment.
 import t, { type Test } from 'tap';
-import { STORE_STEP_DELAY_MS } from '../../lib/base/limits.js';
+import { OPERATION_BELOW_STEP_COUNT, STORE_STEP_DELAY_MS } from '../../lib/base/limits.js';
+import { keysUnder } from '../../lib/store/disk-scan.js';
 import { turns } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
 import { openDisk } from '../kit/disk.js';
@@ -95,21 +96,17 @@ t.test('issue 4: what is past keep and waits to be swept from disk is counted by
   t.equal(bench.store.known(KEY).length, 0, 'and goes all the same');
 });
 
-/** A URL with five keys on disk, of which two are looked for at once. */
-async function manyKeys(t: Test) {
+/** A URL with `count` further keys on disk, of which two are looked for at once. */
+async function manyKeys(t: Test, count = 5) {
   const clock = new FakeClock();
   const bench = openDisk(t, { clock });
   const { store } = bench;
   const walk = makeWalk({ clock, store });
-  const keys = Array.from({ length: 5 }, (_, at) => `${KEY} x="${at}"`);
+  const keys = Array.from({ length: count }, (_, at) => `${KEY} x="${at}"`);
   for (const key of [KEY, ...keys, `${KEY}b`]) store.put(makeStored({ key, bornAt: clock.now() }));
   await bench.tier.settled();
   for (const key of [KEY, ...keys, `${KEY}b`]) bench.memory.removeKey(key, 'evicted');
-  const all = store.keysBelow.bind(store);
-  store.keysBelow = (prefix) => {
-    const found = all(prefix).keys;
-    return { keys: found.slice(0, 2), areAll: found.length <= 2 };
-  };
+  store.keysBelow = (prefix) => keysUnder(bench.tier, prefix, 2);
   /** Until nothing more is done, as by a clock that goes on. */
   const done = async (work: Promise<unknown>): Promise<void> => {
     let isOver = false;
@@ -155,4 +152,23 @@ t.test('RFC 9111 §4.4: an unsafe request invalidates them too, in steps', async
     [],
   );
   t.equal(store.known(`${KEY}b`).length, 1);
+});
+
+t.test('RFC 9111 §4.4: what comes back behind such steps goes with the next unsafe request', async (t) => {
+  const count = OPERATION_BELOW_STEP_COUNT * 2 + 1;
+  const { walk, store, keys } = await manyKeys(t, count);
+  const { purging } = walk.engine;
+  const early = keys[10] ?? '';
+  purging.purgeKey(KEY, 'invalidated');
+  walk.clock.advance(STORE_STEP_DELAY_MS);
+  t.same(store.known(early), []);
+  const left = keys.filter((key) => store.known(key).length > 0).length;
+  t.equal(left, OPERATION_BELOW_STEP_COUNT + 1, 'a step of it has been done');
+  store.put(makeStored({ key: early, bornAt: walk.clock.now() }));
+  purging.purgeKey(KEY, 'invalidated');
+  for (let step = 0; step < 6; step++) walk.clock.advance(STORE_STEP_DELAY_MS);
+  t.same(
+    keys.flatMap((key) => store.known(key)),
+    [],
+  );
 });

@@ -21,8 +21,10 @@ export class DiskFound {
     this.#changes = changes;
   }
 
+  /** Of what stands alone nothing is remembered, but that there is no more than that. */
   note(key: string, found: readonly StoredResponse[]): void {
-    this.#key = key;
+    if (found.length <= 1 && this.#key !== key) return;
+    this.#key = found.length > 1 ? key : undefined;
     this.#found = found;
     this.#seenAt = this.#clock.now();
     this.#seenChanges = this.#changes();

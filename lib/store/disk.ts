@@ -141,7 +141,7 @@ export class DiskTier {
     const known = look === 'seen' ? this.#found.under(key) : undefined;
     if (known !== undefined) return known;
     const found = this.#find(key, look);
-    if (found.length > 1) this.#found.note(key, found);
+    this.#found.note(key, found);
     return found;
   }
 

@@ -117,6 +117,20 @@ t.test('RFC 9111 §4.1: a variant that another worker replaced or took away is n
   t.same(again.store.known(KEY).map(textOf), ['english']);
 });
 
+t.test('RFC 9111 §4.4: what a look has not found any more, no later one finds as it was', async (t) => {
+  const { bench, make } = setUp(t);
+  const made = ['de', 'en'].map((language) => make({ language }));
+  for (const one of made) bench.store.put(one);
+  const again = await bench.reopened();
+  missed(again);
+  t.equal(again.store.known(KEY, true).length, 2);
+  // Another worker has purged them, and told nobody yet.
+  for (const { selection } of made) again.file.write(() => again.file.tables.records.remove(recordKey(KEY, selection)));
+  again.file.refresh();
+  missed(again);
+  t.same(again.store.known(KEY, true), []);
+});
+
 t.test('issue 5: a variant whose record is damaged after it was read is a miss, counted, and taken away', async (t) => {
   const { bench, make } = setUp(t);
   bench.store.put(make({ language: 'de' }));

@@ -87,6 +87,8 @@ export class Inflow {
     this.body.write(chunk);
     this.#hash?.update(chunk);
     const received = this.body.receivedBytes;
+    // It may have no end, and would push out all else that is there.
+    if (this.isOnDetour && received > this.#store.maxObjectBytes) this.body.stopRetaining();
     if (!this.#isKept || received <= this.#reservedBytes) return undefined;
     const isTooLarge = received > (this.#isCopy ? this.#store.maxCopyBytes : this.#store.maxObjectBytes);
     if (!isTooLarge && (this.body.mode === 'spill' || this.#spills(received))) return undefined;

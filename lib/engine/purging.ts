@@ -3,6 +3,7 @@
  * changed what is there. Implements RFC 9111 §4.4.
  */
 import { MAX_ALIASES, MAX_ALIASES_BYTES, OPERATION_BELOW_STEP_COUNT, STORE_STEP_DELAY_MS } from '../base/limits.js';
+import type { StoredResponse } from '../object/stored.js';
 import { keyOfUrl, keysAt, targetKey } from '../policy/key.js';
 import type { RemovalReason } from '../store/contract.js';
 import { Aliases } from './aliases.js';
@@ -95,17 +96,33 @@ export class Purging {
     this.#walks.set(name, isUnderWay);
     if (isUnderWay) return;
     const step = (after: string | undefined): void => {
-      const keys = new Set<string>();
-      const visit = ({ key }: { readonly key: string }): unknown => keys.add(key);
-      const { store, clock } = this.#parts;
-      const next = store.scanBelow({ kind: 'prefix', prefix }, after, OPERATION_BELOW_STEP_COUNT, visit, 'all');
-      if (keys.size > 0) this.#purgeKeys([...keys], reason, isQuiet);
-      const isAgain = next === undefined && this.#walks.get(name) === true;
-      if (isAgain) this.#walks.set(name, false);
-      if (next !== undefined || isAgain) clock.after(STORE_STEP_DELAY_MS, () => step(next));
-      else this.#walks.delete(name);
+      let isOver = true;
+      try {
+        const next = this.#purgeSome(prefix, after, reason, isQuiet);
+        isOver = next === undefined && this.#walks.get(name) !== true;
+        if (next === undefined) this.#walks.set(name, false);
+        if (!isOver) this.#parts.clock.after(STORE_STEP_DELAY_MS, () => step(next));
+      } finally {
+        // Also where it broke: the next one is to begin.
+        if (isOver) this.#walks.delete(name);
+      }
     };
     this.#parts.clock.after(STORE_STEP_DELAY_MS, () => step(undefined));
+  }
+
+  /** One step of it. Returns where the next one goes on, where there is more. */
+  #purgeSome(
+    prefix: string,
+    after: string | undefined,
+    reason: 'purged' | 'invalidated',
+    isQuiet: boolean,
+  ): string | undefined {
+    const keys = new Set<string>();
+    const visit = ({ key }: StoredResponse): void => void keys.add(key);
+    const reach = { kind: 'prefix', prefix } as const;
+    const next = this.#parts.store.scanBelow(reach, after, OPERATION_BELOW_STEP_COUNT, visit, 'all');
+    if (keys.size > 0) this.#purgeKeys([...keys], reason, isQuiet);
+    return next;
   }
 
   /** purgeKey for an absolute URL. Undefined where it is none. */

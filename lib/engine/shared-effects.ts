@@ -33,18 +33,19 @@ export function applyShared(engine: Engine, clock: SharedClock, ops: readonly Sh
   for (const { effect, reach: told, at, since } of ops) {
     const until = clock.toHere(at) + clock.errorMs + SHARED_CLOCK_MARGIN_MS;
     const earlierUntil = since === undefined ? until : clock.toHere(since) - clock.errorMs;
-    const reach = reachHere(engine, told);
-    const order = { effect, reach, until, earlierUntil };
-    affectInFlight(engine, reach, effect, until);
-    if (told.kind !== 'all') forgetNotes(engine, reach);
-    changeUnseen(engine, reach, (stored) =>
-      isMeant(stored, order) ? affected(engine, stored, effect, until) : stored,
-    );
-    if (reach.kind === 'keys') void walk(engine, [order]);
-    else {
-      // The later one of two that are alike means all that the earlier one does.
-      const what = JSON.stringify([effect, reach]);
-      if (until >= (orders.get(what)?.until ?? until)) orders.set(what, order);
+    for (const reach of reachesHere(engine, told)) {
+      const order = { effect, reach, until, earlierUntil };
+      affectInFlight(engine, reach, effect, until);
+      if (told.kind !== 'all') forgetNotes(engine, reach);
+      changeUnseen(engine, reach, (stored) =>
+        isMeant(stored, order) ? affected(engine, stored, effect, until) : stored,
+      );
+      if (reach.kind === 'keys') void walk(engine, [order]);
+      else {
+        // The later one of two that are alike means all that the earlier one does.
+        const what = JSON.stringify([effect, reach]);
+        if (until >= (orders.get(what)?.until ?? until)) orders.set(what, order);
+      }
     }
   }
   void walk(engine, orders.values());
@@ -80,11 +81,15 @@ function affected(
   return effect === 'purge' ? undefined : expiredResponse(stored, Math.min(until, parts.clock.now()));
 }
 
-/** Here the keys may have other aliases than there. */
-function reachHere(engine: Engine, reach: SharedOp['reach']): Reach {
-  if (reach.kind === 'all') return { kind: 'prefix', prefixes: [''] };
-  if (reach.kind !== 'keys') return reach;
-  return { ...reach, keys: [...new Set(reach.keys.flatMap((key) => [key, ...engine.purging.keysOf(key)]))] };
+/** Here the keys may have other aliases than there, and more below than are looked for at once: a push leaves those as they are. */
+function reachesHere(engine: Engine, reach: SharedOp['reach']): readonly Reach[] {
+  if (reach.kind === 'all') return [{ kind: 'prefix', prefixes: [''] }];
+  if (reach.kind !== 'keys') return [reach];
+  const found = reach.keys.map((key) => engine.purging.at(key));
+  const keys = [...new Set([...reach.keys, ...found.flatMap((at) => at.keys)])];
+  const further = [...new Set(found.flatMap((at) => at.further))];
+  const all: Reach = { ...reach, keys };
+  return further.length === 0 || reach.but !== undefined ? [all] : [all, { kind: 'prefix', prefixes: further }];
 }
 
 /**

@@ -1,7 +1,9 @@
 // Goal: a 304 that picks what lies on disk alone is answered with bytes that are at hand. Method: walks over a memory and a disk tier; the disk loses what it had at the worst moment.
 import t, { type Test } from 'tap';
 import { OPERATION_BELOW_STEP_COUNT, STORE_STEP_DELAY_MS } from '../../lib/base/limits.js';
+import { applyShared } from '../../lib/engine/shared-effects.js';
 import { keysUnder } from '../../lib/store/disk-scan.js';
+import { SharedClock } from '../../lib/store/shared-clock.js';
 import { turns } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
 import { openDisk } from '../kit/disk.js';
@@ -171,4 +173,39 @@ t.test('RFC 9111 §4.4: what comes back behind such steps goes with the next uns
     keys.flatMap((key) => store.known(key)),
     [],
   );
+});
+
+t.test('RFC 9111 §4.4: where such a step breaks, the next unsafe request begins anew', async (t) => {
+  const { walk, store, keys } = await manyKeys(t);
+  const { purging } = walk.engine;
+  const scan = store.scanBelow.bind(store);
+  store.scanBelow = () => {
+    throw new Error('broken');
+  };
+  purging.purgeKey(KEY, 'invalidated');
+  t.throws(() => walk.clock.advance(STORE_STEP_DELAY_MS), { message: 'broken' });
+  store.scanBelow = scan;
+  purging.purgeKey(KEY, 'invalidated');
+  walk.clock.advance(STORE_STEP_DELAY_MS);
+  t.same(
+    keys.flatMap((key) => store.known(key)),
+    [],
+  );
+});
+
+t.test('issue 5: a purge of a URL by another machine reaches them too', async (t) => {
+  const { walk, store, keys } = await manyKeys(t);
+  const reach = { kind: 'keys', keys: [KEY] } as const;
+  const op = { effect: 'purge', reach, at: walk.clock.now(), by: 'another' } as const;
+  applyShared(walk.engine, new SharedClock(walk.clock), [op]);
+  for (let step = 0; step < 3; step++) {
+    await turns();
+    walk.clock.advance(STORE_STEP_DELAY_MS);
+  }
+  await turns();
+  t.same(
+    [KEY, ...keys].flatMap((key) => store.known(key)),
+    [],
+  );
+  t.equal(store.known(`${KEY}b`).length, 1);
 });

@@ -342,14 +342,20 @@ t.test('issue 5: a body below is served while it arrives, and refreshed after it
   t.equal(there.origin.last.field('if-none-match'), '"1"');
 });
 
-t.test('issue 5: a body below that breaks off is completed by the origin, and no client notices', async (t) => {
+/** A client of what lies below, in a moment in which that breaks off behind its second byte. */
+async function brokenBelow(fields?: Readonly<Record<string, string>>) {
   const { desk, here, there } = twoMachines();
-  const made = await madeBelow(here, desk);
+  const made = await madeBelow(here, desk, fields);
   const body = new PlayedBody();
   desk.below = [lyingBelow(made.response, 5, body)];
   const client = there.get('/a');
   await turns();
   body.data('he').fail();
+  return { there, client };
+}
+
+t.test('issue 5: a body below that breaks off is completed by the origin, and no client notices', async (t) => {
+  const { there, client } = await brokenBelow();
   t.equal(there.origin.last.field('range'), 'bytes=2-');
   t.equal(there.origin.last.field('if-range'), '"1"');
   there.origin.last.respond(206, { 'Content-Range': 'bytes 2-4/5', ETag: '"1"' }, 'llo');
@@ -358,26 +364,14 @@ t.test('issue 5: a body below that breaks off is completed by the origin, and no
 });
 
 t.test('issue 5: a body below that breaks off and cannot be completed never ends cleanly', async (t) => {
-  const { desk, here, there } = twoMachines();
-  const made = await madeBelow(here, desk, { 'Cache-Control': 'max-age=10' });
-  const body = new PlayedBody();
-  desk.below = [lyingBelow(made.response, 5, body)];
-  const client = there.get('/a');
-  await turns();
-  body.data('he').fail();
+  const { there, client } = await brokenBelow({ 'Cache-Control': 'max-age=10' });
   t.equal(client.ending, 'broken');
   t.equal(storedIn(there, '/a'), undefined);
   t.equal(there.engine.parts.failures.pending('http://example.test/a'), undefined, 'the origin did not fail');
 });
 
 t.test('issue 5: an origin without ranges has not failed where a body below breaks off', async (t) => {
-  const { desk, here, there } = twoMachines();
-  const made = await madeBelow(here, desk);
-  const body = new PlayedBody();
-  desk.below = [lyingBelow(made.response, 5, body)];
-  const client = there.get('/a');
-  await turns();
-  body.data('he').fail();
+  const { there, client } = await brokenBelow();
   there.origin.last.respond(200, LIVING, 'hello');
   t.equal(client.ending, 'broken');
   t.equal(there.engine.parts.failures.count('http://example.test/a'), 0);

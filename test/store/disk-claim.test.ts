@@ -1,5 +1,5 @@
 // Goal: issue 5, what is stored is no miss while its record waits to be written. Method: a tier whose port is held up behind the last chunk, and behind nothing.
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { Body } from '../../lib/object/body.js';
 import { setUp } from './disk-walk.kit.js';
 import { freshened } from './make-stored.js';
@@ -32,17 +32,23 @@ t.test('issue 5: a large body all of which is on disk is found before its record
   t.equal(readable(bench.store.recall(KEY, ([first]) => first)?.body), 5 * MB, 'and while it is written');
 });
 
+/** A large response that was freshened after a restart: its new header waits, around a body that nobody has read since. */
+async function freshenedWaits(t: Test) {
+  const { bench, make, clock } = setUp(t);
+  bench.store.put(make({ bodyBytes: 3 * MB }));
+  const again = await bench.reopened();
+  const [known] = again.store.known(KEY);
+  if (known === undefined) throw new Error('it is on disk');
+  clock.advance(10);
+  again.isHeld = true;
+  t.ok(again.store.swap(known, freshened(known, clock.now())));
+  return { again, clock };
+}
+
 t.test(
   'RFC 9111 §4.3.4: a large response that nobody has read of late is found while its new header waits',
   async (t) => {
-    const { bench, make, clock } = setUp(t);
-    bench.store.put(make({ bodyBytes: 3 * MB }));
-    const again = await bench.reopened();
-    const [known] = again.store.known(KEY);
-    if (known === undefined) throw new Error('it is on disk');
-    clock.advance(10);
-    again.isHeld = true;
-    t.ok(again.store.swap(known, freshened(known, clock.now())));
+    const { again, clock } = await freshenedWaits(t);
     const found = again.store.recall(KEY, ([first]) => first);
     t.equal(found?.life.bornAt, clock.now());
     t.equal(readable(found?.body), 3 * MB);
@@ -52,14 +58,7 @@ t.test(
 t.test(
   'issue 5: what waits around a body that another worker takes away is a miss, and no broken answer',
   async (t) => {
-    const { bench, make, clock } = setUp(t);
-    bench.store.put(make({ bodyBytes: 3 * MB }));
-    const again = await bench.reopened();
-    const [known] = again.store.known(KEY);
-    if (known === undefined) throw new Error('it is on disk');
-    clock.advance(10);
-    again.isHeld = true;
-    again.store.swap(known, freshened(known, clock.now()));
+    const { again } = await freshenedWaits(t);
     again.file.write(() => {
       for (const name of ['records', 'bodies'] as const) again.file.tables[name].clear();
     });

@@ -3,7 +3,7 @@
  * the process, the error is found before: by looking, or, where a process has died of it, by having another one try.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, linkSync, openSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, linkSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '../base/clock.js';
@@ -103,7 +103,7 @@ export class DiskOpening {
     const flaw = lasting(() => fileFlaw(file), this.#pause);
     if (flaw !== undefined) this.#remarks.push(setAside(directory, flaw));
     if (flaw !== undefined || (bytes ?? 0) === 0) {
-      mindSpace(directory);
+      mindFirstSpace(directory, this.#device);
       tryToBegin(file, this.#device);
     }
     if (flaw !== undefined || (lockBytes ?? 0) === 0) makeLockFile(lock);
@@ -194,9 +194,8 @@ function writableBytes(path: string): number | undefined {
   return found.size;
 }
 
-function mindSpace(directory: string): void {
-  const { bavail, bsize } = statfsSync(directory);
-  const freeBytes = bavail * bsize;
+function mindFirstSpace(directory: string, device: Device): void {
+  const freeBytes = device.freeBytes(directory);
   if (freeBytes >= DISK_RESERVE_BYTES) return;
   const [free, reserve] = [freeBytes, DISK_RESERVE_BYTES].map(formatSize);
   throw new Error(`no space is left for ${directory}: ${free} are free, and ${reserve} are left to others`);

@@ -138,7 +138,7 @@ const canLimit = existsSync('/usr/bin/prlimit') && existsSync('/bin/bash');
 
 t.test(
   'issue 5: where the file cannot grow, a batch is refused before lmdb sees it',
-  { skip: canLimit ? false : 'NOT SHOWN HERE: it takes bash and prlimit (util-linux)' },
+  { skip: canLimit ? false : 'NOT SHOWN HERE: it takes bash and prlimit (util-linux); .ci/run on Debian shows it' },
   async (t) => {
     for (const blocks of [12_000, 16_384, 20_001]) {
       const args = ['-c', `ulimit -S -f ${blocks}; exec "$@"`, 'limited', process.execPath, REFUSED, makeDirectory(t)];
@@ -152,7 +152,7 @@ t.test(
 
 t.test(
   'issue 5: a process that looks whether a file can be written does not die of a device without room',
-  { skip: canLimit ? false : 'NOT SHOWN HERE: it takes bash and prlimit (util-linux)' },
+  { skip: canLimit ? false : 'NOT SHOWN HERE: it takes bash and prlimit (util-linux); .ci/run on Debian shows it' },
   async (t) => {
     const directory = makeDirectory(t);
     const file = openDiskFile(directory, SIZE);

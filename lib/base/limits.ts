@@ -124,6 +124,12 @@ export const MAX_EVICTIONS_AT_ONCE = 2_000;
 export const MAX_EVICTION_LOOKS = 64;
 /** The same among responses whose grace has ended, before one of the others is looked for. */
 export const MAX_PAST_GRACE_LOOKS = 8;
+/** Stored responses that clients take just now which the search for one victim passes over; beyond: it takes the next one, though that gives nothing back. */
+export const MAX_TAKEN_LOOKS = 64;
+/** Share of the memory budget that fills of large bodies may bring what clients take to; beyond: they stream through unstored. What is stored and taken beyond it gives way. */
+export const TAKEN_MAX_SHARE = 0.75;
+/** Share of the memory budget from which on a body is large. */
+export const LARGE_SHARE = 1 / 64;
 /** How often the store looks for responses whose grace or keep has ended. */
 export const SWEEP_EVERY_MS = 1_000;
 /** Stored responses that one step of the sweep looks at. */

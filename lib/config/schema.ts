@@ -148,7 +148,7 @@ const cache = section(
     memory: size({
       default: '256MB',
       min: KILOBYTE * KILOBYTE,
-      doc: 'Bytes for stored responses, in memory: keys, headers, bodies and fills in flight are counted, and 512 bytes beside for each response. The process needs more: about 100 MB for itself, and, while responses come and go without end, garbage that is collected late. Expect at most 1.1 times this and 220 MB: floods of distinct URLs took 250 to 275 MB for 64 MB, 365 to 450 MB for 256 MB and 1.0 to 1.16 GB for 1 GB. What clients are still taking of large responses that have gone from memory meanwhile comes on top, and nothing but `limits.connections` and `limits.reply_idle` bounds it: 40 clients that had stopped reading, of 16 MB each, took 680 MB for 64 MB. A response of more than half of it streams through unstored, unless there is a disk tier.',
+      doc: 'Bytes for stored responses, in memory: keys, headers, bodies and fills in flight are counted, and 512 bytes beside for each response. The process needs more: about 100 MB for itself, and, while responses come and go without end, garbage that is collected late. Expect at most 1.1 times this and 220 MB: floods of distinct URLs took 250 to 275 MB for 64 MB, 365 to 450 MB for 256 MB and 1.0 to 1.16 GB for 1 GB. What clients are still taking of responses that have gone from memory meanwhile is counted too, until the last of them has it or is cut off (`limits.reply_idle`); where that leaves no room for a response, it streams through unstored, and each client of such a one takes up to 3 MB on top: 40 clients that had stopped reading, of 16 MB each, took 200 MB for 64 MB. A response of more than half of it streams through unstored, unless there is a disk tier.',
     }),
     disk,
     redis,

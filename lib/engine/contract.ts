@@ -3,6 +3,7 @@
 import type { Fields } from '../http/fields.js';
 import type { ByteRange, RangeSpec } from '../http/ranges.js';
 import type { BodyReader } from '../object/body.js';
+import type { Taken } from '../object/taken.js';
 import type { Outcome } from '../observe/events.js';
 import type { MemorySight } from '../store/contract.js';
 
@@ -53,7 +54,13 @@ export interface TrailerSource {
 /** The body of a reply: none, bytes that are all here, or a reader to follow. */
 export type Payload =
   | { readonly kind: 'none' }
-  | { readonly kind: 'bytes'; readonly chunks: readonly Buffer[]; readonly length: number }
+  | {
+      readonly kind: 'bytes';
+      readonly chunks: readonly Buffer[];
+      readonly length: number;
+      /** Whose bytes they are: to be told for how long a client takes them. */
+      readonly taken?: Taken | undefined;
+    }
   | {
       readonly kind: 'reader';
       readonly reader: BodyReader;
@@ -61,6 +68,8 @@ export type Payload =
       readonly length: number | undefined;
       /** Asked once the last byte was read. */
       readonly trailers?: TrailerSource | undefined;
+      /** As above. */
+      readonly taken?: Taken | undefined;
     };
 
 export interface Reply {

@@ -9,7 +9,8 @@ import { Fields } from '../http/fields.js';
 import type { ByteRange } from '../http/ranges.js';
 import type { Segments } from '../object/segments.js';
 import { sliceChunks } from '../object/slice.js';
-import type { StoredResponse } from '../object/stored.js';
+import { type StoredResponse, takenOf } from '../object/stored.js';
+import type { Taken } from '../object/taken.js';
 import type { Outcome } from '../observe/events.js';
 import { ageSecAt } from '../policy/age.js';
 import { evaluatePreconditions, notModifiedFields } from '../policy/precondition.js';
@@ -152,16 +153,16 @@ function payloadOf(
   trailers?: TrailerSource | undefined,
 ): Payload {
   const { body, partial } = stored;
-  if (partial !== undefined) return bytesOf(heldRange(partial, from, until));
+  if (partial !== undefined) return bytesOf(heldRange(partial, from, until), partial);
   const chunks = body.wholeChunks;
   if (chunks !== undefined) {
     const end = until ?? body.receivedBytes;
-    if (from === 0 && end === body.receivedBytes) return { kind: 'bytes', chunks, length: end };
-    return { kind: 'bytes', chunks: sliceChunks(chunks, from, end), length: end - from };
+    if (from === 0 && end === body.receivedBytes) return { kind: 'bytes', chunks, length: end, taken: body };
+    return { kind: 'bytes', chunks: sliceChunks(chunks, from, end), length: end - from, taken: body };
   }
   const length = until === undefined ? undefined : until - from;
   const reader = body.open(from, from === 0 && until === body.totalBytes ? undefined : until);
-  return { kind: 'reader', reader, length, trailers };
+  return { kind: 'reader', reader, length, trailers, taken: body };
 }
 
 /** Bytes of a partial response that coversRanges has found to be there. */
@@ -225,13 +226,13 @@ function severalOf(
   const out: Buffer[] = [];
   for (const part of parts) out.push(part.head, ...read(part.range.from, part.range.until));
   out.push(tail);
-  return { contentType, payload: bytesOf(out) };
+  return { contentType, payload: bytesOf(out, takenOf(stored)) };
 }
 
-function bytesOf(chunks: readonly Buffer[]): Payload {
+function bytesOf(chunks: readonly Buffer[], taken?: Taken): Payload {
   let length = 0;
   for (const chunk of chunks) length += chunk.length;
-  return { kind: 'bytes', chunks, length };
+  return { kind: 'bytes', chunks, length, taken };
 }
 
 let boundaryCount = 0;

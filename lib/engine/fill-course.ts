@@ -154,6 +154,7 @@ export class Course implements BodySource {
     if (this.#isFinished) return;
     this.#isFinished = true;
     const told = this.ending ?? { end, reason, savedBytes: 0 };
+    if (this.inflow !== undefined) this.#parts.store.leaveOut(this.inflow.body);
     const { requestAt } = this.#asking;
     const hasAsked = requestAt > 0;
     if (this.leasing !== undefined) this.leasing.ended(told, requestAt);

@@ -4,6 +4,7 @@
  */
 import type { ClientRequest, PassPlan, Payload, Reply, ReplyNote, ReplySink } from '../engine/contract.js';
 import type { Fields } from '../http/fields.js';
+import type { Taken } from '../object/taken.js';
 import { cutInTurn } from '../origin/cut-off.js';
 import { Answered, CLIENT_LEFT, LEFT_NOTE, refusedNote } from './answered.js';
 import type { ClientConnection, Running } from './connection.js';
@@ -36,10 +37,7 @@ import {
   writeReplyHead,
 } from './reply.js';
 
-/**
- * `open`: nothing was sent; `replying`: the reply goes out; `passed`: the pass lane has it; `settled`: it is over,
- * and whatever comes late is ignored.
- */
+/** `open`: nothing was sent; `replying`: the reply goes out; `passed`: the pass lane has it; `settled`: what comes late is ignored. */
 type State = 'open' | 'replying' | 'passed' | 'settled';
 
 const NOTHING = Buffer.alloc(0);
@@ -68,6 +66,8 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
   #status = 0;
   #note: ReplyNote | undefined;
   #bodyBytes = 0;
+  /** What the client takes of what is stored, or was. */
+  #taken: Taken | undefined;
   /** Nothing but the end of the connection ends its reply. */
   #endsWithConnection = false;
   /** The client was told why, and what the pass lane still says of the reply does not count. */
@@ -152,6 +152,8 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     this.#state = 'replying';
     this.#note = reply.note;
     this.#status = reply.status;
+    if (reply.payload.kind !== 'none') this.#taken = reply.payload.taken;
+    this.#taken?.take();
     if (this.#wire.upgrade !== undefined) this.#connection.takeBack(this.#wire.res, this.#wire.upgrade.socket);
     const isEnding = reply.close === true || this.isReceiving || this.#wire.upgrade !== undefined;
     if (isEnding) this.#connection.closeAfter();
@@ -379,6 +381,7 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     if (this.#state === 'settled') return;
     this.#state = 'settled';
     this.#gone = undefined;
+    this.#taken?.giveBack();
     if (this.#held?.payload.kind === 'reader') this.#held.payload.reader.close();
     this.#held = undefined;
     if (this.#pump !== undefined) {

@@ -8,6 +8,7 @@ import type { BytesHeld, ClientRequest, ReadyReply, Reply, ReplyNote } from '../
 import { CACHE_NAME } from '../http/cache-status.js';
 import type { Fields } from '../http/fields.js';
 import { sliceChunks } from '../object/slice.js';
+import type { Taken } from '../object/taken.js';
 import type { AnsweredEvent, Outcome } from '../observe/events.js';
 import { type Straight, writeStraight } from '../origin/straight.js';
 import { bytesAsStored, lendAsStored } from './as-stored.js';
@@ -27,6 +28,8 @@ class Written {
   /** The rest of the body. */
   readonly chunks: readonly Buffer[];
   readonly bodyBytes: number;
+  /** Whose bytes the rest is. */
+  readonly taken: Taken | undefined;
   /** The bytes are on their way somewhere still: they must stay as they are. */
   isLent = false;
   ageSec: number;
@@ -48,6 +51,7 @@ class Written {
     this.bodyBytes = hasBody ? payload.length : 0;
     const isSmall = this.bodyBytes <= READY_BODY_BYTES;
     this.chunks = hasBody && !isSmall ? payload.chunks : NO_CHUNKS;
+    this.taken = hasBody && !isSmall ? payload.taken : undefined;
     const bytes = Buffer.allocUnsafe(head.length + (isSmall ? this.bodyBytes : 0));
     let at = bytes.write(head, 'latin1');
     if (hasBody && isSmall) for (const chunk of payload.chunks) at += chunk.copy(bytes, at);
@@ -123,6 +127,7 @@ export function sendReady(
   const { status, note } = ready;
   let bodyBytes = 0;
   let went: Went | undefined;
+  let taken: Taken | undefined;
   const piece = pieceOf(ready, isHead, asker.isLast, lane.debugHeader);
   if (piece !== undefined) {
     if (asker.isLast) connection.closeAfter();
@@ -130,16 +135,18 @@ export function sendReady(
     went = sendPiece(connection, piece, ready.asStored === undefined || asker.isLast ? lendOne : lendAsStored);
   } else if (!asker.isLast && ready.held !== undefined) {
     bodyBytes = ready.held.bodyBytes;
+    taken = ready.held.sight.taken;
     went = sendLarge(connection, ready.held, note.outcome);
   }
   if (went === undefined) {
     const written = asker.isLast ? undefined : writtenOf(ready, isHead, lane.debugHeader);
     if (written === undefined) return false;
     bodyBytes = written.bodyBytes;
+    taken = written.taken;
     went = sendWritten(connection, written);
   }
   const hit = new ReadyHit(connection, isHead, target, asker, startedAt, status, note, bodyBytes);
-  if (went === 'begun') new Unsent(connection, hit).wait();
+  if (went === 'begun') new Unsent(connection, hit, taken).wait();
   else {
     if (went === 'failed') hit.ending = 'aborted';
     lane.events.answered(hit);
@@ -301,12 +308,15 @@ class Unsent implements Running {
   readonly #connection: ClientConnection;
   readonly #hit: ReadyHit;
   readonly #writtenAt: number;
+  readonly #taken: Taken | undefined;
   #isSettled = false;
 
-  constructor(connection: ClientConnection, hit: ReadyHit) {
+  constructor(connection: ClientConnection, hit: ReadyHit, taken: Taken | undefined) {
     this.#connection = connection;
     this.#hit = hit;
     this.#writtenAt = connection.lane.clock.now();
+    this.#taken = taken;
+    taken?.take();
   }
 
   get method(): string {
@@ -329,6 +339,7 @@ class Unsent implements Running {
   #settle(ending: AnsweredEvent['ending']): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
+    this.#taken?.giveBack();
     const { lane } = this.#connection;
     const now = lane.clock.now();
     this.#hit.ending = ending;

@@ -19,6 +19,7 @@ import {
 } from './body-flight.js';
 import { appendChunk, compacted, filled, joined, NO_CHUNKS, sealTail } from './chunks.js';
 import { type BodyBelow, type BodyReader, type ReadableChunks, Reader } from './reader.js';
+import { Taken } from './taken.js';
 
 export type { BodyOptions, BodySink, BodySinkListener, BodySource, BodyState } from './body-flight.js';
 export type { BodyBelow, BodyReader } from './reader.js';
@@ -30,7 +31,7 @@ const NOTHING = Buffer.alloc(0);
 /** Of a body that needs nothing of what one needs that still arrives. */
 const ARRIVED: BodyOptions = { mode: 'retain', highWaterBytes: Number.POSITIVE_INFINITY };
 
-export class Body implements ReadableChunks {
+export class Body extends Taken implements ReadableChunks {
   #state: BodyState = 'streaming';
   #mode: 'retain' | 'flow' | 'spill';
   #below: BodyBelow | undefined;
@@ -46,6 +47,7 @@ export class Body implements ReadableChunks {
   #flight: Flight | undefined;
 
   constructor(options: BodyOptions) {
+    super();
     this.#mode = options.mode;
     this.#expectedBytes = options.expectedBytes;
     if (options !== ARRIVED) this.#flight = newFlight(options.highWaterBytes);
@@ -120,6 +122,11 @@ export class Body implements ReadableChunks {
   /** Bytes that this body holds in memory now. */
   get heldBytes(): number {
     return this.#receivedBytes - this.#droppedBytes;
+  }
+
+  /** What arrives is charged as reserved, what lies in a slab is copied for each client, and all else is held for readers as they need it. */
+  get lastingBytes(): number {
+    return this.#mode === 'retain' && this.slab === undefined ? this.heldBytes : 0;
   }
 
   /** Length of the whole body: known once complete, or where Content-Length promised it. */

@@ -3,6 +3,7 @@
  * without overlap, adjoining runs made one. Immutable; buffers are shared, never copied.
  */
 import { sliceChunks } from './slice.js';
+import { Taken } from './taken.js';
 
 export interface Segment {
   readonly from: number;
@@ -11,12 +12,13 @@ export interface Segment {
   readonly chunks: readonly Buffer[];
 }
 
-export class Segments {
+export class Segments extends Taken {
   readonly runs: readonly Segment[];
   /** Length of the whole body, where it is known. */
   readonly totalBytes: number | undefined;
 
   private constructor(runs: readonly Segment[], totalBytes: number | undefined) {
+    super();
     this.runs = runs;
     this.totalBytes = totalBytes;
   }
@@ -30,6 +32,10 @@ export class Segments {
     let sum = 0;
     for (const run of this.runs) sum += run.until - run.from;
     return sum;
+  }
+
+  get lastingBytes(): number {
+    return this.heldBytes;
   }
 
   get chunkCount(): number {

@@ -9,6 +9,7 @@ import type { Fields } from '../http/fields.js';
 import type { Body } from './body.js';
 import { instantsOf } from './life.js';
 import type { Segments } from './segments.js';
+import type { Taken } from './taken.js';
 
 /** Where the ttl of a stored response came from, in the order of precedence of the design, section 1. */
 export type TtlSource =
@@ -178,6 +179,11 @@ export function storedBytes(stored: StoredResponse): number {
     (body.below === undefined ? body.heldBytes : 0) +
     (stored.partial?.heldBytes ?? 0)
   );
+}
+
+/** What clients take where it is answered from memory. */
+export function takenOf({ body, partial }: StoredResponse): Taken {
+  return partial ?? body;
 }
 
 /** The URL that a key begins with: headers, cookies and forwarding fields that are part of it stand behind a space. */

@@ -17,6 +17,7 @@ export interface GaugeReadings {
   readonly objects: number;
   readonly bytes: number;
   readonly reservedBytes: number;
+  readonly heldBytes: number;
   readonly budgetBytes: number;
   readonly fills: number;
   readonly waiters: number;
@@ -38,6 +39,7 @@ export const NO_GAUGES: GaugeReadings = {
   objects: 0,
   bytes: 0,
   reservedBytes: 0,
+  heldBytes: 0,
   budgetBytes: 0,
   fills: 0,
   waiters: 0,
@@ -72,6 +74,11 @@ function gaugeFamilies(reading: () => GaugeReadings | undefined): Family[] {
     gauge('patina_objects', 'Stored responses.', (from) => from.objects),
     gauge('patina_stored_bytes', 'Bytes charged for stored responses.', (from) => from.bytes),
     gauge('patina_reserved_bytes', 'Bytes charged for fills in flight.', (from) => from.reservedBytes),
+    gauge(
+      'patina_held_bytes',
+      'Bytes charged for what clients still take of responses that are not stored any more.',
+      (from) => from.heldBytes,
+    ),
     gauge('patina_budget_bytes', 'Bytes that the memory tier may hold.', (from) => from.budgetBytes),
     gauge('patina_fills_in_flight', 'Fills and refreshes in flight.', (from) => from.fills),
     gauge('patina_waiters', 'Requests that wait on a fill.', (from) => from.waiters),

@@ -20,13 +20,14 @@ export interface Gauged {
 }
 
 export function readGauges({ stores, engine, origin, front, markers, log, shared }: Gauged): GaugeReadings {
-  const { objects, bytes, reservedBytes, budgetBytes } = stores.store.stats;
+  const { objects, bytes, reservedBytes, heldBytes, budgetBytes } = stores.store.stats;
   const { fills, waiters } = engine.stats;
   const { connected, running, queued } = origin.stats;
   return {
     objects,
     bytes,
     reservedBytes,
+    heldBytes,
     budgetBytes,
     fills,
     waiters,

@@ -233,6 +233,11 @@ export class Asleep {
     return readHead(bytes, head.at(slot), head.bytes(slot), common, this.#packing.fieldsOf(slot), body, key);
   }
 
+  /** Its body, where there is an object for it. */
+  bodyAt(slot: number): Body | undefined {
+    return this.#bodies.get(slot);
+  }
+
   graceUntil(slot: number): number {
     return graceUntilIn(this.#packing.head.slab(slot).bytes, this.#packing.head.at(slot));
   }

@@ -4,6 +4,7 @@ import type { Fields } from '../http/fields.js';
 import type { Body, BodySink } from '../object/body.js';
 import type { RecordSight } from '../object/record-sight.js';
 import type { Life, StoredResponse } from '../object/stored.js';
+import type { Taken } from '../object/taken.js';
 
 /** Why a stored response leaves the store. */
 export type RemovalReason = 'evicted' | 'expired' | 'replaced' | 'purged' | 'invalidated';
@@ -119,6 +120,8 @@ export interface Store {
   reserve(bytes: number): boolean;
   /** Gives back what reserve() charged. */
   release(bytes: number): void;
+  /** A body that is complete, and is charged from now on for as long as clients take it. Nothing happens where memory has it. */
+  leaveOut(body: Taken): void;
   /** Has `watch` told of what is asked for often, shortly before it expires. Undefined: of nothing any more. */
   watchDemand(watch: DemandWatch | undefined): void;
   /** What lies below and is known to be out of date is passed over by recall(): another process is about to replace it. */
@@ -159,6 +162,8 @@ export interface MemorySight extends Pick<StoredResponse, 'status' | 'reasonPhra
   readonly bodyFrom: number;
   readonly bodyBytes: number;
   readonly chunks: readonly Buffer[];
+  /** Whose they are, where there are such chunks. */
+  readonly taken: Taken | undefined;
 }
 
 /** What is below memory, for one reply at a time. */
@@ -236,5 +241,7 @@ export interface StoreStats {
   readonly bytes: number;
   /** Charged for fills in flight. */
   readonly reservedBytes: number;
+  /** Charged for what clients still take and is not stored any more. */
+  readonly heldBytes: number;
   readonly budgetBytes: number;
 }

@@ -60,6 +60,11 @@ export class Eviction {
     this.#queues.accept(slot, place !== SMALL);
   }
 
+  /** Puts back what was to go, behind all others. */
+  passOver(slot: number): void {
+    this.#queues.accept(slot, true);
+  }
+
   remove(slot: number): void {
     const place = this.#slots.place(slot);
     if (place === PAST_GRACE) this.#links.remove(slot);

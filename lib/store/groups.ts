@@ -10,7 +10,8 @@
 import type { Clock } from '../base/clock.js';
 import { hashOf } from '../base/hash.js';
 import { AWAKE_BUDGET_SHARE_BYTES, FRESH_SHARE, MAX_AWAKE, MAX_AWAKE_LOOKS, MIN_AWAKE } from '../base/memory-limits.js';
-import type { StoredResponse } from '../object/stored.js';
+import { type StoredResponse, takenOf } from '../object/stored.js';
+import type { Taken } from '../object/taken.js';
 import { Asleep } from './asleep.js';
 import { createKeyedMap, type KeyedMap } from './keyed.js';
 import { NO_SLOT } from './links.js';
@@ -179,6 +180,12 @@ export class Groups {
   /** What is in a slot in use; asked for in this way it stays asleep. */
   at(slot: number): StoredResponse {
     return this.#slots.at(slot) ?? this.#asleep.look(slot);
+  }
+
+  /** What clients take of what is in a slot; undefined where it is copied for each of them. */
+  takenAt(slot: number): Taken | undefined {
+    const stored = this.#slots.at(slot);
+    return stored === undefined ? this.#asleep.bodyAt(slot) : takenOf(stored);
   }
 
   isAsleep(slot: number): boolean {

@@ -5,6 +5,7 @@
 import type { Clock } from '../base/clock.js';
 import type { Body, BodySink } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
+import type { Taken } from '../object/taken.js';
 import type {
   Asked,
   Below,
@@ -175,6 +176,10 @@ export class LateStore implements Store {
 
   reserve(bytes: number): boolean {
     return this.#store.reserve(bytes);
+  }
+
+  leaveOut(body: Taken): void {
+    this.#store.leaveOut(body);
   }
 
   release(bytes: number): void {

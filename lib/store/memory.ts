@@ -8,7 +8,8 @@ import type { Clock } from '../base/clock.js';
 import { hashOf } from '../base/hash.js';
 import { MAX_VARIANTS, STORE_STEP_DELAY_MS, SWEEP_EVERY_MS, SWEEP_STEP_COUNT } from '../base/limits.js';
 import type { Body } from '../object/body.js';
-import { type StoredResponse, storedBytes } from '../object/stored.js';
+import { type StoredResponse, storedBytes, takenOf } from '../object/stored.js';
+import type { Taken } from '../object/taken.js';
 import type { Events } from '../observe/events.js';
 import type { DemandWatch, MemorySight, Place, RemovalReason, Store, StoreStats, Tier, Usage } from './contract.js';
 import { Demand } from './demand.js';
@@ -90,6 +91,7 @@ class MemoryStore extends LowestStore implements Store {
       ledger: this.#ledger,
       eviction: this.#eviction,
       slots: this.#slots,
+      isTaken: (slot) => this.#takenBytes(slot) > 0,
       evict: (slot) => this.#drop(slot, 'evicted'),
     });
     this.#sweep = new Stepper(clock, () => this.#sweepStep());
@@ -158,7 +160,8 @@ class MemoryStore extends LowestStore implements Store {
     let hits = 0;
     // What is to be replaced makes room by going, and must not be evicted before it is known that the rest fits.
     const places = replaced.map((slot) => {
-      replacedBytes += this.#slots.bytes(slot);
+      // Of what clients take the body stays.
+      replacedBytes += this.#slots.bytes(slot) - this.#takenBytes(slot);
       uses = Math.max(uses, this.#slots.uses(slot));
       hits = Math.max(hits, this.#slots.hits(slot));
       return this.#eviction.withdraw(slot);
@@ -172,6 +175,7 @@ class MemoryStore extends LowestStore implements Store {
     const slot = this.#slots.take(stored, bytes, hashOf(stored.key));
     this.#packing.put(slot, stored);
     this.#ledger.add(bytes);
+    takenOf(stored).storedBy(this.#ledger);
     // A replacement inherits the standing of the one before it: people ask for the key, not for the bytes.
     this.#slots.setUses(slot, uses);
     this.#slots.setHits(slot, hits);
@@ -191,12 +195,14 @@ class MemoryStore extends LowestStore implements Store {
     const before = this.#slots.bytes(slot);
     const bytes = storedBytes(next);
     const place = this.#eviction.withdraw(slot);
-    const fits = this.#room.make(bytes - before, before, this.#ledger.budgetBytes);
+    const fits = this.#room.make(bytes - before, before - this.#takenBytes(slot), this.#ledger.budgetBytes);
     // What nobody has asked for lately is freshened as bytes: it would not be asked for soon as an object.
     const variants = this.#groups.isAloneAsleep(slot) ? undefined : this.#variantsOf(next.key);
     this.#shown = undefined;
+    if (takenOf(next) !== this.#groups.takenAt(slot)) this.#letGo(slot);
     this.#groups.forget(slot);
     this.#slots.replace(slot, next, bytes);
+    takenOf(next).storedBy(this.#ledger);
     this.#packing.put(slot, next);
     this.#tags.delete(current.tags, slot);
     this.#tags.add(next.tags, slot);
@@ -270,6 +276,10 @@ class MemoryStore extends LowestStore implements Store {
     this.#ledger.release(bytes);
   }
 
+  leaveOut(body: Taken): void {
+    body.leftOutBy(this.#ledger);
+  }
+
   resize(budgetBytes: number): void {
     this.#ledger.resize(budgetBytes, this.#maxObjectBytes);
     this.#room.prune();
@@ -332,7 +342,16 @@ class MemoryStore extends LowestStore implements Store {
     this.#demand?.setWatch(watch);
   }
 
+  #takenBytes(slot: number): number {
+    return this.#groups.takenAt(slot)?.takenBytes ?? 0;
+  }
+
+  #letGo(slot: number): void {
+    this.#groups.takenAt(slot)?.letGoBy(this.#ledger);
+  }
+
   #drop(slot: number, reason: RemovalReason): void {
+    this.#letGo(slot);
     if (this.#groups.isAsleep(slot)) this.#groups.takeOut(slot);
     else this.#unlink(slot);
     if (slot === this.#shownSlot) this.#shown = undefined;

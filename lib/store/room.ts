@@ -1,6 +1,12 @@
 /** Makes room in the memory tier: at once for what comes in, and ahead of that in the background. All in bounded steps. */
 import type { Clock } from '../base/clock.js';
-import { MAX_EVICTIONS_AT_ONCE, PRUNE_STEP_BYTES, PRUNE_STEP_COUNT, STORE_STEP_DELAY_MS } from '../base/limits.js';
+import {
+  MAX_EVICTIONS_AT_ONCE,
+  MAX_TAKEN_LOOKS,
+  PRUNE_STEP_BYTES,
+  PRUNE_STEP_COUNT,
+  STORE_STEP_DELAY_MS,
+} from '../base/limits.js';
 import type { Eviction } from './eviction.js';
 import type { Ledger } from './ledger.js';
 import { NO_SLOT } from './links.js';
@@ -12,6 +18,8 @@ export interface RoomOptions {
   readonly ledger: Ledger;
   readonly eviction: Eviction;
   readonly slots: Slots<unknown>;
+  /** Whether clients take it just now. */
+  readonly isTaken: (slot: number) => boolean;
   /** Takes out for good what is evicted. */
   readonly evict: (slot: number) => void;
 }
@@ -20,13 +28,15 @@ export class Room {
   readonly #ledger: Ledger;
   readonly #eviction: Eviction;
   readonly #slots: Slots<unknown>;
+  readonly #isTaken: (slot: number) => boolean;
   readonly #evict: (slot: number) => void;
   readonly #pruning: Stepper;
 
-  constructor({ clock, ledger, eviction, slots, evict }: RoomOptions) {
+  constructor({ clock, ledger, eviction, slots, isTaken, evict }: RoomOptions) {
     this.#ledger = ledger;
     this.#eviction = eviction;
     this.#slots = slots;
+    this.#isTaken = isTaken;
     this.#evict = evict;
     this.#pruning = new Stepper(clock, () => this.#pruneStep());
   }
@@ -37,7 +47,11 @@ export class Room {
    */
   make(bytes: number, withdrawnBytes: number, limit: number): boolean {
     if (bytes <= 0) return true;
-    if (this.#ledger.reservedBytes + withdrawnBytes + bytes > limit) return false;
+    if (this.#ledger.fixedBytes + withdrawnBytes + bytes > limit) {
+      // Nobody begins to take it any more, and its room comes back with the last of those who do.
+      if (this.#ledger.isTakenUp) this.#evictOne(0);
+      return false;
+    }
     for (let count = 0; this.#ledger.usedBytes + bytes > limit; count++)
       if (count === MAX_EVICTIONS_AT_ONCE || this.#evictOne() === 0) return false;
     return true;
@@ -62,12 +76,19 @@ export class Room {
     return STORE_STEP_DELAY_MS;
   }
 
-  /** Evicts one response; returns its bytes, or 0 where there is none to evict. */
-  #evictOne(): number {
-    const slot = this.#eviction.takeVictim();
-    if (slot === NO_SLOT) return 0;
-    const bytes = this.#slots.bytes(slot);
-    this.#evict(slot);
-    return bytes;
+  /** Evicts one response, and one that clients take only where so many of those stand before all others; returns its bytes, or 0 where there is none to evict. */
+  #evictOne(looks = MAX_TAKEN_LOOKS): number {
+    for (let look = 0; ; look++) {
+      const slot = this.#eviction.takeVictim();
+      if (slot === NO_SLOT) return 0;
+      if (look < looks && this.#isTaken(slot)) {
+        // It would give nothing back.
+        this.#eviction.passOver(slot);
+        continue;
+      }
+      const bytes = this.#slots.bytes(slot);
+      this.#evict(slot);
+      return bytes;
+    }
   }
 }

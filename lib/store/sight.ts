@@ -1,6 +1,7 @@
 /** One look at what memory holds under a key, asleep or not: one for all looks, because nothing here yields. */
 import { Fields } from '../http/fields.js';
 import type { Life, StoredResponse } from '../object/stored.js';
+import type { Taken } from '../object/taken.js';
 import type { MemorySight } from './contract.js';
 import { NO_SLOT } from './links.js';
 
@@ -19,6 +20,7 @@ export class Sight implements MemorySight {
   bodyFrom = 0;
   bodyBytes = 0;
   chunks = NO_CHUNKS;
+  taken: Taken | undefined;
   life!: Life;
   #terms!: Terms;
 
@@ -60,6 +62,7 @@ export class Sight implements MemorySight {
     this.bodyFrom = from;
     this.bodyBytes = length;
     this.chunks = NO_CHUNKS;
+    this.taken = undefined;
   }
 
   /** False where it is not held whole. */
@@ -73,6 +76,7 @@ export class Sight implements MemorySight {
     this.slab = undefined;
     this.bodyBytes = body.receivedBytes;
     this.chunks = chunks;
+    this.taken = body;
     return true;
   }
 

@@ -12,7 +12,8 @@ import {
   SPILL_FROM_BYTES,
 } from '../base/disk-limits.js';
 import type { Body, BodySink } from '../object/body.js';
-import type { StoredResponse } from '../object/stored.js';
+import { type StoredResponse, takenOf } from '../object/stored.js';
+import type { Taken } from '../object/taken.js';
 import type {
   Asked,
   Below,
@@ -161,8 +162,9 @@ class TieredStore implements Store, Below {
     this.#disk.use(loaded);
     if (next !== loaded) this.#disk.swap(loaded, next);
     const held = this.#heldLike(next);
-    if (next.body.below === undefined) this.#memory.put(next);
-    else if (held !== undefined) this.#memory.remove(held, 'replaced');
+    if (next.body.below === undefined) {
+      if (!this.#memory.put(next)) this.#memory.leaveOut(takenOf(next));
+    } else if (held !== undefined) this.#memory.remove(held, 'replaced');
     return next;
   }
 
@@ -301,6 +303,10 @@ class TieredStore implements Store, Below {
 
   release(bytes: number): void {
     this.#memory.release(bytes);
+  }
+
+  leaveOut(body: Taken): void {
+    this.#memory.leaveOut(body);
   }
 
   /** What is larger than that is not in memory, wherever it came from. */

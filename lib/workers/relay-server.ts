@@ -80,6 +80,8 @@ export class RelayServer {
       return;
     }
     socket.write(frame(FRAME.head, headPayload(encodeRecord(given), given.body.totalBytes)));
+    given.body.take();
+    socket.on('close', () => given.body.giveBack());
     pump(socket, given.body.open());
   }
 

@@ -157,8 +157,10 @@ function payloadOf(
   const chunks = body.wholeChunks;
   if (chunks !== undefined) {
     const end = until ?? body.receivedBytes;
-    if (from === 0 && end === body.receivedBytes) return { kind: 'bytes', chunks, length: end, taken: body };
-    return { kind: 'bytes', chunks: sliceChunks(chunks, from, end), length: end - from, taken: body };
+    // What lies in a slab is copied for each client.
+    const taken = body.slab === undefined ? body : undefined;
+    if (from === 0 && end === body.receivedBytes) return { kind: 'bytes', chunks, length: end, taken };
+    return { kind: 'bytes', chunks: sliceChunks(chunks, from, end), length: end - from, taken };
   }
   const length = until === undefined ? undefined : until - from;
   const reader = body.open(from, from === 0 && until === body.totalBytes ? undefined : until);

@@ -11,28 +11,47 @@ export interface Keeper {
   giveBack(bytes: number, isStored: boolean): void;
 }
 
+/** Of what is large, or was taken once: nothing else pays for it. */
+class Account {
+  takers = 0;
+  keeper: Keeper | undefined;
+  isStored = false;
+  /** What the keeper was told of. */
+  bytes = 0;
+
+  tell(bytes: number): void {
+    if (this.keeper === undefined) return;
+    this.bytes = bytes;
+    this.keeper.take(bytes, this.isStored);
+  }
+
+  tellNoMore(): void {
+    if (this.bytes > 0) this.keeper?.giveBack(this.bytes, this.isStored);
+    this.bytes = 0;
+  }
+}
+
 export abstract class Taken {
-  #takers = 0;
-  #keeper: Keeper | undefined;
-  #isStored = false;
-  #takenBytes = 0;
+  #account: Account | undefined;
 
   /** Bytes that stay in memory for whoever takes them. */
   abstract readonly lastingBytes: number;
 
   /** Bytes that are not given back just now, whatever becomes of it. */
   get takenBytes(): number {
-    return this.#takenBytes;
+    return this.#account?.bytes ?? 0;
   }
 
   /** A client takes some or all of it from now on, until giveBack() is called for it. */
   take(): void {
-    if (this.#takers++ === 0) this.#tell();
+    this.#account ??= new Account();
+    if (this.#account.takers++ === 0) this.#account.tell(this.lastingBytes);
   }
 
   giveBack(): void {
-    assert(this.#takers > 0, 'no more is given back than was taken');
-    if (--this.#takers === 0) this.#tellNoMore();
+    const account = this.#account;
+    assert(account !== undefined && account.takers > 0, 'no more is given back than was taken');
+    if (--account.takers === 0) account.tellNoMore();
   }
 
   /** It is stored from now on. */
@@ -47,25 +66,18 @@ export abstract class Taken {
 
   /** It is complete, and was not stored, unless it was. */
   leftOutBy(keeper: Keeper): void {
-    if (!this.#isStored) this.#become(keeper, false);
+    if (this.#account?.isStored !== true) this.#become(keeper, false);
   }
 
   #become(keeper: Keeper, isStored: boolean): void {
-    this.#tellNoMore();
-    this.#keeper = keeper;
-    this.#isStored = isStored;
-    if (this.#takers > 0) this.#tell();
-  }
-
-  #tell(): void {
-    if (this.#keeper === undefined) return;
-    this.#takenBytes = this.lastingBytes;
-    this.#keeper.take(this.#takenBytes, this.#isStored);
-  }
-
-  #tellNoMore(): void {
-    // Nobody took it, or nobody wants to know.
-    if (this.#takenBytes > 0) this.#keeper?.giveBack(this.#takenBytes, this.#isStored);
-    this.#takenBytes = 0;
+    const { lastingBytes } = this;
+    // Small ones, of which there may be millions.
+    if (this.#account === undefined && lastingBytes === 0) return;
+    this.#account ??= new Account();
+    const account = this.#account;
+    account.tellNoMore();
+    account.keeper = keeper;
+    account.isStored = isStored;
+    if (account.takers > 0) account.tell(lastingBytes);
   }
 }

@@ -48,8 +48,7 @@ export class Room {
   make(bytes: number, withdrawnBytes: number, limit: number): boolean {
     if (bytes <= 0) return true;
     if (this.#ledger.fixedBytes + withdrawnBytes + bytes > limit) {
-      // Nobody begins to take it any more, and its room comes back with the last of those who do.
-      if (this.#ledger.isTakenUp) this.#evictOne(0);
+      if (this.#ledger.isTakenUp) this.#evictTaken();
       return false;
     }
     for (let count = 0; this.#ledger.usedBytes + bytes > limit; count++)
@@ -76,12 +75,12 @@ export class Room {
     return STORE_STEP_DELAY_MS;
   }
 
-  /** Evicts one response, and one that clients take only where so many of those stand before all others; returns its bytes, or 0 where there is none to evict. */
-  #evictOne(looks = MAX_TAKEN_LOOKS): number {
+  /** Evicts one response, and one that clients take only where many of those stand before all others; returns its bytes, or 0 where there is none to evict. */
+  #evictOne(): number {
     for (let look = 0; ; look++) {
       const slot = this.#eviction.takeVictim();
       if (slot === NO_SLOT) return 0;
-      if (look < looks && this.#isTaken(slot)) {
+      if (look < MAX_TAKEN_LOOKS && this.#isTaken(slot)) {
         // It would give nothing back.
         this.#eviction.passOver(slot);
         continue;
@@ -89,6 +88,19 @@ export class Room {
       const bytes = this.#slots.bytes(slot);
       this.#evict(slot);
       return bytes;
+    }
+  }
+
+  /** Evicts one that clients take: nobody begins to take it any more, and its room comes back with the last of those who do. */
+  #evictTaken(): void {
+    for (let look = 0; look < MAX_TAKEN_LOOKS; look++) {
+      const slot = this.#eviction.takeVictim();
+      if (slot === NO_SLOT) return;
+      if (this.#isTaken(slot)) {
+        this.#evict(slot);
+        return;
+      }
+      this.#eviction.passOver(slot);
     }
   }
 }

@@ -14,6 +14,8 @@ export const MAX_KNOWN_NAME_LENGTH = 40;
 export const MAX_KNOWN_FIELD_VALUE_LENGTH = 128;
 /** Field names of requests to the origin whose form is remembered; beyond: it starts anew. */
 export const MAX_CHECKED_NAMES = 1_000;
+/** Longest time for which clients hold up an answer that is not stored, while other requests wait for a connection to the origin; beyond: it is given up. */
+export const MAX_HELD_UP_MS = 10_000;
 /** How much sooner than the origin's Keep-Alive says, its connection is not used any more: it counts from earlier. */
 export const ORIGIN_KEEP_ALIVE_MARGIN_MS = 1_000;
 /** How long the event loop stays awake for what is most likely about to come, in place of sleeping until it does. */

@@ -1,5 +1,7 @@
 /** The course of a fill from its start to its end: its state, its body, those who hear of it, and how it is told to have ended. */
+import type { Timer } from '../base/clock.js';
 import { OriginError, stackOf } from '../base/errors.js';
+import { MAX_HELD_UP_MS } from '../base/origin-limits.js';
 import type { Entry } from '../base/under-way.js';
 import type { BodySource } from '../object/body.js';
 import type { AskedEnd } from '../observe/events.js';
@@ -39,6 +41,8 @@ export class Course implements BodySource {
   readonly #asking: Asking;
   readonly #fill: Fill;
   readonly #startedAt: number;
+  /** While the origin is asked to pause. */
+  #heldUp: Timer | undefined;
   #isFinished = false;
   #isBroken = false;
 
@@ -67,10 +71,33 @@ export class Course implements BodySource {
 
   pause(): void {
     this.#asking.pause();
+    this.#awaitResume();
   }
 
   resume(): void {
+    this.#heldUp?.cancel();
     this.#asking.resume();
+  }
+
+  #awaitResume(): void {
+    this.#heldUp?.cancel();
+    this.#heldUp = this.#parts.clock.after(MAX_HELD_UP_MS, () => this.#giveWay());
+  }
+
+  /** A client that takes it slower than it comes has a connection to itself: not for as long as it likes where others wait for one. */
+  #giveWay(): void {
+    const isForClients = this.inflow?.body.mode === 'flow' && !this.#fill.isFound;
+    if (!isForClients || this.#parts.origin.stats.queued === 0) {
+      this.#awaitResume();
+      return;
+    }
+    const { key } = this.#fill.spec;
+    this.#parts.events.notice('info', 'client-slow', 'An answer that its client takes slowly gave way to others', {
+      key,
+    });
+    this.ending = { end: 'abandoned', reason: 'client-slow', savedBytes: 0 };
+    this.inflow?.body.fail(true);
+    this.abandon('client-slow');
   }
 
   /** No reader is left, and nothing is stored. */
@@ -153,6 +180,7 @@ export class Course implements BodySource {
   finish(end: AskedEnd, reason: string): void {
     if (this.#isFinished) return;
     this.#isFinished = true;
+    this.#heldUp?.cancel();
     const told = this.ending ?? { end, reason, savedBytes: 0 };
     if (this.inflow !== undefined) this.#parts.store.leaveOut(this.inflow.body);
     const { requestAt } = this.#asking;

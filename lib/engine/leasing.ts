@@ -40,7 +40,14 @@ export interface LeasedFill {
 }
 
 /** How an answer of the origin may end that nobody else can make anything of: the next one may fare better. */
-const OF_ONE_ANSWER: ReadonlySet<string> = new Set(['superseded', 'no-room', 'partial', 'client-left', 'not-wanted']);
+const OF_ONE_ANSWER: ReadonlySet<string> = new Set([
+  'superseded',
+  'no-room',
+  'partial',
+  'client-left',
+  'client-slow',
+  'not-wanted',
+]);
 
 /** One answer for all who ask with its key: no range, no HEAD, nothing that goes out with the client's own conditions. */
 export function isLeasable({ method, collapseKey, key, conditions }: FillSpec): boolean {

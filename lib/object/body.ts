@@ -306,14 +306,15 @@ export class Body extends Taken implements ReadableChunks {
     this.#land(flight);
   }
 
-  /** The rest will never come. */
-  fail(): void {
+  /** The rest will never come. `isCutOff`: and what is here is kept for nobody. */
+  fail(isCutOff = false): void {
     const flight = this.#flight;
     if (this.#state !== 'streaming' || flight === undefined) return;
     this.#state = 'failed';
     flight.sink?.abort();
     flight.sink = undefined;
     this.#land(flight);
+    if (isCutOff) this.#letGo();
   }
 
   /** A reader took bytes: in `flow` mode, lets go what nobody needs any more. */

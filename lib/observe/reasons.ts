@@ -127,6 +127,8 @@ const STALE_ON_FAILURE = Object.fromEntries(
 const ENDINGS = {
   'origin-error-shared': 'The origin answered with an error to the request that this one waited on.',
   'client-left': 'The client left before the end.',
+  'client-slow':
+    'The response is not stored, its client took it slowly, and others waited for a connection to the origin.',
   'not-wanted': 'Nobody wanted the response any more.',
   'head-only': 'The request was for the fields alone, which are shared but not stored.',
   'unsolicited-304': 'The origin answered 304 to no condition of ours; it is asked again without conditions.',

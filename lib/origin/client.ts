@@ -82,7 +82,9 @@ class PooledClient implements OriginClient {
   get stats(): { connected: number; running: number; queued: number } {
     let connected = 0;
     for (const connection of this.#connections) if (connection.isOpen) connected++;
-    return { connected, running: this.#connections.size - this.#idle.length, queued: this.#queue.count };
+    // Those that come free at the end of this turn have somebody to go to.
+    const queued = Math.max(0, this.#queue.count - this.#settlingCount);
+    return { connected, running: this.#connections.size - this.#idle.length, queued };
   }
 
   fetch(request: OriginRequest, listener: OriginListener): OriginExchange {

@@ -259,7 +259,8 @@ t.test('flow mode: a complete body is still held for a reader that has not taken
     const body = flow();
     const reader = body.open();
     body.write(bytes(2 * KB));
-    body[end](KB);
+    if (end === 'fail') body.fail();
+    else body.complete(KB);
     t.equal(body.heldBytes, 2 * KB);
     t.strictSame(drain(reader).text.length, 2 * KB);
     reader.close();
@@ -522,5 +523,19 @@ t.test('any reader of any body at any pace gets exactly its bytes, or is told th
     ),
     { numRuns: 500 },
   );
+  t.end();
+});
+
+t.test('a body that is cut off keeps nothing for those who are slow, and gives none of them a clean end', (t) => {
+  const body = new Body({ mode: 'flow', highWaterBytes: 100 });
+  const [slow, done] = [body.open(), body.open()];
+  body.write(Buffer.from('abc'));
+  done.read();
+  body.fail(true);
+  t.equal(body.heldBytes, 0);
+  t.equal(slow.read(), 'failed');
+  t.equal(done.read(), 'failed');
+  slow.close();
+  done.close();
   t.end();
 });

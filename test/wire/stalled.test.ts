@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { CONNECTION_SWEEP_MS, REPLY_IDLE_TIMEOUT_MS } from '../../lib/base/limits.js';
+import { MAX_HELD_UP_MS } from '../../lib/base/origin-limits.js';
 import { createBarrier, turns } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
 import { makeDirectory } from '../kit/disk.js';
@@ -265,3 +266,51 @@ t.test('with a disk tier large bodies are read from there as clients take them, 
     t.ok((await response.whole()).body.equals(BODY));
   }
 });
+
+t.test(
+  'origin.connections: an answer that is not stored, and whose client is slow, gives way to one that waits, and no more than one does',
+  async (t) => {
+    const clock = new FakeClock();
+    const house = await openLarge(t, {
+      clock,
+      conf: { origin: { connections: 3, timeouts: { idle: '1h' } }, limits: { reply_idle: '1h' } },
+    });
+    house.origin.respond(({ target }) => ({
+      fields: ['Cache-Control', 'no-store'],
+      body: target === '/waits' ? 'waited' : BODY,
+    }));
+    const slow: Stalled[] = [];
+    for (let at = 0; at < 3; at++) slow.push(await stall(house, `/${at}`));
+    await turns(500);
+    for (let ms = 0; ms < 10 * MAX_HELD_UP_MS; ms += 1000) {
+      clock.advance(1000);
+      await turns(1);
+    }
+    t.equal(house.asked.length, 0, 'while nobody waits each has its time');
+    const waiting = house.get('/waits');
+    while (metric(await house.metrics(), 'patina_origin_requests_queued') === 0) await turns(1);
+    for (let ms = 0; ms <= MAX_HELD_UP_MS; ms += 1000) {
+      clock.advance(1000);
+      await turns(5);
+    }
+    t.equal((await waiting).body.toString(), 'waited');
+    t.strictSame(
+      house.asked.map(({ end, reason }) => [end, reason]),
+      [
+        ['abandoned', 'client-slow'],
+        ['uncacheable', 'no-store'],
+      ],
+    );
+    t.ok(house.notices.includes('client-slow'));
+    const endings = await Promise.all(
+      slow.map(({ client, response }) => {
+        client.resume();
+        return response.whole().then(
+          ({ body }) => body.equals(BODY),
+          () => 'cut off',
+        );
+      }),
+    );
+    t.strictSame(endings.sort(), ['cut off', true, true], 'never a clean end that is none');
+  },
+);

@@ -69,6 +69,7 @@ export class RedisServer {
   readonly #file: string | undefined;
   #child: ChildProcess | undefined;
   #client: Redis | undefined;
+  readonly #listening: Redis[] = [];
 
   /** `file`: a conf file, which comes before the settings; a Sentinel writes to it. */
   constructor(port: number, settings: readonly string[], file?: string) {
@@ -132,8 +133,20 @@ export class RedisServer {
     return this.#client;
   }
 
+  /** All that is published on a channel from now on, as it comes: each who listens there gets the same, in one order. */
+  async listen(channel: string): Promise<readonly Buffer[]> {
+    const client = this.client.duplicate();
+    this.#listening.push(client);
+    client.on('error', () => {});
+    const heard: Buffer[] = [];
+    client.on('messageBuffer', (_channel, message) => heard.push(message as Buffer));
+    await client.subscribe(channel);
+    return heard;
+  }
+
   async close(): Promise<void> {
     this.#client?.disconnect();
+    for (const client of this.#listening) client.disconnect();
     await this.stop('SIGKILL');
     rmSync(this.#folder, { recursive: true, force: true });
   }

@@ -6,7 +6,8 @@ import { createBarrier } from '../kit/barrier.js';
 import { metric, openProxy, request } from '../kit/proxy-kit.js';
 import type { RawResponse } from '../kit/raw-client.js';
 import { eventually, needsRedis, type RedisServer } from '../kit/redis-server.js';
-import { LIVING, openMachines, ownMetric } from './machines.kit.js';
+import { isPush } from './hearing.kit.js';
+import { heard, LIVING, openMachines, ownMetric } from './machines.kit.js';
 
 t.test('issue 5: what one machine stored another serves as a hit, age and all', needsRedis(), async (t) => {
   const { here, there } = await openMachines(t, () => ({ fields: [...LIVING, 'Age', '7'], body: 'hello' }));
@@ -288,12 +289,13 @@ t.test(
 );
 
 t.test('issue 5: alien messages are counted, and change nothing', needsRedis(), async (t) => {
-  const { redis, here, there } = await openMachines(t, () => ({ fields: LIVING, body: 'hello' }));
+  const { redis, hearing, here, there } = await openMachines(t, () => ({ fields: LIVING, body: 'hello' }));
   await there.get('/a');
+  await hearing.told(({ news }) => news?.what === 'kept');
   for (const text of ['', 'x', 'N', 'Nxxxxxxxx', 'O{', 'O{"e":"purge"}', 'O[]'])
     await redis.client.publish('patina:news', text);
   await redis.client.xadd('patina:log:{ops}', '*', 'op', 'not json');
-  await eventually(async () => (await ownMetric(there, 'patina_shared_messages_total')) >= 7, 'they are heard');
+  await heard(there, 8);
   t.match((await there.get('/a')).field('cache-status'), /; hit;/);
   t.ok((await ownMetric(there, 'patina_shared_alien_messages_total')) >= 3);
   await here.operate('POST', '/v1/purge', { url: 'http://a.example/a' });
@@ -369,7 +371,8 @@ t.test(
   async (t) => {
     let version = 1;
     const rules = [{ name: 'all', match: { path: '/**' }, key: { headers: ['X-Region'] } }];
-    const { here, there } = await openMachines(t, () => ({ fields: LIVING, body: `version ${version}` }), { rules });
+    const answer = () => ({ fields: LIVING, body: `version ${version}` });
+    const { hearing, here, there } = await openMachines(t, answer, { rules });
     const eu = 'X-Region: eu';
     t.equal((await here.get('/a', eu)).body.toString(), 'version 1');
     await eventually(async () => (await ownMetric(there, 'patina_shared_messages_total')) > 0, 'it is shared');
@@ -377,6 +380,7 @@ t.test(
     const target = `/v1/objects?url=${encodeURIComponent('http://a.example/a')}`;
     const pushed = await here.operate('PUT', target, 'pushed', undefined, ['Cache-Control: max-age=60']);
     t.equal(pushed.status, 200, pushed.body.toString());
+    await heard(there, await hearing.told(isPush));
     t.equal((await here.get('/a', eu)).body.toString(), 'version 2');
     await eventually(async () => (await there.get('/a', eu)).body.toString() === 'version 2', 'there as well');
     for (const house of [here, there]) t.equal((await house.get('/a')).body.toString(), 'pushed');
@@ -389,18 +393,20 @@ t.test(
   async (t) => {
     let version = 1;
     const rules = [{ name: 'all', match: { path: '/a' }, key: { headers: ['X-Region'] } }];
-    const { here, there } = await openMachines(t, () => ({ fields: LIVING, body: `version ${version}` }), { rules });
+    const answer = () => ({ fields: LIVING, body: `version ${version}` });
+    const { hearing, here, there } = await openMachines(t, answer, { rules });
     const [eu, us, elsewhere] = ['X-Region: eu', 'X-Region: us', 'X-Forwarded-Host: b.example'];
     for (const line of [eu, us]) t.equal((await there.get('/a', line)).body.toString(), 'version 1');
     t.equal((await here.get('/b')).body.toString(), 'version 1');
-    await eventually(async () => (await ownMetric(here, 'patina_shared_messages_total')) > 1, 'it is shared');
-    await eventually(async () => (await ownMetric(there, 'patina_shared_messages_total')) > 0, 'all of it');
+    for (const house of [here, there]) await heard(house, 3);
     version = 2;
     const push = async (path: string, line: string): Promise<void> => {
+      const before = hearing.count;
       const target = `/v1/objects?url=${encodeURIComponent(`http://a.example${path}`)}`;
       const fields = ['Cache-Control: max-age=60', `Patina-Request-${line}`];
       const pushed = await here.operate('PUT', target, 'pushed', undefined, fields);
       t.equal(pushed.status, 200, pushed.body.toString());
+      await heard(there, await hearing.told(isPush, before));
     };
     await push('/a', 'X-Region: asia');
     await push('/a', eu);

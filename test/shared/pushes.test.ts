@@ -3,7 +3,8 @@ import t from 'tap';
 import { makeDirectory } from '../kit/disk.js';
 import { cacheStatus, type OpenProxy, openProxy, TOKEN } from '../kit/proxy-kit.js';
 import { eventually, needsRedis, startRedis, surelyOlder } from '../kit/redis-server.js';
-import { LIVING, type Machines, openMachines, ownMetric } from './machines.kit.js';
+import { type Hearing, isPush, listenIn } from './hearing.kit.js';
+import { heard, LIVING, type Machines, openMachines } from './machines.kit.js';
 
 const VARIED = ['Vary', 'Accept-Language'];
 const language = (name: string): string => `Accept-Language: ${name}`;
@@ -19,14 +20,14 @@ async function open(
   return { ...machines, publish: () => version++ };
 }
 
-/** Pushes it on a machine for a language, and waits until the other one has heard of it. */
-async function push(house: OpenProxy, to: OpenProxy, name: string, body: string): Promise<void> {
-  const heard = await ownMetric(to, 'patina_shared_messages_total');
+/** Pushes it on a machine for a language, and waits until the other one has heard of that: who asks the origin before it has, has something newer. */
+async function push(hearing: Hearing, house: OpenProxy, to: OpenProxy, name: string, body: string): Promise<void> {
+  const before = hearing.count;
   const target = `/v1/objects?url=${encodeURIComponent('http://a.example/a')}`;
   const lines = ['Cache-Control: max-age=60', 'Vary: Accept-Language', `Patina-Request-${language(name)}`];
   const pushed = await house.operate('PUT', target, body, undefined, lines);
   if (pushed.status !== 200) throw new Error(`${pushed.status} ${pushed.body.toString()}`);
-  await eventually(async () => (await ownMetric(to, 'patina_shared_messages_total')) > heard, 'it is told');
+  await heard(to, await hearing.told(isPush, before));
 }
 
 async function bodyOf(house: OpenProxy, name: string): Promise<string> {
@@ -41,11 +42,11 @@ t.test(
   'issue 5: a pushed response takes the place of variants of its URL that only another machine has seen',
   needsRedis(),
   async (t) => {
-    const { here, there, publish } = await open(t);
+    const { hearing, here, there, publish } = await open(t);
     for (const name of ['de', 'fr']) t.equal(await bodyOf(there, name), 'version 1');
-    await eventually(async () => (await ownMetric(here, 'patina_shared_messages_total')) > 1, 'both are shared');
+    await heard(here, 2);
     publish();
-    await push(here, there, 'en', 'pushed');
+    await push(hearing, here, there, 'en', 'pushed');
     await becomes(there, 'en', 'pushed', 'it is there as well');
     await becomes(there, 'de', 'version 2', 'one of the others is gone there');
     await becomes(here, 'fr', 'version 2', 'and one does not come back from Redis');
@@ -56,20 +57,20 @@ t.test(
   'issue 5: a machine that has variants alone, because they are too large to be shared, drops them for a pushed response',
   needsRedis(),
   async (t) => {
-    const { redis, here, there, publish } = await open(t, { max_body: '8B' });
+    const { redis, hearing, here, there, publish } = await open(t, { max_body: '8B' });
     t.equal(await bodyOf(there, 'de'), 'version 1');
     publish();
-    await push(here, there, 'en', 'pushed');
+    await push(hearing, here, there, 'en', 'pushed');
     await becomes(there, 'de', 'version 2', 'it is gone there');
     t.equal(await redis.client.xlen('patina:log:{ops}'), 0, 'of what nobody else can have the log says nothing');
   },
 );
 
 t.test('issue 5: what was pushed for other values stays on all machines', needsRedis(), async (t) => {
-  const { redis, here, there } = await open(t);
-  await push(here, there, 'en', 'english');
+  const { redis, hearing, here, there } = await open(t);
+  await push(hearing, here, there, 'en', 'english');
   await becomes(there, 'en', 'english', 'it is there as well');
-  await push(there, here, 'de', 'deutsch');
+  await push(hearing, there, here, 'de', 'deutsch');
   await becomes(here, 'de', 'deutsch', 'so is that');
   for (const house of [here, there]) {
     for (const [name, body] of Object.entries({ en: 'english', de: 'deutsch' }))
@@ -83,14 +84,14 @@ t.test(
   'issue 5: a pushed response that cannot be shared takes the place of what was pushed before on other machines',
   needsRedis(),
   async (t) => {
-    const { here, there } = await open(t, { max_body: '1KB' });
-    await push(here, there, 'de', 'deutsch');
-    await push(here, there, 'en', 'first');
+    const { hearing, here, there } = await open(t, { max_body: '1KB' });
+    await push(hearing, here, there, 'de', 'deutsch');
+    await push(hearing, here, there, 'en', 'first');
     await becomes(there, 'de', 'deutsch', 'both are there');
     await becomes(there, 'en', 'first', 'as well');
     await surelyOlder();
     const large = 'x'.repeat(2_000);
-    await push(here, there, 'en', large);
+    await push(hearing, here, there, 'en', large);
     t.equal(await bodyOf(here, 'en'), large);
     await becomes(there, 'en', 'version 1', 'that machine asks the origin');
     for (const house of [here, there]) t.equal(await bodyOf(house, 'de'), 'deutsch', 'what is for others stays');
@@ -102,6 +103,7 @@ t.test(
   needsRedis(),
   async (t) => {
     const redis = await startRedis(t);
+    const hearing = await listenIn(redis);
     const disk = { path: makeDirectory(t), size: '64MB' };
     const cache = { memory: '16MB', disk, redis: { url: redis.url, timeout: '500ms', max_body: '1KB' } };
     const start = async (): Promise<OpenProxy> => {
@@ -112,7 +114,7 @@ t.test(
     };
     const before = await start();
     const large = 'x'.repeat(2_000);
-    await push(before, before, 'en', large);
+    await push(hearing, before, before, 'en', large);
     await eventually(async () => (await redis.client.xlen('patina:log:{ops}')) === 1, 'the log says so');
     t.equal(await bodyOf(before, 'en'), large);
     await before.proxy.close();

@@ -257,6 +257,8 @@ export const MAX_KEY_LENGTH = 32_768;
 export const RELIFE_STEP_COUNT = 1000;
 /** Tags purged or expired while one answer is on its way that are held against its head; beyond: it counts as purged. */
 export const MAX_TAGS_PER_FATE = 1_000;
+/** Operations during one exchange of which it is known what they mean of what others have; beyond: each means all of it. */
+export const MAX_MEANINGS_PER_FATE = 16;
 /** Stored responses that one step of an operation looks at; between two steps requests are answered. */
 export const OPERATION_STEP_COUNT = 1_000;
 /** The same of what is below memory, where a look costs more. */

@@ -20,7 +20,7 @@ import { tagsOf } from '../policy/tags.js';
 import { type AnswerListener, Asking } from './asking.js';
 import { noteUnreachable } from './bookkeeping.js';
 import type { CollapseTable } from './collapse.js';
-import { type Effect, Fate } from './fate.js';
+import { type Effect, Fate, type Meaning } from './fate.js';
 import { errorStatus, notModified, storeArriving, storeAtOnce, uncacheable } from './fill-answer.js';
 import { type FillResult, type FillSpec, SUPERSEDED, type Waiter } from './fill-contract.js';
 import { Course } from './fill-course.js';
@@ -180,8 +180,8 @@ export class Fill implements AnswerListener, LeasedFill {
    * What was done to the key while the answer is on its way; a purge or an update wins over it: nothing of it is stored.
    * Nobody who comes later may join.
    */
-  supersede(effect: Effect = 'purge'): void {
-    this.fate.apply(effect);
+  supersede(effect: Effect = 'purge', isMeant?: Meaning): void {
+    this.fate.apply(effect, isMeant);
     this.table.close(this);
   }
 

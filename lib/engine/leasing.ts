@@ -249,6 +249,7 @@ export class Leasing {
       this.#goBlind();
     } else {
       this.#isOver = true;
+      this.#fill.fate.askedAnew();
       this.#fill.adopt({ ...from, response }, bytes);
     }
   }
@@ -258,10 +259,8 @@ export class Leasing {
   }
 
   /** An operator came between: what is asked for from now on is newer (design, section 2). */
-  #isOvertaken({ tags = [] }: StoredResponse): boolean {
-    const { fate } = this.#fill;
-    fate.read(() => tags);
-    return fate.isSuperseded || fate.isExpired;
+  #isOvertaken(response: StoredResponse): boolean {
+    return this.#fill.fate.isAbout(response);
   }
 
   #goBlind(): void {

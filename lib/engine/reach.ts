@@ -5,7 +5,7 @@ import { keyOfUrl } from '../policy/key.js';
 import type { BelowReach, Store, UnseenChange } from '../store/contract.js';
 import { isSamePlace, isSameSelection } from '../store/variants.js';
 import type { Engine } from './engine.js';
-import type { Effect } from './fate.js';
+import type { Effect, Meaning } from './fate.js';
 import type { Fill } from './fill.js';
 
 /** What an operator names. */
@@ -63,20 +63,23 @@ export function isSpared(reach: Reach, stored: StoredResponse): boolean {
 
 /**
  * Does `effect` to every answer that is on its way, so that what was asked for before an operation does not undo it.
- * `askedUntil`: what was asked for later is left alone. Returns how many are known to be reached; an answer whose tags are not known yet is judged by its head.
+ * `askedUntil`: what was asked for later is left alone; `isMeant`: so is what this does not mean of what others have. Returns how many are
+ * known to be reached; an answer whose tags are not known yet is judged by its head.
  */
 export function affectInFlight(
   engine: Engine,
   reach: Reach,
   effect: Effect,
   askedUntil: number = Number.POSITIVE_INFINITY,
+  isMeant?: Meaning,
 ): number {
   let count = 0;
   for (const fill of engine.collapse.all()) {
     if (fill.requestedAt > askedUntil) continue;
+    if (fill.isFound && fill.response !== undefined && isMeant?.(fill.response) === false) continue;
     const isReached = coversKey(reach, fill.spec.key) ?? (reach.kind === 'tag' && isAbout(fill, reach.tag));
     if (isReached) {
-      fill.supersede(effect);
+      fill.supersede(effect, isMeant);
       // One that waits for somebody else's answer brings none of its own.
       if (fill.requestedAt > 0) count++;
     } else if (reach.kind === 'tag' && fill.response === undefined) fill.fate.applyTo(reach.tag, effect);

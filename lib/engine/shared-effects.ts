@@ -8,10 +8,14 @@ import type { News } from '../store/shared-news.js';
 import type { SharedOp } from '../store/shared-ops.js';
 import { variantOf } from '../store/shared-record.js';
 import type { SharedFound, SharedTier } from '../store/shared-tier.js';
+import { isSamePlace } from '../store/variants.js';
 import type { Engine } from './engine.js';
 import type { Effect } from './fate.js';
 import { outdatedBy } from './keeping.js';
 import { affectInFlight, changeUnseen, eachStored, forgetNotes, isSpared, type Reach } from './reach.js';
+
+/** Instants that differ by less were one before they were moved between clocks. */
+const SAME_INSTANT_MS = 0.01;
 
 /** What is meant, and when it was asked for. */
 interface Meant {
@@ -35,7 +39,7 @@ export function applyShared(engine: Engine, clock: SharedClock, ops: readonly Sh
     const earlierUntil = since === undefined ? until : clock.toHere(since) - clock.errorMs;
     for (const reach of reachesHere(engine, told)) {
       const order = { effect, reach, until, earlierUntil };
-      affectInFlight(engine, reach, effect, until);
+      affectInFlight(engine, reach, effect, until, (stored) => isMeant(stored, order));
       if (told.kind !== 'all') forgetNotes(engine, reach);
       changeUnseen(engine, reach, (stored) =>
         isMeant(stored, order) ? affected(engine, stored, effect, until) : stored,
@@ -109,12 +113,9 @@ export function takeNews(
   const { store, clock } = engine.parts;
   engine.purging.forget(key);
   if (what === 'pushed') {
-    affectInFlight(
-      engine,
-      { kind: 'keys', keys: [key] },
-      'purge',
-      found === undefined ? undefined : pushedUntil(tier.clock, found),
-    );
+    const until = found === undefined ? undefined : pushedUntil(tier.clock, found);
+    const isMeant = (stored: StoredResponse): boolean => isBefore(stored, tier.clock, news, found);
+    affectInFlight(engine, { kind: 'keys', keys: [key] }, 'purge', until, isMeant);
   }
   const variant = found === undefined ? news.variant : variantOf(found.response.selection);
   const isBelow = writer === 'here' && store.below !== undefined;
@@ -140,6 +141,20 @@ function pushedUntil(clock: SharedClock, { response }: SharedFound): number {
   return askedAt(response) + clock.errorMs + SHARED_CLOCK_MARGIN_MS;
 }
 
+/** Whether what is about to be taken is older than what was pushed: who takes the very push may hear the news of it after that. */
+function isBefore(
+  stored: StoredResponse,
+  clock: SharedClock,
+  { variant }: News,
+  found: SharedFound | undefined,
+): boolean {
+  if (found === undefined) return stored.pushed !== true || variantOf(stored.selection) === variant;
+  if (stored.pushed !== true) return askedAt(stored) <= pushedUntil(clock, found);
+  // Both were read by the clock of the server, whose measure may have become a better one in between.
+  const isOlder = askedAt(stored) < askedAt(found.response) - 2 * clock.errorMs - SAME_INSTANT_MS;
+  return isOlder && isSamePlace(stored, found.response);
+}
+
 function isNewer(stored: StoredResponse, clock: SharedClock, what: 'kept' | 'pushed', found: SharedFound): boolean {
   if (what === 'pushed' && stored.pushed !== true) return askedAt(stored) > pushedUntil(clock, found);
   return askedAt(stored) >= askedAt(found.response);
@@ -160,7 +175,7 @@ export function dropAliases(
   const keys = [key, ...purging.keysOf(url).filter((alias) => alias !== key && alias.startsWith(`${url} `))];
   const until = found === undefined ? parts.clock.now() : pushedUntil(clock, found);
   const reach = { kind: 'keys', keys, but: 'pushed' } as const;
-  affectInFlight(engine, reach, 'purge', until);
+  affectInFlight(engine, reach, 'purge', until, (stored) => isMeant(stored, { reach, until }));
   forgetNotes(engine, reach);
   changeUnseen(engine, reach, (stored) => (isMeant(stored, { reach, until }) ? undefined : stored));
   for (const alias of keys) {

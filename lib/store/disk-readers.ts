@@ -27,19 +27,29 @@ interface Slot {
   readonly againAt: number;
 }
 
+/** Puts the bytes of a slot into an open file. Throws what the system says. */
+export type WriteSlot = (file: number, slot: Uint8Array, at: number) => void;
+
+const writeSlot: WriteSlot = (file, slot, at) => void writeSync(file, slot, 0, slot.length, at);
+
 /** Those that this process reads. */
 export class DiskReaders {
   readonly #directory: string;
   readonly #now: () => number;
+  readonly #writeSlot: WriteSlot;
   /** By body; what was told longest ago comes first. */
   readonly #slots = new Map<string, Slot>();
+  /** Slots that the file has had so far, and those of them that no body has: one that could not be told there left it. */
+  #slotCount = 0;
+  readonly #free: number[] = [];
   #path: string | undefined;
   #file: number | undefined;
 
   /** `now`: on the scale of the disk's file. */
-  constructor(directory: string, now: () => number) {
+  constructor(directory: string, now: () => number, write: WriteSlot = writeSlot) {
     this.#directory = directory;
     this.#now = now;
+    this.#writeSlot = write;
   }
 
   /**
@@ -52,9 +62,10 @@ export class DiskReaders {
     const known = this.#slots.get(name);
     if (known !== undefined && known.againAt > now) return false;
     const at = known?.at ?? this.#place(now);
-    this.#slots.delete(name);
-    this.#slots.set(name, { at, until: now + DISK_HOLD_MS, againAt: now + DISK_HOLD_AGAIN_MS });
-    this.#write(at, bodyId, now + DISK_HOLD_MS);
+    if (this.#write(at, bodyId, now + DISK_HOLD_MS)) {
+      this.#slots.delete(name);
+      this.#slots.set(name, { at, until: now + DISK_HOLD_MS, againAt: now + DISK_HOLD_AGAIN_MS });
+    } else if (known === undefined) this.#free.push(at);
     return known === undefined || known.until <= now;
   }
 
@@ -65,25 +76,29 @@ export class DiskReaders {
     if (known !== undefined) this.#slots.set(name, { at: known.at, until: LONG_AGO, againAt: LONG_AGO });
   }
 
-  /** The place of what is not read any more, a new one, or that of what was told longest ago. */
+  /** The place of what is not read any more, a free or a new one, or that of what was told longest ago. */
   #place(now: number): number {
     const [oldest] = this.#slots;
     const isTaken = oldest !== undefined && (oldest[1].until <= now || this.#slots.size >= MAX_DISK_HOLDS);
-    if (!isTaken) return this.#slots.size;
+    if (!isTaken) return this.#free.pop() ?? this.#slotCount++;
     this.#slots.delete(oldest[0]);
     return oldest[1].at;
   }
 
-  /** Where it cannot be told, as on a full filesystem, its reader may break off: that is no reason not to serve it. */
-  #write(at: number, bodyId: Buffer, until: number): void {
+  /**
+   * Returns whether it is told. Where that cannot be, as on a full filesystem, the slot goes on saying what it said; its reader may break
+   * off, which is no reason not to serve it.
+   */
+  #write(at: number, bodyId: Buffer, until: number): boolean {
     const slot = Buffer.alloc(SLOT_BYTES);
     bodyId.copy(slot);
     slot.writeDoubleLE(until, UNTIL_AT);
     try {
       this.#file ??= this.#open();
-      writeSync(this.#file, slot, 0, SLOT_BYTES, at * SLOT_BYTES);
+      this.#writeSlot(this.#file, slot, at * SLOT_BYTES);
+      return true;
     } catch {
-      this.#slots.delete(bodyId.toString('latin1'));
+      return false;
     }
   }
 
@@ -102,6 +117,8 @@ export class DiskReaders {
     if (this.#file !== undefined) closeSync(this.#file);
     this.#file = undefined;
     this.#slots.clear();
+    this.#free.length = 0;
+    this.#slotCount = 0;
     if (this.#path === undefined) return;
     rmSync(this.#path, { force: true });
     own.delete(this.#path);

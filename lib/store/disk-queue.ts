@@ -88,9 +88,9 @@ export class DiskQueue {
     return this.#waiting.changes;
   }
 
-  /** What waits under a key: one, and `next` behind it. */
-  pendingOf(key: string): PutItem | GoneItem | undefined {
-    return this.#waiting.first(key);
+  /** What waits under a key, the latest first; undefined where nothing does. */
+  pendingOf(key: string): readonly (PutItem | GoneItem)[] | undefined {
+    return this.#waiting.of(key);
   }
 
   /** What waits under a record key. */

@@ -18,8 +18,6 @@ export interface PutItem {
   readonly key: string;
   /** The record key, as placeOf() has it. */
   readonly place: string;
-  /** Another one of the same key. */
-  next: PutItem | GoneItem | undefined;
   /** Undefined where its words tell it: what waits is copied by each garbage collection meanwhile, so there is to be little of it. */
   stored: StoredResponse | undefined;
   /** The batch that its words are in, and where there; undefined: they do not tell all of it. */
@@ -50,7 +48,6 @@ export interface GoneItem {
   readonly kind: 'gone';
   readonly key: string;
   readonly place: string;
-  next: PutItem | GoneItem | undefined;
   readonly reason: DiskRemoval;
   /** Where it is damaged: what was seen of it. */
   readonly seen: Uint8Array | undefined;
@@ -66,7 +63,6 @@ export function putItem(put: NewPut, place: string, since: number): PutItem {
     kind: 'put',
     key: stored.key,
     place,
-    next: undefined,
     stored,
     wordsIn: undefined,
     wordsAt: 0,
@@ -86,7 +82,7 @@ export function goneItem(
   seen: Uint8Array | undefined,
   since: number,
 ): GoneItem {
-  return { kind: 'gone', key, place, next: undefined, reason, seen, isVoid: false, isWorded: false, since };
+  return { kind: 'gone', key, place, reason, seen, isVoid: false, isWorded: false, since };
 }
 
 /** Any other order. */

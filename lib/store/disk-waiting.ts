@@ -5,41 +5,46 @@ import type { GoneItem, PutItem } from './disk-queued.js';
 type Waiting = PutItem | GoneItem;
 
 export class DiskWaiting {
-  /** Those of one key are a chain: nearly always it is one. */
-  readonly #first = new Map<string, Waiting>();
+  /** Nearly always there is one under a key. Several are found by their places: a miss asks for each variant of its key. */
+  readonly #byKey = new Map<string, Waiting | Map<string, Waiting>>();
   /** How often what waits has changed. */
   changes = 0;
 
   get size(): number {
-    return this.#first.size;
+    return this.#byKey.size;
   }
 
   hasKey(key: string): boolean {
-    return this.#first.has(key);
+    return this.#byKey.has(key);
   }
 
   /** `place`: a record key, as placeOf() has it. */
   at(key: string, place: string): Waiting | undefined {
-    let item = this.#first.get(key);
-    while (item !== undefined && item.place !== place) item = item.next;
-    return item;
+    const there = this.#byKey.get(key);
+    if (there instanceof Map) return there.get(place);
+    return there?.place === place ? there : undefined;
   }
 
-  /** One under this key; the others are behind it. */
-  first(key: string): Waiting | undefined {
-    return this.#first.get(key);
+  /** What waits under this key, the latest first; undefined where nothing does. */
+  of(key: string): readonly Waiting[] | undefined {
+    const there = this.#byKey.get(key);
+    if (there instanceof Map) return [...there.values()].reverse();
+    return there === undefined ? undefined : [there];
   }
 
   *all(): IterableIterator<Waiting> {
-    for (const first of this.#first.values())
-      for (let item: Waiting | undefined = first; item !== undefined; item = item.next) yield item;
+    for (const there of this.#byKey.values())
+      if (there instanceof Map) yield* there.values();
+      else yield there;
   }
 
   /** Nothing of its key and place is there. */
   add(item: Waiting): void {
     this.changes++;
-    item.next = this.#first.get(item.key);
-    this.#first.set(item.key, item);
+    const there = this.#byKey.get(item.key);
+    if (there === undefined) this.#byKey.set(item.key, item);
+    else if (there instanceof Map) there.set(item.place, item);
+    else this.#byKey.set(item.key, new Map([there, item].map((one) => [one.place, one])));
   }
 
   /** `stored` waits in the place of what `item` was about. */
@@ -51,21 +56,13 @@ export class DiskWaiting {
   /** Takes out exactly this one, where it is there. */
   delete(item: Waiting): void {
     this.changes++;
-    const first = this.#first.get(item.key);
-    if (first === item) {
-      if (item.next === undefined) this.#first.delete(item.key);
-      else this.#first.set(item.key, item.next);
-      return;
-    }
-    for (let before = first; before !== undefined; before = before.next) {
-      if (before.next !== item) continue;
-      before.next = item.next;
-      return;
-    }
+    const there = this.#byKey.get(item.key);
+    if (there instanceof Map && there.get(item.place) === item) there.delete(item.place);
+    if (there === item || (there instanceof Map && there.size === 0)) this.#byKey.delete(item.key);
   }
 
   clear(): void {
     this.changes++;
-    this.#first.clear();
+    this.#byKey.clear();
   }
 }

@@ -147,10 +147,10 @@ export class DiskTier {
 
   #find(key: string, look: DiskLook): readonly StoredResponse[] {
     const there = this.reading.of(key, look);
-    const first = this.#queue.pendingOf(key);
-    if (first === undefined && there.length <= 1) return there;
+    const waiting = this.#queue.pendingOf(key);
+    if (waiting === undefined && there.length <= 1) return there;
     const found = [...there];
-    for (let item = first; item !== undefined; item = item.next) {
+    for (const item of waiting ?? []) {
       const stored = this.#storedIn(item);
       if (stored !== undefined) found.push(stored);
     }

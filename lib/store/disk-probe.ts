@@ -6,7 +6,8 @@
 import { setPriority } from 'node:os';
 import { systemClock } from '../base/clock.js';
 import { DISK_LOOK_MS, MAX_DISK_PROBED } from '../base/disk-limits.js';
-import { BEHIND_ALL, openDiskFile, TABLES } from './disk-file.js';
+import { DiskFailure } from './disk-contract.js';
+import { BEHIND_ALL, type DiskFile, openDiskFile, TABLES } from './disk-file.js';
 import { clearDead, leaveMark } from './disk-marks.js';
 
 const FIRST = Buffer.of(0);
@@ -26,8 +27,7 @@ async function look(): Promise<void> {
     file.tables[name].range(FIRST, BEHIND_ALL, () => --left > 0 && clock.now() < until);
   }
   // What is written takes pages that were given back: how those are kept is part of the file as well.
-  if (depth !== 'some') {
-    file.makeRoom(0, () => {});
+  if (depth !== 'some' && hasRoom(file)) {
     file.write(() => {
       for (const name of TABLES) file.tables[name].put(NOBODYS, FIRST);
       // In the same transaction: nobody else is to come by it.
@@ -35,6 +35,18 @@ async function look(): Promise<void> {
     });
   }
   await file.close();
+}
+
+/** Where there is none nobody else can write either, and all that is there can be read. */
+function hasRoom(file: DiskFile): boolean {
+  try {
+    file.makeRoom(0, () => {});
+    return true;
+  } catch (error) {
+    // Taken away it is nobody's any more.
+    if (error instanceof DiskFailure && error.code !== 'ENOENT') return false;
+    throw error;
+  }
 }
 
 async function lookBeside(): Promise<void> {

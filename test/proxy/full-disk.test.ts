@@ -5,6 +5,7 @@ import { get } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { MAX_DISK_YOUNG_DEATHS } from '../../lib/base/disk-limits.js';
 import { makeDirectory } from '../kit/disk.js';
 import { metric, type OpenOptions, type OpenProxy, openProxy, TOKEN } from '../kit/proxy-kit.js';
 import { eventually } from '../kit/redis-server.js';
@@ -101,6 +102,27 @@ t.test(
     rmSync(ballast);
     await eventually(() => house.notices.includes('disk-available'), 'it is begun', 20_000);
     t.equal(await stateOf(house, 'writable'), 1);
+  },
+);
+
+t.test(
+  'issue 5: a full disk over which processes died young is looked through, and what is there is served',
+  { skip: isMountable() ? false : NO_MOUNT },
+  async (t) => {
+    const root = smallFilesystem(t) ?? '';
+    const path = join(root, 'var');
+    const optionsOf = (size: string): OpenOptions => ({ token: TOKEN, conf: { cache: { disk: { path, size } } } });
+    const first = await openProxy(t, optionsOf('16MB'));
+    first.origin.respond(({ target }) => ({ fields: ['Cache-Control', 'max-age=600'], body: target }));
+    await first.get('/a');
+    await first.proxy.close();
+    const { pid } = spawnSync(process.execPath, ['-e', '']);
+    writeFileSync(join(path, 'v2', `young-${pid}`), '.'.repeat(MAX_DISK_YOUNG_DEATHS));
+    spawnSync('sh', ['-c', `dd if=/dev/zero of=${join(root, 'rest')} bs=64k 2>/dev/null`]);
+    // Of one that may be larger the file is longer, before anything is written.
+    const house = await openProxy(t, { ...optionsOf('256MB'), url: first.origin.url });
+    await eventually(async () => (await stateOf(house, 'off')) === 0, 'it can be read', 20_000);
+    t.equal((await house.get('/a', CACHED)).field('cdn-cache'), 'HIT');
   },
 );
 

@@ -54,10 +54,8 @@ export const MAX_DISK_AHEAD_BYTES = 16 * 1024 * 1024;
 export const DISK_AHEAD_STEP_BYTES = 256 * 1024;
 /** Bytes that a new file may have to be written before anything is stored in it: whether they may be is tried beside it. */
 export const DISK_FIRST_BYTES = 256 * 1024;
-/** Stored responses on disk whose keys are looked for at once, of all that headers, cookies and forwarding fields make of one URL; beyond: a purge, an expiry or a refresh goes through them in steps, and a push leaves them as they are. */
-export const MAX_DISK_KEYS = 10_000;
-/** Of these, looked at in one go. */
-export const DISK_KEYS_STEP_COUNT = 250;
+/** Stored responses on disk whose keys are looked for at once, of all that headers, cookies and forwarding fields make of one URL; beyond: what is done to the URL is done to them in steps. */
+export const MAX_DISK_KEYS = 1_000;
 /** Stored responses that one step of eviction, or of the sweep, takes from disk. */
 export const DISK_STEP_COUNT = 256;
 /** Stored responses that one batch evicts to make room for itself; beyond: it is not stored. */

@@ -2,8 +2,8 @@
  * What is stored at a URL, under how many keys so ever, is taken out as a whole: by an operator, or because a request
  * changed what is there. Implements RFC 9111 §4.4.
  */
-import { MAX_ALIASES, MAX_ALIASES_BYTES, OPERATION_BELOW_STEP_COUNT, STORE_STEP_DELAY_MS } from '../base/limits.js';
-import type { StoredResponse } from '../object/stored.js';
+import { MAX_DISK_KEYS } from '../base/disk-limits.js';
+import { MAX_ALIASES, MAX_ALIASES_BYTES, OPERATION_BELOW_STEP_COUNT } from '../base/limits.js';
 import { keyOfUrl, keysAt, targetKey } from '../policy/key.js';
 import type { RemovalReason } from '../store/contract.js';
 import { Aliases } from './aliases.js';
@@ -13,12 +13,25 @@ import { markerKeysOf } from './fill-order.js';
 import type { EngineParts } from './parts.js';
 import { type Share, tellPeers, WHOLE } from './peers-contract.js';
 import type { Refreshes } from './refreshes.js';
+import { behind, inSteps, pause } from './steps.js';
 
 /** Where what is at a URL may be stored. */
 export interface KeysAt {
   readonly keys: readonly string[];
-  /** What the keys begin with of which more lie below than were looked for. */
-  readonly further: readonly string[];
+  /** Where more lie below than were looked for. */
+  readonly further: readonly FurtherKeys[];
+}
+
+/** Keys below that begin so, from behind a place on. */
+export interface FurtherKeys {
+  readonly beginning: string;
+  readonly after: string;
+}
+
+/** Through keys below; `next`: from the beginning once more, after that. */
+interface Walk {
+  readonly over: Promise<void>;
+  next: Promise<void> | undefined;
 }
 
 export class Purging {
@@ -26,8 +39,8 @@ export class Purging {
   readonly #collapse: CollapseTable;
   readonly #refreshes: Refreshes;
   readonly #aliases = new Aliases(MAX_ALIASES, MAX_ALIASES_BYTES);
-  /** Walks that are under way, by what they are about; with whether they are to begin once more. */
-  readonly #walks = new Map<string, boolean>();
+  /** Those that are under way, by what they are about. */
+  readonly #walks = new Map<string, Walk>();
 
   constructor(parts: EngineParts, collapse: CollapseTable, refreshes: Refreshes) {
     this.#parts = parts;
@@ -54,13 +67,13 @@ export class Purging {
   /** The same, and whether these are all. */
   at(url: string): KeysAt {
     const keys: string[] = [];
-    const further: string[] = [];
+    const further: FurtherKeys[] = [];
     for (const key of keysAt(url, this.#parts.live.rules.keyings)) {
       // What forwarding fields, headers and cookies add to a key stands behind it (policy/key).
       const beginning = `${key} `;
-      const below = this.#parts.store.keysBelow(beginning);
+      const below = this.#parts.store.keysBelow(beginning, MAX_DISK_KEYS);
       keys.push(key, ...this.#aliases.of(key), ...below.keys);
-      if (!below.areAll) further.push(beginning);
+      if (below.next !== undefined) further.push({ beginning, after: below.next });
     }
     return { keys: [...new Set(keys)], further };
   }
@@ -71,12 +84,18 @@ export class Purging {
     return this.purgeHere(url, reason);
   }
 
-  /** The same, in this process alone. What could not be looked for goes in steps, and is not counted. */
+  /** The same, in this process alone. What could not be looked for goes in steps (walked()), and is not counted. */
   purgeHere(url: string, reason: 'purged' | 'invalidated', { isQuiet }: Share = WHOLE): number {
     const { keys, further } = this.at(url);
     const count = this.#purgeKeys(keys, reason, isQuiet);
-    for (const beginning of further) this.#walk(beginning, reason, isQuiet);
+    for (const rest of further) this.#walk(rest, reason, isQuiet);
     return count;
+  }
+
+  /** Resolves once all that goes in steps by now has gone; undefined where nothing does. */
+  walked(): Promise<unknown> | undefined {
+    if (this.#walks.size === 0) return undefined;
+    return Promise.all([...this.#walks.values()].map(({ over, next }) => next ?? over));
   }
 
   #purgeKeys(keys: readonly string[], reason: 'purged' | 'invalidated', isQuiet: boolean): number {
@@ -86,43 +105,33 @@ export class Purging {
     return count;
   }
 
-  /**
-   * Purges all keys below memory that begin so. It goes on behind its last place: what it has taken out stays in the file until that is
-   * written. One walk of a kind is enough: where another is wanted meanwhile, that begins where this ends.
-   */
-  #walk(prefix: string, reason: 'purged' | 'invalidated', isQuiet: boolean): void {
-    const name = `${reason} ${isQuiet} ${prefix}`;
-    const isUnderWay = this.#walks.has(name);
-    this.#walks.set(name, isUnderWay);
-    if (isUnderWay) return;
-    const step = (after: string | undefined): void => {
-      let isOver = true;
-      try {
-        const next = this.#purgeSome(prefix, after, reason, isQuiet);
-        isOver = next === undefined && this.#walks.get(name) !== true;
-        if (next === undefined) this.#walks.set(name, false);
-        if (!isOver) this.#parts.clock.after(STORE_STEP_DELAY_MS, () => step(next));
-      } finally {
-        // Also where it broke: the next one is to begin.
-        if (isOver) this.#walks.delete(name);
-      }
+  /** One walk of a kind is enough: where another is wanted meanwhile, that begins where this ends. */
+  #walk(rest: FurtherKeys, reason: 'purged' | 'invalidated', isQuiet: boolean): void {
+    const name = `${reason} ${isQuiet} ${rest.beginning}`;
+    const under = this.#walks.get(name);
+    const begin = (): Promise<void> => {
+      const walk: Walk = { over: this.#walkOn(rest, reason, isQuiet), next: undefined };
+      this.#walks.set(name, walk);
+      return walk.over.then(() => {
+        if (walk.next === undefined) this.#walks.delete(name);
+      });
     };
-    this.#parts.clock.after(STORE_STEP_DELAY_MS, () => step(undefined));
+    if (under === undefined) void begin();
+    else under.next ??= under.over.then(begin);
   }
 
-  /** One step of it. Returns where the next one goes on, where there is more. */
-  #purgeSome(
-    prefix: string,
-    after: string | undefined,
-    reason: 'purged' | 'invalidated',
-    isQuiet: boolean,
-  ): string | undefined {
-    const keys = new Set<string>();
-    const visit = ({ key }: StoredResponse): void => void keys.add(key);
-    const reach = { kind: 'prefix', prefix } as const;
-    const next = this.#parts.store.scanBelow(reach, after, OPERATION_BELOW_STEP_COUNT, visit, 'all');
-    if (keys.size > 0) this.#purgeKeys([...keys], reason, isQuiet);
-    return next;
+  /** It goes on behind its last place: what it has taken out stays in the file until that is written. */
+  #walkOn({ beginning, after }: FurtherKeys, reason: 'purged' | 'invalidated', isQuiet: boolean): Promise<void> {
+    const { store, clock, events } = this.#parts;
+    const step = (from: string | undefined): string | undefined => {
+      const { keys, next } = store.keysBelow(beginning, OPERATION_BELOW_STEP_COUNT, from);
+      if (keys.length > 0) this.#purgeKeys(keys, reason, isQuiet);
+      return next;
+    };
+    return behind(
+      events,
+      pause(clock).then(() => inSteps(clock, step, after)),
+    );
   }
 
   /** purgeKey for an absolute URL. Undefined where it is none. */

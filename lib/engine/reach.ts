@@ -1,12 +1,14 @@
 /** How far an operation reaches: which stored responses, and which answers on their way, a URL, a prefix or a tag means. */
-import { OPERATION_BELOW_STEP_COUNT, OPERATION_STEP_COUNT, STORE_STEP_DELAY_MS } from '../base/limits.js';
+import { OPERATION_BELOW_STEP_COUNT, OPERATION_STEP_COUNT } from '../base/limits.js';
 import type { StoredResponse } from '../object/stored.js';
 import { keyOfUrl } from '../policy/key.js';
 import type { BelowReach, Store, UnseenChange } from '../store/contract.js';
+import type { SharedReach } from '../store/shared-ops.js';
 import { isSamePlace, isSameSelection } from '../store/variants.js';
 import type { Engine } from './engine.js';
 import type { Effect, Meaning } from './fate.js';
 import type { Fill } from './fill.js';
+import { inSteps } from './steps.js';
 
 /** What an operator names. */
 export type Target =
@@ -36,7 +38,7 @@ export function reachesOf(engine: Engine, target: Target): readonly Reach[] | un
   if (target.kind === 'prefix') return [{ kind: 'prefix', prefixes: starred(key) }];
   const { keys, further } = engine.purging.at(key);
   const all: Reach = { kind: 'keys', keys };
-  return further.length === 0 ? [all] : [all, { kind: 'prefix', prefixes: further }];
+  return further.length === 0 ? [all] : [all, { kind: 'prefix', prefixes: further.map(({ beginning }) => beginning) }];
 }
 
 /** A prefix, and what it is in the keys of rules that leave out the scheme, the host, or both. */
@@ -56,7 +58,7 @@ function coversKey(reach: Reach, key: string): boolean | undefined {
 }
 
 /** Whether what is stored there is left out of it. */
-export function isSpared(reach: Reach, stored: StoredResponse): boolean {
+export function isSpared(reach: Reach | SharedReach, stored: StoredResponse): boolean {
   if (stored.pushed !== true || reach.kind !== 'keys' || reach.but !== 'pushed') return false;
   return reach.earlier === undefined || !isSamePlace(reach.earlier, stored);
 }
@@ -135,27 +137,28 @@ export function currentAmong(known: readonly StoredResponse[], place: StoredPlac
  * walk below leaves nothing out.
  */
 export async function eachStored(engine: Engine, reach: Reach, visit: (stored: StoredResponse) => void): Promise<void> {
-  const { store } = engine.parts;
+  const { store, clock } = engine.parts;
   if (reach.kind === 'keys') {
     for (const key of reach.keys) for (const stored of store.known(key)) visit(stored);
     return;
   }
   if (reach.kind === 'prefix') {
-    let from: number | undefined = 0;
-    while (from !== undefined) {
-      from = store.scan(from, OPERATION_STEP_COUNT, (stored) => {
-        if (isUnder(reach.prefixes, stored.key)) visit(stored);
-      });
-      if (from !== undefined) await pause(engine);
-    }
+    const visitUnder = (stored: StoredResponse): void => {
+      if (isUnder(reach.prefixes, stored.key)) visit(stored);
+    };
+    await inSteps<number>(clock, (from = 0) => store.scan(from, OPERATION_STEP_COUNT, visitUnder));
     for (const prefix of reach.prefixes) await eachBelow(engine, { kind: 'prefix', prefix }, visit);
     return;
   }
-  for (const [at, stored] of store.tagged(reach.tag).entries()) {
-    if (at > 0 && at % OPERATION_STEP_COUNT === 0) await pause(engine);
-    const current = currentOf(store, stored);
-    if (current !== undefined && carries(current.tags, reach.tag)) visit(current);
-  }
+  const tagged = store.tagged(reach.tag);
+  await inSteps<number>(clock, (from = 0) => {
+    const until = from + OPERATION_STEP_COUNT;
+    for (const stored of tagged.slice(from, until)) {
+      const current = currentOf(store, stored);
+      if (current !== undefined && carries(current.tags, reach.tag)) visit(current);
+    }
+    return until < tagged.length ? until : undefined;
+  });
   await eachBelow(engine, reach, visit);
 }
 
@@ -166,18 +169,11 @@ export function changeUnseen({ parts }: Engine, reach: Reach, change: UnseenChan
   else for (const prefix of reach.prefixes) parts.store.changeUnseen({ kind: 'prefix', prefix }, change);
 }
 
-/** The same for what is below memory alone. */
-async function eachBelow(engine: Engine, reach: BelowReach, visit: (stored: StoredResponse) => void): Promise<void> {
-  const { store } = engine.parts;
-  let after = store.scanBelow(reach, undefined, OPERATION_BELOW_STEP_COUNT, visit, 'all');
-  while (after !== undefined) {
-    await pause(engine);
-    after = store.scanBelow(reach, after, OPERATION_BELOW_STEP_COUNT, visit, 'all');
-  }
-}
-
-function pause(engine: Engine): Promise<void> {
-  return new Promise((resolve) => {
-    engine.parts.clock.after(STORE_STEP_DELAY_MS, resolve);
-  });
+/** As eachStored() does, of what is below memory, in the form that memory has where it has one. */
+export function eachBelow(
+  { parts: { store, clock } }: Engine,
+  reach: BelowReach,
+  visit: (stored: StoredResponse) => void,
+): Promise<void> {
+  return inSteps<string>(clock, (after) => store.scanBelow(reach, after, OPERATION_BELOW_STEP_COUNT, visit, 'all'));
 }

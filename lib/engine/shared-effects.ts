@@ -5,14 +5,15 @@ import { expiredResponse } from '../policy/expire.js';
 import type { Writer } from '../store/contract.js';
 import { askedAt, type SharedClock } from '../store/shared-clock.js';
 import type { News } from '../store/shared-news.js';
-import type { SharedOp } from '../store/shared-ops.js';
+import type { SharedOp, SharedReach } from '../store/shared-ops.js';
 import { variantOf } from '../store/shared-record.js';
 import type { SharedFound, SharedTier } from '../store/shared-tier.js';
 import { isSamePlace } from '../store/variants.js';
 import type { Engine } from './engine.js';
 import type { Effect } from './fate.js';
 import { outdatedBy } from './keeping.js';
-import { affectInFlight, changeUnseen, eachStored, forgetNotes, isSpared, type Reach } from './reach.js';
+import { affectInFlight, changeUnseen, eachBelow, eachStored, forgetNotes, isSpared, type Reach } from './reach.js';
+import { behind } from './steps.js';
 
 /** Instants that differ by less were one before they were moved between clocks. */
 const SAME_INSTANT_MS = 0.01;
@@ -20,6 +21,8 @@ const SAME_INSTANT_MS = 0.01;
 /** What is meant, and when it was asked for. */
 interface Meant {
   readonly reach: Reach;
+  /** What was told, which says what is left out of it. */
+  readonly told: SharedReach;
   /** What was asked for up to then is meant. */
   readonly until: number;
   /** The same of what was pushed before in the place of what is pushed now, where that differs. */
@@ -38,21 +41,21 @@ export function applyShared(engine: Engine, clock: SharedClock, ops: readonly Sh
     const until = clock.toHere(at) + clock.errorMs + SHARED_CLOCK_MARGIN_MS;
     const earlierUntil = since === undefined ? until : clock.toHere(since) - clock.errorMs;
     for (const reach of reachesHere(engine, told)) {
-      const order = { effect, reach, until, earlierUntil };
+      const order = { effect, reach, told, until, earlierUntil };
       affectInFlight(engine, reach, effect, until, (stored) => isMeant(stored, order));
       if (told.kind !== 'all') forgetNotes(engine, reach);
       changeUnseen(engine, reach, (stored) =>
         isMeant(stored, order) ? affected(engine, stored, effect, until) : stored,
       );
-      if (reach.kind === 'keys') void walk(engine, [order]);
+      if (reach.kind === 'keys') void behind(engine.parts.events, walk(engine, [order]));
       else {
         // The later one of two that are alike means all that the earlier one does.
-        const what = JSON.stringify([effect, reach]);
+        const what = JSON.stringify([effect, reach, told.kind === 'keys' ? [told.but, told.earlier] : []]);
         if (until >= (orders.get(what)?.until ?? until)) orders.set(what, order);
       }
     }
   }
-  void walk(engine, orders.values());
+  void behind(engine.parts.events, walk(engine, orders.values()));
 }
 
 /** One after the other: after a long time apart there may be thousands, and each has its turns of the event loop. */
@@ -65,8 +68,8 @@ async function walk(engine: Engine, orders: Iterable<Order>): Promise<void> {
   }
 }
 
-function isMeant(stored: StoredResponse, { reach, until, earlierUntil = until }: Meant): boolean {
-  return askedAt(stored) <= (stored.pushed === true ? earlierUntil : until) && !isSpared(reach, stored);
+function isMeant(stored: StoredResponse, { told, until, earlierUntil = until }: Omit<Meant, 'reach'>): boolean {
+  return askedAt(stored) <= (stored.pushed === true ? earlierUntil : until) && !isSpared(told, stored);
 }
 
 function affectStored(engine: Engine, stored: StoredResponse, effect: Effect, until: number): void {
@@ -85,15 +88,15 @@ function affected(
   return effect === 'purge' ? undefined : expiredResponse(stored, Math.min(until, parts.clock.now()));
 }
 
-/** Here the keys may have other aliases than there, and more below than are looked for at once: a push leaves those as they are. */
-function reachesHere(engine: Engine, reach: SharedOp['reach']): readonly Reach[] {
+/** Here the keys may have other aliases than there, and more below than are looked for at once. */
+function reachesHere(engine: Engine, reach: SharedReach): readonly Reach[] {
   if (reach.kind === 'all') return [{ kind: 'prefix', prefixes: [''] }];
   if (reach.kind !== 'keys') return [reach];
   const found = reach.keys.map((key) => engine.purging.at(key));
   const keys = [...new Set([...reach.keys, ...found.flatMap((at) => at.keys)])];
-  const further = [...new Set(found.flatMap((at) => at.further))];
+  const further = [...new Set(found.flatMap((at) => at.further.map(({ beginning }) => beginning)))];
   const all: Reach = { ...reach, keys };
-  return further.length === 0 || reach.but !== undefined ? [all] : [all, { kind: 'prefix', prefixes: further }];
+  return further.length === 0 ? [all] : [all, { kind: 'prefix', prefixes: further }];
 }
 
 /**
@@ -172,15 +175,22 @@ export function dropAliases(
 ): readonly string[] {
   const { purging, parts } = engine;
   const url = urlInKey(key);
-  const keys = [key, ...purging.keysOf(url).filter((alias) => alias !== key && alias.startsWith(`${url} `))];
+  const at = purging.at(url);
+  const keys = [key, ...at.keys.filter((alias) => alias !== key && alias.startsWith(`${url} `))];
   const until = found === undefined ? parts.clock.now() : pushedUntil(clock, found);
-  const reach = { kind: 'keys', keys, but: 'pushed' } as const;
-  affectInFlight(engine, reach, 'purge', until, (stored) => isMeant(stored, { reach, until }));
-  forgetNotes(engine, reach);
-  changeUnseen(engine, reach, (stored) => (isMeant(stored, { reach, until }) ? undefined : stored));
-  for (const alias of keys) {
-    for (const stored of parts.store.known(alias))
-      if (isMeant(stored, { reach, until })) parts.store.remove(stored, 'replaced');
+  const told = { kind: 'keys', keys, but: 'pushed' } as const;
+  const isOlder = (stored: StoredResponse): boolean => isMeant(stored, { told, until });
+  affectInFlight(engine, told, 'purge', until, isOlder);
+  forgetNotes(engine, told);
+  changeUnseen(engine, told, (stored) => (isOlder(stored) ? undefined : stored));
+  const drop = (stored: StoredResponse): void => {
+    if (isOlder(stored)) parts.store.remove(stored, 'replaced');
+  };
+  for (const alias of keys) parts.store.known(alias).forEach(drop);
+  const further = at.further.filter(({ beginning }) => beginning === `${url} `);
+  for (const { beginning: prefix } of further) {
+    void behind(parts.events, eachBelow(engine, { kind: 'prefix', prefix }, drop));
   }
-  return keys.slice(1);
+  // Of a key, what lies behind it is meant too: there may be thousands.
+  return further.length === 0 ? keys.slice(1) : [url];
 }

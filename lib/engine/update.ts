@@ -8,14 +8,24 @@ import type { StoredResponse } from '../object/stored.js';
 import { receivedResponseFields } from '../policy/hygiene.js';
 import { keyOfUrl, requestKey } from '../policy/key.js';
 import { judgeStorable } from '../policy/storable.js';
+import { askedAt } from '../store/shared-clock.js';
 import { isSamePlace } from '../store/variants.js';
 import type { ClientRequest } from './contract.js';
 import type { Engine } from './engine.js';
 import { Inflow } from './inflow.js';
 import { requestOfUrl } from './own-request.js';
 import { type Share, tellPeers, WHOLE } from './peers-contract.js';
-import { affectInFlight, changeUnseen, forgetNotes, isSpared, type Reach, type StoredPlace } from './reach.js';
+import {
+  affectInFlight,
+  changeUnseen,
+  eachBelow,
+  forgetNotes,
+  isSpared,
+  type Reach,
+  type StoredPlace,
+} from './reach.js';
 import { madeResponse, type Receipt } from './response.js';
+import { behind } from './steps.js';
 
 export interface PushedHead {
   readonly status: number;
@@ -102,7 +112,7 @@ function commit(
   body: Body,
   isQuiet: boolean,
 ): Pushed | Refused {
-  const { clock, store, live, random } = engine.parts;
+  const { clock, store, live, random, events } = engine.parts;
   const now = clock.now();
   const receipt: Receipt = {
     status,
@@ -118,10 +128,12 @@ function commit(
   const key = requestKey(request, rule);
   const spec = { key, method: 'GET', request, rules } as const;
   const record = { ...madeResponse(spec, receipt, storable, body), pushed: true };
-  const reach = { kind: 'keys', keys: [...new Set([key, ...engine.purging.keysOf(target)])], but: 'pushed' } as const;
+  const at = engine.purging.at(target);
+  const reach = { kind: 'keys', keys: [...new Set([key, ...at.keys])], but: 'pushed' } as const;
   const fills = affectInFlight(engine, { ...reach, but: undefined }, 'purge');
   forgetNotes(engine, reach);
   const isOutdated = dropFetched(engine, reach, record);
+  for (const { beginning } of at.further) void behind(events, dropFurther(engine, beginning, reach, record));
   engine.purging.noteAlias(key, request);
   // Nor must that come up from below, or what other machines alone have of it. Where there is nothing of the kind that is left
   // out: who pushes a whole site would push the operations out of their log.
@@ -148,6 +160,15 @@ function dropAt(engine: Engine, place: StoredPlace): void {
   const isThere = (stored: StoredResponse): boolean => isSamePlace(stored, place);
   changeUnseen(engine, { kind: 'keys', keys: [place.key] }, (stored) => (isThere(stored) ? undefined : stored));
   for (const stored of store.known(place.key)) if (isThere(stored)) store.remove(stored, 'replaced');
+}
+
+/** The same in steps, under keys below that are more than are looked for at once. */
+function dropFurther(engine: Engine, prefix: string, reach: Reach, record: StoredResponse): Promise<void> {
+  return eachBelow(engine, { kind: 'prefix', prefix }, (stored) => {
+    // What was asked for since then is newer.
+    if (isSpared(reach, stored) || askedAt(stored) > askedAt(record)) return;
+    if (!isSamePlace(stored, record)) engine.parts.store.remove(stored, 'replaced');
+  });
 }
 
 /**

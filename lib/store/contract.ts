@@ -98,8 +98,8 @@ export interface Store {
    * for before now. What can be looked at is not its business.
    */
   changeUnseen(reach: UnseenReach, change: UnseenChange): void;
-  /** Keys of what is stored below memory that begin so: all of them, or as many as are looked for at once. */
-  keysBelow(prefix: string): KeysBelow;
+  /** Keys of what is stored below memory that begin so, from behind `after` on: those of `count` responses at most. */
+  keysBelow(prefix: string, count: number, after?: string): KeysBelow;
   /** Where it is; undefined: it is not stored. */
   tierOf(stored: StoredResponse): Tier | undefined;
   /**
@@ -202,7 +202,8 @@ export type Tier = 'memory' | 'disk';
 
 export interface KeysBelow {
   readonly keys: readonly string[];
-  readonly areAll: boolean;
+  /** Where to go on, where there may be more. */
+  readonly next: string | undefined;
 }
 
 /** What a scan below memory is about. */

@@ -27,6 +27,8 @@ export interface DiskTable {
   has(key: Uint8Array): boolean;
   /** Shows the entries from `from` up to but not including `until`, in order, until `visit` says false. */
   range(from: Uint8Array, until: Uint8Array, visit: (key: Buffer, value: Buffer) => boolean): void;
+  /** The same for the keys alone. */
+  keys(from: Uint8Array, until: Uint8Array, visit: (key: Buffer) => boolean): void;
   /** Inside write() alone. */
   put(key: Uint8Array, value: Uint8Array): void;
   /** Inside write() alone. */
@@ -172,6 +174,9 @@ function tableOf(root: RootDatabase<Buffer, Uint8Array>, name: TableName): DiskT
     has: (key) => db.doesExist(key),
     range(from, until, visit) {
       for (const { key, value } of db.getRange({ start: from, end: until })) if (!visit(key as Buffer, value)) return;
+    },
+    keys(from, until, visit) {
+      for (const key of db.getKeys({ start: from, end: until })) if (!visit(key as Buffer)) return;
     },
     put(key, value) {
       // lmdb takes the address of what is not small, and finds none where threads have it in common: the process dies of that.

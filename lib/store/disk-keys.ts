@@ -65,6 +65,17 @@ export function recordKey(key: string, selection: Selection): Buffer {
   return Buffer.concat([stem, NUL, hash.digest().subarray(0, SELECTION_BYTES)]);
 }
 
+/** With a stem that is cut, and nothing selects it, or something does. */
+const CUT_LENGTHS: readonly number[] = [0, SELECTION_BYTES].map(
+  (selection) => CUT_STEM_BYTES + DIGEST_BYTES + NUL.length + selection,
+);
+
+/** The key that a record key is made of; undefined where only its entry tells: what is cut, and what is as long as if it were. */
+export function keyIn(recordKey: Buffer): string | undefined {
+  if (CUT_LENGTHS.includes(recordKey.length)) return undefined;
+  return recordKey.toString('utf8', 0, recordKey.indexOf(0));
+}
+
 /** The key of `varied` that a record key belongs to, and its own part of it. */
 export function splitVaried(variedKey: Uint8Array): readonly [stem: Uint8Array, selection: Uint8Array] {
   const at = variedKey.length - SELECTION_BYTES;

@@ -105,9 +105,12 @@ export class DiskQueue {
     return waiting.size === 0 || !(waiting.hasKey(key + rest) || waiting.hasKey(UNREAD));
   }
 
-  /** All that waits. */
-  pending(): IterableIterator<PutItem | GoneItem> {
-    return this.#waiting.all();
+  /** What waits to be written under the record keys from one on, and up to another, itself included. */
+  *between(from: Uint8Array, until: Uint8Array | undefined): IterableIterator<PutItem> {
+    const [first, last] = [placeOf(from), until === undefined ? undefined : placeOf(until)];
+    // First of all: of what is to go a great many may wait.
+    for (const item of this.#waiting.all())
+      if (item.kind === 'put' && item.place >= first && (last === undefined || item.place <= last)) yield item;
   }
 
   get pendingCount(): number {

@@ -21,7 +21,7 @@ import { Entry, isSeen, seen } from './disk-entry.js';
 import type { DiskFile } from './disk-file.js';
 import { checkOf } from './disk-forms.js';
 import { DiskGlance, NO_SELECTION } from './disk-glance.js';
-import { plainRecordKey, plainStem, recordKey, stemOf, variedKeys } from './disk-keys.js';
+import { keyIn, plainRecordKey, plainStem, recordKey, stemOf, variedKeys } from './disk-keys.js';
 import type { DiskQueue } from './disk-queue.js';
 import { type GoneItem, type PutItem, placeOf, UNREAD } from './disk-queued.js';
 import { DiskReaders } from './disk-readers.js';
@@ -92,6 +92,23 @@ export class DiskReading {
     const entries = this.#entries('records', from, until, count);
     const found = entries.map(([key, entry]) => this.#shown(key, entry)).filter((stored) => stored !== undefined);
     return { found, next: entries.length < count ? undefined : entries.at(-1)?.[0] };
+  }
+
+  /** The keys of what walk() would show, and of what waits to be written there, read from the record keys as far as these tell them. */
+  keys(from: Buffer, until: Buffer, count: number): { keys: ReadonlySet<string>; next: Buffer | undefined } {
+    const places: Buffer[] = [];
+    if (!this.#queue.isBlind)
+      this.read(() => this.#file.tables.records.keys(from, until, (place) => places.push(place) < count));
+    const next = places.length < count ? undefined : places.at(-1);
+    const keys = new Set<string>();
+    for (const { key } of this.#queue.between(from, next)) keys.add(key);
+    for (const place of places) {
+      const key = keyIn(place) ?? this.at(place)?.key;
+      const waiting = key === undefined ? undefined : this.#queue.pendingAt(key, place);
+      // What is damaged goes while it is what is there: one look is not worth it here.
+      if (key !== undefined && (waiting?.kind !== 'gone' || waiting.seen !== undefined)) keys.add(key);
+    }
+    return { keys, next };
   }
 
   /** The same for entries of the tags: their keys. */

@@ -1,5 +1,4 @@
 /** Walks over what is on disk: by the beginning of the key, by tag. A walk is done in pieces, and goes on behind its last place. */
-import { DISK_KEYS_STEP_COUNT, MAX_DISK_KEYS } from '../base/disk-limits.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { BelowReach, KeysBelow } from './contract.js';
 import type { DiskTier } from './disk.js';
@@ -47,14 +46,9 @@ function scanTagged(
   return next?.toString('base64url');
 }
 
-/** The keys on disk that begin with `prefix`, each once; `most`: of so many stored responses. */
-export function keysUnder(disk: DiskTier, prefix: string, most = MAX_DISK_KEYS): KeysBelow {
-  const keys = new Set<string>();
-  let after: string | undefined;
-  for (let left = most; left > 0; left -= DISK_KEYS_STEP_COUNT) {
-    const count = Math.min(left, DISK_KEYS_STEP_COUNT);
-    after = scanDisk(disk, { kind: 'prefix', prefix }, after, count, ({ key }) => keys.add(key));
-    if (after === undefined) break;
-  }
-  return { keys: [...keys], areAll: after === undefined };
+/** The keys on disk that begin with `prefix`, each once, of `count` stored responses from behind `after` on. */
+export function keysUnder(disk: DiskTier, prefix: string, count: number, after?: string): KeysBelow {
+  const [first, until] = prefixRange(prefix);
+  const { keys, next } = disk.reading.keys(after === undefined ? first : behind(after), until, count);
+  return { keys: [...keys].filter((key) => key.startsWith(prefix)), next: next?.toString('base64url') };
 }

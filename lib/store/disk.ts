@@ -24,7 +24,7 @@ import { DiskFound } from './disk-found.js';
 import { NO_SELECTION } from './disk-glance.js';
 import { DISK_CHUNK_BYTES, recordKey } from './disk-keys.js';
 import { DiskQueue } from './disk-queue.js';
-import { type GoneItem, type PutItem, placeOf, recordKeyOf } from './disk-queued.js';
+import { type GoneItem, type PutItem, recordKeyOf } from './disk-queued.js';
 import { type DiskLook, DiskReading } from './disk-reading.js';
 import { DiskSpill } from './disk-spill.js';
 import { DiskWording } from './disk-wording.js';
@@ -182,11 +182,8 @@ export class DiskTier {
     until: Uint8Array | undefined,
     isMeant: (stored: StoredResponse) => boolean,
   ): StoredResponse[] {
-    const [first, last] = [placeOf(from), until === undefined ? undefined : placeOf(until)];
     const found: StoredResponse[] = [];
-    for (const item of this.#queue.pending()) {
-      // First of all: of what is to go a great many may wait.
-      if (item.kind !== 'put' || item.place < first || (last !== undefined && item.place > last)) continue;
+    for (const item of this.#queue.between(from, until)) {
       const stored = this.#storedIn(item);
       if (stored !== undefined && isMeant(stored)) found.push(stored);
     }

@@ -149,8 +149,8 @@ export class LateStore implements Store {
     return this.#store.scanBelow(reach, after, count, visit, which);
   }
 
-  keysBelow(prefix: string): KeysBelow {
-    return this.#store.keysBelow(prefix);
+  keysBelow(prefix: string, count: number, after?: string): KeysBelow {
+    return this.#store.keysBelow(prefix, count, after);
   }
 
   tierOf(stored: StoredResponse): Tier | undefined {

@@ -17,7 +17,7 @@ type OfBelow = Pick<
   | 'giveUp'
 >;
 
-const NO_KEYS: KeysBelow = { keys: [], areAll: true };
+const NO_KEYS: KeysBelow = { keys: [], next: undefined };
 
 export abstract class LowestStore implements OfBelow {
   readonly below = undefined;

@@ -271,8 +271,8 @@ class TieredStore implements Store, Below {
     });
   }
 
-  keysBelow(prefix: string): KeysBelow {
-    return keysUnder(this.#disk, prefix);
+  keysBelow(prefix: string, count: number, after?: string): KeysBelow {
+    return keysUnder(this.#disk, prefix, count, after);
   }
 
   tierOf(stored: StoredResponse): Tier | undefined {

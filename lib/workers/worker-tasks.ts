@@ -117,6 +117,20 @@ export class WorkerTasks {
     this.#pushes.delete(push);
   }
 
+  /**
+   * A request that went by one of the workers changed what is stored for these keys; for none where it is this one, which knows. What
+   * goes in steps is over with the last of them: until then others must not take it from here.
+   */
+  invalidate(keys: readonly string[], sequence: number): void {
+    const { part, sequence: own } = this.#parts;
+    const { purging } = part.engine;
+    own.begin(sequence);
+    for (const key of keys) purging.purgeHere(key, 'invalidated', { isQuiet: true });
+    const walked = purging.walked();
+    if (walked === undefined) own.end(sequence);
+    else void walked.then(() => own.end(sequence));
+  }
+
   #hitsOf({ key, variant }: WirePlace): number | null {
     const { store } = this.#parts.part.engine.parts;
     const stored = currentOf(store, { key, selection: selectionOf(variant) });

@@ -97,10 +97,7 @@ export class Worker {
     }
     if (message.kind === 'serve') serving.part.begin();
     if (message.kind === 'pushFail') serving.tasks.pushFail(message.push);
-    if (message.kind !== 'invalidate') return;
-    serving.sequence.begin(message.sequence);
-    for (const url of message.keys) serving.part.engine.purging.purgeHere(url, 'invalidated', { isQuiet: true });
-    serving.sequence.end(message.sequence);
+    if (message.kind === 'invalidate') serving.tasks.invalidate(message.keys, message.sequence);
   }
 
   async #answer(name: string, asked: object): Promise<unknown> {

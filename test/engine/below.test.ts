@@ -1,7 +1,9 @@
 // Goal: a 304 that picks what lies on disk alone is answered with bytes that are at hand. Method: walks over a memory and a disk tier; the disk loses what it had at the worst moment.
 import t, { type Test } from 'tap';
+import { MAX_DISK_KEYS } from '../../lib/base/disk-limits.js';
 import { OPERATION_BELOW_STEP_COUNT, STORE_STEP_DELAY_MS } from '../../lib/base/limits.js';
-import { applyShared } from '../../lib/engine/shared-effects.js';
+import { applyShared, dropAliases } from '../../lib/engine/shared-effects.js';
+import { Fields } from '../../lib/http/fields.js';
 import { keysUnder } from '../../lib/store/disk-scan.js';
 import { SharedClock } from '../../lib/store/shared-clock.js';
 import { turns } from '../kit/barrier.js';
@@ -108,7 +110,7 @@ async function manyKeys(t: Test, count = 5) {
   for (const key of [KEY, ...keys, `${KEY}b`]) store.put(makeStored({ key, bornAt: clock.now() }));
   await bench.tier.settled();
   for (const key of [KEY, ...keys, `${KEY}b`]) bench.memory.removeKey(key, 'evicted');
-  store.keysBelow = (prefix) => keysUnder(bench.tier, prefix, 2);
+  store.keysBelow = (prefix, count, after) => keysUnder(bench.tier, prefix, count === MAX_DISK_KEYS ? 2 : count, after);
   /** Until nothing more is done, as by a clock that goes on. */
   const done = async (work: Promise<unknown>): Promise<void> => {
     let isOver = false;
@@ -121,7 +123,14 @@ async function manyKeys(t: Test, count = 5) {
     }
     t.ok(isOver);
   };
-  return { walk, store, keys, done };
+  /** So many steps, as by a clock that goes on. */
+  const steps = async (count: number): Promise<void> => {
+    for (let step = 0; step < count; step++) {
+      clock.advance(STORE_STEP_DELAY_MS);
+      await turns();
+    }
+  };
+  return { walk, store, keys, done, steps };
 }
 
 t.test('a purge of a URL reaches more keys of it than are looked for at once', async (t) => {
@@ -146,9 +155,9 @@ t.test('an expiry of a URL reaches them too', async (t) => {
 });
 
 t.test('RFC 9111 §4.4: an unsafe request invalidates them too, in steps', async (t) => {
-  const { walk, store, keys } = await manyKeys(t);
+  const { walk, store, keys, steps } = await manyKeys(t);
   walk.engine.purging.purgeKey(KEY, 'invalidated');
-  for (let step = 0; step < 3; step++) walk.clock.advance(STORE_STEP_DELAY_MS);
+  await steps(3);
   t.same(
     [KEY, ...keys].flatMap((key) => store.known(key)),
     [],
@@ -158,17 +167,17 @@ t.test('RFC 9111 §4.4: an unsafe request invalidates them too, in steps', async
 
 t.test('RFC 9111 §4.4: what comes back behind such steps goes with the next unsafe request', async (t) => {
   const count = OPERATION_BELOW_STEP_COUNT * 2 + 1;
-  const { walk, store, keys } = await manyKeys(t, count);
+  const { walk, store, keys, steps } = await manyKeys(t, count);
   const { purging } = walk.engine;
   const early = keys[10] ?? '';
   purging.purgeKey(KEY, 'invalidated');
-  walk.clock.advance(STORE_STEP_DELAY_MS);
+  await steps(1);
   t.same(store.known(early), []);
   const left = keys.filter((key) => store.known(key).length > 0).length;
-  t.equal(left, OPERATION_BELOW_STEP_COUNT + 1, 'a step of it has been done');
+  t.equal(left, OPERATION_BELOW_STEP_COUNT - 1, 'a step of it has been done');
   store.put(makeStored({ key: early, bornAt: walk.clock.now() }));
   purging.purgeKey(KEY, 'invalidated');
-  for (let step = 0; step < 6; step++) walk.clock.advance(STORE_STEP_DELAY_MS);
+  await steps(6);
   t.same(
     keys.flatMap((key) => store.known(key)),
     [],
@@ -176,17 +185,24 @@ t.test('RFC 9111 §4.4: what comes back behind such steps goes with the next uns
 });
 
 t.test('RFC 9111 §4.4: where such a step breaks, the next unsafe request begins anew', async (t) => {
-  const { walk, store, keys } = await manyKeys(t);
+  const { walk, store, keys, steps } = await manyKeys(t);
   const { purging } = walk.engine;
-  const scan = store.scanBelow.bind(store);
-  store.scanBelow = () => {
-    throw new Error('broken');
+  const { keysBelow } = store;
+  store.keysBelow = (prefix, count, after) => {
+    if (after !== undefined) throw new Error('broken');
+    return keysBelow(prefix, count, after);
   };
   purging.purgeKey(KEY, 'invalidated');
-  t.throws(() => walk.clock.advance(STORE_STEP_DELAY_MS), { message: 'broken' });
-  store.scanBelow = scan;
+  await steps(1);
+  t.same(
+    walk.notices.map(({ code }) => code),
+    ['internal'],
+    'it is told',
+  );
+  t.equal(purging.walked(), undefined);
+  store.keysBelow = keysBelow;
   purging.purgeKey(KEY, 'invalidated');
-  walk.clock.advance(STORE_STEP_DELAY_MS);
+  await steps(1);
   t.same(
     keys.flatMap((key) => store.known(key)),
     [],
@@ -194,18 +210,56 @@ t.test('RFC 9111 §4.4: where such a step breaks, the next unsafe request begins
 });
 
 t.test('issue 5: a purge of a URL by another machine reaches them too', async (t) => {
-  const { walk, store, keys } = await manyKeys(t);
+  const { walk, store, keys, steps } = await manyKeys(t);
   const reach = { kind: 'keys', keys: [KEY] } as const;
   const op = { effect: 'purge', reach, at: walk.clock.now(), by: 'another' } as const;
   applyShared(walk.engine, new SharedClock(walk.clock), [op]);
-  for (let step = 0; step < 3; step++) {
-    await turns();
-    walk.clock.advance(STORE_STEP_DELAY_MS);
-  }
-  await turns();
+  await steps(3);
   t.same(
     [KEY, ...keys].flatMap((key) => store.known(key)),
     [],
   );
   t.equal(store.known(`${KEY}b`).length, 1);
+});
+
+/** The same, with what was pushed under the last key, and what came later under the one before it. */
+async function withNewer(t: Test) {
+  const many = await manyKeys(t);
+  const { walk, store, keys } = many;
+  const [newer = '', pushed = ''] = keys.slice(-2);
+  store.put({ ...makeStored({ key: pushed, bornAt: walk.clock.now() }), pushed: true });
+  const comes = (): void => {
+    walk.clock.advance(1_000);
+    store.put(makeStored({ key: newer, bornAt: walk.clock.now() }));
+  };
+  const left = (): string[] => keys.filter((key) => store.known(key).length > 0);
+  return { ...many, comes, left, newer, pushed };
+}
+
+t.test('issue 5: a push takes the place of what was fetched under them too, and of nothing else', async (t) => {
+  const { walk, store, steps, comes, left, newer, pushed } = await withNewer(t);
+  const fields = Fields.of({ 'Cache-Control': 'max-age=60' });
+  const head = { status: 200, reasonPhrase: 'OK', fields, selecting: Fields.empty, bodyBytes: undefined };
+  const pushing = walk.engine.operations.update(KEY, head);
+  if ('refused' in pushing) throw new Error(pushing.refused);
+  pushing.end();
+  comes();
+  await steps(3);
+  t.same(left(), [newer, pushed]);
+  t.equal(store.known(KEY)[0]?.pushed, true);
+  t.equal(store.known(`${KEY}b`).length, 1);
+});
+
+t.test('issue 5: so does one by another machine, whether that tells of it or is heard of', async (t) => {
+  for (const isTold of [true, false]) {
+    const { walk, steps, comes, left, newer, pushed } = await withNewer(t);
+    const clock = new SharedClock(walk.clock);
+    const reach = { kind: 'keys', keys: [KEY], but: 'pushed' } as const;
+    const news = { by: 'another', key: KEY, variant: 'all', what: 'pushed', how: {}, record: undefined } as const;
+    if (isTold) applyShared(walk.engine, clock, [{ effect: 'purge', reach, at: walk.clock.now(), by: 'another' }]);
+    else t.same(dropAliases(walk.engine, clock, news, undefined), [KEY], 'all are told of by one word');
+    comes();
+    await steps(3);
+    t.same(left(), [newer, pushed]);
+  }
 });

@@ -50,6 +50,7 @@ t.test('DESIGN §2: a purge takes out what is promoted while it walks, and count
   for (const target of EVERYWHERE) {
     const { clock, walk, paths } = await full(t);
     const operation = walk.engine.operations.purge(target);
+    await new Promise((resolve) => setImmediate(resolve));
     const late = promoted(walk, paths);
     t.equal(late.length, COUNT - OPERATION_BELOW_STEP_COUNT);
     t.match(await ended(clock, operation), { objects: COUNT }, target.kind);

@@ -149,11 +149,8 @@ export class SiblingCrew {
               (value) => channel.heard(structuredClone({ kind: 'answer', id: told.id, value })),
               (error: unknown) => channel.heard({ kind: 'failed', id: told.id, problems: [String(error)] } as never),
             );
-          } else if (told.kind === 'invalidate') {
-            sequence.begin(told.sequence);
-            for (const key of told.keys) walk.engine.purging.purgeHere(key, 'invalidated', { isQuiet: true });
-            sequence.end(told.sequence);
-          } else if (told.kind === 'pushFail') tasks.pushFail(told.push);
+          } else if (told.kind === 'invalidate') tasks.invalidate(told.keys, told.sequence);
+          else if (told.kind === 'pushFail') tasks.pushFail(told.push);
         });
       },
     });

@@ -162,8 +162,9 @@ t.test(
     const { status, stdout, stderr } = spawnSync('/bin/bash', [...limited, String(SIZE), 'whole'], {
       encoding: 'utf8',
     });
-    t.equal(status, 1);
-    t.match(stdout, /EFBIG/, 'it says why: two that died would have the file set aside');
+    // Two that died would have the file set aside.
+    t.equal(status, 0, 'what is there can be read');
+    t.equal(stdout, '');
     t.equal(stderr, '', 'lmdb has nothing to say');
   },
 );

@@ -1,6 +1,6 @@
 // Goal: issue 5, whatever is on disk under a prefix is found by it, however long both are. Method: keys of which only a digest stands in the record key, among them one whose digest is behind all that a text can be.
 import t from 'tap';
-import { prefixRange, recordKey, stemOf } from '../../lib/store/disk-keys.js';
+import { keyIn, prefixRange, recordKey, stemOf } from '../../lib/store/disk-keys.js';
 import { setUp } from './disk-walk.kit.js';
 
 const NO_SELECTION = { names: [], values: [] };
@@ -37,5 +37,35 @@ t.test('issue 5: a purge of a long prefix reaches on disk what lies behind all o
   const found: string[] = [];
   bench.store.scanBelow({ kind: 'prefix', prefix: LONG }, undefined, 10, (stored) => found.push(stored.key), 'all');
   t.same(found, [key]);
-  t.same(bench.store.keysBelow(LONG), { keys: [key], areAll: true });
+  t.same(bench.store.keysBelow(LONG, 10), { keys: [key], next: undefined });
+});
+
+t.test('a record key tells the key that it is made of, unless that is cut', (t) => {
+  const [varied, prefix] = [{ names: ['accept'], values: ['a'] }, 'http://a.test/'];
+  for (let length = prefix.length; length < 300; length++) {
+    for (const letter of ['a', 'é']) {
+      const key = prefix.padEnd(length, letter);
+      const told = [NO_SELECTION, varied].map((selection) => keyIn(recordKey(key, selection)));
+      const isCut = Buffer.byteLength(key) > 256;
+      for (const one of told) if (one !== undefined || isCut) t.equal(one, isCut ? undefined : key, `${length}`);
+      if (length < 100) t.same(told, [key, key]);
+    }
+  }
+  t.end();
+});
+
+t.test('issue 5: keys on disk are found without a look at what lies under them', async (t) => {
+  const { bench, make } = setUp(t);
+  const keys = Array.from({ length: 20 }, (_, at) => `http://a.test/${String(at).padStart(2, '0')}`);
+  for (const key of keys) {
+    bench.store.put(make({ key, language: 'de' }));
+    bench.store.put(make({ key, language: 'en' }));
+  }
+  const again = await bench.reopened();
+  const { records } = again.file.tables;
+  for (const way of ['get', 'view', 'range'] as const) Object.assign(records, { [way]: () => t.fail(way) });
+  t.same(again.store.keysBelow('http://a.test/', 100), { keys, next: undefined });
+  const first = again.store.keysBelow('http://a.test/', 10);
+  t.same(first.keys, keys.slice(0, 5));
+  t.same(again.store.keysBelow('http://a.test/', 100, first.next).keys, keys.slice(5));
 });

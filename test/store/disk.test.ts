@@ -386,8 +386,11 @@ t.test('issue 5: what is found by prefix or tag is found on disk too, queued or 
   t.same(all({ kind: 'tag', tag: 'shop' }), [...shop, 'http://b.test/shop/1']);
   t.same(all({ kind: 'tag', tag: 't3' }), [`${KEY}shop/3`]);
   t.same(all({ kind: 'tag', tag: 'none' }), []);
-  t.same(again.store.keysBelow(`${KEY}shop/3`), { keys: [`${KEY}shop/3`], areAll: true });
-  t.same(keysUnder(again.tier, `${KEY}shop/`, 3), { keys: shop.slice(0, 3), areAll: false });
+  t.same(again.store.keysBelow(`${KEY}shop/3`, 10), { keys: [`${KEY}shop/3`], next: undefined });
+  const { keys, next } = keysUnder(again.tier, `${KEY}shop/`, 3);
+  t.same(keys, shop.slice(0, 3));
+  const further = keysUnder(again.tier, `${KEY}shop/`, 10, next);
+  t.same([...further.keys].sort(), [...shop.slice(3), `${KEY}shop/8`], 'what waits is among the rest');
   const three = again.store.known(`${KEY}shop/3`)[0];
   if (three !== undefined) again.store.remove(three, 'purged');
   t.same(all({ kind: 'tag', tag: 't3' }), []);

@@ -1,11 +1,13 @@
 // Goal: workers with one disk between them write each response once, and none brings back what is older. Method: engines in one process, each with its memory, over one file and one table of leases.
 import t from 'tap';
-import { DISK_FLUSH_MS } from '../../lib/base/disk-limits.js';
+import { DISK_FLUSH_MS, MAX_DISK_KEYS } from '../../lib/base/disk-limits.js';
+import { STORE_STEP_DELAY_MS } from '../../lib/base/limits.js';
 import { ANNOUNCED_MS, LEASE_ANSWER_TIMEOUT_MS } from '../../lib/base/worker-limits.js';
 import { Fields } from '../../lib/http/fields.js';
 import type { StoredResponse } from '../../lib/object/stored.js';
 import { turns } from '../kit/lease-desk.js';
 import { type SiblingCrew, type SiblingWorker, startSiblings } from '../kit/sibling-workers.js';
+import { makeStored } from '../store/make-stored.js';
 
 const URL = 'http://example.test/a';
 const LIVING = { 'Cache-Control': 'max-age=10, stale-while-revalidate=60', ETag: '"1"' };
@@ -361,3 +363,25 @@ t.test(
     t.equal(crew.asked, 2);
   },
 );
+
+t.test('RFC 9111 §4.4: what a worker still takes out in steps, others do not take from it meanwhile', async (t) => {
+  const crew = startSiblings(t);
+  const [one, other] = two(crew);
+  const { store } = other.walk.engine.parts;
+  const keys = Array.from({ length: MAX_DISK_KEYS + 2 }, (_, at) => `${URL} x="${String(at).padStart(5, '0')}"`);
+  for (const key of keys) store.put(makeStored({ key, bornAt: crew.clock.now() }));
+  await crew.written();
+  const last = keys.at(-1) ?? '';
+  store.removeKey(last, 'evicted');
+  const { selection } = makeStored({ bornAt: 0 });
+  const given = () => other.leases.give({ key: last, selection, askedAt: 0, sequence: one.sequence.begun });
+  t.not(given(), 'superseded');
+  one.walk.engine.purging.purgeKey(URL, 'invalidated');
+  await turns();
+  t.equal(one.sequence.begun, 1);
+  t.equal(given(), 'superseded', 'it may be one of those');
+  crew.clock.advance(STORE_STEP_DELAY_MS);
+  await turns();
+  t.equal(given(), 'none', 'all of them have gone');
+  t.equal(one.sequence.ended, 1);
+});

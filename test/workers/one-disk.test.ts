@@ -373,7 +373,7 @@ t.test('RFC 9111 §4.4: what a worker still takes out in steps, others do not ta
   await crew.written();
   const last = keys.at(-1) ?? '';
   store.removeKey(last, 'evicted');
-  const { selection } = makeStored({ bornAt: 0 });
+  const selection = { names: [], values: [] };
   const given = () => other.leases.give({ key: last, selection, askedAt: 0, sequence: one.sequence.begun });
   t.not(given(), 'superseded');
   one.walk.engine.purging.purgeKey(URL, 'invalidated');

@@ -50,6 +50,10 @@ export const DISK_GROWTH_FACTOR = 4;
 export const DISK_AHEAD_SHARE = 1 / 16;
 /** The same, at most. */
 export const MAX_DISK_AHEAD_BYTES = 16 * 1024 * 1024;
+/** Share of that which is left of the room that the filesystem was asked for before it is asked anew, where it writes elsewhere what is written over. */
+export const DISK_PROMISE_SHARE = 1 / 4;
+/** Bytes that a transaction is taken to write at least there, also where it adds nothing. */
+export const MIN_DISK_CHANGE_BYTES = 256 * 1024;
 /** Bytes by which the file grows at once: others come in between. */
 export const DISK_AHEAD_STEP_BYTES = 256 * 1024;
 /** Bytes that a new file may have to be written before anything is stored in it: whether they may be is tried beside it. */

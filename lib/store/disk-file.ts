@@ -143,6 +143,7 @@ export function openDiskFile(
     },
     async close() {
       await root.close();
+      growth.close();
     },
   };
 }

@@ -3,7 +3,7 @@
  * the process, the error is found before: by looking, or, where a process has died of it, by having another one try.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, linkSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '../base/clock.js';
@@ -17,16 +17,14 @@ import {
   MAX_DISK_YOUNG_DEATHS,
 } from '../base/disk-limits.js';
 import { formatSize } from '../base/units.js';
+import { deviceName } from './disk-ahead.js';
 import { DISK_FILE_NAME, type DiskFile, openDiskFile } from './disk-file.js';
-import { DEVICE, type Device, tryToBegin } from './disk-growth.js';
+import { DEVICE, type Device, noRoomCode, tryToBegin } from './disk-growth.js';
 import { fileFlaw } from './disk-header.js';
+import { DiskLock } from './disk-lock.js';
 import { clearDead, deathsIn, isUnderWay, leaveMark, type Mark } from './disk-marks.js';
 import { prepareDiskPlace, type Remark, setAside } from './disk-place.js';
 
-/** What lmdb calls the file by which processes tell each other what they read. */
-const LOCK_FILE_NAME = 'lock.mdb';
-/** Larger than lmdb makes it: all of it is there from the beginning, since a hole in it cannot be filled on a full disk. */
-const LOCK_FILE_BYTES = 64 * 1024;
 /** What lmdb says of a file that it cannot make sense of. */
 const DAMAGE = /MDB_(?:CORRUPTED|INVALID|PAGE_NOTFOUND|VERSION_MISMATCH)/;
 const PROBE = fileURLToPath(new URL('./disk-probe.js', import.meta.url));
@@ -35,6 +33,11 @@ export interface OpenedDisk {
   readonly directory: string;
   readonly file: DiskFile;
   readonly remarks: readonly Remark[];
+}
+
+interface Prepared {
+  readonly directory: string;
+  readonly lock: DiskLock;
 }
 
 /** The tries of one process to open one disk tier. */
@@ -59,8 +62,9 @@ export class DiskOpening {
 
   /** `unsure`: only tryWithCare() may. Throws an Error with a sentence where it cannot be had. */
   tryNow(): OpenedDisk | 'unsure' {
-    const directory = this.#prepare();
-    if (this.#deaths > 0 || deathsIn(directory, 'opening') > 0 || this.#isDeadly(directory)) return 'unsure';
+    const { directory, lock } = this.#prepare();
+    if (!lock.take() || this.#deaths > 0 || deathsIn(directory, 'opening') > 0 || this.#isDeadly(directory))
+      return 'unsure';
     const opening = begin(directory);
     return opening === undefined ? 'unsure' : this.#open(directory, opening);
   }
@@ -69,7 +73,12 @@ export class DiskOpening {
   async tryWithCare(clock: Clock): Promise<OpenedDisk> {
     const now = this.tryNow();
     if (now !== 'unsure') return now;
-    const directory = this.#prepare();
+    const { directory, lock } = this.#prepare();
+    if (!lock.take()) {
+      await lock.clear();
+      // Those were dead.
+      return this.tryWithCare(clock);
+    }
     const isWhole = this.#deaths > 0 || hasYoungDeaths(directory);
     const problem = await probe(probing(directory, this.#sizeBytes, isWhole ? 'whole' : 'some'), clock, isWhole);
     if (problem === undefined) {
@@ -92,22 +101,29 @@ export class DiskOpening {
   }
 
   /** All that can be seen to be in the way, seen. */
-  #prepare(): string {
+  #prepare(): Prepared {
     const { directory, remarks } = prepareDiskPlace(this.#path);
-    this.#remarks.push(...remarks.filter(({ code }) => !this.#remarks.some((known) => known.code === code)));
-    const [file, lock] = [join(directory, DISK_FILE_NAME), join(directory, LOCK_FILE_NAME)];
+    const file = join(directory, DISK_FILE_NAME);
     const bytes = writableBytes(file);
-    const lockBytes = writableBytes(lock);
+    const lock = new DiskLock(directory, this.#device);
+    this.#remark([...remarks, ...lock.remarks]);
+    const lockBytes = writableBytes(lock.path);
     const holder = lockBytes === undefined ? undefined : this.#unlessOver(() => lockHolder(lock));
-    if (holder !== undefined) throw new Error(`${lock} is locked by process ${holder}`);
+    if (holder !== undefined) throw new Error(`${lock.path} is locked by process ${holder}`);
     const flaw = lasting(() => fileFlaw(file), this.#pause);
-    if (flaw !== undefined) this.#remarks.push(setAside(directory, flaw));
-    if (flaw !== undefined || (bytes ?? 0) === 0) {
+    if (flaw !== undefined) {
+      this.#remarks.push(setAside(directory, flaw));
+      return this.#prepare();
+    }
+    if ((bytes ?? 0) === 0) {
       mindFirstSpace(directory, this.#device);
       tryToBegin(file, this.#device);
     }
-    if (flaw !== undefined || (lockBytes ?? 0) === 0) makeLockFile(lock);
-    return directory;
+    return { directory, lock };
+  }
+
+  #remark(remarks: readonly Remark[]): void {
+    this.#remarks.push(...remarks.filter(({ code }) => !this.#remarks.some((known) => known.code === code)));
   }
 
   /** The one that locks it may be a worker beside this one, which opens it just then. */
@@ -132,7 +148,9 @@ export class DiskOpening {
       opening?.undone();
       if (!this.#hasSetAside && DAMAGE.test(String(error))) {
         this.#setAside(directory, String(error));
-        return this.#open(this.#prepare(), begin(directory));
+        const next = this.#prepare();
+        next.lock.take();
+        return this.#open(next.directory, begin(directory));
       }
       throw error;
     }
@@ -161,27 +179,12 @@ function standStill(ms: number): void {
   Atomics.wait(nothing, 0, 0, ms);
 }
 
-/** Never over one that another process has made meanwhile: that one works with what is in it. */
-export function makeLockFile(path: string): void {
-  if ((statSync(path, { throwIfNoEntry: false })?.size ?? -1) === 0) rmSync(path);
-  const own = `${path}-${process.pid}`;
-  try {
-    writeFileSync(own, Buffer.alloc(LOCK_FILE_BYTES), { mode: 0o600 });
-    // Under its name it is whole from the first moment.
-    linkSync(own, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  } finally {
-    rmSync(own, { force: true });
-  }
-}
-
 /** Undefined where there is no room even for the note. */
 function begin(directory: string): Mark | undefined {
   try {
     return leaveMark(directory, 'opening');
   } catch (error) {
-    if (['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    if (noRoomCode(error) !== undefined) return undefined;
     throw error;
   }
 }
@@ -202,8 +205,13 @@ function mindFirstSpace(directory: string, device: Device): void {
 }
 
 /** The process that holds the whole file for itself, which lmdb would wait for without end; as far as this system tells. */
-function lockHolder(path: string): string | undefined {
-  const { ino } = statSync(path);
+function lockHolder({ path, isElsewhere }: DiskLock): string | undefined {
+  const { dev, ino } = statSync(path);
+  // Files in memory have small numbers, each filesystem the same ones. Others tell of another device than locks do, such as btrfs.
+  const there = deviceName(dev)
+    .split(':')
+    .map((part) => Number(part).toString(16).padStart(2, '0'))
+    .join(':');
   let locks: string;
   try {
     locks = readFileSync('/proc/locks', 'latin1');
@@ -212,8 +220,10 @@ function lockHolder(path: string): string | undefined {
     return undefined;
   }
   // 1: POSIX  ADVISORY  WRITE 812 fe:00:2171840 0 0
-  const found = locks.split('\n').map((line) => /POSIX .* WRITE (-?\d+) \S+:(\d+) 0 /.exec(line));
-  return found.find((parts) => Number(parts?.[2]) === ino && parts?.[1] !== String(process.pid))?.[1];
+  const found = locks.split('\n').map((line) => /POSIX .* WRITE (-?\d+) (\S+):(\d+) 0 /.exec(line));
+  const isIt = ([, pid, device, inode]: RegExpExecArray): boolean =>
+    Number(inode) === ino && (device === there || !isElsewhere) && pid !== String(process.pid);
+  return found.find((parts) => parts !== null && isIt(parts))?.[1];
 }
 
 function hasYoungDeaths(directory: string): boolean {

@@ -113,7 +113,8 @@ function makeWithParents(path: string): void {
   }
 }
 
-function makeOwn(directory: string): void {
+/** For its owner alone. */
+export function makeOwn(directory: string): void {
   makeWithParents(directory);
   chmodSync(directory, DIRECTORY_MODE);
 }

@@ -8,6 +8,8 @@ import { systemClock } from '../base/clock.js';
 import { DISK_LOOK_MS, MAX_DISK_PROBED } from '../base/disk-limits.js';
 import { DiskFailure } from './disk-contract.js';
 import { BEHIND_ALL, type DiskFile, openDiskFile, TABLES } from './disk-file.js';
+import { DEVICE } from './disk-growth.js';
+import { DiskLock } from './disk-lock.js';
 import { clearDead, leaveMark } from './disk-marks.js';
 
 const FIRST = Buffer.of(0);
@@ -21,6 +23,8 @@ const clock = systemClock();
 const until = clock.now() + DISK_LOOK_MS;
 
 async function look(): Promise<void> {
+  // Who has started it may be gone before it is.
+  if (!new DiskLock(directory, DEVICE).take()) throw new Error('another process may have it open by another lock');
   const file = openDiskFile(directory, Number(sizeBytes));
   for (const name of TABLES) {
     let left = depth === 'some' ? MAX_DISK_PROBED : Number.POSITIVE_INFINITY;

@@ -1,13 +1,14 @@
 // Goal: issue 5, a device without room ends no process: lmdb meets no write that fails. Method: a file looked at from outside, and a process under a limit of the size of its files.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, statSync, truncateSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { DISK_AHEAD_SHARE, DISK_GROWTH_FACTOR, DISK_RESERVE_BYTES } from '../../lib/base/disk-limits.js';
 import { BatchWriter } from '../../lib/store/disk-batch.js';
 import { DISK_FILE_NAME, openDiskFile } from '../../lib/store/disk-file.js';
-import { DEVICE, type Device } from '../../lib/store/disk-growth.js';
+import { DEVICE, type Device, noRoomCode } from '../../lib/store/disk-growth.js';
 import { fileFlaw } from '../../lib/store/disk-header.js';
 import { DiskOpening } from '../../lib/store/disk-open.js';
 import { DiskWriting } from '../../lib/store/disk-writing.js';
@@ -64,8 +65,15 @@ t.test(
 );
 
 /** A device with so much room, which counts what is written to it. */
-function played(freeBytes: number, quotaBytes = Number.POSITIVE_INFINITY): Device & { written: number } {
+function played(
+  freeBytes: number,
+  quotaBytes = Number.POSITIVE_INFINITY,
+  filesystem?: string,
+): Device & { written: number } {
   return {
+    ...DEVICE,
+    copiesOnWrite: () => filesystem,
+    hidesQuota: () => true,
     written: 0,
     freeBytes(): number {
       return freeBytes - this.written;
@@ -104,6 +112,92 @@ t.test('issue 5: a quota makes no more of a batch than a full device does, and w
   device.written = Number.NEGATIVE_INFINITY;
   writing.do({ batch: chunks('two', 2), now: 1 });
   t.equal(file.tables.bodies.count, 2);
+  await file.close();
+});
+
+t.test(
+  'issue 5: where what is written over takes room, the filesystem is asked for it, and not at each batch',
+  async (t) => {
+    const directory = makeDirectory(t);
+    const device = played(1024 * MB, 64 * MB, 'btrfs');
+    const file = openDiskFile(directory, SIZE, false, device);
+    const writing = new DiskWriting(file, SIZE);
+    writing.do({ batch: chunks('one', 1), now: 1 });
+    const asked = device.written;
+    t.ok(asked >= SIZE * DISK_AHEAD_SHARE, 'for more than the batch takes');
+    t.ok(asked < SIZE * DISK_AHEAD_SHARE * 2, 'and not for much more');
+    t.ok(statSync(join(directory, DISK_FILE_NAME)).size < MB, 'it keeps nothing of it');
+    t.ok(fileFlaw(join(directory, DISK_FILE_NAME)) === undefined);
+    for (let at = 0; at < 4; at++) writing.do({ batch: undefined, now: 1 });
+    t.equal(device.written, asked, 'there is room for these still');
+    for (let at = 0; at < 16; at++) writing.do({ batch: chunks(`more-${at}`, 1), now: 1 });
+    t.ok(device.written > asked, 'and it is asked again');
+    const { count } = file.tables.bodies;
+    device.written = 64 * MB;
+    t.throws(
+      () => {
+        for (let at = 0; at < 64; at++) writing.do({ batch: chunks(`last-${at}`, 1), now: 1 });
+      },
+      { code: 'EDQUOT' },
+      'lmdb is not asked to write what there may be no room for',
+    );
+    t.ok(file.tables.bodies.count - count < (SIZE * DISK_AHEAD_SHARE) / (60_000 * DISK_GROWTH_FACTOR));
+    t.throws(() => writing.do({ batch: undefined, now: 1 }), { code: 'EDQUOT' }, 'what was promised before is no more');
+    device.written = 64 * MB - SIZE * DISK_AHEAD_SHARE - MB;
+    t.throws(
+      () => writing.do({ batch: undefined, now: 1 }),
+      { code: 'EDQUOT' },
+      'a little is no reason to begin again',
+    );
+    device.written = 0;
+    writing.do({ batch: chunks('again', 1), now: 1 });
+    await file.close();
+    t.same(
+      readdirSync(directory).filter((name) => name.startsWith(`${DISK_FILE_NAME}-`)),
+      [],
+    );
+  },
+);
+
+t.test('issue 5: a batch that came to nothing leaves no promise of room behind', async (t) => {
+  const device = played(1024 * MB, 64 * MB, 'btrfs');
+  const file = openDiskFile(makeDirectory(t), SIZE, false, device);
+  file.makeRoom(1000, () => {});
+  const asked = device.written;
+  file.makeRoom(1000, () => {});
+  t.equal(device.written, asked * 2);
+  file.write(() => file.tables.records.put(Buffer.of(1), Buffer.of(1)));
+  file.makeRoom(1000, () => {});
+  t.equal(device.written, asked * 2);
+  await file.close();
+});
+
+t.test('issue 5: where no quota can be on, what is free is looked at and nothing is written for it', async (t) => {
+  const device = { ...played(DISK_RESERVE_BYTES + MB, 0, 'btrfs'), hidesQuota: () => false };
+  const file = openDiskFile(makeDirectory(t), SIZE, false, device);
+  t.throws(() => file.makeRoom(1000, () => {}), { code: 'ENOSPC' });
+  device.written = -8 * MB;
+  file.makeRoom(1000, () => {});
+  t.equal(device.written, -8 * MB);
+  await file.close();
+});
+
+t.test('issue 5: a quota is told by its name, which Node does not know', async (t) => {
+  const quota = Object.assign(new Error('UNKNOWN: unknown error, write'), {
+    code: 'UNKNOWN',
+    errno: -constants.errno.EDQUOT,
+  });
+  const device: Device = {
+    ...DEVICE,
+    append() {
+      throw quota;
+    },
+  };
+  t.equal(noRoomCode(quota), 'EDQUOT');
+  t.equal(noRoomCode(Object.assign(new Error(), { code: 'ENOSPC' })), 'ENOSPC');
+  t.equal(noRoomCode(Object.assign(new Error(), { code: 'EIO', errno: -constants.errno.EIO })), undefined);
+  const file = openDiskFile(makeDirectory(t), SIZE, false, device);
+  t.throws(() => file.makeRoom(1000, () => {}), { code: 'EDQUOT', message: /quota/ });
   await file.close();
 });
 

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { DISK_LOOKS } from '../../lib/base/disk-limits.js';
 import { DISK_PAGE_BYTES, openDiskFile } from '../../lib/store/disk-file.js';
-import { DiskOpening, makeLockFile } from '../../lib/store/disk-open.js';
+import { makeLockFile } from '../../lib/store/disk-lock.js';
+import { DiskOpening } from '../../lib/store/disk-open.js';
 import { DISK_FORMAT, prepareDiskPlace } from '../../lib/store/disk-place.js';
 import { makeDirectory } from '../kit/disk.js';
 

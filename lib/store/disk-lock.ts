@@ -1,7 +1,7 @@
 /**
  * The lock file by which lmdb tells all processes what each of them reads and who writes. It is written through a mapping, at each
  * read: where the filesystem writes elsewhere what is written over, that takes room each time, and ends the process where there is none
- * (SIGBUS). There the file lies in shared memory, and a link to it beside the data (decision 0043).
+ * (SIGBUS). There the file lies in shared memory, and a link to it beside the data (decision 0045).
  *
  * Processes that have not the same memory, as those in two containers, must not have the data open at once: see disk-holders.ts.
  */

@@ -24,11 +24,13 @@ import { type Events, fanOut, SILENT } from './observe/events.js';
 import type { FamilyReading } from './observe/families.js';
 import type { LogDestination } from './observe/line-sink.js';
 import { createMetrics, type GaugeReadings, type Metrics } from './observe/metrics.js';
+import { tellingStates } from './observe/states.js';
 import { ReplaceableOrigin } from './origin/replaceable.js';
 import { newPseudonym } from './proxy/addresses.js';
 import type { Part, PartLeases, PartOptions, ProxyOptions, Proxy as Running } from './proxy/contract.js';
 import { readGauges } from './proxy/gauges.js';
 import { haveNeeds, type Needs } from './proxy/needs.js';
+import { noteNextStart } from './proxy/next-start.js';
 import { tokenCheckFor } from './proxy/operators.js';
 import { engineSettings, frontSettings, type Identity, logSettings, makeWays } from './proxy/pieces.js';
 import { type Preparation, type ReloadOutcome, Reloads, type Source, toldOutcome } from './proxy/reload.js';
@@ -84,7 +86,9 @@ class ComposedProxy implements Running, Part {
     this.#log = createAccessLog({ ...logSettings(config, options.logDestination), destination, clock });
     this.#metrics = createMetrics({ clock, gauges: () => this.#readGauges(), version: options.version });
     this.#lastRefreshes = createLastRefreshes(clock);
-    const events = fanOut([this.#metrics.events, this.#log, this.#lastRefreshes.events, ...(options.events ?? [])]);
+    const told = fanOut([this.#metrics.events, this.#log]);
+    const own = part === undefined ? told : tellingStates(told, part.noticed);
+    const events = fanOut([own, this.#lastRefreshes.events, ...(options.events ?? [])]);
     this.leaving = new Promise((resolve) => {
       this.#leave = resolve;
     });
@@ -225,7 +229,7 @@ class ComposedProxy implements Running, Part {
     this.#front.reconfigure(frontSettings(next, identity));
     this.#log.reconfigure(logSettings(next, this.#logDestination));
     this.#warming.configure(warmSettings(next), next.origin.url.href !== before.origin.url.href);
-    this.#stores.noteChange(before, next);
+    if (!this.#isPart) noteNextStart(this.events, before, next);
     if (needsNewTier(before, next)) this.#share(next);
     if (next.cache.memoryBytes !== before.cache.memoryBytes) this.#stores.store.resize(next.cache.memoryBytes);
   }

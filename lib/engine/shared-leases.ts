@@ -7,6 +7,7 @@ import type { Clock, Timer } from '../base/clock.js';
 import { isOriginFailure, stackOf } from '../base/errors.js';
 import type { Selection, StoredResponse } from '../object/stored.js';
 import type { Events } from '../observe/events.js';
+import { noticeEnd } from '../observe/states.js';
 import type { Writer } from '../store/contract.js';
 import { askedAt } from '../store/shared-clock.js';
 import type { LeasePlace } from '../store/shared-contract.js';
@@ -236,7 +237,7 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
 
   changed(isUp: boolean, reason: string): void {
     if (isUp) {
-      this.#events.notice('info', 'shared-up', 'The tier that machines share is there.');
+      noticeEnd(this.#events, 'shared-down');
       return;
     }
     const message = 'The tier that machines share cannot be used: this machine goes on alone until it is back.';
@@ -254,7 +255,7 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
       const message = `The tier that machines share refuses a part of what it is asked (${reason}): for that part this machine goes on alone.`;
       this.#events.notice('warn', 'shared-refusing', message, { reason });
     } else if (this.#tier.isUp) {
-      this.#events.notice('info', 'shared-refusing-over', 'The tier that machines share refuses nothing any more.');
+      noticeEnd(this.#events, 'shared-refusing');
     }
   }
 

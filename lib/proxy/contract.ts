@@ -9,6 +9,7 @@ import type { Handle } from '../front/read-into.js';
 import type { Events } from '../observe/events.js';
 import type { FamilyReading } from '../observe/families.js';
 import type { LogDestination } from '../observe/line-sink.js';
+import type { Notice } from '../observe/states.js';
 import type { Terminal } from '../warm/progress.js';
 import type { Preparation, ReloadOutcome, Source } from './reload.js';
 
@@ -65,6 +66,8 @@ export interface PartOptions extends ProxyOptions {
   /** Between the parts. */
   readonly leases: PartLeases;
   readonly siblings: Siblings;
+  /** Tells what state something is in that all parts have, once for all of them. Returns whether it is on its way. */
+  readonly noticed: (notice: Notice) => boolean;
   /** Which of them it is: no other has or had this number. */
   readonly member: number;
   /** Whether it is the one that writes to disk what is to be written once for all of them. */

@@ -6,6 +6,7 @@ import { hasRedis } from '../config/redis-options.js';
 import type { Config } from '../config/schema.js';
 import type { DiskReadings } from '../observe/disk-meters.js';
 import type { Events } from '../observe/events.js';
+import { noticeEnd } from '../observe/states.js';
 import type { Store } from '../store/contract.js';
 import type { DiskTier } from '../store/disk.js';
 import { OFF_READINGS } from '../store/disk-counts.js';
@@ -22,8 +23,6 @@ export interface Stores {
   diskReadings(): DiskReadings | undefined;
   /** The process serves from now on. */
   start(): void;
-  /** Says what of a reload waits for the next start. */
-  noteChange(before: Config, next: Config): void;
   close(): Promise<void>;
 }
 
@@ -38,11 +37,6 @@ export function openStores({ cache }: Config, clock: Clock, events: Events, hasO
     store,
     start: () => below?.start(),
     diskReadings: () => below?.readings,
-    noteChange(before, next) {
-      const [old, now] = [before.cache.disk, next.cache.disk];
-      if (old.path === now.path && old.sizeBytes === now.sizeBytes) return;
-      events.notice('warn', 'disk-at-next-start', 'cache.disk has changed: that takes effect at the next start.');
-    },
     close: () => {
       below?.close();
       const overdue = new Promise<void>((resolve) => {
@@ -85,7 +79,7 @@ class Below {
         if (this.#coming === undefined) return;
         this.#coming = undefined;
         this.#has(found);
-        events.notice('info', 'disk-available', 'The disk tier is there: responses are stored in it from now on.');
+        noticeEnd(events, 'disk-unavailable');
       });
     });
   }

@@ -13,6 +13,7 @@ import { recordBodyBytes, recordChunks } from '../object/record.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { DiskReadings, DiskRemoval } from '../observe/disk-meters.js';
 import type { Events } from '../observe/events.js';
+import { noticeEnd } from '../observe/states.js';
 import type { Glance } from './contract.js';
 import type { BodyRef } from './disk-bodies.js';
 import type { DiskFailure, DiskPort } from './disk-contract.js';
@@ -91,7 +92,7 @@ export class DiskTier {
         this.#counts.noteReport(report);
       },
       failed: (failure, isNews) => this.#failed(failure, isNews),
-      recovered: () => options.events.notice('info', 'disk-writable', 'The disk tier can be written again.'),
+      recovered: () => noticeEnd(options.events, 'disk-read-only'),
     });
     this.reading.attach(this.#queue);
     this.#found = new DiskFound(clock, () => this.#queue.changes + this.reading.refreshes);

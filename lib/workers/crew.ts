@@ -16,6 +16,7 @@ import { Listening } from './listening.js';
 import type { Asked, Beginning, BoundAddress, ToPrimary, ToWorker, WireSource } from './messages.js';
 import { WholeOperations } from './operations.js';
 import { type OutputSink, passLines } from './output.js';
+import { CommonStates } from './states.js';
 import { type Member, StartStoppedError, Supervisor } from './supervisor.js';
 
 export interface CrewParts {
@@ -43,6 +44,7 @@ export class Crew {
   /** Workers that died since the start. */
   deathCount = 0;
   readonly #parts: CrewParts;
+  readonly #states: CommonStates;
   readonly #supervisor: Supervisor;
   /** Where sockets are; another one where that was cleaned away. */
   #directory: string;
@@ -58,6 +60,7 @@ export class Crew {
 
   constructor(parts: CrewParts) {
     this.#parts = parts;
+    this.#states = new CommonStates(parts.events);
     this.#directory = makeDirectory();
     this.operations = new WholeOperations(
       () => this.#reached(),
@@ -250,6 +253,9 @@ export class Crew {
       case 'invalidated':
         this.operations.invalidated(member, message.keys);
         return;
+      case 'noticed':
+        this.#states.heard(member.id, message);
+        return;
       case 'refreshed':
         this.operations.refreshed(member, message);
         return;
@@ -268,7 +274,10 @@ export class Crew {
     this.#parts.gone(member.id);
     if (this.#isEnding) {
       if (this.#supervisor.members.length === 0) this.#whenGone?.();
-    } else this.deathCount++;
+      return;
+    }
+    this.deathCount++;
+    this.#states.gone(member.id, this.serving.length > 0);
   }
 
   /** Accepts nothing more; what runs finishes within `timeoutMs`. */

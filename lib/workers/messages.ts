@@ -4,6 +4,7 @@
  */
 import type { Counts, Pushed, RefreshEnd, Refused, Target } from '../engine/operations.js';
 import type { FamilyReading } from '../observe/families.js';
+import type { Notice } from '../observe/states.js';
 
 /** A configuration as it was written, and what this start made of it. */
 export interface WireSource {
@@ -207,6 +208,8 @@ export type ToPrimary =
   | { readonly kind: 'quit'; readonly id: number }
   /** A request that changes what is stored for these keys went by, or they were purged by one that may. */
   | { readonly kind: 'invalidated'; readonly keys: readonly string[] }
+  /** Something that all workers have is in another state for this one. */
+  | ({ readonly kind: 'noticed' } & Notice)
   | {
       readonly kind: 'refreshed';
       readonly run: number;
@@ -264,6 +267,7 @@ const TO_PRIMARY: Shapes<ToPrimary> = {
   announced: { outcome: 'map', sequence: 'number' },
   quit: { id: 'number' },
   invalidated: { keys: 'list' },
+  noticed: { level: 'text', code: 'text', message: 'text', fields: 'map' },
   refreshed: { run: 'number', ends: 'map', isOver: 'flag' },
 };
 

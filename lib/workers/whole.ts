@@ -18,6 +18,7 @@ import type { LogDestination } from '../observe/line-sink.js';
 import { createMetrics, type Metrics, NO_GAUGES } from '../observe/metrics.js';
 import { type Exposition, renderReadings } from '../observe/prometheus.js';
 import { bound, isMoved, newPseudonym } from '../proxy/addresses.js';
+import { noteNextStart } from '../proxy/next-start.js';
 import { tokenCheckFor } from '../proxy/operators.js';
 import { logSettings } from '../proxy/pieces.js';
 import { Reloads, toldOutcome } from '../proxy/reload.js';
@@ -182,13 +183,7 @@ export class WholeProxy {
         }
         this.#log.reconfigure(logSettings(next, this.#options.logDestination));
         this.#crew.commit();
-        if (next.workers !== before.workers) {
-          this.#events.notice(
-            'warn',
-            'workers-at-next-start',
-            'workers has changed: that takes effect at the next start.',
-          );
-        }
+        noteNextStart(this.#events, before, next);
       },
     };
   }

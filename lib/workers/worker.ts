@@ -6,6 +6,7 @@ import type { Clock, Timer } from '../base/clock.js';
 import { MAX_EARLY_MESSAGES, WORKER_BEAT_MS, WORKER_OPERATION_TIMEOUT_MS } from '../base/worker-limits.js';
 import type { Siblings } from '../engine/siblings-contract.js';
 import type { Handle } from '../front/read-into.js';
+import type { Notice } from '../observe/states.js';
 import { createPart, type Part, type Preparation } from '../proxy.js';
 import { Channel, type SendMessage } from './channel.js';
 import { WorkerLeases } from './leases.js';
@@ -144,7 +145,9 @@ export class Worker {
     this.#leases = leases;
     const { config, written, file } = first;
     const common = { clock, version, written, file, adminToken, pseudonym, member, isFirst };
-    const part = createPart(config, { ...common, leases, siblings: this.#siblings() });
+    const noticed = (notice: Notice): boolean =>
+      this.#channel.tell({ kind: 'noticed', ...notice, fields: notice.fields ?? {} });
+    const part = createPart(config, { ...common, leases, siblings: this.#siblings(), noticed });
     leases.open(part.engine);
     const relays = new RelayServer((ask) => leases.give(ask));
     await relays.open(relayPath);

@@ -217,6 +217,8 @@ export const KEPT_TARGET_BYTES = 128;
 export const ORIGIN_READ_BYTES = 64 * 1024;
 /** Bytes that one read of a large body takes at most, and that a connection to the origin reads ahead. */
 export const ORIGIN_LARGE_READ_BYTES = 256 * 1024;
+/** Buffers of this size that nobody needs just now and that are kept for the next large body; beyond: garbage. */
+export const MAX_SPARE_READ_BUFFERS = 8;
 /** Bytes of the one buffer that all connections of the fast lane are read into. */
 export const READ_BUFFER_BYTES = 64 * 1024;
 /** Bytes of a request head that the fast lane waits for; what grows beyond goes to the full lane. */

@@ -3,6 +3,7 @@
  * Implements RFC 9111 §4.3.1 and RFC 9110 §13.1.5, §14.2.
  */
 import { OriginError } from '../base/errors.js';
+import type { ReadBuffer } from '../base/read-buffer.js';
 import { Fields } from '../http/fields.js';
 import { copied } from '../object/chunks.js';
 import type { StoredResponse } from '../object/stored.js';
@@ -87,9 +88,9 @@ class Attempt implements OriginListener {
     pace.answered(steady - this.#asking.sentAt, status, steady);
   }
 
-  data(chunk: Buffer): void {
+  data(chunk: Buffer, buffer?: ReadBuffer): void {
     try {
-      if (this.isCurrent) this.#listener.data(chunk);
+      if (this.isCurrent) this.#listener.data(chunk, buffer);
     } catch (error) {
       this.#listener.broke(error);
     }

@@ -8,6 +8,7 @@
  */
 import { OriginError } from '../base/errors.js';
 import { MARKER_TTL_MS, MAX_COPIES_GOING_ON, MAX_REPEATS_PER_FILL } from '../base/limits.js';
+import type { ReadBuffer } from '../base/read-buffer.js';
 import { Fields } from '../http/fields.js';
 import type { BodyReader } from '../object/reader.js';
 import type { StoredResponse } from '../object/stored.js';
@@ -270,10 +271,10 @@ export class Fill implements AnswerListener, LeasedFill {
     this.asking.send('none');
   }
 
-  data(chunk: Buffer): void {
+  data(chunk: Buffer, buffer?: ReadBuffer): void {
     const inflow = this.course.inflow;
     if (inflow === undefined) return;
-    const overflow = inflow.write(chunk);
+    const overflow = inflow.write(chunk, buffer);
     if (overflow !== undefined) this.#outgrown(inflow, overflow);
     else if (inflow.body.readerCount > 0) return;
     else if (inflow.isOnDetour) this.course.abandon('client-left');

@@ -2,6 +2,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { SPILL_FROM_BYTES, SPILL_WINDOW_BYTES } from '../base/disk-limits.js';
 import { FLOW_WINDOW_BYTES, JOIN_BODY_BYTES, RESERVE_STEP_BYTES } from '../base/limits.js';
+import type { ReadBuffer } from '../base/read-buffer.js';
 import { Body, type BodySource } from '../object/body.js';
 import type { Store } from '../store/contract.js';
 
@@ -83,8 +84,8 @@ export class Inflow {
    * Takes bytes in. Where they outgrow the budget, whoever reads goes on reading and the store forgets the body: that
    * is told once, as the result, before a reader can notice.
    */
-  write(chunk: Buffer): Overflow | undefined {
-    this.body.write(chunk);
+  write(chunk: Buffer, buffer?: ReadBuffer): Overflow | undefined {
+    this.body.write(chunk, buffer);
     this.#hash?.update(chunk);
     const received = this.body.receivedBytes;
     // It may have no end, and would push out all else that is there.

@@ -1,8 +1,9 @@
 /**
  * What a pumped body is written into where none of node's reply objects is needed: the socket itself, with the head in
- * front of the first bytes and the chunks of RFC 9112 §7.1 around each piece.
+ * front of the first bytes and the chunks of RFC 9112 §7.1 around each piece. A piece that goes alone goes past node's stream.
  */
 import type { Socket } from 'node:net';
+import { writeStraight } from '../origin/straight.js';
 import type { DirectTurn } from './direct.js';
 import type { ReplyOut } from './reply.js';
 
@@ -19,6 +20,16 @@ export class DirectOut implements ReplyOut {
   /** The line end behind the data of a chunk is still to be written. */
   #isChunkOpen = false;
   #trailers = '';
+  #isCorked = false;
+  /** The socket is corked. */
+  #isHeld = false;
+  /** A piece that may be the only one before uncork(). */
+  #alone: Buffer | undefined;
+  /** Something was written here, so that an empty stream tells of what others have written before, too. */
+  #isBegun = false;
+  /** The kernel has not all of a piece that went past the stream. */
+  #isUnfinished = false;
+  #drained: () => void = () => {};
 
   constructor(socket: Socket, turn: DirectTurn, head: string, isChunked: boolean) {
     this.#socket = socket;
@@ -28,32 +39,54 @@ export class DirectOut implements ReplyOut {
   }
 
   on(_event: 'drain', run: () => void): void {
+    this.#drained = run;
     this.#turn.onDrain(run);
   }
 
+  get isFull(): boolean {
+    return this.#isUnfinished || (this.#socket.writableNeedDrain && this.#socket.writableLength > 0);
+  }
+
+  get isTaken(): boolean {
+    return !this.#isUnfinished && this.#socket.writableLength === 0 && !this.#socket.destroyed;
+  }
+
   cork(): void {
-    this.#socket.cork();
+    this.#isCorked = true;
   }
 
   uncork(): void {
+    const piece = this.#alone;
+    this.#alone = undefined;
+    if (piece !== undefined) this.#writeAlone(piece);
     this.#closeChunk();
     this.#say();
-    this.#socket.uncork();
+    this.#isCorked = false;
+    if (this.#isHeld) this.#socket.uncork();
+    this.#isHeld = false;
   }
 
   write(bytes: Buffer): boolean {
     if (bytes.length === 0) {
       // A chunk of no length would be the end.
       this.#say();
-      return !this.#socket.writableNeedDrain;
+      return !this.isFull;
     }
     if (this.chunkedEncoding) {
       this.#closeChunk();
       this.#before += `${bytes.length.toString(16)}\r\n`;
       this.#isChunkOpen = true;
     }
+    const first = this.#alone;
+    this.#alone = undefined;
+    if (first !== undefined) this.#write(first);
+    else if (this.#isCorked && this.#isBegun && this.#before === '') {
+      this.#alone = bytes;
+      return true;
+    }
     this.#say();
-    return this.#socket.write(bytes);
+    this.#write(bytes);
+    return !this.isFull;
   }
 
   addTrailers(lines: [string, string][]): void {
@@ -66,10 +99,10 @@ export class DirectOut implements ReplyOut {
       this.#closeChunk();
       this.#before += `0\r\n${this.#trailers}\r\n`;
     }
-    this.#say();
-    this.#socket.uncork();
+    this.uncork();
     this.#turn.written();
-    whenTaken(this.#socket, done);
+    if (this.isTaken) done();
+    else this.#socket.write(NOTHING, done);
   }
 
   #closeChunk(): void {
@@ -80,7 +113,29 @@ export class DirectOut implements ReplyOut {
   #say(): void {
     const text = this.#before;
     this.#before = '';
-    if (text.length > 0) this.#socket.write(text, 'latin1');
+    if (text.length > 0) this.#write(text);
+  }
+
+  #write(bytes: Buffer | string): void {
+    if (this.#isCorked && !this.#isHeld) {
+      this.#isHeld = true;
+      this.#socket.cork();
+    }
+    this.#isBegun = true;
+    if (typeof bytes === 'string') this.#socket.write(bytes, 'latin1');
+    else this.#socket.write(bytes);
+  }
+
+  #writeAlone(piece: Buffer): void {
+    const went = this.#isUnfinished ? 'not' : writeStraight(this.#socket, piece);
+    if (went === 'not') this.#socket.write(piece);
+    else if (went === 'begun') {
+      this.#isUnfinished = true;
+      this.#socket.write(NOTHING, (error) => {
+        this.#isUnfinished = false;
+        if (error == null) this.#drained();
+      });
+    }
   }
 }
 

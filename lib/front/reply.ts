@@ -232,6 +232,10 @@ export interface ReplyOut {
   readonly chunkedEncoding: boolean;
   /** end() is called before uncork(), and takes its place. */
   readonly endsCorked?: boolean;
+  /** Whether to wait for `drain`, behind uncork(); else the last write() says so. */
+  readonly isFull?: boolean;
+  /** Whether the kernel has all that was written, and nobody looks at those bytes any more; undefined where that is not known. */
+  readonly isTaken?: boolean;
   on(event: 'drain', run: () => void): unknown;
   cork(): void;
   uncork(): void;
@@ -266,8 +270,10 @@ export class BodyPump {
   }
 
   start(): void {
+    if (this.#res.isTaken !== undefined) this.#reader.borrow?.();
     this.#res.on('drain', () => {
       this.#isBlocked = false;
+      this.#settle();
       this.#goOn();
     });
     this.#reader.onReadable(() => {
@@ -315,6 +321,8 @@ export class BodyPump {
     }
     const isWhole = last === 'end' && (this.#length === undefined || this.sentBytes >= this.#length);
     if (!isWhole || this.#res.endsCorked !== true) this.#res.uncork();
+    if (this.sentBytes > until - this.#pieceBytes) this.#isBlocked = this.#res.isFull ?? this.#isBlocked;
+    if (!isWhole) this.#settle();
     if (isWhole) this.#end();
     else if (last === 'failed' || last === 'end') this.#break();
     return last !== 'later';
@@ -332,6 +340,12 @@ export class BodyPump {
     this.stop();
     if (this.#trailers !== undefined && this.#res.chunkedEncoding) addTrailers(this.#res, this.#trailers.trailers);
     this.#res.end((error) => (error == null ? this.#listener.pumped() : this.#listener.broke()));
+    this.#settle();
+  }
+
+  /** Has the buffers of what the kernel has taken read into again. */
+  #settle(): void {
+    if (this.#res.isTaken === true) this.#reader.done?.();
   }
 
   #break(): void {

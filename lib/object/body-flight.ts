@@ -75,3 +75,14 @@ export function newFlight(highWaterBytes: number): Flight {
     emptyPlaces: 0,
   };
 }
+
+/** Has the source wait, or go on, by how much of what it gave is unread. */
+export function pace(flight: Flight, unreadBytes: number): void {
+  if (!flight.isPaused && unreadBytes > flight.highWaterBytes) {
+    flight.isPaused = true;
+    flight.source.pause();
+  } else if (flight.isPaused && unreadBytes <= flight.highWaterBytes / 2) {
+    flight.isPaused = false;
+    flight.source.resume();
+  }
+}

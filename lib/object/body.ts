@@ -7,6 +7,7 @@
  * `spill` hands every byte on to a tier below and keeps only what is not there yet: whoever reads what memory holds no
  * more reads it from there, and the origin pauses while that tier is behind.
  */
+import type { ReadBuffer } from '../base/read-buffer.js';
 import { MAX_IN_SLAB_BYTES, type Slab } from '../base/slab.js';
 import {
   type BodyOptions,
@@ -16,8 +17,10 @@ import {
   type Flight,
   NO_SOURCE,
   newFlight,
+  pace,
 } from './body-flight.js';
 import { appendChunk, compacted, filled, joined, NO_CHUNKS, sealTail } from './chunks.js';
+import type { Lent } from './lent.js';
 import { type BodyBelow, type BodyReader, type ReadableChunks, Reader } from './reader.js';
 import { Taken } from './taken.js';
 
@@ -197,9 +200,12 @@ export class Body extends Taken implements ReadableChunks {
   /** Reads bytes from `from` up to but not including `until` (default: to the end). */
   open(from = 0, until: number = Number.POSITIVE_INFINITY): BodyReader {
     const reader = new Reader(this, from, until);
-    const flight = this.#flight;
-    if (flight !== undefined) flight.readers.add(reader, this.#firstEnd(flight));
+    this.#flight?.readers.add(reader, this.#firstEnd(this.#flight));
     return reader;
+  }
+
+  lendTo(reader: Reader): Lent | undefined {
+    return this.#flight?.readers.lendTo(reader);
   }
 
   closeReader(reader: Reader): void {
@@ -210,8 +216,8 @@ export class Body extends Taken implements ReadableChunks {
     else this.#letGo();
   }
 
-  /** Appends bytes that arrived. */
-  write(chunk: Buffer): void {
+  /** Appends bytes that arrived. `buffer`: held for what lies in it, and to be read into again once it is let go. */
+  write(chunk: Buffer, buffer?: ReadBuffer): void {
     const flight = this.#flight;
     if (this.#state !== 'streaming' || flight === undefined || chunk.length === 0) return;
     this.#receivedBytes += chunk.length;
@@ -222,7 +228,8 @@ export class Body extends Taken implements ReadableChunks {
       flight.readers.wake();
       return;
     }
-    this.#chunks.push(compacted(chunk));
+    const isLent = this.#mode === 'flow' && flight.readers.borrow(buffer, this.#receivedBytes);
+    this.#chunks.push(isLent ? chunk : compacted(chunk));
     flight.sink?.write(chunk);
     flight.readers.wake();
     if (this.#mode === 'flow') this.#trim(flight);
@@ -348,6 +355,7 @@ export class Body extends Taken implements ReadableChunks {
     this.#remains = undefined;
     this.#droppedBytes = this.#receivedBytes;
     this.#chunks = [];
+    this.#flight?.readers.lent?.dropped(this.#droppedBytes);
     this.#flight = undefined;
   }
 
@@ -377,6 +385,7 @@ export class Body extends Taken implements ReadableChunks {
       flight.droppedChunks++;
       this.#droppedBytes += first.length;
     }
+    flight.readers.lent?.dropped(this.#droppedBytes);
     // Cutting the list moves all that is kept, so it waits until that is the smaller part.
     if (flight.emptyPlaces < MAX_EMPTY_PLACES || flight.emptyPlaces * 2 < this.#chunks.length) return;
     this.#chunks.splice(0, flight.emptyPlaces);
@@ -385,13 +394,6 @@ export class Body extends Taken implements ReadableChunks {
 
   #pace(flight: Flight): void {
     if (this.#state !== 'streaming') return;
-    const unreadBytes = this.#receivedBytes - (this.#mode === 'spill' ? this.#droppedBytes : flight.readers.fastest);
-    if (!flight.isPaused && unreadBytes > flight.highWaterBytes) {
-      flight.isPaused = true;
-      flight.source.pause();
-    } else if (flight.isPaused && unreadBytes <= flight.highWaterBytes / 2) {
-      flight.isPaused = false;
-      flight.source.resume();
-    }
+    pace(flight, this.#receivedBytes - (this.#mode === 'spill' ? this.#droppedBytes : flight.readers.fastest));
   }
 }

@@ -1,4 +1,5 @@
 /** One reader of a body: where it stands, and what it is given next. */
+import type { Lent } from './lent.js';
 
 /** What a reader is given: bytes, `later` (none are there yet), `end` of what was asked for, `failed` (the rest never comes). */
 export type ReadResult = Buffer | 'later' | 'end' | 'failed';
@@ -13,6 +14,10 @@ export interface BodyReader {
   onReadable(run: () => void): void;
   /** The reader wants no more. Safe to call twice. */
   close(): void;
+  /** From now on it will be told by done() what is not needed any more, which may then be written over. */
+  borrow?(): void;
+  /** Of all that was given so far nothing is needed any more. Good after close() too. */
+  done?(): void;
 }
 
 /** Where the bytes of a body are that memory does not hold. */
@@ -34,6 +39,8 @@ export interface ReadableChunks {
   /** The reader took bytes; it stood at `from` before. */
   taken(reader: Reader, from: number): void;
   closeReader(reader: Reader): void;
+  /** Where what is lent to this reader is kept account of; undefined where it is not the only one. */
+  lendTo(reader: Reader): Lent | undefined;
 }
 
 export class Reader implements BodyReader {
@@ -45,6 +52,7 @@ export class Reader implements BodyReader {
   #chunkIndex = 0;
   #chunkStart = 0;
   #listener: (() => void) | undefined;
+  #lent: Lent | undefined;
 
   constructor(body: ReadableChunks, from: number, until: number) {
     this.#body = body;
@@ -117,5 +125,13 @@ export class Reader implements BodyReader {
   close(): void {
     this.#listener = undefined;
     this.#body.closeReader(this);
+  }
+
+  borrow(): void {
+    this.#lent = this.#body.lendTo(this);
+  }
+
+  done(): void {
+    this.#lent?.done(this.position);
   }
 }

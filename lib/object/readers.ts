@@ -1,4 +1,6 @@
 /** Who reads a body that still arrives: who is fastest, who still needs what, and who has fallen too far behind. */
+import type { ReadBuffer } from '../base/read-buffer.js';
+import { Lent } from './lent.js';
 import type { Reader } from './reader.js';
 
 export class Readers {
@@ -9,6 +11,8 @@ export class Readers {
   #fastest = 0;
   /** Those that still need the first kept chunk. Only when none is left is there anything to drop. */
   #atFirst = 0;
+  /** What is lent to the only one; undefined where there are several, or it does not say what it is done with. */
+  lent: Lent | undefined;
 
   get count(): number {
     return this.#all.size;
@@ -22,6 +26,21 @@ export class Readers {
   add(reader: Reader, firstEnd: number): void {
     this.#all.add(reader);
     if (reader.position < firstEnd) this.#atFirst++;
+    this.lent?.forget();
+    this.lent = undefined;
+  }
+
+  lendTo(reader: Reader): Lent | undefined {
+    if (this.count > 1 || !this.has(reader)) return undefined;
+    this.lent ??= new Lent();
+    return this.lent;
+  }
+
+  /** Whether what comes before this position from where the last came is lent to the only one. */
+  borrow(buffer: ReadBuffer | undefined, end: number): boolean {
+    if (buffer === undefined || this.lent === undefined) return false;
+    this.lent.add(buffer, end);
+    return true;
   }
 
   has(reader: Reader): boolean {

@@ -15,6 +15,7 @@ import {
   BREAKER_OPEN_FIRST_MS,
   BREAKER_OPEN_MAX_MS,
 } from '../base/limits.js';
+import type { ReadBuffer } from '../base/read-buffer.js';
 import { Fields } from '../http/fields.js';
 import type { Events } from '../observe/events.js';
 import type { OriginClient, OriginExchange, OriginListener, OriginRequest, OriginResponseHead } from './contract.js';
@@ -286,8 +287,8 @@ class Watch implements OriginListener, OriginExchange {
     this.listener.head(head);
   }
 
-  data(chunk: Buffer): void {
-    this.listener.data(chunk);
+  data(chunk: Buffer, buffer?: ReadBuffer): void {
+    this.listener.data(chunk, buffer);
   }
 
   end(trailers: Fields): void {

@@ -11,6 +11,7 @@ import {
   MAX_REUSE_RETRIES,
   ORIGIN_CLOSE_TIMEOUT_MS,
 } from '../base/limits.js';
+import type { ReadBuffer } from '../base/read-buffer.js';
 import type { Fields } from '../http/fields.js';
 import type { Events } from '../observe/events.js';
 import { BusyPoll } from './busy-poll.js';
@@ -268,8 +269,8 @@ class Exchange implements OriginExchange, ExchangeListener, InLine<Exchange> {
     this.#listener.head(head);
   }
 
-  data(chunk: Buffer): void {
-    this.#listener.data(chunk);
+  data(chunk: Buffer, buffer?: ReadBuffer): void {
+    this.#listener.data(chunk, buffer);
   }
 
   get takesWhole(): boolean {

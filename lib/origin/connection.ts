@@ -11,7 +11,7 @@ import { ORIGIN_KEEP_ALIVE_MARGIN_MS } from '../base/origin-limits.js';
 import type { Fields } from '../http/fields.js';
 import type { Events } from '../observe/events.js';
 import { type AnswerHandler, AnswerReader } from './answer-reader.js';
-import type { OriginRequest, OriginResponseHead } from './contract.js';
+import type { OriginListener, OriginRequest, OriginResponseHead } from './contract.js';
 import type { Deadlines } from './deadlines.js';
 import { type Dialler, wasCut } from './dial.js';
 import { closedEarly, connectFailure, exchangeFailure, malformed, withoutEnd } from './failure.js';
@@ -23,7 +23,7 @@ import { writeStraight } from './straight.js';
 export interface ExchangeListener {
   inform(status: number, fields: Fields): void;
   head(head: OriginResponseHead): void;
-  data(chunk: Buffer): void;
+  readonly data: OriginListener['data'];
   readonly takesWhole: boolean;
   /** The content is good until this returns. */
   whole(head: OriginResponseHead, content: Buffer): void;
@@ -256,7 +256,7 @@ export class OriginConnection implements AnswerHandler, Taker {
 
   data(bytes: Buffer, from: number, until: number): void {
     this.deadlineAt = this.#clock.steady() + this.#options.idleTimeoutMs;
-    this.#listener?.data(this.#intake.keep(bytes, from, until));
+    this.#listener?.data(this.#intake.keep(bytes, from, until), this.#intake.lent);
   }
 
   get takesWhole(): boolean {

@@ -1,5 +1,6 @@
 /** What the engine needs of an origin: ask with GET, HEAD, or a POST that asks a question, get events, pause, abort. */
 import type { OriginError } from '../base/errors.js';
+import type { ReadBuffer } from '../base/read-buffer.js';
 import type { Fields } from '../http/fields.js';
 
 export interface OriginRequest {
@@ -30,8 +31,9 @@ export interface OriginListener {
   inform(status: number, fields: Fields): void;
   head(head: OriginResponseHead): void;
   /** Body bytes with transfer codings removed. The listener may keep the buffer; a small one
-   * may be part of a larger that others are in too, so what is kept for long should be copied. */
-  data(chunk: Buffer): void;
+   * may be part of a larger that others are in too, so what is kept for long should be copied. `buffer`: that larger one, held
+   * for these bytes; whoever lets it go has done with them. */
+  data(chunk: Buffer, buffer?: ReadBuffer): void;
   /** The complete message was received (RFC 9112 §8). */
   end(trailers: Fields): void;
   fail(error: OriginError): void;

@@ -1,9 +1,11 @@
 /**
  * The bytes of a connection whose reader takes what it wants before the next read: small answers of all connections come
- * in one buffer, and a body is copied out of it at its own size; a body that keeps coming is read into large buffers of
- * its own, no larger than what it still owes, which are handed on as they are.
+ * in one buffer, and a body is copied out of it at its own size; a body that keeps coming is read into large buffers,
+ * which are handed on as they are. Whoever gets one may give it back, and it is read into again; where that happens at once,
+ * nothing is copied.
  */
 import { ORIGIN_LARGE_READ_BYTES, ORIGIN_READ_BYTES } from '../base/limits.js';
+import { ReadBuffer } from '../base/read-buffer.js';
 import { MAX_IN_SLAB_BYTES, Slab } from '../base/slab.js';
 import { type OnRead, own, SMALL_SHARE, sharedBytes } from './read-ahead.js';
 
@@ -28,7 +30,15 @@ function placed(bytes: Buffer, from: number, until: number): Buffer {
 export class Intake implements OnRead {
   readonly #taker: Taker;
   #next: Buffer = sharedBytes;
+  /** What that is of, where it may be read into again. */
+  #buffer: ReadBuffer | undefined;
+  /** The last one that was handed on, until it is known to have come back. */
+  #out: ReadBuffer | undefined;
   #isHandedOn = false;
+  /** Whoever takes the bytes gives back what they lie in. */
+  #comesBack = false;
+  /** What the bytes lie in that keep() gave last, held for them; undefined where they lie in a place of their own. */
+  lent: ReadBuffer | undefined;
 
   constructor(taker: Taker) {
     this.#taker = taker;
@@ -40,25 +50,58 @@ export class Intake implements OnRead {
   readonly callback = (length: number): boolean => {
     const read = this.#next;
     this.#isHandedOn = false;
+    this.#lookBack();
     const goesOn = this.#taker.take(read, length);
     const expectedBytes = this.#taker.expectedBytes;
-    const isFull = length === read.length;
-    if (expectedBytes <= ORIGIN_READ_BYTES || length < read.length * SMALL_SHARE) this.#next = sharedBytes;
-    else if (isFull || this.#isHandedOn) this.#next = own(Math.min(expectedBytes, ORIGIN_LARGE_READ_BYTES));
+    if (expectedBytes <= ORIGIN_READ_BYTES || length < read.length * SMALL_SHARE) this.#readSmall();
+    else if (length === read.length || this.#isHandedOn) this.#readLarge(expectedBytes);
     return goesOn;
   };
 
+  #lookBack(): void {
+    if (this.#out === undefined || this.#out.isShared) return;
+    this.#comesBack = true;
+    this.#out.letGo();
+    this.#out = undefined;
+  }
+
+  #readSmall(): void {
+    this.#out?.letGo();
+    this.#out = undefined;
+    this.#buffer?.letGo();
+    this.#buffer = undefined;
+    this.#next = sharedBytes;
+  }
+
+  #readLarge(expectedBytes: number): void {
+    const read = this.#buffer;
+    if (this.#isHandedOn && read !== undefined) this.#comesBack = !read.isShared;
+    if (read?.isShared === false) return;
+    this.#out?.letGo();
+    this.#out = read;
+    const isWorthIt = this.#comesBack || expectedBytes >= ORIGIN_LARGE_READ_BYTES;
+    this.#buffer = isWorthIt ? ReadBuffer.take() : undefined;
+    this.#next = this.#buffer?.bytes ?? own(expectedBytes);
+  }
+
   /**
-   * A part of what is being taken, in memory that no read goes into again and that pins no more than twice its size. A
-   * small one pins what came with it: who keeps that for long has a place of his own for it.
+   * A part of what is being taken, in memory that no read goes into, or none before that is let go, and that pins no more than
+   * twice its size where it does not come back at once. A small one pins what came with it: who keeps that for long has a
+   * place of his own for it.
    */
   keep(bytes: Buffer, from: number, until: number): Buffer {
-    if (bytes !== sharedBytes && (until - from) * 2 > bytes.buffer.byteLength) {
-      if (bytes === this.#next) this.#isHandedOn = true;
+    const length = until - from;
+    const isCurrent = bytes === this.#next;
+    this.lent = undefined;
+    if (length <= MAX_IN_SLAB_BYTES && length * 2 <= bytes.buffer.byteLength) return placed(bytes, from, until);
+    const isLarge = bytes !== sharedBytes && length * 2 > bytes.buffer.byteLength;
+    if (isLarge || (isCurrent && this.#buffer !== undefined && this.#comesBack)) {
+      if (isCurrent) this.#isHandedOn = true;
+      if (isCurrent) this.lent = this.#buffer;
+      this.lent?.hold();
       return bytes.subarray(from, until);
     }
-    if (until - from <= MAX_IN_SLAB_BYTES) return placed(bytes, from, until);
-    const copy = own(until - from);
+    const copy = own(length);
     copy.set(from === 0 && until === bytes.length ? bytes : bytes.subarray(from, until));
     return copy;
   }

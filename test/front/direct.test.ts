@@ -29,7 +29,7 @@ function recorder({ isFull = false } = {}): { socket: Socket; writes: string[] }
   const writes: string[] = [];
   let corked: string[] | undefined;
   const socket = {
-    writableLength: 0,
+    writableLength: isFull ? 1 : 0,
     writableNeedDrain: isFull,
     write(bytes: Buffer | string) {
       (corked ?? writes).push(bytes.toString('latin1'));

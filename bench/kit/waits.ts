@@ -15,6 +15,13 @@ interface Look {
   readonly waited: number;
 }
 
+/**
+ * Further than this apart, the time and the wait that were read together say nothing of each other: others had the core in between. That
+ * wait would be counted for the turn before, and the same time as its own for the turn after.
+ */
+const MAX_APART_MS = 0.5;
+/** Then both are read again, so often at most. */
+const MAX_READINGS = 10;
 /** Looks that are kept: what is asked about was a moment ago. */
 const MAX_LOOKS = 256;
 
@@ -31,8 +38,12 @@ export class Waits {
 
   /** Returns the time. */
   look(): number {
-    const at = this.#now();
-    const waited = this.#waitedMs();
+    let at = this.#now();
+    let waited = this.#waitedMs();
+    for (let readings = 1; this.#now() - at > MAX_APART_MS && readings < MAX_READINGS; readings++) {
+      at = this.#now();
+      waited = this.#waitedMs();
+    }
     if (waited !== undefined) this.#looks.push({ at, waited });
     if (this.#looks.length > MAX_LOOKS) this.#looks.shift();
     return at;

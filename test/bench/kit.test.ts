@@ -263,6 +263,35 @@ t.test(
   },
 );
 
+t.test('issue 6: a wait that falls between a look at the clock and one at the waits is that of one turn', async (t) => {
+  let now = 0;
+  let waited = 0;
+  /** Passes in which others take the core for 40 ms between the two. */
+  let losses = 0;
+  const waits = new Waits(
+    () => now,
+    () => {
+      if (losses-- > 0) {
+        now += 40;
+        waited += 40;
+      }
+      return waited;
+    },
+  );
+  waits.look();
+  now += 4;
+  losses = 2;
+  const at = waits.look();
+  t.equal(at, 84);
+  t.equal(waits.ownMs(0, 84), 4);
+  now += 4;
+  waits.look();
+  t.equal(waits.ownMs(84, 4), 4, 'nothing of it is left for the next');
+  losses = Number.POSITIVE_INFINITY;
+  waits.look();
+  t.ok(now < 1000, 'it is not looked for ever');
+});
+
 t.test('issue 6: of a stop the waits for a core between the looks around it are not its own', async (t) => {
   let now = 0;
   let waited: number | undefined = 0;

@@ -36,6 +36,8 @@ export interface RateOrder {
   readonly seconds?: { readonly full: number; readonly quick: number };
   /** Of load before anything is measured, of each alike, where one of them takes longer until its code is compiled. */
   readonly warmSeconds?: { readonly full: number; readonly quick: number };
+  /** Requests of this load that are answered at least: on a busy machine the same time has so few that it does not compile anything. */
+  readonly warmCount?: number;
   /** Also beside a node:http server that answers from a Map. */
   readonly hasBare?: boolean;
   /** Least ratio to each. */
@@ -58,6 +60,8 @@ export interface Sample extends LoadResult {
 
 const RUN_SECONDS = { full: 2, quick: 0.3 };
 const WARM_SECONDS = { full: 1, quick: 0.3 };
+/** Times that this load is repeated for that. */
+const MAX_WARM_RUNS = 10;
 const NOTHING: Range = { least: 0, most: 0 };
 /** No head of an answer is longer. */
 const MOST_HEAD_BYTES = 900;
@@ -153,7 +157,8 @@ async function ready(bench: Bench, order: RateOrder, fleet: Fleet, leftOut: Left
       await layGround(bench, order, fleet.origin, contestant);
       const { full, quick } = order.warmSeconds ?? WARM_SECONDS;
       const seconds = bench.pick(full, Math.max(quick, order.seconds?.quick ?? 0));
-      await runOnce(bench, order, fleet.origin, contestant, 0, seconds);
+      for (let runs = 0, answers = 0; runs === 0 || (answers < (order.warmCount ?? 0) && runs < MAX_WARM_RUNS); runs++)
+        answers += (await runOnce(bench, order, fleet.origin, contestant, 0, seconds)).count;
       all.push(contestant);
     } catch (error) {
       if (i === 0) throw error;

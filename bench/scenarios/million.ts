@@ -7,7 +7,7 @@ import { readUseOf } from '../kit/machine.js';
 import { askProbe, PROBED, type ProbeReport } from '../kit/probe.js';
 import { type Figure, judged, type Scenario } from '../kit/scenario.js';
 import { pathOf, startSwiftOrigin } from '../kit/swift.js';
-import { drawZipf } from '../kit/traffic.js';
+import { drawZipf, untilCompiled } from '../kit/traffic.js';
 
 const KEYS = 1_000_000;
 const QUICK_KEYS = 20_000;
@@ -73,6 +73,8 @@ export const million: Scenario = {
     const origin = await startSwiftOrigin(bench.scope);
     const settings = { ttlSec: 'origin', graceSec: 0, memoryMB: 4096, keepSec: 0, originPort: origin.port } as const;
     const patina = await startContestant(bench.scope, 'patina', { ...settings, ...PROBED });
+    // The first turns, of 64 misses each by code that nothing has compiled yet, say nothing of collections and sweeps.
+    await warmAll(patina.port, untilCompiled('million', BYTES), CONNECTIONS);
     const empty = readUseOf(patina.pids).rssBytes;
     await askProbe(patina.running);
     const startedAt = performance.now();

@@ -11,6 +11,9 @@ export const MAX_IN_SLAB_BYTES = 4 * 1024;
 
 export class Slab {
   readonly bytes: Buffer;
+  /** Who counts what is in use of it, and its number there: to look that up by the slab would take a hash of its identity. */
+  owner: object | undefined;
+  number = 0;
   #usedBytes = 0;
 
   /** `size`: of one that is for a single thing. */
@@ -21,6 +24,11 @@ export class Slab {
   /** Whether so many bytes more have a place in it. */
   hasRoom(length: number): boolean {
     return this.#usedBytes + length <= this.bytes.length;
+  }
+
+  /** The place that take() gives out next. */
+  get next(): number {
+    return this.#usedBytes;
   }
 
   /** Gives a place out, for good; its first byte. */

@@ -21,7 +21,8 @@ const KEEP_UNTIL = 4;
 const ERROR_UNTIL = 5;
 const UNREACHABLE_UNTIL = 6;
 const CEILING_AT = 7;
-const FETCHED_AT = 8;
+const INSTANTS = 8;
+const FETCHED_AT = INSTANTS;
 const RECEIVED_WALL = 9;
 const RECEIVED_AT = 10;
 const REQUESTED_AT = 11;
@@ -36,42 +37,61 @@ const TEXTS_AT = COUNTS_AT + 8;
 /** Between texts behind the key: none of them holds it. */
 const BETWEEN = '\n';
 const BETWEEN_CODE = 10;
+const NO_BYTES = Buffer.alloc(0);
 const NO_SELECTION: Selection = { names: [], values: [] };
 
 /** Of the head that is written or read. NaN: absent. */
 const numbers = new Float64Array(NUMBERS);
 const numberBytes = new Uint8Array(numbers.buffer);
 
-export const headBytes = Buffer.allocUnsafeSlow(MAX_IN_SLAB_BYTES);
+/** Bytes that the head takes; 0 where it cannot be kept so. */
+export function headLength({ key, selection, madeTag }: StoredResponse): number {
+  let length = TEXTS_AT + key.length + (madeTag === undefined ? 0 : madeTag.length);
+  if (selection.names.length > 0) length += selectionText(selection).length;
+  return length > MAX_IN_SLAB_BYTES ? 0 : length;
+}
 
-/** Writes the head into `headBytes`; returns its length, or 0 where it cannot be kept so. */
-export function writeHead(stored: StoredResponse): number {
+function selectionText({ names, values }: Selection): string {
+  let text = '';
+  for (const [at, name] of names.entries()) text += `${BETWEEN}${name}${BETWEEN}${values[at] ?? ''}`;
+  return text;
+}
+
+/** Writes a head of headLength() bytes. False where it cannot be kept so; what was written then means nothing. */
+export function writeHead(stored: StoredResponse, bytes: Buffer, at: number): boolean {
   const { key, selection, madeTag } = stored;
-  let rest = madeTag ?? '';
-  let absent = 0;
-  for (const [at, name] of selection.names.entries()) {
-    const value = selection.values[at];
-    if (value === undefined) absent |= 1 << at;
-    rest += `${BETWEEN}${name}${BETWEEN}${value ?? ''}`;
-  }
   const keyBytes = key.length;
-  const end = TEXTS_AT + keyBytes + rest.length;
-  if (end > MAX_IN_SLAB_BYTES) return 0;
+  const textsAt = at + TEXTS_AT;
   for (let i = 0; i < keyBytes; i++) {
     const code = key.charCodeAt(i);
-    if (code > 0xff) return 0;
-    headBytes[TEXTS_AT + i] = code;
+    if (code > 0xff) return false;
+    bytes[textsAt + i] = code;
   }
-  if (countBetween(rest) !== selection.names.length * 2) return 0;
   takeNumbers(stored);
-  headBytes.set(numberBytes);
-  headBytes[COUNTS_AT] = keyBytes & 0xff;
-  headBytes[COUNTS_AT + 1] = keyBytes >>> 8;
-  headBytes[COUNTS_AT + 2] = selection.names.length;
-  headBytes[COUNTS_AT + 3] = madeTag === undefined ? 0 : 1;
-  headBytes.writeInt32LE(absent, COUNTS_AT + 4);
-  if (rest !== '') headBytes.write(rest, TEXTS_AT + keyBytes, 'latin1');
-  return end;
+  bytes.set(numberBytes, at);
+  const nameCount = selection.names.length;
+  const countsAt = at + COUNTS_AT;
+  bytes[countsAt] = keyBytes & 0xff;
+  bytes[countsAt + 1] = keyBytes >>> 8;
+  bytes[countsAt + 2] = nameCount;
+  bytes[countsAt + 3] = madeTag === undefined ? 0 : 1;
+  const absent = nameCount === 0 ? 0 : absentIn(selection);
+  bytes[countsAt + 4] = absent & 0xff;
+  bytes[countsAt + 5] = (absent >>> 8) & 0xff;
+  bytes[countsAt + 6] = (absent >>> 16) & 0xff;
+  bytes[countsAt + 7] = absent >>> 24;
+  if (nameCount === 0 && madeTag === undefined) return true;
+  const rest = `${madeTag ?? ''}${selectionText(selection)}`;
+  if (countBetween(rest) !== nameCount * 2) return false;
+  bytes.write(rest, textsAt + keyBytes, 'latin1');
+  return true;
+}
+
+/** A bit for each value that is absent. */
+function absentIn({ names, values }: Selection): number {
+  let absent = 0;
+  for (let at = 0; at < names.length; at++) if (values[at] === undefined) absent |= 1 << at;
+  return absent;
 }
 
 export function graceUntilIn(bytes: Buffer, at: number): number {
@@ -105,7 +125,9 @@ export function isHeadOfMoment(bytes: Buffer, at: number, stored: StoredResponse
 }
 
 function takeNumbers(stored: StoredResponse): void {
-  numbers.set(instantsOf(stored.life));
+  // One by one: to set() numbers of an array takes a call out of compiled code.
+  const instants = instantsOf(stored.life);
+  for (let i = 0; i < INSTANTS; i++) numbers[i] = instants[i] as number;
   numbers[FETCHED_AT] = stored.fetchedAt;
   numbers[RECEIVED_WALL] = stored.receivedWall;
   numbers[RECEIVED_AT] = stored.receivedAt ?? Number.NaN;
@@ -120,7 +142,7 @@ export function hasSelection(bytes: Buffer, at: number): boolean {
 
 /** The life in one head after another, read as far as somebody asks. */
 export class LifeInHead implements Life {
-  #bytes: Buffer = headBytes;
+  #bytes: Buffer = NO_BYTES;
   #at = 0;
   #common!: Common;
 

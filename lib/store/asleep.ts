@@ -9,7 +9,7 @@ import { isSameRecord, type StoredResponse } from '../object/stored.js';
 import {
   graceUntilIn,
   hasSelection,
-  headBytes,
+  headLength,
   isHeadOfBoth,
   isHeadOfMoment,
   keepUntilIn,
@@ -134,11 +134,15 @@ export class Asleep {
     if (this.#termsOf(slot) !== NO_TERMS) return true;
     // Those with tags are asked for by thousands at once.
     if (stored.partial !== undefined || stored.tags !== undefined || !this.#packing.hasFields(slot)) return false;
-    const length = writeHead(stored);
-    const terms = length === 0 ? NO_TERMS : this.#terms.take(stored);
+    const length = headLength(stored);
+    if (length === 0) return false;
+    const { head } = this.#packing;
+    const slab = head.room(length);
+    if (!writeHead(stored, slab.bytes, slab.next)) return false;
+    const terms = this.#terms.take(stored);
     if (terms === NO_TERMS) return false;
     this.#setTerms(slot, terms);
-    this.#packing.head.lay(slot, headBytes, 0, length);
+    head.lay(slot, slab, length);
     return true;
   }
 

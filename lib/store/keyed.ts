@@ -50,13 +50,13 @@ export function createKeyedMap<V extends Keyed>(onLapsed: (value: V) => void): K
     get(key) {
       const hash = hashOf(key) & HASH_MASK;
       const { cache, texts } = shardOf(hash);
-      const first = cache.get<V>(hash);
+      const first = heldBy<V>(cache, hash);
       if (first !== undefined && first.key === key) return first;
       return texts === 0 ? undefined : cache.get<V>(textOf(key));
     },
     first(hash) {
       const masked = hash & HASH_MASK;
-      return shardOf(masked).cache.get<V>(masked);
+      return heldBy<V>(shardOf(masked).cache, masked);
     },
     mayHoldMore(hash) {
       return shardOf(hash & HASH_MASK).texts > 0;
@@ -85,6 +85,11 @@ export function createKeyedMap<V extends Keyed>(onLapsed: (value: V) => void): K
       else if (shard.texts > 0) shard.texts -= shard.cache.del(textOf(key));
     },
   };
+}
+
+/** As get(), which first looks into what kind of key it is given: most hashes are asked for in vain. */
+function heldBy<V>(cache: NodeCache, hash: number): V | undefined {
+  return cache.data[hash] === undefined ? undefined : cache.get<V>(hash);
 }
 
 /** A text of digits would name the same property as the number. */

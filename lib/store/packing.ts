@@ -22,15 +22,15 @@ const NO_BYTES = Buffer.alloc(0);
 
 /** The slabs of one store, by number; what is in use of each. */
 class Shelf {
-  readonly #numbers = new Map<Slab, number>();
   readonly #slabs: (Slab | undefined)[] = [undefined];
+  #count = 0;
   readonly #free: number[] = [];
   #usedBytes = new Float64Array(64);
   #filling: Slab = this.#add();
   usedBytes = 0;
 
   get bytes(): number {
-    return this.#numbers.size * SLAB_BYTES;
+    return this.#count * SLAB_BYTES;
   }
 
   /** The slab that takes so many bytes more. */
@@ -44,7 +44,7 @@ class Shelf {
 
   /** NOWHERE for what is not one of these. */
   numberOf(slab: Slab | undefined): number {
-    return slab === undefined ? NOWHERE : (this.#numbers.get(slab) ?? NOWHERE);
+    return slab?.owner === this ? slab.number : NOWHERE;
   }
 
   at(number: number): Slab {
@@ -69,7 +69,9 @@ class Shelf {
     const slab = new Slab();
     const number = this.#free.pop() ?? this.#slabs.length;
     this.#slabs[number] = slab;
-    this.#numbers.set(slab, number);
+    slab.owner = this;
+    slab.number = number;
+    this.#count++;
     if (number >= this.#usedBytes.length) {
       const grown = new Float64Array(number * 2);
       grown.set(this.#usedBytes);
@@ -84,7 +86,8 @@ class Shelf {
     const slab = this.#slabs[number];
     if (slab === undefined || slab === this.#filling || (this.#usedBytes[number] as number) > 0) return;
     this.#slabs[number] = undefined;
-    this.#numbers.delete(slab);
+    slab.owner = undefined;
+    this.#count--;
     this.#free.push(number);
   }
 }
@@ -137,18 +140,24 @@ class Part {
     this.#rows.set(slot, PARTS + this.#part, 0);
   }
 
-  /** Lays a copy of these bytes down. */
-  lay(slot: number, from: Uint8Array, fromAt: number, bytes: number): void {
-    const slab = this.#shelf.withRoom(bytes);
-    const at = slab.take(bytes);
-    slab.bytes.set(from.subarray(fromAt, fromAt + bytes), at);
-    this.set(slot, this.#shelf.numberOf(slab), at, bytes);
+  /** Of a slab that so many bytes can be written to, from `next` on, to be laid down then. */
+  room(bytes: number): Slab {
+    return this.#shelf.withRoom(bytes);
+  }
+
+  /** What was written to the slab that room() gave is the part of this slot. */
+  lay(slot: number, slab: Slab, bytes: number): void {
+    this.set(slot, this.#shelf.numberOf(slab), slab.take(bytes), bytes);
   }
 
   /** Moves it to where it has better neighbours, if it is alone in its slab. */
   move(slot: number): void {
-    if (this.#shelf.isSparse(this.slabNumber(slot)))
-      this.lay(slot, this.slab(slot).bytes, this.at(slot), this.bytes(slot));
+    if (!this.#shelf.isSparse(this.slabNumber(slot))) return;
+    const at = this.at(slot);
+    const bytes = this.bytes(slot);
+    const slab = this.room(bytes);
+    slab.bytes.set(this.slab(slot).bytes.subarray(at, at + bytes), slab.next);
+    this.lay(slot, slab, bytes);
   }
 }
 

@@ -38,9 +38,10 @@ export class Wheel {
       return;
     }
     let level = 0;
-    while (ahead >= BUCKETS ** (level + 1)) level++;
+    let ticks = 1;
+    for (; ahead >= ticks * BUCKETS; ticks *= BUCKETS) level++;
     // The position is an integer below 2^53 that may be above 2^31: no bit operations on it.
-    const position = Math.floor((this.#tick + ahead) / BUCKETS ** level) % BUCKETS;
+    const position = Math.floor((this.#tick + ahead) / ticks) % BUCKETS;
     this.#links.pushFront(level * BUCKETS + position, slot);
   }
 

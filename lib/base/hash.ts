@@ -17,11 +17,25 @@ export function hashOfBoth(first: string, second: string): number {
     lastFirst = first;
     hashOfFirst = hashFrom(BASIS, first);
   }
-  return hashFrom(hashOfFirst, second) >>> 0;
+  lastSecond = second;
+  lastOfBoth = hashFrom(hashOfFirst, second) >>> 0;
+  return lastOfBoth;
 }
 
 let lastFirst = '';
 let hashOfFirst = BASIS;
+let lastSecond: string | undefined;
+let lastOfBoth = BASIS;
+
+/** The two texts as one, whose hash is known where hashOfBoth() was asked for it last. */
+export function joined(first: string, second: string): string {
+  const key = first + second;
+  if (second === lastSecond && first === lastFirst) {
+    lastKey = key;
+    lastHash = lastOfBoth;
+  }
+  return key;
+}
 
 /** The same from another beginning, as a signed number. */
 export function hashFrom(start: number, text: string): number {

@@ -8,6 +8,7 @@
  * one client the other's page. Two keys for one page cost a fetch; one key for two pages is a leak.
  */
 
+import { joined } from '../base/hash.js';
 import type { Keying } from '../config/rule.js';
 import type { Fields } from '../http/fields.js';
 import { cookieForm } from '../http/query.js';
@@ -31,7 +32,7 @@ export function primaryKey(request: RequestTarget): string {
   const target = request.target;
   const origin = originOf(request.scheme, request.host);
   // RFC 9110 §4.2.3: an empty path is the same as `/`.
-  return target.charCodeAt(0) === SLASH ? `${origin}${target}` : `${origin}/${target}`;
+  return target.charCodeAt(0) === SLASH ? joined(origin, target) : `${origin}/${target}`;
 }
 
 /** What the key of a request is made of, beside the rule that it falls under. */

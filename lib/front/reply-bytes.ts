@@ -17,6 +17,10 @@ import type { ByteRange } from '../http/ranges.js';
 /** It cannot be written here: it has no room, or a line that takes more than to be copied. */
 const NOT_HERE = -1;
 
+/** Lines that are kept in case the next reply says them too. */
+const MAX_KNOWN_LINES_BYTES = 512;
+const NO_LINES: RawFields = [];
+
 const COLON = 0x3a;
 const SPACE = 0x20;
 const CR = 0x0d;
@@ -28,6 +32,10 @@ export class ReplyBytes {
   #debugHeader: string | undefined;
   /** In lower case. */
   #debugName = '';
+  /** The lines that were written last, and their bytes. */
+  #linesOf = NO_LINES;
+  #linesLength = 0;
+  readonly #lineBytes = new Uint8Array(MAX_KNOWN_LINES_BYTES);
 
   /**
    * Head and body; undefined where it is not for here. What it gave is good until the next call, or, once it is lent, for
@@ -109,8 +117,11 @@ export class ReplyBytes {
   }
 
   #heed(debugHeader: string | undefined): void {
-    if (debugHeader !== this.#debugHeader) this.#debugName = debugHeader?.toLowerCase() ?? '';
+    if (debugHeader === this.#debugHeader) return;
+    this.#debugName = debugHeader?.toLowerCase() ?? '';
     this.#debugHeader = debugHeader;
+    // A line of that name is left out.
+    this.#linesOf = NO_LINES;
   }
 
   #statusLine(status: number, reasonPhrase: string): number {
@@ -161,7 +172,7 @@ export class ReplyBytes {
   /** The lines of a section. Each of these functions returns where it ends, or NOT_HERE, also where it is given that. */
   #section(fields: Fields, at: number): number {
     const { slab } = fields;
-    if (slab === undefined) return this.#lines(fields.raw, fields.raw.length, at);
+    if (slab === undefined) return this.#newLines(fields.raw, fields.raw.length, at);
     return this.#packed(slab.bytes, fields.slabAt, fields.slabAt + fields.packableBytes, at);
   }
 
@@ -199,6 +210,39 @@ export class ReplyBytes {
   }
 
   #lines(raw: RawFields, count: number, from: number): number {
+    if (count > 0 && count === this.#linesOf.length && from !== NOT_HERE && this.#isSaidAgain(raw)) {
+      return this.#sayAgain(from);
+    }
+    const until = this.#newLines(raw, count, from);
+    this.#note(raw, count, from, until);
+    return until;
+  }
+
+  #isSaidAgain(raw: RawFields): boolean {
+    const known = this.#linesOf;
+    for (let i = 0; i < known.length; i++) if (raw[i] !== known[i]) return false;
+    return true;
+  }
+
+  #sayAgain(from: number): number {
+    const bytes = this.#bytes;
+    const lines = this.#lineBytes;
+    const length = this.#linesLength;
+    if (from + length + MAX_REST_BYTES > MAX_ONE_PIECE_BYTES) return NOT_HERE;
+    for (let i = 0; i < length; i++) bytes[from + i] = lines[i] as number;
+    return from + length;
+  }
+
+  /** What one reply says behind what is stored, the next often says as well. */
+  #note(raw: RawFields, count: number, from: number, until: number): void {
+    const length = until - from;
+    this.#linesOf = until === NOT_HERE || length > MAX_KNOWN_LINES_BYTES ? NO_LINES : raw.slice(0, count);
+    if (this.#linesOf.length === 0) return;
+    for (let i = 0; i < length; i++) this.#lineBytes[i] = this.#bytes[from + i] as number;
+    this.#linesLength = length;
+  }
+
+  #newLines(raw: RawFields, count: number, from: number): number {
     let at = from;
     for (let i = 0; i < count; i += 2) {
       const start = at;

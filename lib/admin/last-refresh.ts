@@ -31,7 +31,8 @@ class Noted implements LastRefreshes {
   readonly #hashes = new Uint32Array(NOTED_REFRESHES);
   /** Of the key; 0: nothing is noted here, for no key is empty. */
   readonly #lengths = new Uint32Array(NOTED_REFRESHES);
-  readonly #walls = new Float64Array(NOTED_REFRESHES);
+  /** By clock.now(), which costs less than the wall clock. */
+  readonly #instants = new Float64Array(NOTED_REFRESHES);
   readonly #durations = new Float64Array(NOTED_REFRESHES);
   /** 0: there was none. */
   readonly #statuses = new Uint16Array(NOTED_REFRESHES);
@@ -50,7 +51,7 @@ class Noted implements LastRefreshes {
     const place = hash % NOTED_REFRESHES;
     this.#hashes[place] = hash;
     this.#lengths[place] = key.length;
-    this.#walls[place] = this.#clock.wall();
+    this.#instants[place] = this.#clock.now();
     this.#durations[place] = durationMs;
     this.#statuses[place] = status ?? 0;
     this.#ends[place] = end;
@@ -63,7 +64,7 @@ class Noted implements LastRefreshes {
     if (this.#hashes[place] !== hash || this.#lengths[place] !== key.length) return undefined;
     const status = this.#statuses[place] as number;
     return {
-      wall: this.#walls[place] as number,
+      wall: (this.#instants[place] as number) + this.#clock.wall() - this.#clock.now(),
       end: this.#ends[place] as AskedEnd,
       reason: this.#reasons[place] as string,
       status: status === 0 ? undefined : status,

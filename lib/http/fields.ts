@@ -163,6 +163,8 @@ export class Fields {
   /** Without the lines of any of these names. */
   withoutAny(names: NameSet): Fields {
     const { raw } = this;
+    if (this.#lengths === 0) this.#lengths = lengthsOf(raw);
+    if (names.hasNoneOf(this.#lengths)) return this;
     let out: string[] | undefined;
     for (let i = 0; i < raw.length; i += 2) {
       const name = raw[i] as string;

@@ -193,12 +193,11 @@ class Guard implements GuardedOrigin {
   }
 
   #send(request: OriginRequest, listener: OriginListener, permit: Permit): OriginExchange {
-    const watch = new (listener.whole === undefined ? Watch : WholeWatch)(
-      listener,
-      this.#breaker,
-      permit,
-      this.#released,
-    );
+    // Two calls, of which V8 makes each a part of this: one of either class would be a call by way of the stack.
+    const watch =
+      listener.whole === undefined
+        ? new Watch(listener, this.#breaker, permit, this.#released)
+        : new WholeWatch(listener, this.#breaker, permit, this.#released);
     watch.exchange = this.#client.fetch(request, watch);
     return watch;
   }

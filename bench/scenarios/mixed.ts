@@ -20,7 +20,7 @@ const LARGE_BYTES = 8192;
 /** Of load before anything is measured. */
 const WARM_SECONDS = { full: 6, quick: 0.5 };
 /** In which the way of hits is compiled; that of misses is before. */
-const WARM_COUNT = 20_000;
+const WARM_COUNT = 70_000;
 /** One key in so many is large. */
 const LARGE = 10;
 

@@ -105,23 +105,29 @@ export class Purging {
     return count;
   }
 
-  /** One walk of a kind is enough: where another is wanted meanwhile, that begins where this ends. */
-  #walk(rest: FurtherKeys, reason: 'purged' | 'invalidated', isQuiet: boolean): void {
-    const name = `${reason} ${isQuiet} ${rest.beginning}`;
+  /** One walk of a kind is enough: where others are wanted meanwhile, one for all of them, from the beginning, follows it. */
+  #walk({ beginning, after }: FurtherKeys, reason: 'purged' | 'invalidated', isQuiet: boolean): void {
+    const name = `${reason} ${isQuiet} ${beginning}`;
     const under = this.#walks.get(name);
-    const begin = (): Promise<void> => {
-      const walk: Walk = { over: this.#walkOn(rest, reason, isQuiet), next: undefined };
+    const begin = (from?: string): Promise<void> => {
+      const walk: Walk = { over: this.#walkOn(beginning, from, reason, isQuiet), next: undefined };
       this.#walks.set(name, walk);
       return walk.over.then(() => {
         if (walk.next === undefined) this.#walks.delete(name);
       });
     };
-    if (under === undefined) void begin();
-    else under.next ??= under.over.then(begin);
+    if (under === undefined) void begin(after);
+    // Each may have looked as far as another place, and what is stored meanwhile moves that.
+    else under.next ??= under.over.then(() => begin());
   }
 
   /** It goes on behind its last place: what it has taken out stays in the file until that is written. */
-  #walkOn({ beginning, after }: FurtherKeys, reason: 'purged' | 'invalidated', isQuiet: boolean): Promise<void> {
+  #walkOn(
+    beginning: string,
+    after: string | undefined,
+    reason: 'purged' | 'invalidated',
+    isQuiet: boolean,
+  ): Promise<void> {
     const { store, clock, events } = this.#parts;
     const step = (from: string | undefined): string | undefined => {
       const { keys, next } = store.keysBelow(beginning, OPERATION_BELOW_STEP_COUNT, from);

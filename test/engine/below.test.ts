@@ -130,7 +130,7 @@ async function manyKeys(t: Test, count = 5) {
       await turns();
     }
   };
-  return { walk, store, keys, done, steps };
+  return { bench, walk, store, keys, done, steps };
 }
 
 t.test('a purge of a URL reaches more keys of it than are looked for at once', async (t) => {
@@ -180,6 +180,23 @@ t.test('RFC 9111 §4.4: what comes back behind such steps goes with the next uns
   await steps(6);
   t.same(
     keys.flatMap((key) => store.known(key)),
+    [],
+  );
+});
+
+t.test('RFC 9111 §4.4: so does what has come back before the place that the steps wait to go on from', async (t) => {
+  const { walk, store, keys, bench, steps } = await manyKeys(t);
+  const { purging } = walk.engine;
+  for (let at = 0; at < 2; at++) purging.purgeKey(KEY, 'invalidated');
+  // Before all others, and more than are looked for at once.
+  const early = ['!1', '!2', '!3'].map((value) => `${KEY} x="${value}"`);
+  for (const key of early) store.put(makeStored({ key, bornAt: walk.clock.now() }));
+  await bench.tier.settled();
+  for (const key of early) bench.memory.removeKey(key, 'evicted');
+  purging.purgeKey(KEY, 'invalidated');
+  await steps(6);
+  t.same(
+    [...early, ...keys].flatMap((key) => store.known(key)),
     [],
   );
 });

@@ -16,7 +16,10 @@ export class Sequence {
   }
 
   get ended(): number {
-    return this.#running.size === 0 ? this.#begun : Math.min(...this.#running) - 1;
+    // One by one: while what goes in steps is under way there may be more than a call takes arguments.
+    let ended = this.#begun;
+    for (const number of this.#running) if (number <= ended) ended = number - 1;
+    return ended;
   }
 
   begin(number: number): void {

@@ -178,6 +178,8 @@ t.test('issue 5: an operation that still runs is not over, nor are those after i
   t.same([sequence.begun, sequence.ended], [6, 4]);
   sequence.end(5);
   t.equal(sequence.ended, 6);
+  for (let number = 7; number < 300_000; number++) sequence.begin(number);
+  t.equal(sequence.ended, 6, 'however many run');
 });
 
 function counted(value: number, gauge: number): FamilyReading[] {

@@ -15,9 +15,14 @@ export interface Keeper {
 class Account {
   takers = 0;
   keeper: Keeper | undefined;
-  isStored = false;
+  /** Stored responses that it is a part of: a 304 may have made it that of several. */
+  storedCount = 0;
   /** What the keeper was told of. */
   bytes = 0;
+
+  get isStored(): boolean {
+    return this.storedCount > 0;
+  }
 
   tell(bytes: number): void {
     if (this.keeper === undefined) return;
@@ -42,6 +47,11 @@ export abstract class Taken {
     return this.#account?.bytes ?? 0;
   }
 
+  /** Of these, what is charged though nothing that is stored has it. */
+  get leftBytes(): number {
+    return this.#account?.isStored === false ? this.takenBytes : 0;
+  }
+
   /** A client takes some or all of it from now on, until giveBack() is called for it. */
   take(): void {
     this.#account ??= new Account();
@@ -54,22 +64,22 @@ export abstract class Taken {
     if (--account.takers === 0) account.tellNoMore();
   }
 
-  /** It is stored from now on. */
+  /** It is a part of one more stored response. */
   storedBy(keeper: Keeper): void {
-    this.#become(keeper, true);
+    this.#become(keeper, 1);
   }
 
-  /** It is not stored any more. */
+  /** And of one less. */
   letGoBy(keeper: Keeper): void {
-    this.#become(keeper, false);
+    this.#become(keeper, -1);
   }
 
   /** It is complete, and was not stored, unless it was. */
   leftOutBy(keeper: Keeper): void {
-    if (this.#account?.isStored !== true) this.#become(keeper, false);
+    if (this.#account?.isStored !== true) this.#become(keeper, 0);
   }
 
-  #become(keeper: Keeper, isStored: boolean): void {
+  #become(keeper: Keeper, change: 1 | 0 | -1): void {
     const { lastingBytes } = this;
     // Small ones, of which there may be millions.
     if (this.#account === undefined && lastingBytes === 0) return;
@@ -77,7 +87,8 @@ export abstract class Taken {
     const account = this.#account;
     account.tellNoMore();
     account.keeper = keeper;
-    account.isStored = isStored;
+    // What was small when it came was not counted, and is charged for nothing.
+    account.storedCount = Math.max(0, account.storedCount + change);
     if (account.takers > 0) account.tell(lastingBytes);
   }
 }

@@ -155,19 +155,20 @@ class MemoryStore extends LowestStore implements Store {
       this.#sweep.start(SWEEP_EVERY_MS);
     }
     const replaced = this.#replacedBy(stored, replaces);
-    let replacedBytes = 0;
-    let uses = 0;
-    let hits = 0;
-    // What is to be replaced makes room by going, and must not be evicted before it is known that the rest fits.
+    const taken = takenOf(stored);
+    // What is charged of it already.
+    let ownBytes = taken.leftBytes;
+    let [replacedBytes, uses, hits] = [0, 0, 0];
+    // What is to be replaced makes room by going, but for what clients take of it, and must not be evicted before it is known that the rest fits.
     const places = replaced.map((slot) => {
-      // Of what clients take the body stays.
       replacedBytes += this.#slots.bytes(slot) - this.#takenBytes(slot);
+      if (this.#groups.takenAt(slot) === taken) ownBytes = taken.takenBytes;
       uses = Math.max(uses, this.#slots.uses(slot));
       hits = Math.max(hits, this.#slots.hits(slot));
       return this.#eviction.withdraw(slot);
     });
     const counted = replaced[0] === undefined ? undefined : this.#demand?.counted(replaced[0]);
-    if (!this.#room.make(bytes - replacedBytes, replacedBytes, this.#ledger.ceilingBytes)) {
+    if (!this.#room.make(bytes - replacedBytes - ownBytes, replacedBytes, this.#ledger.ceilingBytes)) {
       for (const [at, place] of places.entries()) this.#eviction.restore(replaced[at] ?? NO_SLOT, place);
       return false;
     }
@@ -175,7 +176,7 @@ class MemoryStore extends LowestStore implements Store {
     const slot = this.#slots.take(stored, bytes, hashOf(stored.key));
     this.#packing.put(slot, stored);
     this.#ledger.add(bytes);
-    takenOf(stored).storedBy(this.#ledger);
+    taken.storedBy(this.#ledger);
     // A replacement inherits the standing of the one before it: people ask for the key, not for the bytes.
     this.#slots.setUses(slot, uses);
     this.#slots.setHits(slot, hits);
@@ -199,11 +200,13 @@ class MemoryStore extends LowestStore implements Store {
     // What nobody has asked for lately is freshened as bytes: it would not be asked for soon as an object.
     const variants = this.#groups.isAloneAsleep(slot) ? undefined : this.#variantsOf(next.key);
     this.#shown = undefined;
-    if (takenOf(next) !== this.#groups.takenAt(slot)) this.#letGo(slot);
+    const taken = this.#groups.takenAt(slot);
+    const isOtherBody = takenOf(next) !== taken;
+    if (isOtherBody) taken?.letGoBy(this.#ledger);
     this.#groups.forget(slot);
     this.#slots.replace(slot, next, bytes);
-    takenOf(next).storedBy(this.#ledger);
     this.#packing.put(slot, next);
+    if (isOtherBody) takenOf(next).storedBy(this.#ledger);
     this.#tags.delete(current.tags, slot);
     this.#tags.add(next.tags, slot);
     this.#ledger.bytes += bytes - before;
@@ -346,12 +349,8 @@ class MemoryStore extends LowestStore implements Store {
     return this.#groups.takenAt(slot)?.takenBytes ?? 0;
   }
 
-  #letGo(slot: number): void {
-    this.#groups.takenAt(slot)?.letGoBy(this.#ledger);
-  }
-
   #drop(slot: number, reason: RemovalReason): void {
-    this.#letGo(slot);
+    this.#groups.takenAt(slot)?.letGoBy(this.#ledger);
     if (this.#groups.isAsleep(slot)) this.#groups.takeOut(slot);
     else this.#unlink(slot);
     if (slot === this.#shownSlot) this.#shown = undefined;

@@ -109,6 +109,45 @@ t.test('a 304 changes nothing of it: the body is the same', (t) => {
   t.end();
 });
 
+t.test(
+  'RFC 9111 §4.3.4: a body that a 304 made that of two responses is charged as stored until both have gone',
+  (t) => {
+    const { store, make } = setUp(1000 * KB);
+    const first = make('a');
+    const second = make('b', { body: first.body });
+    t.ok(store.put(first));
+    t.ok(store.put(second));
+    const next = freshened(second, second.life.bornAt + 1000);
+    t.ok(store.swap(second, next));
+    first.body.take();
+    store.remove(first, 'purged');
+    t.match(store.stats, { objects: 1, heldBytes: 0 }, 'one is left');
+    first.body.giveBack();
+    first.body.take();
+    t.equal(store.stats.heldBytes, 0);
+    store.remove(next, 'purged');
+    t.match(store.stats, { objects: 0, heldBytes: BODY });
+    first.body.giveBack();
+    t.equal(store.stats.heldBytes, 0);
+    t.end();
+  },
+);
+
+t.test('what is taken and comes back takes no room once more: as it was, or around the same body', (t) => {
+  const { store, make } = setUp(1000 * KB);
+  const large = make('a', { bodyBytes: 400 * KB });
+  const others = Array.from({ length: 4 }, (_, at) => make(`other ${at}`));
+  for (const stored of [large, ...others]) t.ok(store.put(stored));
+  large.body.take();
+  const again = freshened(large, large.life.bornAt + 1000);
+  t.ok(store.put(again), 'in its own place');
+  store.remove(again, 'evicted');
+  t.equal(store.stats.heldBytes, 400 * KB);
+  t.ok(store.put(again), 'and where it had been evicted meanwhile');
+  t.match(store.stats, { objects: 5, heldBytes: 0 }, 'nothing else has gone for it');
+  t.end();
+});
+
 t.test('parts are charged like bodies', (t) => {
   const { store, make } = setUp(1000 * KB);
   const partial = Segments.of({ from: 0, until: BODY, chunks: [Buffer.alloc(BODY)] }, 2 * BODY);
@@ -261,11 +300,11 @@ t.test('a smaller budget lets go what nobody takes, and takes in nothing that it
 });
 
 type Step = {
-  readonly do: 'put' | 'take' | 'giveBack' | 'remove' | 'reserve' | 'release' | 'advance';
+  readonly do: 'put' | 'share' | 'take' | 'giveBack' | 'remove' | 'reserve' | 'release' | 'advance';
   readonly pick: number;
 };
 const step: fc.Arbitrary<Step> = fc.record({
-  do: fc.constantFrom('put', 'put', 'take', 'take', 'giveBack', 'remove', 'reserve', 'release', 'advance'),
+  do: fc.constantFrom('put', 'put', 'share', 'take', 'take', 'giveBack', 'remove', 'reserve', 'release', 'advance'),
   pick: fc.nat(1000),
 });
 
@@ -280,6 +319,10 @@ t.test('property: what is stored, reserved and held never exceeds the budget, an
           // Of one instant, and one size, nothing else would tell two apart.
           const fields = Fields.of({ ETag: `"${seen.length}"` });
           const made = make(`k${pick % 20}`, { bodyBytes: 5 * KB + (pick % 30) * KB, fields });
+          if (store.put(made)) seen.push(made);
+        } else if (what === 'share' && stored !== undefined) {
+          const fields = Fields.of({ ETag: `"${seen.length}"` });
+          const made = make(`k${pick % 20}`, { body: stored.body, fields });
           if (store.put(made)) seen.push(made);
         } else if (what === 'take' && stored !== undefined && store.holds(stored)) {
           stored.body.take();

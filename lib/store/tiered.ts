@@ -118,8 +118,8 @@ class TieredStore implements Store, Below {
   glanced(): void {
     this.#disk.counts.hits++;
     const check = this.#disk.useGlanced();
-    const { bytes, reservedBytes, budgetBytes } = this.#memory.stats;
-    const isRoomy = bytes + reservedBytes < budgetBytes * PROMOTE_AT_ONCE_SHARE;
+    const { bytes, reservedBytes, heldBytes, budgetBytes } = this.#memory.stats;
+    const isRoomy = bytes + reservedBytes + heldBytes < budgetBytes * PROMOTE_AT_ONCE_SHARE;
     if (!isRoomy && !this.#doorkeeper.knows(check)) return;
     const { reading } = this.#disk;
     reading.glanced.keep();

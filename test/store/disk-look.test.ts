@@ -128,6 +128,11 @@ t.test(
     const [again = ''] = below;
     t.ok(use(again));
     for (const key of keys) bench.memory.removeKey(key, 'evicted');
+    const { body } = make({ bodyBytes: 60 * KB });
+    body.take();
+    bench.memory.leaveOut(body);
+    t.notOk(use(keys[58] ?? ''), 'clients hold all of it');
+    body.giveBack();
     t.ok(use(keys[59] ?? ''), 'memory is empty');
   },
 );

@@ -65,7 +65,13 @@ export class Intake implements OnRead {
     this.#out = undefined;
   }
 
+  /** Whether what was handed on of this read is back already. */
+  #noteReturn(): void {
+    if (this.#isHandedOn && this.#buffer !== undefined) this.#comesBack = !this.#buffer.isShared;
+  }
+
   #readSmall(): void {
+    this.#noteReturn();
     this.#out?.letGo();
     this.#out = undefined;
     this.#buffer?.letGo();
@@ -75,7 +81,7 @@ export class Intake implements OnRead {
 
   #readLarge(expectedBytes: number): void {
     const read = this.#buffer;
-    if (this.#isHandedOn && read !== undefined) this.#comesBack = !read.isShared;
+    this.#noteReturn();
     if (read?.isShared === false) return;
     this.#out?.letGo();
     this.#out = read;

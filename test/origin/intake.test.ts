@@ -97,3 +97,16 @@ t.test('the end of a body that is smaller than a large buffer is read into one o
   t.equal(line.lent, undefined);
   t.equal(last.buffer.byteLength, ORIGIN_READ_BYTES + 1);
 });
+
+t.test('a small read that does not come back is the last one that pins a large buffer', async (t) => {
+  const line = new Line();
+  line.letsGo = true;
+  line.read(ORIGIN_LARGE_READ_BYTES, 'b');
+  line.letsGo = false;
+  const small = ORIGIN_LARGE_READ_BYTES / 32;
+  const pinned = (): boolean => line.read(small, 'c').buffer.byteLength >= ORIGIN_LARGE_READ_BYTES;
+  t.ok(pinned(), 'its taker has given all back until then');
+  // Another one that fills the buffer of all, so that a large one follows.
+  line.read(ORIGIN_READ_BYTES, 'd');
+  t.notOk(pinned());
+});

@@ -86,7 +86,8 @@ export class Course implements BodySource {
 
   /** A client that takes it slower than it comes has a connection to itself: not for as long as it likes where others wait for one. */
   #giveWay(): void {
-    const isForClients = this.inflow?.body.mode === 'flow' && !this.#fill.isFound;
+    // What was found elsewhere takes no connection, but for a rest that is missing there.
+    const isForClients = this.inflow?.body.mode === 'flow' && this.#asking.requestAt > 0;
     if (!isForClients || this.#parts.origin.stats.queued === 0) {
       this.#awaitResume();
       return;

@@ -1,6 +1,7 @@
 // Goal: issue 5, a reply in the middle of which the disk turns out to have lost a chunk goes on with what the origin gives. Method: walks over a disk tier that is damaged behind its back.
 import t, { type Test } from 'tap';
 import { MAX_COPIES_GOING_ON } from '../../lib/base/limits.js';
+import { MAX_HELD_UP_MS } from '../../lib/base/origin-limits.js';
 import { chunkKey, DISK_CHUNK_BYTES } from '../../lib/store/disk-keys.js';
 import { FakeClock } from '../kit/clock.js';
 import { type DiskBench, openDisk } from '../kit/disk.js';
@@ -157,6 +158,22 @@ t.test('issue 5: the rest comes at the pace of its client, and is given up where
   client.leave();
   t.ok(last.isAborted);
   t.equal(walk.engine.stats.fills, 0);
+});
+
+t.test('decision 0009: the rest gives way where others wait for a connection to the origin', async (t) => {
+  const { walk } = await damaged(t);
+  const client = walk.send({ target: '/a' }, {}, true);
+  client.read();
+  const { last } = walk.origin;
+  last.head(206, REST);
+  for (let at = FROM; !last.isPaused; at += 4096) last.data(WHOLE.slice(at, at + 4096));
+  walk.clock.advance(MAX_HELD_UP_MS);
+  t.notOk(last.isAborted, 'nobody waits');
+  walk.origin.stats.queued = 1;
+  walk.clock.advance(MAX_HELD_UP_MS);
+  t.ok(last.isAborted);
+  client.read();
+  t.equal(client.ending, 'broken');
 });
 
 t.test('MAX_COPIES_GOING_ON: clients beyond that are cut off', async (t) => {

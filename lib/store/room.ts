@@ -6,6 +6,7 @@ import {
   PRUNE_STEP_BYTES,
   PRUNE_STEP_COUNT,
   STORE_STEP_DELAY_MS,
+  SWEEP_EVERY_MS,
 } from '../base/limits.js';
 import type { Eviction } from './eviction.js';
 import type { Ledger } from './ledger.js';
@@ -52,7 +53,7 @@ export class Room {
       return false;
     }
     for (let count = 0; this.#ledger.usedBytes + bytes > limit; count++)
-      if (count === MAX_EVICTIONS_AT_ONCE || this.#evictOne() === 0) return false;
+      if (count === MAX_EVICTIONS_AT_ONCE || this.#evictOne(true) === 0) return false;
     return true;
   }
 
@@ -70,20 +71,27 @@ export class Room {
     let stepBytes = 0;
     for (let count = 0; count < PRUNE_STEP_COUNT && stepBytes < PRUNE_STEP_BYTES; count++) {
       if (!this.#ledger.wantsPruning) return undefined;
-      stepBytes += this.#evictOne();
+      const bytes = this.#evictOne(false);
+      // Clients take what there is: some of it may be nobody's by then.
+      if (bytes === 0) return SWEEP_EVERY_MS;
+      stepBytes += bytes;
     }
     return STORE_STEP_DELAY_MS;
   }
 
-  /** Evicts one response, and one that clients take only where many of those stand before all others; returns its bytes, or 0 where there is none to evict. */
-  #evictOne(): number {
+  /**
+   * Evicts one response; one that clients take only where that may be, and many of those stand before all others. Returns its bytes, or 0
+   * where none was found.
+   */
+  #evictOne(mayBeTaken: boolean): number {
     for (let look = 0; ; look++) {
       const slot = this.#eviction.takeVictim();
       if (slot === NO_SLOT) return 0;
-      if (look < MAX_TAKEN_LOOKS && this.#isTaken(slot)) {
+      if ((look < MAX_TAKEN_LOOKS || !mayBeTaken) && this.#isTaken(slot)) {
         // It would give nothing back.
         this.#eviction.passOver(slot);
-        continue;
+        if (look < MAX_TAKEN_LOOKS) continue;
+        return 0;
       }
       const bytes = this.#slots.bytes(slot);
       this.#evict(slot);

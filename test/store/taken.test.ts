@@ -2,7 +2,7 @@
 // what nobody takes gives way before. Method: a store on a fake clock, with takers by hand; and a property beside a model.
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import { STORE_STEP_DELAY_MS } from '../../lib/base/limits.js';
+import { STORE_STEP_DELAY_MS, SWEEP_EVERY_MS } from '../../lib/base/limits.js';
 import { Fields } from '../../lib/http/fields.js';
 import { Body } from '../../lib/object/body.js';
 import { Segments } from '../../lib/object/segments.js';
@@ -219,6 +219,23 @@ t.test('where all is taken nothing else is given up for what cannot have room', 
   t.ok(store.holds(small), 'nor in the background');
   t.equal(store.stats.objects, 8);
   for (let at = 0; at < 50; at++) t.ok(store.put(make(`small ${at}`, { bodyBytes: 10 * KB })), 'the rest is in use');
+  within(t, store);
+  t.end();
+});
+
+t.test('what is taken is not pruned for fills in flight, and is once nobody takes it', (t) => {
+  const { store, make, clock } = setUp(1000 * KB);
+  const taken = Array.from({ length: 6 }, (_, at) => make(`large ${at}`));
+  for (const stored of taken) {
+    t.ok(store.put(stored));
+    stored.body.take();
+  }
+  for (let at = 0; at < 36; at++) t.ok(store.reserve(10 * KB));
+  clock.advance(100 * STORE_STEP_DELAY_MS);
+  t.match(store.stats, { objects: 6, heldBytes: 0 }, 'it would give nothing back');
+  for (const { body } of taken) body.giveBack();
+  clock.advance(2 * SWEEP_EVERY_MS);
+  t.ok(store.stats.objects < 6);
   within(t, store);
   t.end();
 });

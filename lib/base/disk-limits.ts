@@ -88,7 +88,9 @@ export const DISK_ORPHAN_MS = 600_000;
 export const DISK_USE_STALE_MS = 600_000;
 /** How long it is believed that the file of the disk tier has nothing under a key: what another process writes waits longer until it can be seen. */
 export const DISK_ABSENT_MS = 100;
-/** Keys of which that is remembered; beyond: all are looked for anew. */
+/** How long a look for what may answer a request sees the file as it was: what another process writes meanwhile waits longer until it can be seen. */
+export const DISK_MOMENT_MS = 50;
+/** Keys of which that is remembered; beyond: some are looked for anew. */
 export const MAX_DISK_ABSENT = 512;
 /** Charged for the records of variants that were read last, which are kept for who looks at their keys next; beyond: the oldest go. */
 export const MAX_DISK_RECENT_RECORD_BYTES = 4 * 1024 * 1024;

@@ -7,20 +7,20 @@
 const MAX_VIEWS = 8 * 1024;
 
 export class Views {
-  readonly #bytes: Buffer;
+  readonly bytes: Buffer;
   readonly #from: number;
   readonly #views: (Buffer | undefined)[] = [];
 
   /** Views of `bytes` that begin at `from`. */
   constructor(bytes: Buffer, from = 0) {
-    this.#bytes = bytes;
+    this.bytes = bytes;
     this.#from = from;
   }
 
   until(end: number): Buffer {
     const known = this.#views[end];
     if (known !== undefined) return known;
-    const view = this.#bytes.subarray(this.#from, end);
+    const view = this.bytes.subarray(this.#from, end);
     if (end >= MAX_VIEWS) return view;
     while (this.#views.length < end) this.#views.push(undefined);
     this.#views[end] = view;

@@ -13,6 +13,9 @@ export interface BodyOptions {
   readonly highWaterBytes: number;
 }
 
+/** Of a body that needs nothing of what one needs that still arrives. */
+export const ARRIVED: BodyOptions = { mode: 'retain', highWaterBytes: Number.POSITIVE_INFINITY };
+
 /** Notices to the one who fills the body. */
 export interface BodySource {
   pause(): void;

@@ -10,6 +10,7 @@
 import type { ReadBuffer } from '../base/read-buffer.js';
 import { MAX_IN_SLAB_BYTES, type Slab } from '../base/slab.js';
 import {
+  ARRIVED,
   type BodyOptions,
   type BodySink,
   type BodySource,
@@ -19,7 +20,7 @@ import {
   newFlight,
   pace,
 } from './body-flight.js';
-import { appendChunk, compacted, filled, joined, NO_CHUNKS, sealTail } from './chunks.js';
+import { appendChunk, compacted, filled, joined, NO_BYTES, NO_CHUNKS, sealTail } from './chunks.js';
 import type { Lent } from './lent.js';
 import { type BodyBelow, type BodyReader, type ReadableChunks, Reader } from './reader.js';
 import { Taken } from './taken.js';
@@ -29,11 +30,6 @@ export type { BodyBelow, BodyReader } from './reader.js';
 
 /** Dropped chunks that may stay in front of the kept ones, as empty places, before the list is cut. */
 const MAX_EMPTY_PLACES = 64;
-const NOTHING = Buffer.alloc(0);
-
-/** Of a body that needs nothing of what one needs that still arrives. */
-const ARRIVED: BodyOptions = { mode: 'retain', highWaterBytes: Number.POSITIVE_INFINITY };
-
 export class Body extends Taken implements ReadableChunks {
   #state: BodyState = 'streaming';
   #mode: 'retain' | 'flow' | 'spill';
@@ -44,6 +40,9 @@ export class Body extends Taken implements ReadableChunks {
   /** The slab that the bytes of a small body are in that is stored, and their place in it: set by pack() alone. */
   slab: Slab | undefined;
   slabAt = 0;
+  /** The tier that knows it, by this number or, at -1, as this object: set by that alone. A map of all bodies is work for the garbage collector. */
+  knower: object | undefined;
+  knownAs = -1;
   #receivedBytes = 0;
   #droppedBytes = 0;
   #expectedBytes: number | undefined;
@@ -381,7 +380,7 @@ export class Body extends Taken implements ReadableChunks {
     for (;;) {
       const first = this.#chunks[flight.emptyPlaces];
       if (first === undefined || this.#droppedBytes + first.length > floor) break;
-      this.#chunks[flight.emptyPlaces++] = NOTHING;
+      this.#chunks[flight.emptyPlaces++] = NO_BYTES;
       flight.droppedChunks++;
       this.#droppedBytes += first.length;
     }

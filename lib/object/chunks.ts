@@ -64,6 +64,7 @@ export function copied(chunk: Buffer): Buffer {
   return copy;
 }
 
+export const NO_BYTES = Buffer.alloc(0);
 /** The list of a body that holds no chunk; never written to. */
 export const NO_CHUNKS: Buffer[] = [];
 

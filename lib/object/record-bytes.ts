@@ -3,6 +3,7 @@
  * ways the texts cost one copy.
  */
 
+import { Views } from '../base/views.js';
 import { BETWEEN_CODE } from '../http/fields.js';
 
 const FIRST_BYTES = 512;
@@ -21,10 +22,12 @@ const SPACE = 0x20;
 const CR = 0x0d;
 const LF = 0x0a;
 
-/** What is being written: one record at a time, so that only the finished one takes memory of its own. */
+/** What is being written: one record at a time, so that only a finished one that is kept takes memory of its own. */
 let scratch: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
+let scratchViews = new Views(scratch);
 /** Its texts, a byte for each character. */
 let textScratch: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
+let textScratchViews = new Views(textScratch);
 const MAX_SCRATCH_BYTES = 64 * 1024;
 
 /** Texts are written byte by byte: to join them first, and to have the whole written, took three times as long. */
@@ -176,25 +179,35 @@ export class RecordWriter {
     this.#textAt = from + length;
   }
 
-  /** The whole, `note` at its end. Nothing can be written after it. */
+  /** The whole, `note` at its end, in bytes that are good until another is written. Nothing can be written after it. */
   finish(note: Uint8Array): Buffer {
     if (note.length > MAX_NOTE_BYTES) throw new RangeError(`a note of ${note.length} bytes is too long`);
     const wide = this.#wide;
     const textBytes = wide === undefined ? this.#textAt : wide.length * 2;
     const end = this.#at + textBytes + note.length;
-    const whole = Buffer.allocUnsafe(end + TAIL_BYTES);
-    this.#bytes.copy(whole, 0, 0, this.#at);
-    if (wide === undefined) this.#textBytes.copy(whole, this.#at, 0, textBytes);
+    this.#makeRoom(end + TAIL_BYTES - this.#at);
+    const whole = this.#bytes;
+    if (wide === undefined) whole.set(viewIn(textScratchViews, this.#textBytes, textBytes), this.#at);
     else whole.write(wide, this.#at, 'utf16le');
-    if (this.#bytes.length <= MAX_SCRATCH_BYTES) scratch = this.#bytes;
-    if (this.#textBytes.length <= MAX_SCRATCH_BYTES) textScratch = this.#textBytes;
     whole.set(note, this.#at + textBytes);
     whole.writeUInt32LE(this.#at, end);
     whole.writeUInt16LE(note.length, end + 4);
     whole[end + 6] = wide === undefined ? 0 : 1;
     // Two bytes in reserve.
     whole.writeUInt16LE(0, end + 7);
-    return whole;
+    this.#keepScratch();
+    return viewIn(scratchViews, whole, end + TAIL_BYTES);
+  }
+
+  #keepScratch(): void {
+    if (this.#bytes !== scratch && this.#bytes.length <= MAX_SCRATCH_BYTES) {
+      scratch = this.#bytes;
+      scratchViews = new Views(scratch);
+    }
+    if (this.#textBytes !== textScratch && this.#textBytes.length <= MAX_SCRATCH_BYTES) {
+      textScratch = this.#textBytes;
+      textScratchViews = new Views(textScratch);
+    }
   }
 
   #makeRoom(bytes: number): void {
@@ -204,6 +217,11 @@ export class RecordWriter {
   #makeTextRoom(bytes: number): void {
     if (this.#textAt + bytes > this.#textBytes.length) this.#textBytes = grown(this.#textBytes, this.#textAt, bytes);
   }
+}
+
+/** The first bytes of a run, which `views` may be of. */
+function viewIn(views: Views, bytes: Buffer, length: number): Buffer {
+  return views.bytes === bytes ? views.until(length) : bytes.subarray(0, length);
 }
 
 /** With room for so many bytes behind those that are used. */

@@ -127,6 +127,11 @@ export function recordChunks({ body, partial }: StoredResponse): readonly Buffer
   return partial === undefined ? body.wholeChunks : partial.runs.flatMap((run) => run.chunks);
 }
 
+/** Whether they are. */
+export function hasRecordChunks({ body, partial }: StoredResponse): boolean {
+  return partial !== undefined || body.isHeldWhole;
+}
+
 /** How many bytes that are. */
 export function recordBodyBytes({ body, partial }: StoredResponse): number {
   return partial?.heldBytes ?? body.receivedBytes;
@@ -164,6 +169,11 @@ export function isLaterStanding(one: Standing, other: Standing): boolean {
 
 /** The record of a response whose body is complete. `note`: what the tier wants to find beside it; at most 64 KB. */
 export function encodeRecord(stored: StoredResponse, note: Uint8Array = NO_NOTE): Buffer {
+  return Buffer.from(encodedRecord(stored, note));
+}
+
+/** The same in bytes that are good until the next record is encoded. */
+export function encodedRecord(stored: StoredResponse, note: Uint8Array = NO_NOTE): Buffer {
   const to = new RecordWriter(PREFIX_BYTES);
   writeHead(to, stored);
   const bytes = to.finish(note);

@@ -29,7 +29,7 @@ export interface Stores {
 /** `hasOthers`: processes that share the disk. Throws a ConfigError where the path of the disk tier is somebody else's. */
 export function openStores({ cache }: Config, clock: Clock, events: Events, hasOthers: boolean): Stores {
   const { path, sizeBytes } = cache.disk;
-  const keepsBodies = path !== undefined || hasRedis(cache.redis);
+  const keepsBodies = hasRedis(cache.redis);
   const memory = createMemoryStore({ budgetBytes: cache.memoryBytes, clock, events, keepsBodies });
   const below = path === undefined ? undefined : new Below({ path, sizeBytes }, memory, clock, events, hasOthers);
   const store = below?.store ?? memory;

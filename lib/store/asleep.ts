@@ -19,7 +19,7 @@ import {
 } from './asleep-head.js';
 import { AsleepTable } from './asleep-table.js';
 import { CommonTerms, NO_TERMS } from './asleep-terms.js';
-import { Pages, type Rows } from './column.js';
+import { Column, Pages, type Rows } from './column.js';
 import { NO_SLOT } from './links.js';
 import type { Packing } from './packing.js';
 import { NEXT, TERMS } from './row.js';
@@ -39,6 +39,9 @@ export class Asleep {
   readonly #terms = new CommonTerms();
   /** Bodies that are in no slab, or that somebody knows by their identity. */
   readonly #bodies = new Pages<Body>();
+  /** By which numbers a tier below knows bodies of which there is no object, plus one. */
+  readonly #numbers = new Column(Uint32Array);
+  #knower: object | undefined;
   readonly #life = new LifeInHead();
   /** Whether there was anything at all under the key of the last sight(). */
   sightedAny = false;
@@ -52,6 +55,7 @@ export class Asleep {
     this.#packing = packing;
     this.#keepsBodies = keepsBodies;
     packing.bodyAsleep = (slot) => this.#bodies.get(slot);
+    slots.follow((capacity) => this.#numbers.grow(capacity));
   }
 
   /** Of a slot in use. */
@@ -124,7 +128,8 @@ export class Asleep {
   /** There is no object for it any more. `next`: the slot of the next variant. */
   #letGo(slot: number, { body }: StoredResponse, next: number): void {
     const hasBytes = this.#packing.hasBody(slot) || body.receivedBytes === 0;
-    this.#keepBody(slot, this.#keepsBodies || !hasBytes ? body : undefined);
+    const isObject = this.#keepsBodies || !hasBytes || !this.#keepNumber(slot, body);
+    this.#keepBody(slot, isObject ? body : undefined);
     this.#rows.set(slot, NEXT, next + 1);
     this.#slots.hold(slot, undefined);
   }
@@ -144,6 +149,24 @@ export class Asleep {
     this.#setTerms(slot, terms);
     head.lay(slot, slab, length);
     return true;
+  }
+
+  /** False where it is known by more than a number. */
+  #keepNumber(slot: number, { knower, knownAs }: Body): boolean {
+    this.#knower ??= knower;
+    const isNumbered = knower !== undefined && knownAs >= 0 && knower === this.#knower;
+    this.#numbers.set(slot, isNumbered ? knownAs + 1 : 0);
+    return isNumbered || knower === undefined;
+  }
+
+  #bodyIn(slot: number): Body {
+    if (!this.#packing.hasBody(slot)) return Body.empty;
+    const body = this.#packing.bodyOf(slot);
+    const number = this.#numbers.get(slot);
+    if (number === 0) return body;
+    body.knower = this.#knower;
+    body.knownAs = number - 1;
+    return body;
   }
 
   /** Another record comes into the slot, or none. */
@@ -231,7 +254,7 @@ export class Asleep {
   /** What is in the slot, which stays asleep. `key`: where that is known. */
   look(slot: number, key?: string): StoredResponse {
     const { head } = this.#packing;
-    const body = this.#bodies.get(slot) ?? (this.#packing.hasBody(slot) ? this.#packing.bodyOf(slot) : Body.empty);
+    const body = this.#bodies.get(slot) ?? this.#bodyIn(slot);
     const common = this.#terms.at(this.#termsOf(slot));
     const { bytes } = head.slab(slot);
     return readHead(bytes, head.at(slot), head.bytes(slot), common, this.#packing.fieldsOf(slot), body, key);

@@ -12,6 +12,9 @@ export type RemovalReason = 'evicted' | 'expired' | 'replaced' | 'purged' | 'inv
 /** Who writes to the tiers below that several processes have in common: this one, or another that has the same response. */
 export type Writer = 'here' | 'elsewhere';
 
+/** Whoever scans is shown a stored response, and its place. */
+export type ScanVisit = (stored: StoredResponse, place: number) => void;
+
 export interface Store {
   /**
    * All stored responses of a primary key, newest first, or undefined. Marks nothing as used.
@@ -77,8 +80,9 @@ export interface Store {
    * Shows the stored responses in `count` places from place `from` on to `visit`, which may take out what it is shown.
    * Returns the place to go on from, or undefined where that was the last. A response keeps its place for as long as it
    * is stored, through every refresh that a 304 ends: whoever scans from 0 to the end sees all that was there throughout.
+   * `leastHits`: what was used less often is passed over, and no object is made of it.
    */
-  scan(from: number, count: number, visit: (stored: StoredResponse, place: number) => void): number | undefined;
+  scan(from: number, count: number, visit: ScanVisit, leastHits?: number): number | undefined;
   /** The stored responses in memory that carry a tag; a list of the caller's own. */
   tagged(tag: string): StoredResponse[];
   /**

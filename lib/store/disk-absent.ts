@@ -5,10 +5,13 @@
  */
 import type { Clock } from '../base/clock.js';
 import { DISK_ABSENT_MS, MAX_DISK_ABSENT } from '../base/disk-limits.js';
+import { hashOf } from '../base/hash.js';
 
 export class DiskAbsent {
   readonly #clock: Clock;
-  readonly #keys = new Set<string>();
+  /** Each in the place that its hash gives, where the next one of that takes its place: a set would grow anew after each batch. */
+  readonly #keys: (string | undefined)[] = new Array<undefined>(MAX_DISK_ABSENT).fill(undefined);
+  #isAny = false;
   /** When the first of them was noted. */
   #since = 0;
   /** A key in two parts under which no plain response is. */
@@ -22,13 +25,15 @@ export class DiskAbsent {
 
   /** The file has nothing under a key. */
   note(key: string): void {
-    if (this.#keys.size >= MAX_DISK_ABSENT || this.#isOld(this.#since)) this.#keys.clear();
-    if (this.#keys.size === 0) this.#since = this.#clock.now();
-    this.#keys.add(key);
+    const now = this.#clock.now();
+    if (this.#isAny && now - this.#since > DISK_ABSENT_MS) this.#forget();
+    if (!this.#isAny) this.#since = now;
+    this.#isAny = true;
+    this.#keys[hashOf(key) % MAX_DISK_ABSENT] = key;
   }
 
   has(key: string): boolean {
-    return this.#keys.size > 0 && this.#keys.has(key) && !this.#isOld(this.#since);
+    return this.#isAny && this.#keys[hashOf(key) % MAX_DISK_ABSENT] === key && !this.#isOld(this.#since);
   }
 
   /** The last look has found nothing that no request field selects. */
@@ -53,6 +58,11 @@ export class DiskAbsent {
   /** The file has changed. */
   clear(): void {
     this.#first = undefined;
-    if (this.#keys.size > 0) this.#keys.clear();
+    if (this.#isAny) this.#forget();
+  }
+
+  #forget(): void {
+    this.#keys.fill(undefined);
+    this.#isAny = false;
   }
 }

@@ -13,19 +13,19 @@ export type DiskOrder =
   /** A record and what goes with it. Of a body that is written already, `chunks` are none. */
   | {
       readonly kind: 'put';
-      readonly key: Uint8Array;
-      readonly record: Uint8Array;
+      readonly key: Buffer;
+      readonly record: Buffer;
       readonly expiryMinute: number;
-      readonly bodyId: Uint8Array;
+      readonly bodyId: Buffer;
       readonly isVaried: boolean;
       readonly hasBody: boolean;
       /** Where the disk has not the body that this leaves out, it comes again with it: what is there stays until then. */
       readonly isRepeatable: boolean;
       /** Of the body, in all, where it is kept apart. */
       readonly chunks: number;
-      readonly tagHashes: Uint8Array;
+      readonly tagHashes: Buffer;
       /** A small body; empty where it is written already, or kept apart. */
-      readonly inline: Uint8Array;
+      readonly inline: Buffer;
     }
   /** A chunk of a body, checksum and all. Its record follows, or it is given up after a while. */
   | { readonly kind: 'chunk'; readonly key: Uint8Array; readonly value: Uint8Array }
@@ -62,12 +62,20 @@ const VARIED = 1;
 const HAS_BODY = 2;
 const REPEATABLE = 4;
 
-export type PutOrder = Extract<DiskOrder, { kind: 'put' }>;
+const PUT = KINDS.indexOf('put');
+/** Kind, minute, flags, chunks, and the length of each of its five runs. */
+const PUT_HEAD_BYTES = 9 * 4;
+/** What is no longer is copied byte by byte: to call for it takes longer. */
+const SHORT_BYTES = 16;
 
-function flagsOf({ isVaried, hasBody, isRepeatable }: PutOrder): number {
+export type PutOrder = Extract<DiskOrder, { kind: 'put' }>;
+/** All of it but under which record key. */
+export type PutWords = Omit<PutOrder, 'kind' | 'key'>;
+
+function flagsOf({ isVaried, hasBody, isRepeatable }: PutWords): number {
   return (isVaried ? VARIED : 0) | (hasBody ? HAS_BODY : 0) | (isRepeatable ? REPEATABLE : 0);
 }
-const NOTHING = new Uint8Array(0);
+const NOTHING = Buffer.alloc(0);
 
 const FIRST_BATCH_BYTES = 64 * 1024;
 
@@ -91,18 +99,12 @@ export class BatchWriter {
   }
 
   add(order: DiskOrder): void {
+    if (order.kind === 'put') {
+      this.put(order.key.toString('latin1'), order);
+      return;
+    }
     this.#number(KINDS.indexOf(order.kind));
     switch (order.kind) {
-      case 'put':
-        this.#number(order.expiryMinute);
-        this.#number(flagsOf(order));
-        this.#number(order.chunks);
-        this.#run(order.key);
-        this.#run(order.bodyId);
-        this.#run(order.tagHashes);
-        this.#run(order.record);
-        this.#run(order.inline);
-        return;
       case 'chunk':
         this.#run(order.key);
         this.#run(order.value);
@@ -134,6 +136,23 @@ export class BatchWriter {
     }
   }
 
+  /** A put, in a place as placeOf() has it. */
+  put(place: string, order: PutWords): void {
+    const { bodyId, tagHashes, record, inline } = order;
+    this.#makeRoom(PUT_HEAD_BYTES + place.length + bodyId.length + tagHashes.length + record.length + inline.length);
+    const bytes = this.#bytes;
+    let at = bytes.writeUInt32LE(PUT, this.#at);
+    at = bytes.writeUInt32LE(order.expiryMinute, at);
+    at = bytes.writeUInt32LE(flagsOf(order), at);
+    at = bytes.writeUInt32LE(order.chunks, at);
+    at = bytes.writeUInt32LE(place.length, at);
+    at = latin1Into(bytes, at, place);
+    at = copyInto(bytes, bytes.writeUInt32LE(bodyId.length, at), bodyId);
+    at = copyInto(bytes, bytes.writeUInt32LE(tagHashes.length, at), tagHashes);
+    at = copyInto(bytes, bytes.writeUInt32LE(record.length, at), record);
+    this.#at = copyInto(bytes, bytes.writeUInt32LE(inline.length, at), inline);
+  }
+
   /** The bytes of all orders: nothing may be added until who gets them has read them. */
   take(): Uint8Array<SharedArrayBuffer> {
     return new Uint8Array(this.#bytes.buffer, 0, this.#at);
@@ -162,10 +181,12 @@ export class BatchWriter {
   }
 
   #run(bytes: Uint8Array): void {
-    this.#number(bytes.length);
-    this.#makeRoom(bytes.length);
+    const { length } = bytes;
+    this.#number(length);
+    if (length === 0) return;
+    this.#makeRoom(length);
     this.#bytes.set(bytes, this.#at);
-    this.#at += bytes.length;
+    this.#at += length;
   }
 
   #makeRoom(bytes: number): void {
@@ -174,6 +195,39 @@ export class BatchWriter {
     this.#bytes.copy(grown, 0, 0, this.#at);
     this.#bytes = grown;
   }
+}
+
+/** Returns where it ends. */
+function latin1Into(bytes: Buffer, from: number, text: string): number {
+  const { length } = text;
+  for (let at = 0; at < length; at++) bytes[from + at] = text.charCodeAt(at);
+  return from + length;
+}
+
+function copyInto(bytes: Buffer, from: number, run: Uint8Array): number {
+  const { length } = run;
+  if (length > SHORT_BYTES) bytes.set(run, from);
+  else for (let at = 0; at < length; at++) bytes[from + at] = run[at] as number;
+  return from + length;
+}
+
+/** Its parts as they stand, one after another. */
+function putIn(number: () => number, run: () => Buffer): PutOrder {
+  const expiryMinute = number();
+  const flags = number();
+  return {
+    kind: 'put',
+    expiryMinute,
+    isVaried: (flags & VARIED) !== 0,
+    hasBody: (flags & HAS_BODY) !== 0,
+    isRepeatable: (flags & REPEATABLE) !== 0,
+    chunks: number(),
+    key: run(),
+    bodyId: run(),
+    tagHashes: run(),
+    record: run(),
+    inline: run(),
+  };
 }
 
 /** The orders of a batch, as views of it. */
@@ -187,6 +241,7 @@ export function* ordersIn(batch: Uint8Array): IterableIterator<DiskOrder> {
   };
   const run = (): Buffer => {
     const length = number();
+    if (length === 0) return NOTHING;
     const value = bytes.subarray(at, at + length);
     at += length;
     return value;
@@ -194,15 +249,9 @@ export function* ordersIn(batch: Uint8Array): IterableIterator<DiskOrder> {
   while (at < bytes.length) {
     const kind = KINDS[number()];
     switch (kind) {
-      case 'put': {
-        const [expiryMinute, flags, chunks] = [number(), number(), number()];
-        const isVaried = (flags & VARIED) !== 0;
-        const hasBody = (flags & HAS_BODY) !== 0;
-        const isRepeatable = (flags & REPEATABLE) !== 0;
-        const [key, bodyId, tagHashes, record, inline] = [run(), run(), run(), run(), run()];
-        yield { kind, expiryMinute, isVaried, hasBody, isRepeatable, chunks, key, bodyId, tagHashes, record, inline };
+      case 'put':
+        yield putIn(number, run);
         break;
-      }
       case 'chunk':
         yield { kind, key: run(), value: run() };
         break;

@@ -26,11 +26,12 @@ type Holder = object;
 
 export class DiskBodies {
   readonly #table: DiskTable;
-  /** A number stands for an id of this process: most bodies are never asked for on disk while there is an object of them. */
-  readonly #refs = new WeakMap<Holder, BodyRef | number>();
+  /** Of what got its id here its body knows the number: most are never asked for on disk while there is an object of them. */
+  readonly #refs = new WeakMap<Holder, BodyRef>();
   /** Ids are never given twice, by no process and no start: ascending in time, so that neighbours lie together. */
   readonly #idStem: Buffer;
   #idCount = 0;
+  readonly #begunId: Buffer;
   readonly #recent: RecentChunks;
   readonly #readers: DiskReaders;
 
@@ -42,6 +43,7 @@ export class DiskBodies {
     this.#idStem = Buffer.alloc(BODY_ID_BYTES);
     this.#idStem.writeUInt32BE(Math.floor(now / 1000) >>> 0);
     randomBytes(4).copy(this.#idStem, 4);
+    this.#begunId = Buffer.from(this.#idStem);
   }
 
   /** So much of what was read last is kept for who reads the same a little behind: nothing until this is said. */
@@ -60,21 +62,50 @@ export class DiskBodies {
   }
 
   refOf(stored: StoredResponse): BodyRef | undefined {
-    const ref = this.#refs.get(holderOf(stored));
-    if (typeof ref !== 'number') return ref;
-    const bytes = recordBodyBytes(stored);
-    return { id: this.#idOf(ref), bytes, isInline: isInline(bytes) };
+    const holder = holderOf(stored);
+    return this.#isNumbered(holder)
+      ? refTo(this.#idOf(holder.knownAs), recordBodyBytes(stored))
+      : this.#refs.get(holder);
   }
 
-  /** Gives the bytes of a response, which are in memory, a new id, and notes it. */
+  #isNumbered(holder: Holder): holder is Body {
+    return holder instanceof Body && holder.knower === this && holder.knownAs >= 0;
+  }
+
+  /**
+   * Gives a body that the disk has not got the number that it will have there: memory keeps it with what is asleep, and what is stored is
+   * so at once, and in words later. Returns whether the disk has its bytes, or is to have them.
+   */
+  number(stored: StoredResponse): boolean {
+    const holder = holderOf(stored);
+    if (this.#isNumbered(holder) || this.#refs.has(holder)) return true;
+    // The empty one is everybody's.
+    if (holder instanceof Body && holder.receivedBytes > 0) this.#numberAnew(holder);
+    return false;
+  }
+
+  #numberAnew(body: Body): void {
+    body.knower = this;
+    body.knownAs = this.#idCount++;
+  }
+
+  /** The bytes of a response, which are in memory, are written now, under their number. What it gives is good until the next one begins. */
   begin(stored: StoredResponse, bytes: number): BodyRef {
-    const count = this.#idCount++;
-    this.#refs.set(holderOf(stored), count);
-    return { id: this.#idOf(count), bytes, isInline: isInline(bytes) };
+    const holder = holderOf(stored);
+    if (holder instanceof Body && !this.#isNumbered(holder)) this.#numberAnew(holder);
+    const number = this.#isNumbered(holder) ? holder.knownAs : this.#idCount++;
+    this.#begunId.writeUInt32BE(number >>> 0, BODY_ID_BYTES - 4);
+    if (!(holder instanceof Body)) this.#refs.set(holder, refTo(this.#idOf(number), bytes));
+    return refTo(this.#begunId, bytes);
   }
 
   note(stored: StoredResponse, ref: BodyRef): void {
-    this.#refs.set(holderOf(stored), ref);
+    const holder = holderOf(stored);
+    if (holder instanceof Body) {
+      holder.knower = this;
+      holder.knownAs = -1;
+    }
+    this.#refs.set(holder, ref);
   }
 
   /** The same, by where its bytes are read. */
@@ -83,7 +114,11 @@ export class DiskBodies {
   }
 
   forget(stored: StoredResponse): void {
-    this.#refs.delete(holderOf(stored));
+    const holder = holderOf(stored);
+    this.#refs.delete(holder);
+    // What stands with its record has the same number when it is written again: memory knows it by that.
+    const isKept = this.#isNumbered(holder) && isInline(recordBodyBytes(stored));
+    if (holder instanceof Body && holder.knower === this && !isKept) holder.knower = undefined;
   }
 
   /** The bytes of a whole chunk; undefined where it is not there, or damaged. */
@@ -165,6 +200,10 @@ export class DiskBodies {
     const until = Math.min(end, from + DISK_READ_AHEAD_CHUNKS * 2);
     this.#table.prefetch(Array.from({ length: until - from }, (_, at) => chunkKey(id, from + at)));
   }
+}
+
+function refTo(id: Buffer, bytes: number): BodyRef {
+  return { id, bytes, isInline: isInline(bytes) };
 }
 
 function holderOf(stored: StoredResponse): Holder {

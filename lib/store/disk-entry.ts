@@ -4,6 +4,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { uint32At } from '../base/bytes.js';
+import { Views } from '../base/views.js';
 import { type RecordHead, readTrusted } from '../object/record.js';
 import { BODY_ID_BYTES, TAG_HASH_BYTES } from './disk-keys.js';
 
@@ -31,12 +32,21 @@ const VARIED = 0x80000000;
 const ACCOMPANIED = 0x40000000;
 const TAG_BYTES = 0x3fffffff;
 const NOTHING = Buffer.alloc(0);
+/** An entry that is longer has memory of its own. */
+const SCRATCH_BYTES = 8 * 1024;
 
-/** `body`: where it stands behind the record. */
+/** Where one entry after another is put together. */
+const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+const scratchViews = new Views(scratch);
+const checkedViews = new Views(scratch, CHECK_BYTES);
+
+/** `body`: where it stands behind the record. What it gives is good until the next one is written. */
 export function writeEntry(prefix: EntryPrefix, record: Uint8Array, body: Uint8Array = NOTHING): Buffer {
   const { epoch, expiryMinute, bodyId, chunks, tagHashes, isVaried, isAccompanied } = prefix;
   const head = PREFIX_BYTES + tagHashes.length;
-  const entry = Buffer.allocUnsafe(head + record.length + body.length);
+  const length = head + record.length + body.length;
+  const isSmall = length <= SCRATCH_BYTES;
+  const entry = isSmall ? scratchViews.until(length) : Buffer.allocUnsafe(length);
   entry.writeUInt32LE(epoch, AT.epoch);
   entry.writeUInt32LE(expiryMinute, AT.expiryMinute);
   entry.writeUInt32LE(chunks, AT.chunks);
@@ -47,16 +57,12 @@ export function writeEntry(prefix: EntryPrefix, record: Uint8Array, body: Uint8A
   entry.set(tagHashes, PREFIX_BYTES);
   entry.set(record, head);
   entry.set(body, head + record.length);
-  return sealed(entry);
+  return sealed(entry, isSmall ? checkedViews.until(length) : entry.subarray(CHECK_BYTES));
 }
 
-function sealed(entry: Buffer): Buffer {
-  entry.writeUInt32LE(checkIn(entry));
+function sealed(entry: Buffer, checked = entry.subarray(CHECK_BYTES)): Buffer {
+  entry.writeUInt32LE(crc32(checked));
   return entry;
-}
-
-function checkIn(entry: Buffer): number {
-  return crc32(entry.subarray(CHECK_BYTES));
 }
 
 /** The same entry, last used at another time. */

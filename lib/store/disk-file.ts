@@ -8,7 +8,7 @@ import { statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type * as Lmdb from 'lmdb';
-import type { RootDatabase } from 'lmdb';
+import type { PutOptions, RootDatabase, Transaction } from 'lmdb';
 import { Views } from '../base/views.js';
 import { readsTooFar } from './disk-ahead.js';
 import { DiskFailure } from './disk-contract.js';
@@ -24,6 +24,11 @@ export interface DiskTable {
   get(key: Uint8Array): Buffer | undefined;
   /** The same without a copy, good until anything else is read. */
   view(key: Uint8Array): Buffer | undefined;
+  /**
+   * The same as of a moment that may be past: the first look begins it, letGo() or refresh() ends it. A moment costs several lookups, and
+   * all else here begins one in each turn of the event loop, with a timer to end it.
+   */
+  look(key: Uint8Array): Buffer | undefined;
   has(key: Uint8Array): boolean;
   /** Shows the entries from `from` up to but not including `until`, in order, until `visit` says false. */
   range(from: Uint8Array, until: Uint8Array, visit: (key: Buffer, value: Buffer) => boolean): void;
@@ -31,6 +36,8 @@ export interface DiskTable {
   keys(from: Uint8Array, until: Uint8Array, visit: (key: Buffer) => boolean): void;
   /** Inside write() alone. */
   put(key: Uint8Array, value: Uint8Array): void;
+  /** The same where nothing is there; false where something is, which stays. */
+  add(key: Uint8Array, value: Uint8Array): boolean;
   /** Inside write() alone. */
   remove(key: Uint8Array): void;
   /** Takes all out. Inside write() alone. */
@@ -56,6 +63,8 @@ export interface DiskFile {
   write(run: () => void): void;
   /** From now on reads see what other threads and processes have written. */
   refresh(): void;
+  /** The moment of look() is over: pages that have been replaced since may be used again. */
+  letGo(): void;
   /** Bytes in use, the tables' own included. */
   readonly usedBytes: number;
   /** Bytes of the file: what is not in use any more is used again before it grows. */
@@ -86,16 +95,12 @@ export function mindTakenAway(directory: string, inode: number): void {
   }
 }
 
-/** Opens or makes the file in a directory that is there. Throws what lmdb throws. `noReadAhead`: lookups bring in their pages alone. */
-export function openDiskFile(
-  directory: string,
-  sizeBytes: number,
-  noReadAhead: boolean = readsTooFar(directory),
-  device = DEVICE,
-): DiskFile {
+type Root = RootDatabase<Buffer, Uint8Array>;
+
+function openRoot(directory: string, sizeBytes: number, noReadAhead: boolean): Root {
   // Read where there is a disk tier: it is a good part of a start.
   const { open } = require('lmdb') as typeof Lmdb;
-  const root = open({
+  return open({
     path: directory,
     // A dot in the name would make it the name of a file.
     noSubdir: false,
@@ -109,8 +114,20 @@ export function openDiskFile(
     overlappingSync: false,
     // Its types know of neither.
     ...({ permissionsMode: FILE_MODE, noReadAhead } as object),
-  }) as RootDatabase<Buffer, Uint8Array>;
-  const tables = Object.fromEntries(TABLES.map((name) => [name, tableOf(root, name)])) as Record<TableName, DiskTable>;
+  }) as Root;
+}
+
+/** Opens or makes the file in a directory that is there. Throws what lmdb throws. `noReadAhead`: lookups bring in their pages alone. */
+export function openDiskFile(
+  directory: string,
+  sizeBytes: number,
+  noReadAhead: boolean = readsTooFar(directory),
+  device = DEVICE,
+): DiskFile {
+  const root = openRoot(directory, sizeBytes, noReadAhead);
+  const moment = new Moment(root);
+  const opened = TABLES.map((name) => [name, tableOf(root, name, moment)]);
+  const tables = Object.fromEntries(opened) as Record<TableName, DiskTable>;
   const path = join(directory, DISK_FILE_NAME);
   const fileBytes = (): number => {
     const { lastPageNumber } = root.getStats() as { lastPageNumber: number };
@@ -133,7 +150,11 @@ export function openDiskFile(
       growth.behind(fileBytes());
     },
     refresh() {
+      moment.end();
       root.resetReadTxn();
+    },
+    letGo() {
+      moment.end();
     },
     get usedBytes() {
       return TABLES.reduce((sum, name) => sum + tables[name].usedBytes, 0);
@@ -142,10 +163,49 @@ export function openDiskFile(
       return fileBytes();
     },
     async close() {
+      moment.end();
       await root.close();
       growth.close();
     },
   };
+}
+
+/** What lmdb's lookups take beside the key. */
+interface LookOptions {
+  readonly transaction: Transaction;
+}
+
+interface Untold {
+  getBinaryFast(key: Uint8Array, options: LookOptions): Buffer | undefined;
+  putSync(key: Uint8Array, value: Buffer, options: PutOptions): boolean;
+}
+
+const NEW_ALONE: PutOptions = { noOverwrite: true };
+
+/** lmdb takes the address of what is not small, and finds none where threads have it in common: the process dies of that. */
+function withAddress(value: Uint8Array): Buffer {
+  return value.buffer instanceof SharedArrayBuffer ? Buffer.from(value) : (value as Buffer);
+}
+
+/** A state of the file that lookups see for longer than a turn of the event loop. */
+class Moment {
+  readonly #root: Root;
+  #options: LookOptions | undefined;
+
+  constructor(root: Root) {
+    this.#root = root;
+  }
+
+  /** Begins where there is none. */
+  get options(): LookOptions {
+    this.#options ??= { transaction: this.#root.useReadTransaction() };
+    return this.#options;
+  }
+
+  end(): void {
+    this.#options?.transaction.done();
+    this.#options = undefined;
+  }
 }
 
 interface TableStats {
@@ -155,23 +215,26 @@ interface TableStats {
   readonly overflowPages: number;
 }
 
-function tableOf(root: RootDatabase<Buffer, Uint8Array>, name: TableName): DiskTable {
+function tableOf(root: Root, name: TableName, moment: Moment): DiskTable {
   const db = root.openDB<Buffer, Uint8Array>({ name, encoding: 'binary', keyEncoding: 'binary' });
+  // What its types do not tell.
+  const { getBinaryFast, putSync } = db as unknown as Untold;
   const stats = (): TableStats => db.getStats() as TableStats;
   let seen: Buffer | undefined;
   let views = new Views(Buffer.alloc(0));
+  // What lmdb gives is one buffer, longer than it says, for each lookup.
+  const viewOf = (bytes: Buffer | undefined): Buffer | undefined => {
+    if (bytes === undefined) return undefined;
+    if (bytes !== seen) {
+      seen = bytes;
+      views = new Views(Buffer.from(bytes.buffer, bytes.byteOffset));
+    }
+    return views.until(bytes.length);
+  };
   return {
     get: (key) => db.getBinary(key),
-    view(key) {
-      // What it gives is one buffer, longer than it says, for each lookup.
-      const bytes = db.getBinaryFast(key);
-      if (bytes === undefined) return undefined;
-      if (bytes !== seen) {
-        seen = bytes;
-        views = new Views(Buffer.from(bytes.buffer, bytes.byteOffset));
-      }
-      return views.until(bytes.length);
-    },
+    view: (key) => viewOf(db.getBinaryFast(key)),
+    look: (key) => viewOf(getBinaryFast.call(db, key, moment.options)),
     has: (key) => db.doesExist(key),
     range(from, until, visit) {
       for (const { key, value } of db.getRange({ start: from, end: until })) if (!visit(key as Buffer, value)) return;
@@ -180,9 +243,9 @@ function tableOf(root: RootDatabase<Buffer, Uint8Array>, name: TableName): DiskT
       for (const key of db.getKeys({ start: from, end: until })) if (!visit(key as Buffer)) return;
     },
     put(key, value) {
-      // lmdb takes the address of what is not small, and finds none where threads have it in common: the process dies of that.
-      db.putSync(key, value.buffer instanceof SharedArrayBuffer ? Buffer.from(value) : (value as Buffer));
+      db.putSync(key, withAddress(value));
     },
+    add: (key, value) => putSync.call(db, key, withAddress(value), NEW_ALONE),
     remove(key) {
       db.removeSync(key);
     },

@@ -3,14 +3,19 @@
 import { uint32At } from '../base/bytes.js';
 import { DISK_INLINE_BODY_BYTES } from '../base/disk-limits.js';
 import { markOf } from '../object/made-by.js';
-import { encodeRecord } from '../object/record.js';
+import { encodedRecord } from '../object/record.js';
 import type { Life, StoredResponse } from '../object/stored.js';
 import { DISK_CHUNK_BYTES } from './disk-keys.js';
 import { shifted } from './shifted.js';
 
 /** The record of a response, its instants `skewMs` ahead. `bodyId`: of its body. */
 export function recordOf(stored: StoredResponse, skewMs = 0, bodyId?: Uint8Array): Buffer {
-  return encodeRecord(skewMs === 0 ? stored : shifted(stored, skewMs), bodyId);
+  return Buffer.from(recordForNow(stored, skewMs, bodyId));
+}
+
+/** The same in bytes that are good until the next record is made. */
+export function recordForNow(stored: StoredResponse, skewMs: number, bodyId?: Uint8Array): Buffer {
+  return encodedRecord(skewMs === 0 ? stored : shifted(stored, skewMs), bodyId);
 }
 
 const LENGTHS = 2 ** 20;

@@ -76,6 +76,14 @@ export function keyIn(recordKey: Buffer): string | undefined {
   return recordKey.toString('utf8', 0, recordKey.indexOf(0));
 }
 
+/** Whether the record key is the key as it is, a byte for each character, and a NUL. */
+export function isPlainKey(key: string, selection: Selection): boolean {
+  const { length } = key;
+  if (selection.names.length > 0 || length > STEM_BYTES) return false;
+  for (let at = 0; at < length; at++) if (key.charCodeAt(at) > 0x7f) return false;
+  return true;
+}
+
 /** The key of `varied` that a record key belongs to, and its own part of it. */
 export function splitVaried(variedKey: Uint8Array): readonly [stem: Uint8Array, selection: Uint8Array] {
   const at = variedKey.length - SELECTION_BYTES;
@@ -156,6 +164,18 @@ export function withNumber(number: number, rest: Uint8Array): Buffer {
   key.writeUInt32BE(number);
   key.set(rest, 4);
   return key;
+}
+
+/** A record key has no more. */
+const MAX_RECORD_KEY_BYTES = STEM_BYTES + NUL.length + SELECTION_BYTES;
+const numbered = Buffer.alloc(4 + MAX_RECORD_KEY_BYTES);
+const numberedViews = new Views(numbered);
+
+/** withNumber() of a record key, good until the next call. */
+export function placeByNumber(number: number, recordKey: Uint8Array): Buffer {
+  numbered.writeUInt32BE(number);
+  numbered.set(recordKey, 4);
+  return numberedViews.until(4 + recordKey.length);
 }
 
 export const TAG_HASH_BYTES = 8;

@@ -27,11 +27,11 @@ import {
   goneItem,
   type Item,
   isSameBody,
+  leftIn,
   type NewPut,
   ORDER_BYTES,
   type PutItem,
   placeOf,
-  placesOf,
   putItem,
   type QueueParts,
   recordKeyOf,
@@ -102,7 +102,7 @@ export class DiskQueue {
   isQuiet(key: string, rest: string): boolean {
     if (this.isBlind) return false;
     const waiting = this.#waiting;
-    return waiting.size === 0 || !(waiting.hasKey(key + rest) || waiting.hasKey(UNREAD));
+    return waiting.size === 0 || !(waiting.hasBoth(key, rest) || waiting.hasKey(UNREAD));
   }
 
   /** What waits to be written under the record keys from one on, and up to another, itself included. */
@@ -124,8 +124,7 @@ export class DiskQueue {
 
   /** Queues a response. Returns false where it is stored in memory alone; what it takes the place of goes all the same, unless it may stay. */
   put(put: NewPut): boolean {
-    const { stored, recordKey, bodyBytes, mayStay, isAgain } = put;
-    const place = placeOf(recordKey);
+    const { stored, place, bodyBytes, mayStay, isAgain } = put;
     const waiting = this.#waiting.at(stored.key, place);
     if (waiting?.kind === 'put' && !waiting.isWorded && isSameBody(waiting.stored, stored)) {
       this.#waiting.renew(waiting, stored);
@@ -134,11 +133,11 @@ export class DiskQueue {
     const bytes = bodyBytes + ORDER_BYTES;
     // A header record alone is small, and there is one for each key at most.
     if (bodyBytes > 0 || !this.isWritable ? !this.hasRoom(bytes) : this.#isClosed) {
-      if (!mayStay) this.remove(stored.key, recordKey, 'replaced');
+      if (!mayStay) this.remove(stored.key, recordKeyOf({ place }), 'replaced');
       return false;
     }
     // Whoever waits for what this comes again of waits for this.
-    this.#add(putItem(put, place, isAgain ? 0 : this.#sinceFor(waiting)), waiting);
+    this.#add(putItem(put, isAgain ? 0 : this.#sinceFor(waiting)), waiting);
     return true;
   }
 
@@ -285,14 +284,12 @@ export class DiskQueue {
     const sent = this.#inFlight;
     this.#inFlight = undefined;
     this.#parts.reported(report);
-    const [bodiless, refused, outdated] = [report.bodiless, report.refused, report.outdated].map(placesOf);
+    const left = leftIn(report);
     for (const item of sent?.items ?? []) {
       this.#settle(item);
       if (item.kind === 'put') {
-        const { place } = item;
-        if (bodiless?.has(place) === true) this.#parts.unwritten(item, 'bodiless');
-        else if (refused?.has(place) === true) this.#parts.unwritten(item, 'full');
-        else if (outdated?.has(place) === true) this.#parts.unwritten(item, 'outdated');
+        const reason = left === undefined ? undefined : left.get(item.place);
+        if (reason !== undefined) this.#parts.unwritten(item, reason);
       } else if (item.kind === 'plain') item.over?.(!report.isFull || item.order.kind !== 'chunk');
     }
     if (sent !== undefined) this.#gathering.giveBack(sent.batch);

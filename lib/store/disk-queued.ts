@@ -5,6 +5,7 @@ import type { DiskRemoval } from '../observe/disk-meters.js';
 import type { BatchWriter, DiskOrder } from './disk-batch.js';
 import type { DiskFailure, DiskPort, DiskReport } from './disk-contract.js';
 import type { GatheringParts } from './disk-gathering.js';
+import { isPlainKey, recordKey } from './disk-keys.js';
 
 /** Bytes that an order takes beside what it carries. */
 export const ORDER_BYTES = 200;
@@ -28,6 +29,8 @@ export interface PutItem {
   readonly mayStay: boolean;
   /** A second try, after its body turned out not to be there. */
   readonly isAgain: boolean;
+  /** Its body is written with it, whatever number that has. */
+  readonly isWithBody: boolean;
   /** Something later took its place. */
   isVoid: boolean;
   /** It is in words, as it was then. */
@@ -37,9 +40,8 @@ export interface PutItem {
 }
 
 /** A response to be queued; `bodyBytes`: what is to be written of its body. */
-export interface NewPut extends Pick<PutItem, 'mayStay' | 'isAgain'> {
+export interface NewPut extends Pick<PutItem, 'place' | 'mayStay' | 'isAgain' | 'isWithBody'> {
   readonly stored: StoredResponse;
-  readonly recordKey: Buffer;
   readonly bodyBytes: number;
 }
 
@@ -57,8 +59,8 @@ export interface GoneItem {
   readonly since: number;
 }
 
-export function putItem(put: NewPut, place: string, since: number): PutItem {
-  const { stored, bodyBytes, mayStay, isAgain } = put;
+export function putItem(put: NewPut, since: number): PutItem {
+  const { stored, place, bodyBytes, mayStay, isAgain, isWithBody } = put;
   return {
     kind: 'put',
     key: stored.key,
@@ -69,6 +71,7 @@ export function putItem(put: NewPut, place: string, since: number): PutItem {
     bytes: bodyBytes + ORDER_BYTES,
     mayStay,
     isAgain,
+    isWithBody,
     isVoid: false,
     isWorded: false,
     since,
@@ -102,15 +105,27 @@ export function placeOf(recordKey: Uint8Array): string {
   return Buffer.from(recordKey.buffer, recordKey.byteOffset, recordKey.byteLength).toString('latin1');
 }
 
+/** The same of a response, of which no bytes are made where it is a byte for each character. */
+export function placeFor({ key, selection }: StoredResponse): string {
+  return isPlainKey(key, selection) ? `${key}\0` : placeOf(recordKey(key, selection));
+}
+
 /** The record key that placeOf() was asked for. */
-export function recordKeyOf({ place }: PutItem | GoneItem): Buffer {
+export function recordKeyOf({ place }: Pick<PutItem, 'place'>): Buffer {
   return Buffer.from(place, 'latin1');
 }
 
-/** Undefined where there are none. */
-export function placesOf(recordKeys: readonly Uint8Array[]): ReadonlySet<string> | undefined {
-  return recordKeys.length === 0 ? undefined : new Set(recordKeys.map(placeOf));
+/** Why what stands in these places was not written; undefined where all of it was. */
+export function leftIn({ bodiless, refused, outdated }: DiskReport): ReadonlyMap<string, Left> | undefined {
+  if (bodiless.length + refused.length + outdated.length === 0) return undefined;
+  const left = new Map<string, Left>();
+  for (const recordKey of outdated) left.set(placeOf(recordKey), 'outdated');
+  for (const recordKey of refused) left.set(placeOf(recordKey), 'full');
+  for (const recordKey of bodiless) left.set(placeOf(recordKey), 'bodiless');
+  return left;
 }
+
+type Left = 'bodiless' | 'full' | 'outdated';
 
 export function bytesOf(item: Item): number {
   return item.kind === 'gone' ? ORDER_BYTES : item.bytes;

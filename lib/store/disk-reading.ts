@@ -3,8 +3,8 @@
  * is to be taken away. What waits to be written, or to go, is known to the queue, and passed over here.
  */
 import assert from 'node:assert/strict';
-import type { Clock } from '../base/clock.js';
-import { DISK_USE_STALE_MS } from '../base/disk-limits.js';
+import type { Clock, Timer } from '../base/clock.js';
+import { DISK_MOMENT_MS, DISK_USE_STALE_MS } from '../base/disk-limits.js';
 import { lasting } from '../base/lasting.js';
 import { MAX_VARIANTS } from '../base/limits.js';
 import { SECOND_MS } from '../base/units.js';
@@ -60,6 +60,8 @@ export class DiskReading {
   readonly #absent: DiskAbsent;
   readonly #recent = new RecentRecords();
   #waiting: DiskQueue | undefined;
+  /** Ends the moment of #look(). */
+  #momentTimer: Timer | undefined;
 
   constructor(file: DiskFile, clock: Clock, counts: DiskCounts, onBroken: (error: unknown) => void) {
     this.#file = file;
@@ -119,11 +121,16 @@ export class DiskReading {
 
   /** What is in the file under a key, without what waits to be replaced or taken away. */
   of(key: string, look: DiskLook = 'anew'): readonly StoredResponse[] {
+    if (look === 'anew') this.#letGo();
     const isPlainAbsent = look === 'miss' && this.#absent.takePlain(key);
     if (look === 'seen' && this.#absent.has(key)) return NOTHING;
     const isThere = !isPlainAbsent && this.#hasPlain(key);
     const plain = isThere ? this.at(recordKey(key, NO_SELECTION)) : undefined;
-    const selections = this.read(() => this.#file.tables.varied.view(plainStem(key) ?? stemOf(key)));
+    const stem = plainStem(key) ?? stemOf(key);
+    // Behind a glance the moment of that is good enough; who waited for another process wants what that has written.
+    const selections = isPlainAbsent
+      ? this.#look('varied', stem)
+      : this.read(() => this.#file.tables.varied.view(stem));
     if (!isThere && selections === undefined && look === 'miss') this.#absent.note(key);
     const found = plain?.key === key ? [plain] : [];
     if (selections === undefined) return found;
@@ -172,15 +179,35 @@ export class DiskReading {
   glance(key: string, rest = ''): Glance | undefined {
     const place = this.#queue.isQuiet(key, rest) ? plainRecordKey(key, rest) : undefined;
     if (place === undefined || this.isBroken) return undefined;
-    const view = this.read(() => this.#file.tables.records.view(place));
+    const view = this.#look('records', place);
     if (view === undefined && !this.isBroken) this.#absent.notePlain(key, rest);
     return view !== undefined && this.glanced.over(view, key, rest) ? this.glanced : undefined;
   }
+
+  /** Looks up what may have been so up to DISK_MOMENT_MS ago: what other processes write is not to be seen at once there. */
+  #look(table: 'records' | 'varied', key: Uint8Array): Buffer | undefined {
+    if (this.isBroken) return undefined;
+    this.#momentTimer ??= this.#clock.after(DISK_MOMENT_MS, this.#letGo);
+    try {
+      return this.#file.tables[table].look(key);
+    } catch (error) {
+      this.#break(error);
+      return undefined;
+    }
+  }
+
+  /** Whoever takes away what is there by now is not to see it afterwards, nor what another process has taken away before. */
+  readonly #letGo = (): void => {
+    this.#momentTimer?.cancel();
+    this.#momentTimer = undefined;
+    this.read(() => this.#file.letGo());
+  };
 
   /** From now on what others have written is seen. */
   refresh(): void {
     this.refreshes++;
     this.#absent.clear();
+    this.#letGo();
     this.#file.refresh();
   }
 
@@ -211,6 +238,7 @@ export class DiskReading {
   ): [key: Buffer, value: Buffer][] {
     const entries: [key: Buffer, entry: Buffer][] = [];
     if (this.#queue.isBlind) return entries;
+    this.#letGo();
     // Nothing is done with them while the file is being walked: that may read it too.
     this.read(() =>
       this.#file.tables[table].range(from, until, (key, entry) => {
@@ -240,10 +268,14 @@ export class DiskReading {
     try {
       return run();
     } catch (error) {
-      this.isBroken = true;
-      this.#onBroken(error);
+      this.#break(error);
       return undefined;
     }
+  }
+
+  #break(error: unknown): void {
+    this.isBroken = true;
+    this.#onBroken(error);
   }
 
   /** What waits, and only its words tell of. */

@@ -6,9 +6,9 @@ import assert from 'node:assert/strict';
 import { recordBodyBytes, recordChunks } from '../object/record.js';
 import type { BatchWriter } from './disk-batch.js';
 import type { DiskCounts } from './disk-counts.js';
-import { cut, recordOf } from './disk-forms.js';
+import { cut, recordForNow } from './disk-forms.js';
 import { BODY_ID_BYTES, chunkCount, chunkKey, minuteAfter, sealChunk, tagHash } from './disk-keys.js';
-import { type PutItem, recordKeyOf } from './disk-queued.js';
+import type { PutItem } from './disk-queued.js';
 import type { DiskReading } from './disk-reading.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -31,8 +31,8 @@ export class DiskWording {
     const bytes = recordBodyBytes(stored);
     const chunks = recordChunks(stored);
     let ref = bodies.refOf(stored);
-    let inline: Uint8Array = NOTHING;
-    const isWithBody = bytes > 0 && ref === undefined && chunks !== undefined;
+    let inline: Buffer = NOTHING;
+    const isWithBody = bytes > 0 && chunks !== undefined && (item.isWithBody || ref === undefined);
     if (isWithBody) {
       ref = bodies.begin(stored, bytes);
       if (ref.isInline) inline = cut(chunks)[0] ?? NOTHING;
@@ -43,11 +43,8 @@ export class DiskWording {
         }
     }
     const bodyId = bytes === 0 ? NO_BODY : (ref?.id ?? NO_BODY);
-    const record = recordOf(stored, skewMs, bodyId);
-    to.add({
-      kind: 'put',
-      key: recordKeyOf(item),
-      record,
+    to.put(item.place, {
+      record: recordForNow(stored, skewMs, bodyId),
       expiryMinute: minuteAfter(stored.life.keepUntil + skewMs),
       bodyId,
       isVaried: stored.selection.names.length > 0,

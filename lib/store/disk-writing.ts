@@ -20,8 +20,8 @@ import {
   withEpoch,
   writeEntry,
 } from './disk-entry.js';
-import { type DiskFile, type DiskTable, TABLES, type TableName } from './disk-file.js';
-import { splitVaried, variedKeys, withNumber } from './disk-keys.js';
+import { BEHIND_ALL, type DiskFile, type DiskTable, TABLES, type TableName } from './disk-file.js';
+import { placeByNumber, splitVaried, variedKeys } from './disk-keys.js';
 import { DiskRoom } from './disk-room.js';
 
 const PRESENT = Buffer.of(1);
@@ -40,6 +40,8 @@ export class DiskWriting {
   readonly #chunks: DiskChunks;
   readonly #breathe: () => void;
   readonly #room: DiskRoom;
+  /** Whether there is anything in `varied`; undefined: this transaction has not looked. */
+  #anyVaried: boolean | undefined;
   #now = 0;
 
   /** `breathe` is called between any two changes of the file, and before they are committed. */
@@ -95,6 +97,7 @@ export class DiskWriting {
     this.#now = now;
     this.#removed = {};
     this.#left = { bodiless: [], outdated: [], refused: [] };
+    this.#anyVaried = undefined;
     this.#chunks.begin(now);
   }
 
@@ -121,6 +124,7 @@ export class DiskWriting {
   }
 
   #putIfWanted(order: PutOrder, isFull: boolean): void {
+    if (!isFull && isWhole(order) && this.#putNew(order)) return;
     const { key, bodyId } = order;
     const bytes = this.#table('records').get(key);
     const there = bytes === undefined ? undefined : Entry.over(bytes);
@@ -169,6 +173,34 @@ export class DiskWriting {
     }
   }
 
+  /** Most of what comes with its body is not there yet, and to look first takes as long as to find that out. False where something is there. */
+  #putNew(order: PutOrder): boolean {
+    const { key, isVaried } = order;
+    const prefix = this.#prefixOf(order);
+    if (!this.#table('records').add(key, writeEntry(prefix, order.record, order.inline))) return false;
+    this.#link(key, prefix, undefined);
+    if (isVaried) this.#enterVaried(key);
+    return true;
+  }
+
+  #prefixOf({ key, expiryMinute, chunks, isVaried, bodyId, tagHashes }: PutOrder): EntryPrefix {
+    const isAccompanied =
+      !isVaried && this.#isAnyVaried && this.#table('varied').has(key.subarray(0, key.length - FIRST.length));
+    return { epoch: this.#epoch, expiryMinute, chunks, isVaried, isAccompanied, bodyId, tagHashes };
+  }
+
+  /** Where request fields select nothing at all, nothing that they select is looked for. */
+  get #isAnyVaried(): boolean {
+    if (this.#anyVaried === undefined) {
+      this.#anyVaried = false;
+      this.#table('varied').range(FIRST, BEHIND_ALL, () => {
+        this.#anyVaried = true;
+        return false;
+      });
+    }
+    return this.#anyVaried;
+  }
+
   /** `entry`: what is there, where it can be read. */
   #put(order: PutOrder, entry: Entry | undefined): void {
     const { key, bodyId, chunks, isVaried } = order;
@@ -184,15 +216,7 @@ export class DiskWriting {
       return;
     }
     if (chunks > 0 && !isSameBody) this.#chunks.adopt(bodyId);
-    const prefix = {
-      epoch: this.#epoch,
-      expiryMinute: order.expiryMinute,
-      chunks,
-      isVaried,
-      isAccompanied: !isVaried && this.#table('varied').has(key.subarray(0, key.length - 1)),
-      bodyId: viewOf(bodyId),
-      tagHashes: viewOf(order.tagHashes),
-    };
+    const prefix = this.#prefixOf(order);
     this.#link(key, prefix, old);
     this.#table('records').put(key, writeEntry(prefix, order.record, inline));
     if (isVaried && old === undefined) this.#enterVaried(key);
@@ -203,6 +227,7 @@ export class DiskWriting {
 
   /** Whoever looks for its key finds it from now on. */
   #enterVaried(key: Uint8Array): void {
+    this.#anyVaried = true;
     const [stem, selection] = splitVaried(key);
     const others = this.#table('varied').get(stem) ?? NOTHING;
     const isThere = variedKeys(stem, others).some((one) => one.equals(key));
@@ -227,12 +252,12 @@ export class DiskWriting {
   /** Enters a record into what it is found by; `old` is what stood there. */
   #link(key: Uint8Array, next: EntryPrefix, old: EntryPrefix | undefined): void {
     if (old?.epoch !== next.epoch) {
-      if (old !== undefined) this.#table('uses').remove(withNumber(old.epoch, key));
-      this.#table('uses').put(withNumber(next.epoch, key), PRESENT);
+      if (old !== undefined) this.#table('uses').remove(placeByNumber(old.epoch, key));
+      this.#table('uses').put(placeByNumber(next.epoch, key), PRESENT);
     }
     if (old?.expiryMinute !== next.expiryMinute) {
-      if (old !== undefined) this.#table('expiries').remove(withNumber(old.expiryMinute, key));
-      this.#table('expiries').put(withNumber(next.expiryMinute, key), PRESENT);
+      if (old !== undefined) this.#table('expiries').remove(placeByNumber(old.expiryMinute, key));
+      this.#table('expiries').put(placeByNumber(next.expiryMinute, key), PRESENT);
     }
     if (old?.tagHashes.equals(next.tagHashes) === true) return;
     const tags = this.#table('tags');
@@ -248,8 +273,8 @@ export class DiskWriting {
     // Without a sound prefix the places in which it stands are not known: they are found to be empty in their turn.
     const prefix = readPrefix(entry);
     if (prefix === undefined) return;
-    this.#table('uses').remove(withNumber(prefix.epoch, key));
-    this.#table('expiries').remove(withNumber(prefix.expiryMinute, key));
+    this.#table('uses').remove(placeByNumber(prefix.epoch, key));
+    this.#table('expiries').remove(placeByNumber(prefix.expiryMinute, key));
     for (const hash of hashesIn(prefix.tagHashes)) this.#table('tags').remove(Buffer.concat([hash, key]));
     if (prefix.isVaried) this.#leaveVaried(key);
     this.#chunks.release(prefix);
@@ -272,12 +297,13 @@ export class DiskWriting {
 /** Another process that has this file wrote what is later than this: its older form must not take that place. */
 function isOutdated({ record }: PutOrder, there: Entry | undefined): boolean {
   const standing = there === undefined ? undefined : standingIn(there.record);
-  const own = standing === undefined ? undefined : standingIn(viewOf(record));
+  const own = standing === undefined ? undefined : standingIn(record);
   return standing !== undefined && own !== undefined && isLaterStanding(standing, own);
 }
 
-function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
+/** Whether all of it is in the order. */
+function isWhole({ chunks, hasBody, inline }: PutOrder): boolean {
+  return chunks === 0 && (!hasBody || inline.length > 0);
 }
 
 function failureOf(error: unknown): DiskFailure {

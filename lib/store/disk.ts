@@ -9,7 +9,7 @@ import { MAX_DISK_DAMAGED_WRITES, MAX_DISK_PART_BYTES, PROMOTE_BODY_BYTES } from
 import { stackOf } from '../base/errors.js';
 import { MAX_VARIANTS } from '../base/limits.js';
 import type { BodySink } from '../object/body.js';
-import { recordBodyBytes, recordChunks } from '../object/record.js';
+import { hasRecordChunks, recordBodyBytes } from '../object/record.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { DiskReadings, DiskRemoval } from '../observe/disk-meters.js';
 import type { Events } from '../observe/events.js';
@@ -25,7 +25,7 @@ import { DiskFound } from './disk-found.js';
 import { NO_SELECTION } from './disk-glance.js';
 import { DISK_CHUNK_BYTES, recordKey } from './disk-keys.js';
 import { DiskQueue } from './disk-queue.js';
-import { type GoneItem, type PutItem, recordKeyOf } from './disk-queued.js';
+import { type GoneItem, type PutItem, placeFor } from './disk-queued.js';
 import { type DiskLook, DiskReading } from './disk-reading.js';
 import { DiskSpill } from './disk-spill.js';
 import { DiskWording } from './disk-wording.js';
@@ -233,31 +233,29 @@ export class DiskTier {
     return this.#as(stored, { ...stored, body: other.body, partial: other.partial });
   }
 
-  /** Queues a response. Returns whether it will be on disk, as far as is known now. */
-  put(stored: StoredResponse): boolean {
-    const key = recordKey(stored.key, stored.selection);
-    const reason = this.#reasonAgainst(stored);
+  /** Queues a response. Returns whether it will be on disk, as far as is known now. `isKnown`: what number() said of its body. */
+  put(stored: StoredResponse, isKnown = this.reading.bodies.number(stored)): boolean {
+    const reason = this.#reasonAgainst(stored, isKnown);
     if (reason !== undefined) {
       this.#counts.skip(reason);
-      this.#queue.remove(stored.key, key, 'replaced');
+      this.remove(stored, 'replaced');
       return false;
     }
-    const isKnown = this.reading.bodies.refOf(stored) !== undefined;
     // What it takes the place of may stay where this is the only way to its body.
     const mayStay = stored.body.below !== undefined;
     const bodyBytes = isKnown ? 0 : recordBodyBytes(stored);
     // What was read of it is about the form that this takes the place of.
     this.reading.places.delete(stored);
-    if (this.#queue.put({ stored, recordKey: key, bodyBytes, mayStay, isAgain: false })) return true;
+    if (this.#queue.put({ stored, place: placeFor(stored), bodyBytes, mayStay, isAgain: false, isWithBody: !isKnown }))
+      return true;
     this.#counts.skip(this.#queue.isWritable ? 'pending' : 'read-only');
     return false;
   }
 
-  #reasonAgainst(stored: StoredResponse): 'part-too-large' | 'lost' | 'broken' | undefined {
+  #reasonAgainst(stored: StoredResponse, isKnown: boolean): 'part-too-large' | 'lost' | 'broken' | undefined {
     if (this.reading.isBroken) return 'broken';
     if ((stored.partial?.heldBytes ?? 0) > MAX_DISK_PART_BYTES) return 'part-too-large';
-    const hasBytes = recordChunks(stored) !== undefined || this.reading.bodies.refOf(stored) !== undefined;
-    return hasBytes ? undefined : 'lost';
+    return isKnown || hasRecordChunks(stored) ? undefined : 'lost';
   }
 
   /** Puts a freshened record in the place of what is, or may be, on disk. */
@@ -378,7 +376,7 @@ export class DiskTier {
     if (reason === 'outdated') this.onOutdated(item.stored ?? this.reading.told(item));
     const { stored } = item;
     // Of what only its words tell of, whoever counts on its body being there is told otherwise, and comes again with it.
-    if (stored === undefined || recordChunks(stored) === undefined) return;
+    if (stored === undefined || !hasRecordChunks(stored)) return;
     this.reading.bodies.forget(stored);
     if (reason === 'bodiless' && !item.isAgain && !item.isVoid) this.#again(item, stored);
   }
@@ -386,7 +384,7 @@ export class DiskTier {
   /** Its body was evicted meanwhile, and is written anew. */
   #again(item: PutItem, stored: StoredResponse): void {
     const bodyBytes = recordBodyBytes(stored);
-    this.#queue.put({ stored, recordKey: recordKeyOf(item), bodyBytes, mayStay: false, isAgain: true });
+    this.#queue.put({ stored, place: item.place, bodyBytes, mayStay: false, isAgain: true, isWithBody: true });
   }
 }
 

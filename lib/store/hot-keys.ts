@@ -111,7 +111,7 @@ export class HotKeys {
 
   #makeStep(): number | undefined {
     const { store } = this.#options;
-    const next = store.scan(this.#nextPlace, HOT_SCAN_STEP_COUNT, (stored) => this.#note(stored));
+    const next = store.scan(this.#nextPlace, HOT_SCAN_STEP_COUNT, (stored) => this.#note(stored), 1);
     // Twice as many as there is room for, so that it is seldom sorted.
     if (this.#found.length > MAX_HOT_KEYS * 2) this.#cut();
     this.#nextPlace = next ?? 0;
@@ -122,7 +122,7 @@ export class HotKeys {
 
   #note(stored: StoredResponse): void {
     const hits = this.#options.store.usage(stored)?.hits ?? 0;
-    if (hits > 0) this.#found.push({ recordKey: recordKey(stored.key, stored.selection), hits });
+    this.#found.push({ recordKey: recordKey(stored.key, stored.selection), hits });
   }
 
   #cut(): void {

@@ -15,6 +15,7 @@ import type {
   MemorySight,
   Place,
   RemovalReason,
+  ScanVisit,
   Store,
   StoreStats,
   Tier,
@@ -131,8 +132,8 @@ export class LateStore implements Store {
     this.#missed?.noteReach(reach, change, this.#clock.now());
   }
 
-  scan(from: number, count: number, visit: (stored: StoredResponse, place: number) => void): number | undefined {
-    return this.#store.scan(from, count, visit);
+  scan(from: number, count: number, visit: ScanVisit, leastHits?: number): number | undefined {
+    return this.#store.scan(from, count, visit, leastHits);
   }
 
   tagged(tag: string): StoredResponse[] {

@@ -239,10 +239,10 @@ class MemoryStore extends LowestStore implements Store {
     return slots.length;
   }
 
-  scan(from: number, count: number, visit: (stored: StoredResponse, place: number) => void): number | undefined {
+  scan(from: number, count: number, visit: Parameters<Store['scan']>[2], leastHits = 0): number | undefined {
     const until = Math.min(from + count, this.#slots.end);
     for (let slot = from; slot < until; slot++) {
-      if (!this.#slots.isUsed(slot)) continue;
+      if (!this.#slots.isUsed(slot) || (leastHits > 0 && this.#slots.hits(slot) < leastHits)) continue;
       this.#shown = this.#groups.at(slot);
       this.#shownSlot = slot;
       visit(this.#shown, slot);

@@ -24,6 +24,7 @@ import type {
   MemorySight,
   Place,
   RemovalReason,
+  ScanVisit,
   Store,
   StoreStats,
   Tier,
@@ -191,8 +192,9 @@ class TieredStore implements Store, Below {
   put(stored: StoredResponse, replaces?: StoredResponse, writer: Writer = 'here'): boolean {
     if (!stored.body.isWhole) return false;
     if (writer === 'elsewhere') return stored.body.below === undefined && this.#memory.put(stored, replaces);
+    const isKnown = this.#disk.reading.bodies.number(stored);
     const isInMemory = stored.body.below === undefined && this.#memory.put(stored, replaces);
-    const isOnDisk = this.#disk.put(stored);
+    const isOnDisk = this.#disk.put(stored, isKnown);
     if (!isInMemory && !isOnDisk) return false;
     if (!isInMemory) this.#dropReplaced(stored, replaces);
     if (replaces !== undefined && !isSameSelection(replaces.selection, stored.selection)) {
@@ -246,8 +248,8 @@ class TieredStore implements Store, Below {
     return all.length;
   }
 
-  scan(from: number, count: number, visit: (stored: StoredResponse, place: number) => void): number | undefined {
-    return this.#memory.scan(from, count, visit);
+  scan(from: number, count: number, visit: ScanVisit, leastHits?: number): number | undefined {
+    return this.#memory.scan(from, count, visit, leastHits);
   }
 
   tagged(tag: string): StoredResponse[] {

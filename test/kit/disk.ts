@@ -76,7 +76,7 @@ export class DiskBench implements DiskPort {
     };
     this.tier = new DiskTier({ file: this.file, port: this, sizeBytes, clock, events, onDamaged });
     const quiet = options.events ?? SILENT;
-    this.memory = createMemoryStore({ budgetBytes: memoryBytes, clock, events: quiet, keepsBodies: true });
+    this.memory = createMemoryStore({ budgetBytes: memoryBytes, clock, events: quiet });
     this.store = createTieredStore(this.memory, this.tier);
     t.teardown(() => this.#end());
   }

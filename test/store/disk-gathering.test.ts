@@ -106,8 +106,7 @@ t.test('decision 0037: of what breaks on its way into words nothing is sent, and
     unwordable: (item) => broken.push(item),
   });
   const bad = putItem(
-    { stored: makeStored({ bornAt: 0 }), recordKey: Buffer.from('bad'), bodyBytes: 0, mayStay: true, isAgain: false },
-    'bad',
+    { stored: makeStored({ bornAt: 0 }), place: 'bad', bodyBytes: 0, mayStay: true, isAgain: false, isWithBody: true },
     0,
   );
   for (const item of [numbered(1), bad, numbered(2)]) gathering.add(item, false);

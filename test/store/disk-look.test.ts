@@ -188,7 +188,7 @@ function countLooks({ file }: DiskBench): Record<'records' | 'varied', number> {
   const looks = { records: 0, varied: 0 };
   for (const name of ['records', 'varied'] as const) {
     const table = file.tables[name];
-    for (const way of ['get', 'view', 'has'] as const) {
+    for (const way of ['get', 'view', 'look', 'has'] as const) {
       const look = table[way] as (key: Uint8Array) => unknown;
       Object.assign(table, { [way]: (key: Uint8Array) => looks[name]++ >= 0 && look(key) });
     }

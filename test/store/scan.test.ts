@@ -125,3 +125,20 @@ t.test('uses are counted for as long as a key is stored, replacements and refres
   store.remove(replaced, 'purged');
   t.match(store.usage(put('http://a.test/1')), { hits: 0 }, 'a purge starts anew');
 });
+
+t.test('a scan for what is used passes over what is not', async (t) => {
+  const { store, put } = open();
+  const all = Array.from({ length: 4 }, (_, at) => put(`http://a.test/${at}`));
+  for (const at of [1, 3, 3]) store.touch(all[at] as StoredResponse);
+  const usedAtLeast = (least: number): string[] => {
+    const keys: string[] = [];
+    t.equal(
+      store.scan(0, 10, ({ key }) => keys.push(key), least),
+      undefined,
+    );
+    return keys;
+  };
+  t.same(usedAtLeast(1), ['http://a.test/1', 'http://a.test/3']);
+  t.same(usedAtLeast(2), ['http://a.test/3']);
+  t.equal(usedAtLeast(0).length, 4);
+});

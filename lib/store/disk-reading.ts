@@ -99,6 +99,7 @@ export class DiskReading {
   /** The keys of what walk() would show, and of what waits to be written there, read from the record keys as far as these tell them. */
   keys(from: Buffer, until: Buffer, count: number): { keys: ReadonlySet<string>; next: Buffer | undefined } {
     const places: Buffer[] = [];
+    this.#letGo();
     if (!this.#queue.isBlind)
       this.read(() => this.#file.tables.records.keys(from, until, (place) => places.push(place) < count));
     const next = places.length < count ? undefined : places.at(-1);
@@ -275,6 +276,12 @@ export class DiskReading {
 
   #break(error: unknown): void {
     this.isBroken = true;
+    try {
+      // Others go on writing, and use no page again that is of a moment which somebody holds.
+      this.#file.letGo();
+    } catch {
+      // That is told below, whatever it was.
+    }
     this.#onBroken(error);
   }
 

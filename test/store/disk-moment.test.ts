@@ -35,6 +35,7 @@ t.test(
       ({ store }) => store.removeKey(KEY, 'purged'),
       ({ store }) => store.scanBelow({ kind: 'prefix', prefix: KEY }, undefined, 10, () => undefined),
       ({ store }) => store.scanBelow({ kind: 'tag', tag: 'a' }, undefined, 10, () => undefined),
+      ({ store }) => store.keysBelow(KEY, 10),
       ({ tier }) => tier.reading.refresh(),
     ];
     for (const look of looks) {
@@ -49,6 +50,24 @@ t.test(
     }
   },
 );
+
+t.test('decision 0022: a file that cannot be read any more is not held at a moment of it', async (t) => {
+  const { bench, make } = setUp(t);
+  bench.store.put(make({ bodyBytes: 10 }));
+  await bench.tier.settled();
+  t.ok(isSeen(bench));
+  const { records } = bench.file.tables;
+  let letGo = 0;
+  bench.file.letGo = () => {
+    letGo++;
+  };
+  records.look = () => {
+    throw new Error('MDB_PAGE_NOTFOUND');
+  };
+  t.notOk(isSeen(bench));
+  t.ok(bench.tier.reading.isBroken);
+  t.equal(letGo, 1, 'others cannot use its pages again before');
+});
 
 t.test('decision 0022: what this process has written is seen at once', async (t) => {
   const { bench, make } = setUp(t);

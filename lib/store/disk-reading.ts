@@ -276,13 +276,14 @@ export class DiskReading {
 
   #break(error: unknown): void {
     this.isBroken = true;
+    let told = error;
     try {
       // Others go on writing, and use no page again that is of a moment which somebody holds.
       this.#file.letGo();
-    } catch {
-      // That is told below, whatever it was.
+    } catch (other) {
+      told = new Error(`${String(error)}; then ${String(other)}`);
     }
-    this.#onBroken(error);
+    this.#onBroken(told);
   }
 
   /** What waits, and only its words tell of. */

@@ -5,7 +5,8 @@
  *
  * Fills go out one after another at even distances, as many requests of strangers do, and not in bursts of the clients' own timers: where twenty come at
  * once, a 99th percentile says how long twenty take. Both proxies are warmed up with the very load that they are measured under, and have seen
- * nothing else. Of two processes that do the same, one looks up to a fifth slower than the other for as long as it lives, more often the one
+ * nothing else. What is compared are windows of half a second in turns, and the median of their ratios: a host that takes the core for some
+ * milliseconds spoils one window, where in a run of seconds it would make the 99th percentile. Of two processes that do the same, one looks up to a fifth slower than the other for as long as it lives, more often the one
  * that was started first: so both are started anew several times, in turns of who is first.
  */
 import { execFileSync } from 'node:child_process';
@@ -13,6 +14,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Client, fillDisk, load, openOrigin, type Started, start, stop } from './kit/disk-proxy.js';
@@ -27,8 +29,13 @@ const FILLS_PER_SEC = 1_000;
 const FILL_CONNECTIONS = 20;
 /** Starts of both; an even number, so that each is first as often. */
 const STARTS = 4;
-/** For each start. */
-const PAIRS = 3;
+/** Windows of each, for each start. */
+const PAIRS = 24;
+const WINDOW_SEC = 0.5;
+/** For so long fills go on before hits are counted, longer than a batch is gathered for: the disk is being written to from the first hit on. */
+const LEAD_SEC = 0.4;
+/** Between two windows: what one has queued for the disk is written by then. */
+const GAP_MS = 400;
 /** Of each of the two, before what is measured: until both have compiled and filled what they will. */
 const WARM_UPS = 3;
 
@@ -75,12 +82,15 @@ const hot = (): string => `/n/${Math.floor(Math.random() * HOT)}`;
 
 /** The 99th percentile of hits while so many fills go on, which nobody has asked for before. */
 async function p99WithFills({ port }: Started, seconds: number): Promise<WhileFilling> {
-  const fills = fillEvenly(port, seconds);
+  const fills = fillEvenly(port, LEAD_SEC + seconds);
+  await pause(LEAD_SEC * 1000);
   const hits = await load(port, HIT_CONNECTIONS, seconds, hot);
-  return { p99Ms: hits.p99Ms, fillsPerSec: await fills };
+  const result = { p99Ms: hits.p99Ms, fillsPerSec: await fills };
+  await pause(GAP_MS);
+  return result;
 }
 
-/** One start of both. */
+/** One start of both. `seconds`: of each warm-up. */
 async function measured(
   origin: string,
   disk: string,
@@ -92,9 +102,9 @@ async function measured(
   const [withDisk, without] = isDiskFirst ? [first, second] : [second, first];
   for (let n = 0; n < WARM_UPS; n++) for (const one of [first, second]) await p99WithFills(one, seconds);
   const pairs: Pair<WhileFilling>[] = [];
-  const plain = new Map([['without', () => p99WithFills(without, seconds)]]);
+  const plain = new Map([['without', () => p99WithFills(without, WINDOW_SEC)]]);
   const took = (_: string, pair: Pair<WhileFilling>): void => void pairs.push(pair);
-  await inTurns(PAIRS, false, () => p99WithFills(withDisk, seconds), plain, took);
+  await inTurns(PAIRS, false, () => p99WithFills(withDisk, WINDOW_SEC), plain, took);
   await stop(first);
   await stop(second);
   return pairs;

@@ -1,4 +1,4 @@
-// Goal: decision 0046, V8 is told sooner to compile what has run, where it knows the flag and nobody has said otherwise. Method: versions and words by hand, and a process of its own.
+// Goal: decision 0044, V8 is told sooner to compile what has run, where it knows the flag and nobody has said otherwise. Method: versions and words by hand, and a process of its own.
 import { execFileSync } from 'node:child_process';
 import t from 'tap';
 import { compilerFlags } from '../../lib/base/compiler.js';

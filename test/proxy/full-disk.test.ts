@@ -22,7 +22,7 @@ function smallFilesystem(t: Test): string | undefined {
   return path;
 }
 
-const NO_MOUNT = 'NOT SHOWN HERE: a filesystem of its own takes root, who may mount';
+const NO_MOUNT = 'NOT SHOWN HERE: a filesystem of its own takes root, who may mount; .ci/run as root shows it';
 
 function isMountable(): boolean {
   return process.getuid?.() === 0 && spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0;

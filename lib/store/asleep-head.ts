@@ -3,10 +3,12 @@
  * have in common, once for all of them. Not a record (lib/object/record.ts): no other process reads it, and it is read and
  * written ten times as fast.
  */
+
 import { doubleAt } from '../base/bytes.js';
 import { MAX_IN_SLAB_BYTES } from '../base/slab.js';
 import type { Fields } from '../http/fields.js';
 import type { Body } from '../object/body.js';
+import { NO_BYTES } from '../object/chunks.js';
 import { compactLife, instantsOf } from '../object/life.js';
 import type { Mutable } from '../object/record.js';
 import type { Life, Selection, StoredResponse } from '../object/stored.js';
@@ -37,7 +39,6 @@ const TEXTS_AT = COUNTS_AT + 8;
 /** Between texts behind the key: none of them holds it. */
 const BETWEEN = '\n';
 const BETWEEN_CODE = 10;
-const NO_BYTES = Buffer.alloc(0);
 const NO_SELECTION: Selection = { names: [], values: [] };
 
 /** Of the head that is written or read. NaN: absent. */

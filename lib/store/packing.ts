@@ -5,11 +5,13 @@
  * It counts for each slab the bytes of what is stored in it. A slab with nothing left in it is let go; where too much of
  * all slabs is waste, the responses in those of which too much is waste are moved together, a few at a time.
  */
+
 import assert from 'node:assert';
 import { PACK_STEP_COUNT, PACK_WASTE_BYTES, PACK_WASTE_SHARE } from '../base/limits.js';
 import { MAX_IN_SLAB_BYTES, SLAB_BYTES, Slab } from '../base/slab.js';
 import { Fields } from '../http/fields.js';
 import { Body } from '../object/body.js';
+import { NO_BYTES } from '../object/chunks.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { Rows } from './column.js';
 import { PARTS } from './row.js';
@@ -18,7 +20,6 @@ import type { Slots } from './slots.js';
 
 /** What a slot has in no slab. */
 const NOWHERE = 0;
-const NO_BYTES = Buffer.alloc(0);
 
 /** The slabs of one store, by number; what is in use of each. */
 class Shelf {

@@ -56,6 +56,22 @@ export class Links {
     this.#next.set(list, node);
   }
 
+  /** The same at its end. */
+  pushBack(list: number, slot: number): void {
+    const node = slot + this.#listCount;
+    const before = this.#prev.get(list);
+    this.#next.set(node, list);
+    this.#prev.set(node, before);
+    this.#next.set(before, node);
+    this.#prev.set(list, node);
+  }
+
+  /** The one before another in its list; NO_SLOT: that is the first. */
+  before(list: number, slot: number): number {
+    const node = this.#prev.get(slot + this.#listCount);
+    return node === list ? NO_SLOT : node - this.#listCount;
+  }
+
   /** Takes a slot out of the list it is in; does nothing where it is in none. */
   remove(slot: number): void {
     const node = slot + this.#listCount;

@@ -51,7 +51,7 @@ class MemoryStore extends LowestStore implements Store {
   readonly #maxObjectBytes: number | undefined;
   readonly awakeCount: number;
   readonly #slots = new Slots<StoredResponse>();
-  readonly #eviction = new Eviction(this.#slots);
+  readonly #eviction = new Eviction(this.#slots, (slot) => this.#takenBytes(slot) > 0);
   readonly #packing = new Packing(this.#slots);
   readonly #groups: Groups;
   readonly #tags = new TagIndex();
@@ -91,7 +91,6 @@ class MemoryStore extends LowestStore implements Store {
       ledger: this.#ledger,
       eviction: this.#eviction,
       slots: this.#slots,
-      isTaken: (slot) => this.#takenBytes(slot) > 0,
       evict: (slot) => this.#drop(slot, 'evicted'),
     });
     this.#sweep = new Stepper(clock, () => this.#sweepStep());

@@ -2,7 +2,6 @@
 import type { Clock } from '../base/clock.js';
 import {
   MAX_EVICTIONS_AT_ONCE,
-  MAX_TAKEN_LOOKS,
   PRUNE_STEP_BYTES,
   PRUNE_STEP_COUNT,
   STORE_STEP_DELAY_MS,
@@ -19,8 +18,6 @@ export interface RoomOptions {
   readonly ledger: Ledger;
   readonly eviction: Eviction;
   readonly slots: Slots<unknown>;
-  /** Whether clients take it just now. */
-  readonly isTaken: (slot: number) => boolean;
   /** Takes out for good what is evicted. */
   readonly evict: (slot: number) => void;
 }
@@ -29,15 +26,13 @@ export class Room {
   readonly #ledger: Ledger;
   readonly #eviction: Eviction;
   readonly #slots: Slots<unknown>;
-  readonly #isTaken: (slot: number) => boolean;
   readonly #evict: (slot: number) => void;
   readonly #pruning: Stepper;
 
-  constructor({ clock, ledger, eviction, slots, isTaken, evict }: RoomOptions) {
+  constructor({ clock, ledger, eviction, slots, evict }: RoomOptions) {
     this.#ledger = ledger;
     this.#eviction = eviction;
     this.#slots = slots;
-    this.#isTaken = isTaken;
     this.#evict = evict;
     this.#pruning = new Stepper(clock, () => this.#pruneStep());
   }
@@ -53,7 +48,7 @@ export class Room {
       return false;
     }
     for (let count = 0; this.#ledger.usedBytes + bytes > limit; count++)
-      if (count === MAX_EVICTIONS_AT_ONCE || this.#evictOne(true) === 0) return false;
+      if (count === MAX_EVICTIONS_AT_ONCE || this.#evictOne() === 0) return false;
     return true;
   }
 
@@ -71,7 +66,7 @@ export class Room {
     let stepBytes = 0;
     for (let count = 0; count < PRUNE_STEP_COUNT && stepBytes < PRUNE_STEP_BYTES; count++) {
       if (!this.#ledger.wantsPruning) return undefined;
-      const bytes = this.#evictOne(false);
+      const bytes = this.#evictOne();
       // Clients take what there is: some of it may be nobody's by then.
       if (bytes === 0) return SWEEP_EVERY_MS;
       stepBytes += bytes;
@@ -79,36 +74,18 @@ export class Room {
     return STORE_STEP_DELAY_MS;
   }
 
-  /**
-   * Evicts one response; one that clients take only where that may be, and many of those stand before all others. Returns its bytes, or 0
-   * where none was found.
-   */
-  #evictOne(mayBeTaken: boolean): number {
-    for (let look = 0; ; look++) {
-      const slot = this.#eviction.takeVictim();
-      if (slot === NO_SLOT) return 0;
-      if ((look < MAX_TAKEN_LOOKS || !mayBeTaken) && this.#isTaken(slot)) {
-        // It would give nothing back.
-        this.#eviction.passOver(slot);
-        if (look < MAX_TAKEN_LOOKS) continue;
-        return 0;
-      }
-      const bytes = this.#slots.bytes(slot);
-      this.#evict(slot);
-      return bytes;
-    }
+  /** Evicts one response. Returns its bytes, or 0 where none was found that no client takes. */
+  #evictOne(): number {
+    const slot = this.#eviction.takeVictim();
+    if (slot === NO_SLOT) return 0;
+    const bytes = this.#slots.bytes(slot);
+    this.#evict(slot);
+    return bytes;
   }
 
   /** Evicts one that clients take: nobody begins to take it any more, and its room comes back with the last of those who do. */
   #evictTaken(): void {
-    for (let look = 0; look < MAX_TAKEN_LOOKS; look++) {
-      const slot = this.#eviction.takeVictim();
-      if (slot === NO_SLOT) return;
-      if (this.#isTaken(slot)) {
-        this.#evict(slot);
-        return;
-      }
-      this.#eviction.passOver(slot);
-    }
+    const slot = this.#eviction.takeTaken();
+    if (slot !== NO_SLOT) this.#evict(slot);
   }
 }

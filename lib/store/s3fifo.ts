@@ -76,8 +76,18 @@ export class S3Fifo {
     this.remove(slot);
   }
 
+  /** What was taken out though it was its turn has it now. */
+  comeBack(slot: number, list: number): void {
+    this.#links.pushBack(list, slot);
+    this.#entered(list, slot);
+  }
+
   #push(list: number, slot: number): void {
     this.#links.pushFront(list, slot);
+    this.#entered(list, slot);
+  }
+
+  #entered(list: number, slot: number): void {
     this.#slots.setPlace(slot, list);
     if (list === this.#small) this.#smallBytes += this.#slots.bytes(slot);
     else this.#mainBytes += this.#slots.bytes(slot);

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { hashOf } from '../../lib/base/hash.js';
-import { MAX_EVICTION_LOOKS } from '../../lib/base/limits.js';
+import { MAX_EVICTION_LOOKS, MAX_TAKEN_LOOKS } from '../../lib/base/limits.js';
 import { Eviction } from '../../lib/store/eviction.js';
 import { Ghost } from '../../lib/store/ghost.js';
 import { Links, NO_SLOT } from '../../lib/store/links.js';
@@ -87,16 +87,20 @@ t.test('the ghost remembers lately evicted keys once, forgets the oldest, and ke
 interface Queues {
   readonly slots: Slots<string>;
   readonly eviction: Eviction;
+  /** What clients take. */
+  readonly taken: Set<number>;
   admit(name: string): number;
   next(): string | undefined;
 }
 
 function makeQueues(): Queues {
   const slots = new Slots<string>();
-  const eviction = new Eviction(slots);
+  const taken = new Set<number>();
+  const eviction = new Eviction(slots, (slot) => taken.has(slot));
   return {
     slots,
     eviction,
+    taken,
     admit(name) {
       const slot = slots.take(name, 10, hashOf(name));
       eviction.admit(slot);
@@ -176,5 +180,52 @@ t.test('a slot that is withdrawn is no victim', (t) => {
   eviction.remove(slot);
   eviction.restore(slot, place);
   t.equal(next(), 'a');
+  t.end();
+});
+
+t.test('what clients take is no victim, and has its turn before all others once they have it', (t) => {
+  const { admit, next, taken, slots, eviction } = makeQueues();
+  const [first, used, ended] = [admit('first'), admit('used'), admit('ended')];
+  for (let use = 0; use < 2; use++) slots.use(used);
+  eviction.graceEnded(ended);
+  for (const slot of [first, used, ended]) taken.add(slot);
+  for (let at = 0; at < 100; at++) admit(`n${at}`);
+  t.strictSame([next(), next()], ['n0', 'n1']);
+  taken.clear();
+  t.strictSame(
+    [next(), next(), next()],
+    ['ended', 'first', 'n2'],
+    'each as it was: one past grace, one of the newcomers',
+  );
+  for (let at = 3; at < 95; at++) t.equal(next(), `n${at}`);
+  t.end();
+});
+
+t.test('one search puts off a bounded number of turns, and the next one goes on from there', (t) => {
+  const { admit, next, taken } = makeQueues();
+  for (let at = 0; at < 2 * MAX_TAKEN_LOOKS; at++) taken.add(admit(`t${at}`));
+  admit('free');
+  t.strictSame([next(), next(), next()], [undefined, undefined, 'free']);
+  t.equal(next(), undefined);
+  taken.clear();
+  t.match(next(), /^t\d/);
+  t.end();
+});
+
+t.test('of what clients take the next one can be had too, and nothing else moves for it', (t) => {
+  const { admit, next, taken, slots, eviction } = makeQueues();
+  const names = ['a', 'b', 'c', 'd'];
+  const [, b] = names.map(admit);
+  taken.add(b ?? 0);
+  for (const wasPutOff of [false, true]) {
+    if (wasPutOff) t.strictSame([next(), next()], ['a', 'c']);
+    const slot = eviction.takeTaken();
+    t.equal(slots.at(slot), 'b');
+    eviction.restore(slot, 0);
+    if (!wasPutOff) eviction.restore(slot, eviction.withdraw(slot));
+  }
+  taken.clear();
+  t.equal(eviction.takeTaken(), NO_SLOT);
+  t.strictSame([next(), next(), next()], ['d', 'b', undefined]);
   t.end();
 });

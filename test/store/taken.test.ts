@@ -205,6 +205,20 @@ t.test('what nobody takes is evicted before what is taken', (t) => {
   t.end();
 });
 
+t.test('what nobody takes is evicted before what is taken, however many of those stand before it', (t) => {
+  const { store, make } = setUp(1000 * KB);
+  const taken = Array.from({ length: 85 }, (_, at) => make(`taken ${at}`, { bodyBytes: 10 * KB }));
+  for (const stored of taken) {
+    t.ok(store.put(stored));
+    stored.body.take();
+  }
+  for (let at = 0; at < 50; at++) t.ok(store.put(make(`other ${at}`, { bodyBytes: 10 * KB })), 'there is room');
+  t.ok(taken.every((stored) => store.holds(stored)));
+  t.match(store.stats, { heldBytes: 0 });
+  within(t, store);
+  t.end();
+});
+
 t.test('where all is taken nothing else is given up for what cannot have room', (t) => {
   const { store, make, clock } = setUp(1000 * KB);
   for (let at = 0; at < 7; at++) {

@@ -217,6 +217,12 @@ export class Asking {
     return isStrong && etag !== undefined ? asked.append('If-Range', etag) : asked;
   }
 
+  /** Whether others wait for the connection that this has. What was found elsewhere has none. */
+  get isAwaited(): boolean {
+    const exchange = this.#exchange;
+    return exchange !== undefined && 'isAwaited' in exchange && exchange.isAwaited;
+  }
+
   pause(): void {
     this.#exchange?.pause();
   }

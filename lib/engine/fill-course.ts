@@ -1,9 +1,8 @@
 /** The course of a fill from its start to its end: its state, its body, those who hear of it, and how it is told to have ended. */
-import type { Timer } from '../base/clock.js';
 import { OriginError, stackOf } from '../base/errors.js';
-import { MAX_HELD_UP_MS } from '../base/origin-limits.js';
 import type { Entry } from '../base/under-way.js';
 import type { BodySource } from '../object/body.js';
+import type { Readers } from '../object/readers.js';
 import type { AskedEnd } from '../observe/events.js';
 import type { Writer } from '../store/contract.js';
 import type { Asking } from './asking.js';
@@ -12,6 +11,7 @@ import { noteEnd } from './bookkeeping.js';
 import type { CollapseTable } from './collapse.js';
 import type { Fill } from './fill.js';
 import { type Ending, type FillEnd, type FillResult, SUPERSEDED, type Waiter } from './fill-contract.js';
+import { HeldUp } from './held-up.js';
 import type { Inflow } from './inflow.js';
 import { announceUnleased, type Leasing } from './leasing.js';
 import type { EngineParts } from './parts.js';
@@ -41,8 +41,8 @@ export class Course implements BodySource {
   readonly #asking: Asking;
   readonly #fill: Fill;
   readonly #startedAt: number;
-  /** While the origin is asked to pause. */
-  #heldUp: Timer | undefined;
+  /** Once the origin was asked to pause. */
+  #heldUp: HeldUp | undefined;
   #isFinished = false;
   #isBroken = false;
 
@@ -63,35 +63,28 @@ export class Course implements BodySource {
 
   /** As if it had not been opened. */
   reopened(): void {
+    this.#heldUp?.stop();
     this.inflow?.fail();
     this.inflow = undefined;
     this.state = 'opened';
     this.ending = undefined;
   }
 
-  pause(): void {
+  pause(readers: Readers): void {
     this.#asking.pause();
-    this.#awaitResume();
+    if (this.inflow === undefined) return;
+    this.#heldUp ??= new HeldUp(this.#parts.clock, () => this.#giveWay());
+    this.#heldUp.pause(this.inflow.body, readers);
   }
 
   resume(): void {
-    this.#heldUp?.cancel();
+    this.#heldUp?.resume();
     this.#asking.resume();
-  }
-
-  #awaitResume(): void {
-    this.#heldUp?.cancel();
-    this.#heldUp = this.#parts.clock.after(MAX_HELD_UP_MS, () => this.#giveWay());
   }
 
   /** A client that takes it slower than it comes has a connection to itself: not for as long as it likes where others wait for one. */
   #giveWay(): void {
-    // What was found elsewhere takes no connection, but for a rest that is missing there.
-    const isForClients = this.inflow?.body.mode === 'flow' && this.#asking.requestAt > 0;
-    if (!isForClients || this.#parts.origin.stats.queued === 0) {
-      this.#awaitResume();
-      return;
-    }
+    if (!this.#asking.isAwaited) return;
     const { key } = this.#fill.spec;
     this.#parts.events.notice('info', 'client-slow', 'An answer that its client takes slowly gave way to others', {
       key,
@@ -181,7 +174,7 @@ export class Course implements BodySource {
   finish(end: AskedEnd, reason: string): void {
     if (this.#isFinished) return;
     this.#isFinished = true;
-    this.#heldUp?.cancel();
+    this.#heldUp?.stop();
     const told = this.ending ?? { end, reason, savedBytes: 0 };
     if (this.inflow !== undefined) this.#parts.store.leaveOut(this.inflow.body);
     const { requestAt } = this.#asking;

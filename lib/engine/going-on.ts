@@ -2,7 +2,7 @@
  * A reply from a body that lies below, which turns out there to be damaged in the middle: its client gets the rest from the
  * origin, where that can be told to be of the same representation (RFC 9111 §3.4), and else sees the break.
  */
-import type { BodyReader, ReadResult } from '../object/reader.js';
+import type { BodyReader, ReadResult, Taker } from '../object/reader.js';
 import type { StoredResponse } from '../object/stored.js';
 import { requestDirectives } from '../policy/request-directives.js';
 import type { ClientRequest, Reply } from './contract.js';
@@ -52,6 +52,7 @@ class GoingOn implements BodyReader {
   #restFrom: ((from: number) => BodyReader | undefined) | undefined;
   #givenBytes = 0;
   #listener: (() => void) | undefined;
+  #taker: Taker | undefined;
 
   constructor(reader: BodyReader, restFrom: (from: number) => BodyReader | undefined) {
     this.#reader = reader;
@@ -73,6 +74,7 @@ class GoingOn implements BodyReader {
     if (rest === undefined) return 'failed';
     this.#reader.close();
     this.#reader = rest;
+    if (this.#taker !== undefined) rest.takenBy?.(this.#taker);
     if (this.#listener !== undefined) rest.onReadable(this.#listener);
     return rest.read();
   }
@@ -80,6 +82,10 @@ class GoingOn implements BodyReader {
   onReadable(run: () => void): void {
     this.#listener = run;
     this.#reader.onReadable(run);
+  }
+
+  takenBy(taker: Taker): void {
+    this.#taker = taker;
   }
 
   close(): void {

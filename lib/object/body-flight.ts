@@ -18,7 +18,8 @@ export const ARRIVED: BodyOptions = { mode: 'retain', highWaterBytes: Number.POS
 
 /** Notices to the one who fills the body. */
 export interface BodySource {
-  pause(): void;
+  /** They are behind, or a tier below is. */
+  pause(readers: Readers): void;
   resume(): void;
   /** No reader is left on a body in `flow` mode: nobody wants the rest. */
   abandoned(): void;
@@ -83,7 +84,7 @@ export function newFlight(highWaterBytes: number): Flight {
 export function pace(flight: Flight, unreadBytes: number): void {
   if (!flight.isPaused && unreadBytes > flight.highWaterBytes) {
     flight.isPaused = true;
-    flight.source.pause();
+    flight.source.pause(flight.readers);
   } else if (flight.isPaused && unreadBytes <= flight.highWaterBytes / 2) {
     flight.isPaused = false;
     flight.source.resume();

@@ -18,6 +18,14 @@ export interface BodyReader {
   borrow?(): void;
   /** Of all that was given so far nothing is needed any more. Good after close() too. */
   done?(): void;
+  /** Who takes what is read, where that may have to wait for others. */
+  takenBy?(taker: Taker): void;
+}
+
+/** A client that other bytes go to first, so far. */
+export interface Taker {
+  /** Whether it is that client who takes nothing: of these bytes, or of those before them. */
+  readonly hasTurn: boolean;
 }
 
 /** Where the bytes of a body are that memory does not hold. */
@@ -53,6 +61,7 @@ export class Reader implements BodyReader {
   #chunkStart = 0;
   #listener: (() => void) | undefined;
   #lent: Lent | undefined;
+  #taker: Taker | undefined;
 
   constructor(body: ReadableChunks, from: number, until: number) {
     this.#body = body;
@@ -125,6 +134,14 @@ export class Reader implements BodyReader {
   close(): void {
     this.#listener = undefined;
     this.#body.closeReader(this);
+  }
+
+  takenBy(taker: Taker): void {
+    this.#taker = taker;
+  }
+
+  get hasTurn(): boolean {
+    return this.#taker?.hasTurn ?? true;
   }
 
   borrow(): void {

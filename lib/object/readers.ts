@@ -52,6 +52,15 @@ export class Readers {
     return this.#all.delete(reader);
   }
 
+  /** Position of the furthest of those whose turn it is to take bytes; undefined: it is nobody's. */
+  get furthest(): number | undefined {
+    let furthest: number | undefined;
+    for (const reader of this.#all) {
+      if (!reader.isSatisfied && reader.hasTurn) furthest = Math.max(furthest ?? 0, reader.position);
+    }
+    return furthest;
+  }
+
   /** Whether one still needs bytes before this position. */
   isAnyBefore(position: number): boolean {
     for (const reader of this.#all) if (!reader.isSatisfied && reader.position < position) return true;

@@ -263,6 +263,10 @@ class Watch implements OriginListener, OriginExchange {
     } else this.#breaker.reached(this.#permit);
   }
 
+  get isAwaited(): boolean {
+    return this.exchange?.isAwaited === true;
+  }
+
   pause(): void {
     this.exchange?.pause();
   }
@@ -317,6 +321,7 @@ function refuse(listener: OriginListener, retryAfterMs: number): OriginExchange 
     listener.fail(new OriginError('origin-breaker-open', message, { retryAfterSec }));
   });
   return {
+    isAwaited: false,
     pause() {},
     resume() {},
     abort() {

@@ -244,6 +244,10 @@ class Exchange implements OriginExchange, ExchangeListener, InLine<Exchange> {
     if (this.#isPaused) connection.pause(this);
   }
 
+  get isAwaited(): boolean {
+    return this.#connection !== undefined && this.#pool.stats.queued > 0;
+  }
+
   pause(): void {
     this.#isPaused = true;
     this.#connection?.pause(this);

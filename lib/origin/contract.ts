@@ -46,6 +46,8 @@ export interface OriginListener {
 }
 
 export interface OriginExchange {
+  /** Whether others wait for such a connection as this one has. */
+  readonly isAwaited: boolean;
   pause(): void;
   resume(): void;
   /** Ends the exchange; its connection is closed where the answer was not complete. */

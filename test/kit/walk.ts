@@ -36,6 +36,7 @@ type Written = Readonly<Record<string, string | readonly string[]>>;
 export class PlayedExchange implements OriginExchange {
   readonly request: OriginRequest;
   readonly #listener: OriginListener;
+  isAwaited = false;
   isPaused = false;
   isAborted = false;
 

@@ -29,6 +29,7 @@ class FakeClient implements OriginClient {
     const one = { request, listener, isAborted: false };
     this.asked.push(one);
     return {
+      isAwaited: false,
       pause() {},
       resume() {},
       abort() {

@@ -17,8 +17,8 @@ export interface OriginWays {
 
 export class ReplaceableOrigin implements OriginClient {
   #ways: OriginWays;
-  /** Closings of those that were replaced: the process ends when they have. */
-  readonly #leaving = new Set<Promise<void>>();
+  /** Those that were replaced, until they are closed: the process ends when they have. */
+  readonly #leaving = new Map<OriginClient, Promise<void>>();
   /** What may still run through them is nobody's to cut off before the end. The oldest go where a reload follows a reload. */
   readonly #retired: Tunnel[] = [];
   /** The pass lane. Apart from fetch(), because both have a close() of their own kind. */
@@ -48,8 +48,15 @@ export class ReplaceableOrigin implements OriginClient {
     return this.#ways.client.reachable;
   }
 
+  /** Of all that there are: what one that is leaving has is still open, runs and waits. */
   get stats(): OriginClient['stats'] {
-    return this.#ways.client.stats;
+    const all = { ...this.#ways.client.stats };
+    for (const { stats } of this.#leaving.keys()) {
+      all.connected += stats.connected;
+      all.running += stats.running;
+      all.queued += stats.queued;
+    }
+    return all;
   }
 
   fetch(request: OriginRequest, listener: OriginListener): OriginExchange {
@@ -63,11 +70,13 @@ export class ReplaceableOrigin implements OriginClient {
     tunnel.retire();
     this.#retired.push(tunnel);
     if (this.#retired.length > MAX_RETIRED_TUNNELS) void this.#retired.shift()?.close();
-    const leaving = client.close(graceMs).finally(() => this.#leaving.delete(leaving));
-    this.#leaving.add(leaving);
+    this.#leaving.set(
+      client,
+      client.close(graceMs).finally(() => this.#leaving.delete(client)),
+    );
   }
 
   async close(graceMs?: number): Promise<void> {
-    await Promise.all([this.#ways.client.close(graceMs), ...this.#leaving]);
+    await Promise.all([this.#ways.client.close(graceMs), ...this.#leaving.values()]);
   }
 }

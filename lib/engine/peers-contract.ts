@@ -10,8 +10,8 @@ export interface Peers {
   noted(effect: Effect, reach: Reach): void;
   /** Whether all that was done here lies where they learn of it; else it is put there later. Takes a bounded time; never rejects. */
   told(): Promise<boolean>;
-  /** It was stored without a lease. `isPush`: by an operator, and it wins over what is on its way. */
-  stored(response: StoredResponse, isPush: boolean): void;
+  /** It was stored without a lease. `isPush`: by an operator, and it wins over what is on its way. `before`: what had been pushed there, as far as it was here. */
+  stored(response: StoredResponse, isPush: boolean, before?: StoredResponse): void;
 }
 
 /** What one process does of an operation that several of one machine do together. */

@@ -41,6 +41,8 @@ export class Purging {
   readonly #aliases = new Aliases(MAX_ALIASES, MAX_ALIASES_BYTES);
   /** Those that are under way, by what they are about. */
   readonly #walks = new Map<string, Walk>();
+  /** Those of others. */
+  readonly #followed = new Set<Promise<void>>();
 
   constructor(parts: EngineParts, collapse: CollapseTable, refreshes: Refreshes) {
     this.#parts = parts;
@@ -94,8 +96,14 @@ export class Purging {
 
   /** Resolves once all that goes in steps by now has gone; undefined where nothing does. */
   walked(): Promise<unknown> | undefined {
-    if (this.#walks.size === 0) return undefined;
-    return Promise.all([...this.#walks.values()].map(({ over, next }) => next ?? over));
+    const all = [...[...this.#walks.values()].map(({ over, next }) => next ?? over), ...this.#followed];
+    return all.length === 0 ? undefined : Promise.all(all);
+  }
+
+  /** Another walk through keys below, one that never rejects: walked() waits for it as well. */
+  follow(walk: Promise<void>): void {
+    this.#followed.add(walk);
+    void walk.then(() => this.#followed.delete(walk));
   }
 
   #purgeKeys(keys: readonly string[], reason: 'purged' | 'invalidated', isQuiet: boolean): number {

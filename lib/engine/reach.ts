@@ -3,7 +3,7 @@ import { OPERATION_BELOW_STEP_COUNT, OPERATION_STEP_COUNT } from '../base/limits
 import type { StoredResponse } from '../object/stored.js';
 import { keyOfUrl } from '../policy/key.js';
 import type { BelowReach, Store, UnseenChange } from '../store/contract.js';
-import type { SharedReach } from '../store/shared-ops.js';
+import type { PushedPlace, SharedReach } from '../store/shared-ops.js';
 import { isSamePlace, isSameSelection } from '../store/variants.js';
 import type { Engine } from './engine.js';
 import type { Effect, Meaning } from './fate.js';
@@ -22,7 +22,7 @@ export type Reach =
       readonly kind: 'keys';
       readonly keys: readonly string[];
       readonly but?: 'pushed' | undefined;
-      readonly earlier?: StoredPlace | undefined;
+      readonly earlier?: PushedPlace | undefined;
     }
   | { readonly kind: 'prefix'; readonly prefixes: readonly string[] }
   | { readonly kind: 'tag'; readonly tag: string };

@@ -202,21 +202,27 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
   /** A tier that does not say who asks is not burdened with what came of it: others learn of it by their own request. */
   announce(): void {}
 
-  stored(response: StoredResponse, isPush: boolean): void {
+  stored(response: StoredResponse, isPush: boolean, before?: StoredResponse): void {
     // Others are told of this very moment: the response itself must not count as older than it.
     const mark = this.#tier.clock.markOf(askedAt(response));
     const kept = this.#tier.keep(response, undefined, isPush);
-    if (isPush) void kept.then((isKept) => this.#toldOfPush(response, isKept, mark));
+    if (isPush) void kept.then((isKept) => this.#toldOfPush(response, isKept, mark, before));
   }
 
   /**
    * Who hears of it drops what the origin had sent for other selecting fields. Those who do not, and Redis, are told where there is
    * such a thing: who pushes a whole site would push the operations out of their log.
    */
-  async #toldOfPush({ key, selection }: StoredResponse, isKept: boolean, mark: number): Promise<void> {
+  async #toldOfPush(
+    { key, selection }: StoredResponse,
+    isKept: boolean,
+    mark: number,
+    before: StoredResponse | undefined,
+  ): Promise<void> {
     const reach = { kind: 'keys', keys: [key], but: 'pushed' } as const;
     // What the others have is older, though they cannot have this: what was pushed there before, too.
-    if (!isKept) this.operated('purge', { ...reach, earlier: { key, selection } }, false, mark);
+    const pushedAt = before === undefined ? undefined : askedAt(before);
+    if (!isKept) this.operated('purge', { ...reach, earlier: { key, selection, pushedAt } }, false, mark);
     else if (await this.#tier.hasFetched(key, mark)) this.operated('purge', reach, false, mark);
   }
 

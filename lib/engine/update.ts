@@ -133,7 +133,9 @@ function commit(
   const fills = affectInFlight(engine, { ...reach, but: undefined }, 'purge');
   forgetNotes(engine, reach);
   const isOutdated = dropFetched(engine, reach, record);
-  for (const { beginning } of at.further) void behind(events, dropFurther(engine, beginning, reach, record));
+  for (const { beginning } of at.further) {
+    engine.purging.follow(behind(events, dropFurther(engine, beginning, reach, record)));
+  }
   engine.purging.noteAlias(key, request);
   // Nor must that come up from below, or what other machines alone have of it. Where there is nothing of the kind that is left
   // out: who pushes a whole site would push the operations out of their log.
@@ -142,15 +144,16 @@ function commit(
   const tellOthers = (): void => {
     if (hasOthers) tellPeers(engine.parts.peers, 'purge', reach, isQuiet);
   };
+  const before = store.known(key).find((stored) => stored.pushed === true && isSamePlace(stored, record));
   if (!store.put(record)) {
     // What was stored is older than what is known now, and must not be served once more for want of room.
-    const outdated = { ...reach, earlier: { key, selection: record.selection } };
+    const outdated = { ...reach, earlier: { key, selection: record.selection, pushedAt: now } };
     dropAt(engine, outdated.earlier);
     tellPeers(engine.parts.peers, 'purge', outdated, isQuiet);
     return { refused: 'no-room' };
   }
   tellOthers();
-  if (!isQuiet) engine.parts.peers?.stored(record, true);
+  if (!isQuiet) engine.parts.peers?.stored(record, true, before);
   return { fills, bytes: body.heldBytes, ttlMs: Math.max(0, record.life.staleAt - now) };
 }
 

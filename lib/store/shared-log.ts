@@ -32,6 +32,8 @@ interface Pending {
   readonly op: SharedOp;
   /** The moment, as SharedClock marks it. */
   readonly mark: number;
+  /** That of what was pushed in the same place before; undefined: it is not known, or nothing was. */
+  readonly earlierMark: number | undefined;
 }
 
 export class SharedLog {
@@ -77,7 +79,10 @@ export class SharedLog {
     mark = this.#options.clock.mark(),
   ): SharedOp {
     const { clock, instance } = this.#options;
-    const op: SharedOp = { effect, reach, at: clock.ofMark(mark), since: this.#since(reach, mark), by: instance };
+    const pushedAt = reach.kind === 'keys' ? reach.earlier?.pushedAt : undefined;
+    const earlierMark = pushedAt === undefined ? undefined : clock.markOf(pushedAt);
+    const since = this.#since(reach, mark, earlierMark);
+    const op: SharedOp = { effect, reach, at: clock.ofMark(mark), since, by: instance };
     this.#memory.add(op);
     if (isPassing && this.#options.guard.isUp) {
       const { guard, table } = this.#options;
@@ -85,19 +90,23 @@ export class SharedLog {
         .background(() => table.publishOp(writeOp({ ...op, at: op.at + clock.errorMs })))
         .then((given) => {
           // Nobody may have heard it.
-          if (given === undefined) this.#enter({ op, mark });
+          if (given === undefined) this.#enter({ op, mark, earlierMark });
         });
       return op;
     }
-    this.#enter({ op, mark });
+    this.#enter({ op, mark, earlierMark });
     return op;
   }
 
-  /** What a push replaces must not be the push itself, wherever it is met again: by another clock, or after a restart. */
-  #since(reach: SharedReach, mark: number): number | undefined {
+  /**
+   * What a push replaces must not be the push itself, wherever it is met again: by another clock, or after a restart. What is known
+   * to have been pushed before it is older, however little.
+   */
+  #since(reach: SharedReach, mark: number, earlierMark: number | undefined): number | undefined {
     if (reach.kind !== 'keys' || reach.earlier === undefined) return undefined;
     const { clock } = this.#options;
-    return clock.ofMark(mark) - clock.errorMs - SHARED_CLOCK_MARGIN_MS;
+    const surely = mark - clock.errorMs - SHARED_CLOCK_MARGIN_MS;
+    return clock.ofMark(earlierMark === undefined ? surely : Math.max(surely, (earlierMark + mark) / 2));
   }
 
   #enter(pending: Pending): void {
@@ -141,7 +150,7 @@ export class SharedLog {
     for (let next = this.#pending[0]; next !== undefined && guard.isUp; next = this.#pending[0]) {
       // What the clock may be wrong by is given to the operation: rather too much is purged.
       const at = clock.ofMark(next.mark) + clock.errorMs;
-      const text = writeOp({ ...next.op, at, since: this.#since(next.op.reach, next.mark) });
+      const text = writeOp({ ...next.op, at, since: this.#since(next.op.reach, next.mark, next.earlierMark) });
       const given = await guard.background(() => table.appendOp(text));
       if (given === undefined) break;
       if (this.#pending[0] === next) this.#pending.shift();

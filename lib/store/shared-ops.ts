@@ -19,7 +19,10 @@ export type SharedReach =
   | { readonly kind: 'all' };
 
 /** Where something was pushed once more: what was pushed there before is older. */
-export type PushedPlace = Pick<StoredResponse, 'key' | 'selection'>;
+export interface PushedPlace extends Pick<StoredResponse, 'key' | 'selection'> {
+  /** When that was, by the clock of this machine; undefined: it is not known. */
+  readonly pushedAt?: number | undefined;
+}
 
 export interface SharedOp {
   readonly effect: 'purge' | 'expire';

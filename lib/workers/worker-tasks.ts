@@ -105,11 +105,21 @@ export class WorkerTasks {
     this.#pushes.delete(push);
     const { sequence: own } = this.#parts;
     own.begin(sequence);
+    let walked: Promise<unknown> | undefined;
     try {
-      return pushing?.end({ isQuiet }) ?? { refused: 'incomplete' };
+      const ended = pushing?.end({ isQuiet }) ?? { refused: 'incomplete' };
+      walked = this.#parts.part.engine.purging.walked();
+      return ended;
     } finally {
-      own.end(sequence);
+      this.#endBehind(sequence, walked);
     }
+  }
+
+  /** What goes in steps is over with the last of them: until then others must not take it from here. */
+  #endBehind(sequence: number, walked: Promise<unknown> | undefined): void {
+    const { sequence: own } = this.#parts;
+    if (walked === undefined) own.end(sequence);
+    else void walked.then(() => own.end(sequence));
   }
 
   pushFail(push: number): void {
@@ -117,18 +127,13 @@ export class WorkerTasks {
     this.#pushes.delete(push);
   }
 
-  /**
-   * A request that went by one of the workers changed what is stored for these keys; for none where it is this one, which knows. What
-   * goes in steps is over with the last of them: until then others must not take it from here.
-   */
+  /** A request that went by one of the workers changed what is stored for these keys; for none where it is this one, which knows. */
   invalidate(keys: readonly string[], sequence: number): void {
     const { part, sequence: own } = this.#parts;
     const { purging } = part.engine;
     own.begin(sequence);
     for (const key of keys) purging.purgeHere(key, 'invalidated', { isQuiet: true });
-    const walked = purging.walked();
-    if (walked === undefined) own.end(sequence);
-    else void walked.then(() => own.end(sequence));
+    this.#endBehind(sequence, purging.walked());
   }
 
   #hitsOf({ key, variant }: WirePlace): number | null {

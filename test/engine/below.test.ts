@@ -260,8 +260,10 @@ t.test('issue 5: a push takes the place of what was fetched under them too, and 
   const pushing = walk.engine.operations.update(KEY, head);
   if ('refused' in pushing) throw new Error(pushing.refused);
   pushing.end();
+  t.ok(walk.engine.purging.walked(), 'what goes in steps is waited for');
   comes();
   await steps(3);
+  t.equal(walk.engine.purging.walked(), undefined);
   t.same(left(), [newer, pushed]);
   t.equal(store.known(KEY)[0]?.pushed, true);
   t.equal(store.known(`${KEY}b`).length, 1);

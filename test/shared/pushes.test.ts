@@ -99,6 +99,23 @@ t.test(
 );
 
 t.test(
+  'issue 5: a pushed response that cannot be shared takes the place of one that was pushed a moment before it',
+  needsRedis(),
+  async (t) => {
+    const { redis, here, there } = await open(t, { max_body: '1KB' });
+    const large = 'x'.repeat(2_000);
+    const target = `/v1/objects?url=${encodeURIComponent('http://a.example/a')}`;
+    const lines = ['Cache-Control: max-age=60', 'Vary: Accept-Language', `Patina-Request-${language('en')}`];
+    for (const body of ['first', large]) {
+      t.equal((await here.operate('PUT', target, body, undefined, lines)).status, 200);
+    }
+    await eventually(async () => (await redis.client.xlen('patina:log:{ops}')) > 0, 'the log says so');
+    t.equal(await bodyOf(here, 'en'), large);
+    await becomes(there, 'en', 'version 1', 'the other machine asks the origin');
+  },
+);
+
+t.test(
   'issue 5: a pushed response that cannot be shared outlives a restart of its machine',
   needsRedis(),
   async (t) => {

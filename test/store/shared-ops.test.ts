@@ -97,6 +97,24 @@ t.test('issue 5: what was pushed at that moment, or since, is not older than its
   }
 });
 
+t.test('issue 5: of two pushes the first one is older, however soon the second one came', async (t) => {
+  const { log, appended, clock, guard } = makeLog([{ entries: [] }]);
+  guard.linked();
+  await turns();
+  const first = clock.now();
+  clock.advance(2);
+  const earlier = { key: page.key, selection, pushedAt: first };
+  log.append('purge', { kind: 'keys', keys: [page.key], but: 'pushed', earlier });
+  await log.isWritten();
+  const [text = ''] = appended;
+  const other = makeLog([{ entries: [['1-0', text.replace('"me"', '"x"')]] }]);
+  await other.log.catchUp();
+  for (const { judge } of [log, other.log]) {
+    t.same(judge({ key: page.key, selection, pushed: true }, first), { effect: 'purge' });
+    t.equal(judge({ key: page.key, selection, pushed: true }, first + 2), undefined, 'what was pushed');
+  }
+});
+
 t.test('issue 5: of what has just been pushed on this machine no process drops its own', async (t) => {
   const earlier = { key: page.key, selection };
   const told = (by: string): readonly [string, string] => {

@@ -18,7 +18,7 @@ import { Sequence } from '../../lib/workers/sequence.js';
 import { memoryShare, shareOf } from '../../lib/workers/share.js';
 import { StartStoppedError, Supervisor } from '../../lib/workers/supervisor.js';
 import { WorkerTasks } from '../../lib/workers/worker-tasks.js';
-import { turns } from '../kit/barrier.js';
+import { createBarrier, turns } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
 
 t.test('issue 5: a push that breaks at its end is over all the same', async (t) => {
@@ -34,6 +34,22 @@ t.test('issue 5: a push that breaks at its end is over all the same', async (t) 
   t.equal(await tasks.answer('push', { push: 1, url: 'http://a.example/a', head }), null);
   await t.rejects(tasks.answer('pushEnd', { push: 1, sequence: 7, isQuiet: false }), /the end broke/);
   t.same([sequence.begun, sequence.ended], [7, 7]);
+});
+
+t.test('issue 5: a push is over with the last step of what it takes the place of', async (t) => {
+  const sequence = new Sequence(0);
+  const walk = createBarrier();
+  const purging = { walked: () => walk.passed };
+  const pushing = { end: () => ({ fills: 0, bytes: 1, ttlMs: 1 }) };
+  const part = { engine: { operations: { update: () => pushing }, purging } } as unknown as Part;
+  const tasks = new WorkerTasks({ part, clock: new FakeClock(), sequence, tell() {} });
+  const head = { status: 200, reasonPhrase: 'OK', fields: [], selecting: [], bodyBytes: undefined };
+  await tasks.answer('push', { push: 1, url: 'http://a.example/a', head });
+  t.match(await tasks.answer('pushEnd', { push: 1, sequence: 7, isQuiet: false }), { bytes: 1 });
+  t.same([sequence.begun, sequence.ended], [7, 6]);
+  walk.open();
+  await turns();
+  t.equal(sequence.ended, 7);
 });
 
 t.test('issue 5: what is no message does not get in', async (t) => {

@@ -168,3 +168,5 @@ export const DISK_BREATH_MS = 0.05;
 export const DISK_THREAD_HEAP = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 } as const;
 /** How often whoever waits until all is on disk waits anew, because some of it was put off behind what came later. */
 export const DISK_SETTLE_ROUNDS = 8;
+/** Age from which on a file that a start makes under another name first counts as left by one that was killed. */
+export const DISK_HALF_MADE_MS = 60_000;

@@ -1,14 +1,13 @@
 /** `patina check`: everything that is wrong with a conf file, and what is hardly meant. */
 import { readFileSync } from 'node:fs';
 import { ConfigError } from '../base/errors.js';
-import { lint, type Warning } from '../config/lint.js';
+import { lint } from '../config/lint.js';
 import { loadWritten } from '../config/load.js';
 import { type Override, parseSetting } from '../config/overrides.js';
-import type { ConfigSettings } from '../config/schema.js';
 import { showProblem } from '../config/show.js';
 import { TOKEN_VARIABLE } from '../config/token.js';
-import { diskPathProblem } from '../store/disk-place.js';
 import { allValues, type CommandSpec, type Given, isGiven, lastValue, type Shell, UsageError } from './command.js';
+import { diskWarnings } from './disk-warnings.js';
 import { obstaclesOf } from './obstacles.js';
 
 /** What `--set` gives, for commands that take a conf file. */
@@ -39,14 +38,6 @@ export function complainOf(
   for (const problem of problems) for (const line of showProblem(problem, file ?? '', text)) complain(line);
 }
 
-/** What the machine says of the configuration, and is no obstacle. */
-function diskWarnings({ cache }: ConfigSettings): readonly Warning[] {
-  const problem = cache.disk.path === undefined ? undefined : diskPathProblem(cache.disk.path);
-  if (problem === undefined || problem.kind === 'foreign') return [];
-  const sentence = `${problem.sentence}: it starts without a disk tier`;
-  return [{ code: 'disk-path', path: ['cache', 'disk', 'path'], sentence }];
-}
-
 async function run(given: Given, shell: Shell): Promise<number> {
   const file = given.operands[0] ?? lastValue(given, 'config');
   if (file === undefined) throw new UsageError('check: expected the FILE to check');
@@ -55,7 +46,7 @@ async function run(given: Given, shell: Shell): Promise<number> {
     const obstacles = obstaclesOf(loaded, shell.env[TOKEN_VARIABLE]);
     if (obstacles.length > 0) throw new ConfigError(obstacles);
     const { settings, placeOf } = loaded;
-    const warnings = [...lint(settings), ...diskWarnings(settings)];
+    const warnings = [...lint(settings), ...diskWarnings(settings.cache.disk.path)];
     const lines = warnings.map(({ path, code, sentence }) => {
       const { prefix, order } = placeOf(path);
       return { order, line: `${prefix}warning: ${path.map(String).join('.')}: ${sentence} [${code}]` };

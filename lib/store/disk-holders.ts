@@ -8,8 +8,11 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { clearLeftovers } from './disk-leftovers.js';
 
 const NAME = /^holder-([0-9a-z.]+)-\d+-[0-9a-f]+$/;
+/** One that is not heard yet. */
+const UNHEARD = /^holder-.*\.new$/;
 
 interface Held {
   readonly lock: string;
@@ -21,9 +24,10 @@ interface Held {
 const held = new Map<string, Held>();
 let isUntoldAtExit = false;
 
-/** Says that this process has it open, or is going to, by a lock of that name. Throws where that cannot be said. */
-export function tellHolder(directory: string, lock: string): void {
-  if (held.get(directory)?.lock === lock) return;
+/** Says that this process has it open, or is going to, by a lock of that name: by a file, of which the path is returned. Throws where that cannot be said. */
+export function tellHolder(directory: string, lock: string): string {
+  const told = held.get(directory);
+  if (told?.lock === lock) return join(directory, told.name);
   untellHolder(directory);
   const name = `holder-${lock}-${process.pid}-${randomBytes(4).toString('hex')}`;
   const server = createServer((socket) => socket.destroy());
@@ -35,10 +39,13 @@ export function tellHolder(directory: string, lock: string): void {
   if (!server.listening) throw new Error(`no socket can be made in ${directory}: it may be full`);
   server.unref();
   // Under its name it is one that answers from the first moment.
-  renameSync(join(directory, unheard), join(directory, name));
+  const path = join(directory, name);
+  renameSync(join(directory, unheard), path);
   if (!isUntoldAtExit) process.once('exit', untellAll);
   isUntoldAtExit = true;
   held.set(directory, { lock, name, server });
+  clearLeftovers(directory, UNHEARD, path);
+  return path;
 }
 
 /** It has not, and is not going to for now. */

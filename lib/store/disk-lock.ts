@@ -6,6 +6,8 @@
  * Processes that have not the same memory, as those in two containers, must not have the data open at once: see disk-holders.ts.
  */
 import {
+  accessSync,
+  constants,
   existsSync,
   linkSync,
   lstatSync,
@@ -16,9 +18,10 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
-import type { Device } from './disk-growth.js';
+import { basename, dirname, join } from 'node:path';
+import { DEVICE, type Device } from './disk-growth.js';
 import { isAnyAlive, othersIn, tellHolder, untellHolder } from './disk-holders.js';
+import { clearLeftovers } from './disk-leftovers.js';
 import { makeOwn, type Remark } from './disk-place.js';
 
 /** What lmdb calls it. */
@@ -47,7 +50,7 @@ export class DiskLock {
     this.isElsewhere = memory !== undefined;
     this.path = memory ?? join(directory, LOCK_FILE_NAME);
     const isExposed = filesystem !== undefined && memory === undefined;
-    this.remarks = isExposed ? [{ code: 'disk-copies', sentence: warning(directory, filesystem) }] : [];
+    this.remarks = isExposed ? [exposed(directory, filesystem)] : [];
     // As a directory is that was copied from where it was needed.
     if (!this.#mayDiffer) this.#unlink();
   }
@@ -60,7 +63,8 @@ export class DiskLock {
     }
     if (this.isElsewhere) this.#make();
     const name = this.#name;
-    tellHolder(this.#directory, name);
+    const told = tellHolder(this.#directory, name);
+    for (const path of new Set([this.path, join(this.#directory, LOCK_FILE_NAME)])) clearHalfMade(path, told);
     const { strange, alike } = othersIn(this.#directory, name);
     // Those of the dead are nothing to go by; nobody waits for that.
     isAnyAlive(this.#directory, alike).catch(() => undefined);
@@ -97,7 +101,7 @@ export class DiskLock {
     }
     const link = join(this.#directory, LOCK_FILE_NAME);
     if (targetOf(link) === this.path) return;
-    const own = `${link}-${process.pid}`;
+    const own = halfMade(link);
     rmSync(own, { force: true });
     symlinkSync(this.path, own);
     renameSync(own, link);
@@ -109,21 +113,41 @@ export class DiskLock {
   }
 }
 
-function warning(directory: string, filesystem: string): string {
-  return `${directory} lies on ${filesystem}, and the lock of its file cannot lie in /dev/shm: where that filesystem, or a quota on it, is full, the process may end (SIGBUS).`;
+/** What is to be said of a directory from where its lock cannot be kept away, though it has to be. Changes nothing. */
+export function lockRemark(directory: string, device = DEVICE): Remark | undefined {
+  const filesystem = device.copiesOnWrite(directory);
+  if (filesystem === undefined || ownIn(device.sharedMemory()) !== undefined) return undefined;
+  return exposed(directory, filesystem);
 }
 
-/** In a directory of this user's own, since all may write to what is above it. Undefined where that cannot be had. */
-function pathIn(memory: string | undefined, directory: string): string | undefined {
+function exposed(directory: string, filesystem: string): Remark {
+  const sentence = `${directory} lies on ${filesystem}, and the lock of its file cannot lie in /dev/shm: where that filesystem, or a quota on it, is full, the process may end (SIGBUS).`;
+  return { code: 'disk-copies', sentence };
+}
+
+/** A directory of this user's own, there or to be made, since all may write to what is above it. Undefined where that cannot be had. */
+function ownIn(memory: string | undefined): string | undefined {
   const uid = process.geteuid?.();
   if (memory === undefined || uid === undefined) return undefined;
   const own = join(memory, `patina-${uid}`);
   try {
-    if (!existsSync(own)) makeOwn(own);
-    const found = lstatSync(own);
-    if (!found.isDirectory() || found.uid !== uid || (found.mode & 0o077) !== 0) return undefined;
+    const found = lstatSync(own, { throwIfNoEntry: false });
+    if (found === undefined) accessSync(memory, constants.W_OK | constants.X_OK);
+    else if (!found.isDirectory() || found.uid !== uid || (found.mode & 0o077) !== 0) return undefined;
   } catch {
-    // The warning says so.
+    // The remark says so.
+    return undefined;
+  }
+  return own;
+}
+
+function pathIn(memory: string | undefined, directory: string): string | undefined {
+  const own = ownIn(memory);
+  if (own === undefined) return undefined;
+  try {
+    if (!existsSync(own)) makeOwn(own);
+  } catch {
+    // The remark says so.
     return undefined;
   }
   const { dev, ino } = statSync(directory, { bigint: true });
@@ -135,10 +159,21 @@ function targetOf(path: string): string | undefined {
   return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true ? readlinkSync(path) : undefined;
 }
 
+/** Its name until it is whole. */
+function halfMade(path: string): string {
+  return `${path}-${process.pid}`;
+}
+
+/** What is left under such names; `newest`: a file that was made just now. */
+function clearHalfMade(path: string, newest: string): void {
+  const name = basename(path).replaceAll('.', '\\.');
+  clearLeftovers(dirname(path), new RegExp(`^${name}-\\d+$`), newest);
+}
+
 /** Never over one that another process has made meanwhile: that one works with what is in it. */
 export function makeLockFile(path: string): void {
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? -1) === 0) rmSync(path);
-  const own = `${path}-${process.pid}`;
+  const own = halfMade(path);
   try {
     writeFileSync(own, Buffer.alloc(LOCK_FILE_BYTES), { mode: 0o600 });
     // Under its name it is whole from the first moment.

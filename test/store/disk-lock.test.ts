@@ -9,12 +9,15 @@ import {
   renameSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { systemClock } from '../../lib/base/clock.js';
+import { DISK_HALF_MADE_MS } from '../../lib/base/disk-limits.js';
+import { diskWarnings } from '../../lib/cli/disk-warnings.js';
 import { DEVICE, type Device } from '../../lib/store/disk-growth.js';
 import { tellHolder, untellHolder } from '../../lib/store/disk-holders.js';
 import { DiskOpening, type OpenedDisk } from '../../lib/store/disk-open.js';
@@ -79,6 +82,7 @@ t.test(
     t.equal(statSync(join(target, '..')).mode & 0o777, 0o700);
     t.ok(statSync(target).blocks * 512 >= statSync(target).size, 'none of it is a hole');
     t.same(one.remarks, []);
+    t.same(diskWarnings(path, copying(memory)), []);
     one.file.makeRoom(100, () => {});
     one.file.write(() => one.file.tables.records.put(KEY, KEY));
     const other = opened(path, copying(memory));
@@ -128,6 +132,13 @@ t.test(
         ['disk-copies'],
       );
       t.match(remarks[0]?.sentence, /btrfs/);
+      for (const one of [path, join(path, 'not', 'yet')]) {
+        t.match(
+          diskWarnings(one, copying(memory === 'none' ? undefined : there)),
+          remarks.map(({ code }) => ({ code })),
+          '`check` says so too',
+        );
+      }
       t.equal(holders(directory).length, 1, 'others are told all the same');
       await file.close();
     }
@@ -164,6 +175,41 @@ t.test('issue 5: of those with the same lock the dead leave nothing behind', lin
   t.same(holders(directory), [own]);
   await again.file.close();
 });
+
+t.test(
+  'issue 5: what a killed process had half made goes with the next start, and what is being made does not',
+  linux,
+  async (t) => {
+    const { path, directory } = placeFor(t);
+    const memory = makeDirectory(t);
+    await opened(path, copying(memory)).file.close();
+    untellHolder(directory);
+    const target = readlinkSync(join(directory, 'lock.mdb'));
+    const namesOf = (pid: number): string[] => {
+      const names = [
+        join(directory, `holder-1.1-${pid}-00.new`),
+        join(directory, `lock.mdb-${pid}`),
+        `${target}-${pid}`,
+      ];
+      for (const name of names) writeFileSync(name, '');
+      return names;
+    };
+    const [left, young] = [namesOf(7), namesOf(8)];
+    const longAgo = Date.now() / 1000 - 2 * (DISK_HALF_MADE_MS / 1000);
+    for (const name of left) utimesSync(name, longAgo, longAgo);
+    const { file } = opened(path, copying(memory));
+    t.same(
+      left.filter((name) => existsSync(name)),
+      [],
+    );
+    t.same(
+      young.filter((name) => existsSync(name)),
+      young,
+    );
+    t.ok(existsSync(target), 'the lock is there');
+    await file.close();
+  },
+);
 
 t.test(
   'issue 5: a file that is set aside takes its lock along, and the next one has one of its own',

@@ -5,7 +5,7 @@
  * The files run by `node` and not by tap's command line: that one preloads hooks into every process, also into those
  * which a test starts to see what users see, and takes three times as long.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -130,4 +130,6 @@ async function runAll(files: readonly string[]): Promise<number> {
   return total.failed > 0 ? 1 : 0;
 }
 
+// After `tsc --build` alone it would not be the program that the tests speak of.
+execFileSync(process.execPath, [join(ROOT, '.bundle.js')], { stdio: 'inherit' });
 process.exitCode = await runAll(testFiles(process.argv.slice(2)));

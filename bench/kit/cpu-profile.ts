@@ -1,8 +1,17 @@
 /** Reads what `node --cpu-prof` writes, and sums it up: self time by function and by file. */
+import { SourceMap, type SourceMapPayload } from 'node:module';
 
 interface Node {
   readonly id: number;
-  readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
+  readonly callFrame: CallFrame;
+}
+
+/** Lines and columns are counted from 0. */
+interface CallFrame {
+  readonly functionName: string;
+  readonly url: string;
+  readonly lineNumber: number;
+  readonly columnNumber: number;
 }
 
 /** The file as node writes it. */
@@ -27,9 +36,26 @@ export interface ProfileSummary {
   readonly files: readonly SelfTime[];
 }
 
-/** A path as one would say it: `lib/engine/fill.js`, `undici/lib/dispatcher/client-h1.js`, `node:net`. */
+/** A path as one would say it: `lib/engine/fill.ts`, `ioredis/built/Redis.js`, `node:net`. */
 function shortOf(url: string): string {
   return url.replace(/^.*\/node_modules\//, '').replace(/^.*\/dist\//, '');
+}
+
+/** The same profile told by the sources: one file of the program holds many. `mapOf` gives the source map of a file, where it has one. */
+export function bySources(profile: CpuProfile, mapOf: (url: string) => SourceMapPayload | undefined): CpuProfile {
+  const maps = new Map<string, SourceMap | undefined>();
+  const toSource = (frame: CallFrame): CallFrame => {
+    const { url, lineNumber, columnNumber } = frame;
+    if (!maps.has(url)) {
+      const payload = mapOf(url);
+      maps.set(url, payload === undefined ? undefined : new SourceMap(payload));
+    }
+    const entry = maps.get(url)?.findEntry(lineNumber, columnNumber);
+    if (entry === undefined || !('originalSource' in entry)) return frame;
+    const source = entry.originalSource.replace(/^(?:\.\.\/)+/, '');
+    return { ...frame, url: source, lineNumber: entry.originalLine, columnNumber: entry.originalColumn };
+  };
+  return { ...profile, nodes: profile.nodes.map((node) => ({ ...node, callFrame: toSource(node.callFrame) })) };
 }
 
 function inOrder(times: ReadonlyMap<string, number>, busyUs: number): SelfTime[] {

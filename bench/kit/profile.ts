@@ -1,7 +1,9 @@
 /** `npm run bench -- --profile NAME`: Patina alone under the load of a scenario, with the profiler of node on. */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import type { SourceMapPayload } from 'node:module';
 import { join } from 'node:path';
-import { type CpuProfile, type SelfTime, summarize } from './cpu-profile.js';
+import { fileURLToPath } from 'node:url';
+import { bySources, type CpuProfile, type SelfTime, summarize } from './cpu-profile.js';
 import { type Fleet, PLAIN_SETTINGS, startContestant } from './fleet.js';
 import type { Machine } from './machine.js';
 import { layGround, runOnce } from './rate.js';
@@ -29,6 +31,13 @@ function readProfile(folder: string): { text: string; profile: CpuProfile } {
   return { text, profile: JSON.parse(text) as CpuProfile };
 }
 
+/** Of a file of the program; what packages bring is not looked into. */
+function mapOf(url: string): SourceMapPayload | undefined {
+  if (!url.startsWith('file:') || url.includes('/node_modules/')) return undefined;
+  const file = `${fileURLToPath(url)}.map`;
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as SourceMapPayload) : undefined;
+}
+
 export async function profileScenario(scenario: Scenario, machine: Machine, isQuick: boolean): Promise<void> {
   const order = scenario.rate;
   if (order === undefined) throw new Error(`${scenario.name} has no load of its own: profile another scenario`);
@@ -48,7 +57,7 @@ export async function profileScenario(scenario: Scenario, machine: Machine, isQu
     const sample = await runOnce(bench, order, origin, patina, 1, pick(5, 2));
     await patina.running.stop();
     const { text, profile } = readProfile(folder);
-    const { busyMs, idleMs, functions, files } = summarize(profile, skipMs);
+    const { busyMs, idleMs, functions, files } = summarize(bySources(profile, mapOf), skipMs);
     const dir = join(checkoutRoot(), 'bench/results');
     mkdirSync(dir, { recursive: true });
     const file = join(dir, `profile-${scenario.name}.cpuprofile`);

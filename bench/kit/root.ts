@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { program } from '../../test/kit/program.js';
 
 function isCheckout(dir: string): boolean {
   const file = join(dir, 'package.json');
@@ -24,9 +25,9 @@ export function checkoutRoot(): string {
   return root;
 }
 
-/** The compiled program that a user starts. */
+/** The program that a user starts. */
 export function patinaMain(): string {
-  return process.env['PATINA_MAIN'] ?? join(checkoutRoot(), 'dist/lib/cli/main.js');
+  return process.env['PATINA_MAIN'] ?? program();
 }
 
 /** The compiled module of the kit. */

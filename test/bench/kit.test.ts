@@ -6,7 +6,7 @@ import { type AddressInfo, createServer as createNetServer, type Socket } from '
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { Client } from '../../bench/kit/client.js';
-import { summarize } from '../../bench/kit/cpu-profile.js';
+import { bySources, summarize } from '../../bench/kit/cpu-profile.js';
 import { contestantOf } from '../../bench/kit/fleet.js';
 import { inTurns, type Pair, ratioOf } from '../../bench/kit/pairs.js';
 import { checkRun, checkSample, type RateOrder } from '../../bench/kit/rate.js';
@@ -188,7 +188,7 @@ t.test('issue 6: Zipf draws are the same each time, and as popular as their rank
 });
 
 t.test('issue 6: a profile is summed up by self time, without idling and without the start', async (t) => {
-  const frame = (functionName: string, url: string) => ({ functionName, url, lineNumber: 4 });
+  const frame = (functionName: string, url: string) => ({ functionName, url, lineNumber: 4, columnNumber: 0 });
   const profile = {
     nodes: [
       { id: 1, callFrame: frame('(idle)', '') },
@@ -206,6 +206,30 @@ t.test('issue 6: a profile is summed up by self time, without idling and without
     { name: 'handle lib/engine/engine.js:5', share: 0.25, ms: 1 },
   ]);
   t.same(files[1], { name: 'lib/engine/engine.js', share: 0.25, ms: 1 });
+});
+
+t.test('issue 6: a profile of the program is told by its sources', async (t) => {
+  const frame = (url: string) => ({ functionName: 'read', url, lineNumber: 1, columnNumber: 8 });
+  const nodes = ['file:///x/dist/lib/bundle/serve.js', 'file:///x/node_modules/a/a.js'].map((url, id) => ({
+    id,
+    callFrame: frame(url),
+  }));
+  // Of one place: line 1, column 8 stands for line 20, column 2 of the source.
+  const map = {
+    file: '',
+    version: 3,
+    sources: ['../../../lib/front/intake.ts'],
+    sourcesContent: [],
+    names: [],
+    mappings: ';QAoBE',
+    sourceRoot: '',
+  };
+  const mapOf = (url: string) => (url.includes('/bundle/') ? map : undefined);
+  const { functions } = summarize(bySources({ nodes, samples: [0, 1, 1], timeDeltas: [0, 1000, 1000] }, mapOf), 0);
+  t.same(
+    functions.map(({ name }) => name),
+    ['read lib/front/intake.ts:21', 'read a/a.js:2'],
+  );
 });
 
 const MACHINE = { cpu: 'A CPU', cores: 2, memoryGB: 4, kernel: '6', node: 'v20', commit: 'abc', pinned: true };

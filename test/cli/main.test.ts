@@ -1,16 +1,13 @@
 // Goal: the command itself: exit codes, output and signals as a shell sees them. Method: child processes on free ports of loopback.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { program } from '../kit/program.js';
 
-const MAIN = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url));
+const MAIN = program();
 
 interface Ended {
   readonly code: number | null;
@@ -18,8 +15,8 @@ interface Ended {
   readonly err: string;
 }
 
-function start(args: readonly string[], env: NodeJS.ProcessEnv = process.env) {
-  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
+function start(args: readonly string[]) {
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   let out = '';
   let err = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -30,24 +27,6 @@ function start(args: readonly string[], env: NodeJS.ProcessEnv = process.env) {
   });
   const ended = once(child, 'close').then(([code]): Ended => ({ code, out, err }));
   return { child, ended };
-}
-
-/** The files that a run of the command reads as programs, by what V8 tells of their coverage. Ends it once it serves. */
-async function readBy(args: readonly string[]): Promise<string[]> {
-  const directory = mkdtempSync(join(tmpdir(), 'patina-read-'));
-  try {
-    const { child, ended } = start(args, { ...process.env, NODE_V8_COVERAGE: directory });
-    child.stdout.on('data', (text: string) => {
-      if (text.includes(' ready on ')) child.kill('SIGTERM');
-    });
-    await ended;
-    return readdirSync(directory).flatMap((file) => {
-      const { result } = JSON.parse(readFileSync(join(directory, file), 'utf8')) as { result: { url: string }[] };
-      return result.map(({ url }) => url);
-    });
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
 }
 
 t.test('--version prints the version, --help every option', async (t) => {
@@ -107,26 +86,4 @@ t.test('section 7: the demo serves, explains itself, and SIGTERM ends it with ex
   const { code, err } = await ended;
   t.equal(code, 0);
   t.equal(err, '');
-});
-
-t.test('a command that only speaks to a proxy reads nothing of one: that would be most of its time', async (t) => {
-  const parts =
-    /\/dist\/lib\/(proxy\.js|engine\/|front\/|origin\/|workers\/)|\/node_modules\/(lmdb|prom-client|pino)\//;
-  for (const args of [['--version'], ['purge', '--help'], ['purge', 'http://a.test/', '--admin', '127.0.0.1:1']]) {
-    t.strictSame(
-      (await readBy(args)).filter((url) => parts.test(url)),
-      [],
-      args.join(' '),
-    );
-  }
-});
-
-t.test('what is read of lmdb is read where there is a disk tier', async (t) => {
-  const dir = t.testdir();
-  const lmdb = (url: string) => url.includes('/node_modules/lmdb/');
-  const serving = ['--listen', '127.0.0.1:0', '--admin', 'off'];
-  t.notOk((await readBy(serving)).some(lmdb));
-  t.ok(
-    (await readBy([...serving, '--set', `cache.disk.path=${dir}/disk`, '--set', 'cache.disk.size=64MB'])).some(lmdb),
-  );
 });

@@ -3,10 +3,10 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { MAX_DISK_YOUNG_DEATHS } from '../../lib/base/disk-limits.js';
 import { makeDirectory } from '../kit/disk.js';
+import { program } from '../kit/program.js';
 import { metric, type OpenOptions, type OpenProxy, openProxy, TOKEN } from '../kit/proxy-kit.js';
 import { eventually } from '../kit/redis-server.js';
 import { startScriptedOrigin } from '../kit/scripted-origin.js';
@@ -127,7 +127,7 @@ t.test(
 );
 
 const canLimit = existsSync('/usr/bin/prlimit') && existsSync('/bin/bash');
-const CLI = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url));
+const CLI = program();
 
 function fetched(
   port: number,

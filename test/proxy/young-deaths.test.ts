@@ -3,7 +3,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { DISK_RETRY_FIRST_MS, DISK_YOUNG_MS, MAX_DISK_YOUNG_DEATHS } from '../../lib/base/disk-limits.js';
 import { DISK_PAGE_BYTES, openDiskFile } from '../../lib/store/disk-file.js';
@@ -11,11 +10,12 @@ import { withNumber } from '../../lib/store/disk-keys.js';
 import { deathsIn } from '../../lib/store/disk-marks.js';
 import { FakeClock } from '../kit/clock.js';
 import { makeDirectory } from '../kit/disk.js';
+import { program } from '../kit/program.js';
 import { metric, type OpenOptions, type OpenProxy, openProxy, settled, TOKEN } from '../kit/proxy-kit.js';
 
 const START = Date.UTC(2026, 0, 1);
 const CACHED = 'Cache-Control: only-if-cached';
-const MAIN = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url));
+const MAIN = program();
 
 const onDisk = (path: string): OpenOptions => ({
   token: TOKEN,

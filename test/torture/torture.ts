@@ -6,10 +6,10 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { fileURLToPath } from 'node:url';
+import { program } from '../kit/program.js';
 import { flawOf, type TortureOrigin } from './origin.js';
 
-const CLI = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url));
+const CLI = program();
 const KEYS = 400;
 const CLIENTS = 16;
 /** How often is asked whether all that was stored is on disk. */

@@ -9,11 +9,11 @@ import { Agent } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { fileURLToPath } from 'node:url';
+import { program } from '../kit/program.js';
 import { flawOf, TortureOrigin, TTL_MS } from './origin.js';
 import { type Answer, ask, askClosely, type CutOff, OPERATOR, TOKEN, told } from './torture.js';
 
-const CLI = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url));
+const CLI = program();
 const KEYS = 400;
 const CLIENTS = 16;
 /** A kill comes between these two after the load began. */

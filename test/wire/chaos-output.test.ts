@@ -5,10 +5,10 @@ import { closeSync, existsSync, openSync } from 'node:fs';
 import { get } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { program } from '../kit/program.js';
 
-const MAIN = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url));
+const MAIN = program();
 /** Requests enough for several batches of log lines. */
 const REQUESTS = 50;
 /** Not every system has a device that is always full. */

@@ -3,14 +3,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { program } from '../kit/program.js';
 import { connectRaw } from '../kit/raw-client.js';
 import { ChaosClients } from './chaos-clients.js';
 import { type ChaosOrigin, startChaosOrigin } from './chaos-origin.js';
 import { QUIET_GAUGES, type Subject, startSubject } from './chaos-subject.js';
 
-const MAIN = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url));
+const MAIN = program();
 const CHAOS_MS = 4_000;
 const CLIENTS = 30;
 const LOOK_EVERY_MS = 50;

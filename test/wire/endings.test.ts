@@ -3,10 +3,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { createBarrier, turns } from '../kit/barrier.js';
 import { FakeClock } from '../kit/clock.js';
+import { program } from '../kit/program.js';
 import { detailOf, metric, openProxy, request } from '../kit/proxy-kit.js';
 import { CutOff, connectRaw, exchangeRaw } from '../kit/raw-client.js';
 import { hang, type ScriptedOrigin, send, startScriptedOrigin, until } from '../kit/scripted-origin.js';
@@ -122,7 +122,7 @@ t.test('close: ends at once, with a fill and a hung refresh in flight', async (t
   await house.origin.stop();
 });
 
-const MAIN = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url));
+const MAIN = program();
 
 /** The command in front of an origin, once it has said that it is ready. */
 async function command(t: Test, origin: ScriptedOrigin, ...more: string[]) {

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { program } from '../kit/program.js';
 import { connectRaw } from '../kit/raw-client.js';
 import { type ScriptedOrigin, startScriptedOrigin } from '../kit/scripted-origin.js';
 import { randomFrom } from './chaos-clients.js';
@@ -13,7 +13,7 @@ import { TalkClient, type TalkTally } from './talk-client.js';
 import { kindOf, talkSteps } from './talk-origin.js';
 import { makePlan } from './talk-plan.js';
 
-const MAIN = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url));
+const MAIN = program();
 /** PATINA_TEST_SEED has other conversations, and PATINA_TEST_TALKS more of them. */
 const SEED = Number(process.env['PATINA_TEST_SEED'] ?? 4_711);
 const CONVERSATIONS = Number(process.env['PATINA_TEST_TALKS'] ?? 60);

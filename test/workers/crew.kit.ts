@@ -10,13 +10,13 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
+import { program } from '../kit/program.js';
 import { metric, TOKEN } from '../kit/proxy-kit.js';
 import { connectRaw, type RawClient } from '../kit/raw-client.js';
 import { type ScriptedOrigin, startScriptedOrigin } from '../kit/scripted-origin.js';
 
-const MAIN = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url));
+const MAIN = program();
 
 export interface CrewOptions {
   readonly workers?: number;

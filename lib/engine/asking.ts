@@ -11,10 +11,10 @@ import type { OriginExchange, OriginListener, OriginResponseHead } from '../orig
 import { requestToOrigin } from '../policy/hygiene.js';
 import { conditionalFields, type SentValidators, unconditionalFields } from '../policy/validate.js';
 import { NOT_ASKED } from './bookkeeping.js';
+import { isSameRepresentation } from './combining.js';
 import type { Conditions, FillSpec } from './fill-contract.js';
 import type { FoundBytes } from './leases-contract.js';
 import type { EngineParts } from './parts.js';
-import { isSameRepresentation } from './response.js';
 
 /** What is at hand of a response whose rest is wanted. */
 export interface Begun {

@@ -12,7 +12,7 @@ import { isSelectedBy } from '../policy/vary.js';
 import { isSameSelection } from '../store/variants.js';
 import type { Ending, FillSpec } from './fill-contract.js';
 import type { EngineParts } from './parts.js';
-import { type Receipt, retryAfterMs } from './response.js';
+import { type Receipt, retryAfterMs } from './receipt.js';
 import { isFailureStatus } from './verdict.js';
 
 /** Reasons that lie in this answer or this moment, not in the key: the next request may well get a storable one. */

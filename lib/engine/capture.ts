@@ -11,7 +11,8 @@ import type { BodyTap, ClientRequest } from './contract.js';
 import { Fate } from './fate.js';
 import { Inflow } from './inflow.js';
 import type { EngineParts } from './parts.js';
-import { contentLength, madeResponse, type Receipt } from './response.js';
+import { contentLength, type Receipt } from './receipt.js';
+import { madeResponse } from './response.js';
 
 /** A capture in progress, so that a purge can win over it. */
 export interface Capture extends BodyTap {

@@ -18,7 +18,8 @@ import type { Fill } from './fill.js';
 import { SUPERSEDED } from './fill-contract.js';
 import { Inflow } from './inflow.js';
 import { freshen, keepWhole, wantsTag, withBytes } from './keeping.js';
-import { bodyLength, isReduced, madeResponse, type Receipt, retryAfterSec } from './response.js';
+import { bodyLength, type Receipt, retryAfterSec } from './receipt.js';
+import { isReduced, madeResponse } from './response.js';
 import type { Storing } from './verdict.js';
 
 /**

@@ -2,7 +2,7 @@
 import { MAX_RESUMES_PER_FILL } from '../base/limits.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { OriginResponseHead } from '../origin/contract.js';
-import { isResumable } from './response.js';
+import { isResumable } from './combining.js';
 import { wholeByRest } from './verdict.js';
 
 export class Rest {

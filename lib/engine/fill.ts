@@ -21,6 +21,7 @@ import { tagsOf } from '../policy/tags.js';
 import { type AnswerListener, Asking } from './asking.js';
 import { noteUnreachable } from './bookkeeping.js';
 import type { CollapseTable } from './collapse.js';
+import type { Part } from './combining.js';
 import { type Effect, Fate, type Meaning } from './fate.js';
 import { errorStatus, notModified, storeArriving, storeAtOnce, uncacheable } from './fill-answer.js';
 import { type FillResult, type FillSpec, SUPERSEDED, type Waiter } from './fill-contract.js';
@@ -31,7 +32,7 @@ import { keepWhole, outdatedBy } from './keeping.js';
 import type { Found, FoundBytes } from './leases-contract.js';
 import { isLeasable, type LeasedFill, Leasing } from './leasing.js';
 import type { EngineParts } from './parts.js';
-import { type Part, type Receipt, receiptOf, ruleOf } from './response.js';
+import { type Receipt, receiptOf, ruleOf } from './receipt.js';
 import { type Answer, judgeAnswer } from './verdict.js';
 
 export class Fill implements AnswerListener, LeasedFill {

@@ -11,17 +11,11 @@ import { chooseVariant, isSelectedBy } from '../policy/vary.js';
 import type { RemovalReason, Store, Writer } from '../store/contract.js';
 import { isSameSelection } from '../store/variants.js';
 import { dropOutdated, isNewest, markUncacheable } from './bookkeeping.js';
+import { isSameRepresentation, type Part, partRecord, updatedRecord } from './combining.js';
 import type { Ending, FillResult, FillSpec } from './fill-contract.js';
 import type { EngineParts } from './parts.js';
-import {
-  freshenedResponse,
-  isSameRepresentation,
-  type Part,
-  partRecord,
-  type Receipt,
-  ruleOf,
-  updatedRecord,
-} from './response.js';
+import { type Receipt, ruleOf } from './receipt.js';
+import { freshenedResponse } from './response.js';
 
 /** Whether an entity-tag is to be made of the body: for a whole response whose origin sends none. */
 export function wantsTag(spec: FillSpec, receipt: Receipt, rule = ruleOf(spec, receipt)): boolean {

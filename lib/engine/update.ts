@@ -24,7 +24,8 @@ import {
   type Reach,
   type StoredPlace,
 } from './reach.js';
-import { madeResponse, type Receipt } from './response.js';
+import type { Receipt } from './receipt.js';
+import { madeResponse } from './response.js';
 import { behind } from './steps.js';
 
 export interface PushedHead {

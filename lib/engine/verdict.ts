@@ -8,18 +8,10 @@ import type { Fields } from '../http/fields.js';
 import type { SafetyOverride, StoredResponse } from '../object/stored.js';
 import type { Governing } from '../policy/lifetime.js';
 import { judgeStorable } from '../policy/storable.js';
+import { isInCodingOf, isSameRepresentation, type Part, partOf, updatedFields } from './combining.js';
 import type { Conditions, FillSpec } from './fill-contract.js';
-import {
-  contentLength,
-  isInCodingOf,
-  isSameRepresentation,
-  type JudgedBy,
-  type Part,
-  partOf,
-  type Receipt,
-  ruleOf,
-  updatedFields,
-} from './response.js';
+import { contentLength, type Receipt, ruleOf } from './receipt.js';
+import type { JudgedBy } from './response.js';
 
 export type Answer =
   /** A 304 to a condition of ours, or to none. */

@@ -1,6 +1,6 @@
 /** Goal: Content-Length is read as the number that it is, and as nothing else; method: a table. */
 import t from 'tap';
-import { contentLength } from '../../lib/engine/response.js';
+import { contentLength } from '../../lib/engine/receipt.js';
 import { Fields } from '../../lib/http/fields.js';
 
 t.test('RFC 9110 §8.6: only digits are a length, and no more of them than a number holds exactly', async (t) => {

@@ -1,69 +1,37 @@
 /**
- * One request that a fresh hit or a graced one could not answer: it looks up, then joins a fill, leads one, or goes
- * alone, and answers by how that ended. Each step is a function of its own; `#round` is the loop that drives them.
+ * How a request that a fresh hit or a graced one could not answer comes to its answer: it joins a fill, leads one, or goes alone,
+ * and goes on by how that ended. Each step is a function of its own; `#round` is the loop that drives them.
  */
-
 import type { Timer } from '../base/clock.js';
 import { MAX_LOOKUPS_PER_REQUEST } from '../base/limits.js';
-import type { CacheStatusEntry } from '../http/cache-status.js';
 import type { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
-import type { Outcome } from '../observe/events.js';
 import { isConditional } from '../policy/precondition.js';
-import type { RequestDirectives } from '../policy/request-directives.js';
-import { type FailureKind, judgeReuse, mayServeOnFailure, type ReuseVerdict } from '../policy/reuse.js';
+import { type FailureKind, judgeReuse } from '../policy/reuse.js';
 import { isBoundToRequest } from '../policy/storable.js';
 import { isSelectedBy } from '../policy/vary.js';
-import type { ClientRequest, ReplySink } from './contract.js';
+import { Answering } from './answering.js';
 import { coversRanges, hasReachedRanges } from './deliver.js';
-import type { Engine } from './engine.js';
 import type { Fill } from './fill.js';
 import type { Conditions, FillResult, Waiter } from './fill-contract.js';
 import { markerKeyOf } from './fill-order.js';
-import { collapseKeyOf, type Need } from './need.js';
+import { collapseKeyOf } from './need.js';
 import { refreshIfStale } from './refreshing.js';
 import { type SynthError, sharedError, TOO_MANY_WAITERS, WAITED_TOO_LONG } from './synth.js';
-import { ttlSecAt } from './told.js';
 
-export class Transaction implements Waiter {
-  readonly request: ClientRequest;
-  readonly #engine: Engine;
-  readonly #sink: ReplySink;
-  readonly #key: string;
-  readonly #directives: RequestDirectives;
-  #need: Need;
+export class Transaction extends Answering implements Waiter {
   #fill: Fill | undefined;
   #timer: Timer | undefined;
   #waitUntil: number | undefined;
   #lookups = 0;
-  /** Another's exchange is to answer it; false: one did not, and it asks by itself after all (RFC 9211 §2.6). */
-  #collapsed: boolean | undefined;
-  #isDone = false;
-
-  constructor(
-    engine: Engine,
-    request: ClientRequest,
-    sink: ReplySink,
-    key: string,
-    directives: RequestDirectives,
-    need: Need,
-  ) {
-    this.#engine = engine;
-    this.request = request;
-    this.#sink = sink;
-    this.#key = key;
-    this.#directives = directives;
-    this.#need = need;
-  }
 
   start(): void {
-    this.#sink.onGone(() => this.#leave());
+    this.sink.onGone(() => this.#leave());
     this.#round();
   }
 
   /** Chooses how to get an answer: from a failing origin's clock, by joining, leading, or alone. */
   #round(): void {
-    const engine = this.#engine;
     if (++this.#lookups > MAX_LOOKUPS_PER_REQUEST) {
       this.#goAlone('client');
       return;
@@ -74,9 +42,9 @@ export class Transaction implements Waiter {
       this.#join(joined);
       return;
     }
-    const mayCollapse = !this.#directives.noStore && !engine.collapse.isFull && !this.#isMarked();
+    const mayCollapse = !this.directives.noStore && !this.engine.collapse.isFull && !this.#isMarked();
     if (mayCollapse) this.#lead();
-    else this.#goAlone(this.#need.stale === undefined ? 'client' : 'stored');
+    else this.#goAlone(this.need.stale === undefined ? 'client' : 'stored');
   }
 
   /**
@@ -84,15 +52,15 @@ export class Transaction implements Waiter {
    * is served where that is allowed. A key with nothing to serve gets an error only after several failures in a row.
    */
   #heldBack(): boolean {
-    const { failures, clock, origin } = this.#engine.parts;
-    const failure = failures.pending(this.#key);
+    const { failures, clock, origin } = this.engine.parts;
+    const failure = failures.pending(this.key);
     if (failure === undefined || failure.kind === 'declined') return false;
     const kind: FailureKind = origin.healthy && origin.reachable ? failure.kind : 'unreachable';
-    if (this.#serveStale(kind, 'stale-origin-backoff')) return true;
+    if (this.serveStale(kind, 'stale-origin-backoff')) return true;
     // Credentials, or a page that is everyone's own, may fare better than the requests that failed.
-    const isAnybodys = markerKeyOf(this.#key, this.request) === this.#key && !this.#isMarked();
-    if (!failure.isPersistent || !isAnybodys || this.#directives.noStore) return false;
-    this.#synth({
+    const isAnybodys = markerKeyOf(this.key, this.request) === this.key && !this.#isMarked();
+    if (!failure.isPersistent || !isAnybodys || this.directives.noStore) return false;
+    this.synth({
       status: failure.kind === 'unreachable' ? 504 : 503,
       reason: 'origin-backoff',
       sentence: 'The origin failed several times for this resource; it is asked again later.',
@@ -103,14 +71,14 @@ export class Transaction implements Waiter {
 
   /** Remembered as uncacheable, for requests like this one. */
   #isMarked(): boolean {
-    return this.#engine.parts.markers.isMarked(markerKeyOf(this.#key, this.request));
+    return this.engine.parts.markers.isMarked(markerKeyOf(this.key, this.request));
   }
 
   #joinable(): Fill | undefined {
-    if (this.#directives.noStore) return undefined;
-    const { collapse } = this.#engine;
-    const collapseKey = collapseKeyOf(this.#need, this.request, this.#key);
-    if (!collapse.isJoinable(collapseKey) && !collapse.isJoinable(this.#key)) return undefined;
+    if (this.directives.noStore) return undefined;
+    const { collapse } = this.engine;
+    const collapseKey = collapseKeyOf(this.need, this.request, this.key);
+    if (!collapse.isJoinable(collapseKey) && !collapse.isJoinable(this.key)) return undefined;
     const mayJoin = (fill: Fill): boolean => fill.state === 'opened' || this.#mayFollow(fill);
     return collapse.find(collapseKey, this.request.fields, mayJoin) ?? this.#arrivingWhole();
   }
@@ -118,19 +86,19 @@ export class Transaction implements Waiter {
   /** What arrives already is like what is stored: usable as long as it is fresh, or stale by leave (RFC 9111 §4). */
   #mayFollow({ state, response }: Fill): boolean {
     if (response === undefined || state !== 'streaming') return false;
-    return judgeReuse(response.life, this.#directives, this.#engine.parts.clock.now()).kind === 'serve';
+    return judgeReuse(response.life, this.directives, this.engine.parts.clock.now()).kind === 'serve';
   }
 
   /** For a HEAD, and for a range that has begun to come: the fill of the whole (design, section 3). */
   #arrivingWhole(): Fill | undefined {
-    return this.#engine.collapse.find(this.#key, this.request.fields, (fill) => {
+    return this.engine.collapse.find(this.key, this.request.fields, (fill) => {
       return fill.response !== undefined && this.#mayFollow(fill) && hasReachedRanges(fill.response, this.request);
     });
   }
 
   #join(fill: Fill): void {
-    const { clock, live } = this.#engine.parts;
-    this.#collapsed = true;
+    const { clock, live } = this.engine.parts;
+    this.collapsed = true;
     if (fill.response !== undefined) {
       const { response } = fill;
       const shared = { kind: 'shared', response, revalidated: false, stored: true } as const;
@@ -152,8 +120,8 @@ export class Transaction implements Waiter {
   }
 
   #lead(): void {
-    const { stale, begun } = this.#need;
-    if (this.#collapsed) this.#collapsed = false;
+    const { stale, begun } = this.need;
+    if (this.collapsed) this.collapsed = false;
     const isPlain = stale === undefined && begun === undefined;
     // The client's conditions would be answered to all who wait.
     const isRange = isPlain && this.request.method === 'GET' && this.request.fields.has('range');
@@ -161,9 +129,9 @@ export class Transaction implements Waiter {
       this.#goAlone('client');
       return;
     }
-    const fill = this.#engine.makeFill({
-      key: this.#key,
-      collapseKey: collapseKeyOf(this.#need, this.request, this.#key),
+    const fill = this.engine.makeFill({
+      key: this.key,
+      collapseKey: collapseKeyOf(this.need, this.request, this.key),
       request: this.request,
       method: this.request.method === 'HEAD' && stale === undefined ? 'HEAD' : 'GET',
       basis: stale ?? begun,
@@ -177,14 +145,14 @@ export class Transaction implements Waiter {
 
   /** Uncollapsed: nobody waits on this exchange, and the client's own conditions and ranges may go along. */
   #goAlone(conditions: Conditions): void {
-    if (this.#collapsed) this.#collapsed = false;
+    if (this.collapsed) this.collapsed = false;
     const isHead = this.request.method === 'HEAD';
-    const fill = this.#engine.makeFill({
-      key: this.#key,
+    const fill = this.engine.makeFill({
+      key: this.key,
       collapseKey: undefined,
       request: this.request,
       method: isHead ? 'HEAD' : 'GET',
-      basis: isHead ? undefined : this.#need.stale,
+      basis: isHead ? undefined : this.need.stale,
       conditions: isHead ? 'client' : conditions,
       askedFor: 'uncacheable',
       leader: this,
@@ -194,12 +162,12 @@ export class Transaction implements Waiter {
   }
 
   inform(status: number, fields: Fields): void {
-    this.#sink.inform(status, fields);
+    this.sink.inform(status, fields);
   }
 
   broke(error: unknown): void {
     this.#leave();
-    this.#sink.faulted(error);
+    this.sink.faulted(error);
   }
 
   #attempt(run: () => void): void {
@@ -213,7 +181,7 @@ export class Transaction implements Waiter {
   settled(fill: Fill, result: FillResult): void {
     this.#timer?.cancel();
     this.#fill = undefined;
-    if (!this.#isDone) this.#answer(fill, result);
+    if (!this.isDone) this.#answer(fill, result);
   }
 
   #answer(fill: Fill, result: FillResult): void {
@@ -222,13 +190,7 @@ export class Transaction implements Waiter {
         this.#answerShared(fill, result);
         return;
       case 'alone':
-        this.#deliver(
-          result.response,
-          result.revalidated ? 'REVALIDATED' : this.#fetchedOutcome(),
-          this.#fwd(result.revalidated ? 304 : result.response.status, result.reason),
-          false,
-          fill,
-        );
+        this.deliverAlone(fill, result);
         return;
       case 'found':
         this.#answerFound(fill, result.response);
@@ -236,7 +198,7 @@ export class Transaction implements Waiter {
       case 'turned-away':
         // Known to be uncacheable now: everyone goes at once, nobody queues behind anybody (PEERS scar 30).
         // Where it was the leader's own request that forbade it, the others may well share.
-        if (this.#lookAgain()) return;
+        if (this.lookAgain()) return;
         if (isBoundToRequest(result.reason) || result.reason === 'superseded') this.#round();
         else this.#goAlone('client');
         return;
@@ -246,65 +208,43 @@ export class Transaction implements Waiter {
   }
 
   #answerShared(fill: Fill, result: FillResult & { kind: 'shared' }): void {
-    const { response, revalidated } = result;
-    const isAnothers = this.#collapsed && !isSelectedBy(response.selection, this.request.fields);
+    const { response } = result;
+    const isAnothers = this.collapsed && !isSelectedBy(response.selection, this.request.fields);
     // RFC 9111 §3.3: what was refreshed for no client's sake may be a part.
-    if (isAnothers || (this.#collapsed && !coversRanges(response, this.request))) {
-      if (!this.#lookAgain()) this.#round();
+    if (isAnothers || (this.collapsed && !coversRanges(response, this.request))) {
+      if (!this.lookAgain()) this.#round();
       return;
     }
-    const now = this.#engine.parts.clock.now();
-    this.#deliver(
-      response,
-      revalidated ? 'REVALIDATED' : this.#fetchedOutcome(),
-      {
-        kind: 'fwd',
-        fwd: this.#need.fwd,
-        fwdStatus: revalidated ? 304 : (fill.course.status ?? response.status),
-        ttlSec: ttlSecAt(response.life, now),
-        stored: result.stored,
-        collapsed: this.#collapsed,
-        detail: revalidated ? 'revalidated' : this.#need.reason,
-      },
-      this.#collapsed === true || revalidated,
-      fill,
-      now,
-    );
+    this.deliverShared(fill, result);
   }
 
   /** It was stored all along, or lies in a tier below: by its phase, like any other. */
   #answerFound(fill: Fill, response: StoredResponse): void {
-    const { collapse, parts } = this.#engine;
-    const verdict = judgeReuse(response.life, this.#directives, parts.clock.now(), !parts.origin.healthy);
-    const isSelected = !this.#collapsed || isSelectedBy(response.selection, this.request.fields);
+    const { collapse } = this.engine;
+    const verdict = this.judge(response);
+    const isSelected = !this.collapsed || isSelectedBy(response.selection, this.request.fields);
     if (isSelected && verdict.kind === 'serve' && coversRanges(response, this.request)) {
-      this.#deliverStored(response, verdict);
-      if (!verdict.refresh || this.#collapsed) return;
-      if (fill.state !== 'streaming') refreshIfStale(this.#engine, this.#key, this.request);
-      else void collapse.endOf(fill).then(() => refreshIfStale(this.#engine, this.#key, this.request));
+      this.deliverStored(response, verdict);
+      if (!verdict.refresh || this.collapsed) return;
+      if (fill.state !== 'streaming') refreshIfStale(this.engine, this.key, this.request);
+      else void collapse.endOf(fill).then(() => refreshIfStale(this.engine, this.key, this.request));
     } else if (fill.state === 'streaming') {
       // What this client has to have validated must be whole first.
       void collapse.endOf(fill).then(() => this.#attempt(() => this.#goOn()));
-    } else if (!this.#lookAgain()) this.#round();
+    } else if (!this.lookAgain()) this.#round();
   }
 
   #goOn(): void {
-    if (!this.#isDone && !this.#lookAgain()) this.#round();
-  }
-
-  #deliverStored(stored: StoredResponse, verdict: ReuseVerdict & { kind: 'serve' }): void {
-    const { clock, store } = this.#engine.parts;
-    store.touch(stored);
-    this.#deliverHit(stored, verdict.phase === 'fresh' ? 'HIT' : 'STALE', verdict.reason, clock.now());
+    if (!this.isDone && !this.lookAgain()) this.#round();
   }
 
   #answerFailed(fill: Fill, result: FillResult & { kind: 'failed' }): void {
     const reason = result.failure === 'unreachable' ? result.error.code : 'origin-error-status';
     // A copy that was purged while the origin was asked is nobody's any more.
-    const kind: FailureKind = this.#engine.parts.origin.healthy ? result.failure : 'unreachable';
-    if (!fill.fate.wasSuperseded && this.#serveStale(kind, `stale-${reason}`)) return;
+    const kind: FailureKind = this.engine.parts.origin.healthy ? result.failure : 'unreachable';
+    if (!fill.fate.wasSuperseded && this.serveStale(kind, `stale-${reason}`)) return;
     if (result.failure === 'unreachable') {
-      this.#synth({
+      this.synth({
         status: result.error.status,
         reason,
         sentence: result.error.sentence,
@@ -313,85 +253,21 @@ export class Transaction implements Waiter {
       return;
     }
     if (result.response !== undefined) {
-      this.#deliver(result.response, 'ERROR', this.#fwd(result.status, reason), false, fill);
+      this.deliverError(fill, result.response, result.status, reason);
       return;
     }
-    this.#synth(sharedError(result.status, result.retryAfterSec));
-  }
-
-  /** After a fill that did not concern this request: the store may hold the answer by now. Returns whether it did. */
-  #lookAgain(): boolean {
-    const found = this.#engine.select(this.#key, this.request);
-    this.#need = { ...this.#need, stale: found?.partial === undefined ? found : undefined, begun: undefined };
-    if (found === undefined || !coversRanges(found, this.request)) return false;
-    const now = this.#engine.parts.clock.now();
-    const verdict = judgeReuse(found.life, this.#directives, now, !this.#engine.parts.origin.healthy);
-    if (verdict.kind !== 'serve') return false;
-    this.#deliverStored(found, verdict);
-    return true;
-  }
-
-  /** Serves what is stored although the origin could not confirm it, where that is allowed (RFC 9111 §4.2.4). */
-  #serveStale(failure: FailureKind, reason: string): boolean {
-    const { clock, store } = this.#engine.parts;
-    const now = clock.now();
-    const stale = this.#newestStale();
-    if (stale === undefined || !mayServeOnFailure(stale.life, failure, this.#directives, now)) return false;
-    store.touch(stale);
-    this.#deliverHit(stale, 'STALE', reason, now);
-    return true;
-  }
-
-  /** What another exchange stored meanwhile is newer than what this request found when it came. */
-  #newestStale(): StoredResponse | undefined {
-    const { stale } = this.#need;
-    const current = stale === undefined ? undefined : this.#engine.select(this.#key, this.request);
-    return current === undefined || current.partial !== undefined ? stale : current;
+    this.synth(sharedError(result.status, result.retryAfterSec));
   }
 
   /** Waiting is over: stale where that is allowed, else the error. */
   #giveUp(error: SynthError): void {
     const isPurged = this.#fill?.fate.wasSuperseded === true;
     this.#fill = undefined;
-    if (isPurged || !this.#serveStale('unreachable', `stale-${error.reason}`)) this.#synth(error);
-  }
-
-  #fetchedOutcome(): Outcome {
-    return this.#need.stale === undefined ? 'MISS' : 'EXPIRED';
-  }
-
-  /** What went to the origin and is not stored. */
-  #fwd(fwdStatus: number, detail: string): CacheStatusEntry {
-    return { kind: 'fwd', fwd: this.#need.fwd, fwdStatus, collapsed: this.#collapsed, detail };
-  }
-
-  #deliverHit(stored: StoredResponse, outcome: Outcome, detail: string, now: number): void {
-    this.#deliver(stored, outcome, { kind: 'hit', ttlSec: ttlSecAt(stored.life, now), detail }, true, undefined, now);
-  }
-
-  /** `fill`: whose body it is, where that may still arrive. */
-  #deliver(
-    stored: StoredResponse,
-    outcome: Outcome,
-    status: CacheStatusEntry,
-    fromStore: boolean,
-    fill: Fill | undefined,
-    now = this.#engine.parts.clock.now(),
-  ): void {
-    this.#isDone = true;
-    const collapsed = this.#collapsed !== undefined;
-    const delivery = { outcome, status, rule: stored.rule, collapsed, fromStore, trailers: fill };
-    this.#engine.reply(this.request, this.#sink, stored, delivery, now);
-  }
-
-  #synth(spec: SynthError): void {
-    this.#isDone = true;
-    const rule = this.#engine.parts.live.rules.ruleFor(this.request).name;
-    this.#engine.synth(this.request, this.#sink, { ...spec, rule, collapsed: this.#collapsed !== undefined });
+    if (isPurged || !this.serveStale('unreachable', `stale-${error.reason}`)) this.synth(error);
   }
 
   #leave(): void {
-    this.#isDone = true;
+    this.isDone = true;
     this.#timer?.cancel();
     this.#fill?.leave(this);
     this.#fill = undefined;

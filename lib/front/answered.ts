@@ -3,7 +3,8 @@ import type { ReplyNote } from '../engine/contract.js';
 import type { Fields } from '../http/fields.js';
 import type { AnsweredEvent } from '../observe/events.js';
 import type { Refusal } from './refusal.js';
-import type { ReplyEnding } from './reply.js';
+
+export type ReplyEnding = AnsweredEvent['ending'];
 
 /** RFC 9110 has no code for it; 499 is what proxies log for a client that left before there was an answer. */
 export const CLIENT_LEFT = 499;

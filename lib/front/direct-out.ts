@@ -4,8 +4,8 @@
  */
 import type { Socket } from 'node:net';
 import { writeStraight } from '../origin/straight.js';
+import type { ReplyOut } from './body-pump.js';
 import type { DirectTurn } from './direct.js';
-import type { ReplyOut } from './reply.js';
 
 const NOTHING = Buffer.alloc(0);
 

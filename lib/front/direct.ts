@@ -7,8 +7,8 @@ import { DIRECT_BODY_BYTES, ONE_BUFFER_BYTES } from '../base/limits.js';
 import type { Payload, Reply } from '../engine/contract.js';
 import type { BodyReader } from '../object/body.js';
 import { type Straight, writeStraight } from '../origin/straight.js';
-import { isBodiless } from './reply.js';
 import { ReplyBytes } from './reply-bytes.js';
+import { isBodiless, NO_PAYLOAD } from './reply-head.js';
 
 /** A request's place among those of its connection, as far as its reply goes out directly. */
 export interface DirectTurn {
@@ -30,7 +30,6 @@ export interface DirectTurn {
   moved(endsConnection: boolean): void;
 }
 
-const NO_PAYLOAD: Payload = { kind: 'none' };
 const NO_CHUNKS: readonly Buffer[] = [];
 
 /** Whether a body that still arrives may be here whole at the end of this turn: small ones mostly come with their head. */

@@ -6,7 +6,8 @@ import type { ClientRequest, PassPlan, Payload, Reply, ReplyNote, ReplySink } fr
 import type { Fields } from '../http/fields.js';
 import type { Taken } from '../object/taken.js';
 import { cutInTurn } from '../origin/cut-off.js';
-import { Answered, CLIENT_LEFT, LEFT_NOTE, refusedNote } from './answered.js';
+import { Answered, CLIENT_LEFT, LEFT_NOTE, type ReplyEnding, refusedNote } from './answered.js';
+import { BodyPump, isWrittenAtOnce, type PumpListener, takesTrailers } from './body-pump.js';
 import type { ClientConnection, Running } from './connection.js';
 import { readContent } from './content.js';
 import {
@@ -21,21 +22,10 @@ import {
 import { DirectOut, whenTaken } from './direct-out.js';
 import type { Admitted } from './intake.js';
 import { sendInterim } from './interim.js';
+import { wasToldToGoOn, writeAtOnce, writeReplyHead } from './node-reply.js';
 import { leavePass, type PassEnd, startPass, type Wire } from './pass-lane.js';
 import { REFUSALS, type Refusal, refusalBytes, writeRefusalHead } from './refusal.js';
-import {
-  BodyPump,
-  isBodiless,
-  isUnsized,
-  isWrittenAtOnce,
-  type PumpListener,
-  plainHead,
-  type ReplyEnding,
-  takesTrailers,
-  wasToldToGoOn,
-  writeAtOnce,
-  writeReplyHead,
-} from './reply.js';
+import { isBodiless, isUnsized, plainHead } from './reply-head.js';
 
 /** `open`: nothing was sent; `replying`: the reply goes out; `passed`: the pass lane has it; `settled`: what comes late is ignored. */
 type State = 'open' | 'replying' | 'passed' | 'settled';

@@ -12,9 +12,10 @@ import type { Taken } from '../object/taken.js';
 import type { AnsweredEvent, Outcome } from '../observe/events.js';
 import { type Straight, writeStraight } from '../origin/straight.js';
 import { bytesAsStored, lendAsStored } from './as-stored.js';
+import { isWrittenAtOnce } from './body-pump.js';
 import type { ClientConnection, Running } from './connection.js';
-import { isWrittenAtOnce, plainHead, UnwritableField } from './reply.js';
 import { ReplyBytes } from './reply-bytes.js';
+import { plainHead, UnwritableField } from './reply-head.js';
 
 const NOTHING = Buffer.alloc(0);
 const NO_CHUNKS: readonly Buffer[] = [];

@@ -1,7 +1,7 @@
 /**
  * A reply as bytes in one piece, without a text of its head and without a buffer of its own: for what is asked for so
  * seldom that nothing of it is worth keeping. A stored section goes from its slab to here as it is. What this does not know to
- * write is left to plainHead() of reply.ts, which says the same (test/front/reply-bytes.test.ts compares the two).
+ * write is left to plainHead() of reply-head.ts, which says the same (test/front/reply-bytes.test.ts compares the two).
  */
 import { putNumber } from '../base/bytes.js';
 import { ONE_BUFFER_BYTES } from '../base/limits.js';

@@ -3,8 +3,8 @@ import t, { type Test } from 'tap';
 import { ONE_BUFFER_BYTES } from '../../lib/base/limits.js';
 import { Slab } from '../../lib/base/slab.js';
 import type { Reply } from '../../lib/engine/contract.js';
-import { plainHead } from '../../lib/front/reply.js';
 import { ReplyBytes } from '../../lib/front/reply-bytes.js';
+import { plainHead } from '../../lib/front/reply-head.js';
 import { Fields } from '../../lib/http/fields.js';
 
 const BEHIND = ['Age', '12', 'Via', '1.1 patina', 'Cache-Status', 'patina; hit; ttl=-3; detail=fresh'];

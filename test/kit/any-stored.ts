@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import type { Rule } from '../../lib/config/rule.js';
 import type { Reply } from '../../lib/engine/contract.js';
-import { plainHead, UnwritableField } from '../../lib/front/reply.js';
+import { plainHead, UnwritableField } from '../../lib/front/reply-head.js';
 import { Fields } from '../../lib/http/fields.js';
 import { Body } from '../../lib/object/body.js';
 import type { StoredResponse } from '../../lib/object/stored.js';

@@ -107,9 +107,9 @@ export function freshenedResponse(spec: FillSpec, target: StoredResponse, receip
   const update = receipt.fields.has('date')
     ? receipt.fields
     : receipt.fields.append('Date', formatHttpDate(receipt.responseWall));
-  // A cookie that comes with a 304 is for the one who asked; what is stored is the same as before.
   // Which rule it is under may depend on the type of what is stored, which a 304 does not tell.
   const rule = ruleOf(spec, target);
+  // A cookie that comes with a 304 is for the one who asked; what is stored is the same as before.
   const isCookieKept = rule.setCookie !== 'share';
   const merged = mergeFields(target.fields, update, isCookieKept ? ['set-cookie'] : []);
   const verdict = judgeStorable({

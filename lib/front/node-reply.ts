@@ -50,7 +50,6 @@ export function writeReplyHead(res: ServerResponse, reply: Reply, context: Reply
     // RFC 9110 §10.1.1: a client that was not told to go on may send the body nevertheless, or the next request.
     (state._expect_continue && !state._sent100);
   let head = headOf(reply, payload, context);
-  if (context.debugHeader !== undefined) head += `${context.debugHeader}: ${reply.note.outcome}\r\n`;
   if (!isSized && context.httpVersion === '1.1') head += 'Transfer-Encoding: chunked\r\n';
   if (isLast) head += 'Connection: close\r\n';
   else if (context.httpVersion === '1.0') head += 'Connection: keep-alive\r\n';

@@ -35,12 +35,11 @@ export class UnwritableField extends Error {
 export function plainHead(reply: Reply, method: string, debugHeader: string | undefined, isLast = false): string {
   const payload = isBodiless(method, reply.status) ? NO_PAYLOAD : reply.payload;
   let head = headOf(reply, payload, { method, debugHeader });
-  if (debugHeader !== undefined) head += `${debugHeader}: ${reply.note.outcome}\r\n`;
   if (isUnsized(payload)) head += 'Transfer-Encoding: chunked\r\n';
   return isLast ? `${head}Connection: close\r\n\r\n` : `${head}\r\n`;
 }
 
-/** Status line and field lines, with the Content-Length that the payload makes and no other framing. */
+/** Status line and field lines, the Content-Length that the payload makes and no other framing, and the debug header. */
 export function headOf(reply: Reply, payload: Payload, { method, debugHeader }: HeadContext): string {
   const { raw } = reply.fields;
   if (!isValue(reply.reasonPhrase)) throw new UnwritableField('the reason phrase has a control byte');
@@ -58,7 +57,8 @@ export function headOf(reply: Reply, payload: Payload, { method, debugHeader }: 
     } else if (kind === 'length') told ??= value;
   }
   const length = contentLength(reply, payload, method, told);
-  return length === undefined ? head : `${head}Content-Length: ${length}\r\n`;
+  if (length !== undefined) head += `Content-Length: ${length}\r\n`;
+  return debugHeader === undefined ? head : `${head}${debugHeader}: ${reply.note.outcome}\r\n`;
 }
 
 function isSameName(name: string, other: string): boolean {

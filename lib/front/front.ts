@@ -1,17 +1,11 @@
 /**
- * The front: listens, keeps account of the clients' connections, and gives each to the lane that reads it.
- * Implements RFC 9112 §9.
+ * The front: takes each client that comes, gives its connection to the lane that reads it, and the requests of both to the engine;
+ * looks after all connections, and ends them. Implements RFC 9112 §9.
  */
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../base/clock.js';
 import { stackOf } from '../base/errors.js';
-import {
-  CONNECTION_SWEEP_MS,
-  DRAIN_REST_MS,
-  LISTEN_BACKLOG,
-  MAX_REFUSED_CONNECTIONS,
-  TURNS_BEFORE_DRAIN,
-} from '../base/limits.js';
+import { CONNECTION_SWEEP_MS, DRAIN_REST_MS, TURNS_BEFORE_DRAIN } from '../base/limits.js';
 import type { RequestHandler } from '../engine/contract.js';
 import type { Events } from '../observe/events.js';
 import { ClientConnection } from './connection.js';
@@ -23,17 +17,19 @@ import {
   type FrontSettings,
   type Move,
 } from './contract.js';
+import { Crowd } from './crowd.js';
 import type { Exchange } from './exchange.js';
 import { type FastFront, FastReader } from './fast-lane.js';
 import { type FullFront, FullLane } from './full-lane.js';
 import { Intake } from './intake.js';
+import { Listening, type Newcomers } from './listening.js';
 import type { Tunnel } from './pass-lane.js';
-import { acceptHandles, type Handle, handleOf, pausedSocket, readInto } from './read-into.js';
+import { type Handle, handleOf, pausedSocket, readInto } from './read-into.js';
 import { REFUSALS, type RefusalStyle } from './refusal.js';
 
 export type { Front, FrontLimits, FrontOptions } from './contract.js';
 
-class ClientFront implements Front, FastFront, FullFront {
+class ClientFront implements Front, FastFront, FullFront, Newcomers {
   readonly handler: RequestHandler;
   readonly tunnel: Tunnel;
   readonly clock: Clock;
@@ -46,19 +42,11 @@ class ClientFront implements Front, FastFront, FullFront {
   style: RefusalStyle;
   isDraining = false;
   intake: Intake;
-  readonly #listen: FrontOptions['listen'];
   readonly #defaultHost: string | undefined;
-  readonly #isHanded: boolean;
   readonly #fullLane: FullLane;
   #hasFastLane: boolean;
-  /** The address, for HTTP/1.0 requests that name no host. */
-  #address = '';
-  #server: Server;
-  readonly #connections = new Map<Socket, ClientConnection>();
-  /** Of these, those to which nothing more is said and whose last bytes are still going out, oldest first. */
-  readonly #ending = new Set<ClientConnection>();
-  /** And those of which only the client's end is waited for. */
-  readonly #over = new Set<ClientConnection>();
+  readonly #listening: Listening;
+  readonly #crowd = new Crowd();
   #sweep: Timer | undefined;
   #isOverfull = false;
   #whenEmpty: (() => void) | undefined;
@@ -73,98 +61,40 @@ class ClientFront implements Front, FastFront, FullFront {
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.debugHeader = options.debugHeader;
     this.style = { debugHeader: options.debugHeader, via: options.via };
-    this.#listen = options.listen;
     this.#defaultHost = options.defaultHost;
-    this.#isHanded = options.isHanded ?? false;
     this.#hasFastLane = options.fastLane ?? true;
     this.intake = new Intake(this.limits, options.defaultHost ?? '');
     this.#fullLane = new FullLane(this);
-    this.#server = this.#makeServer();
+    this.#listening = new Listening(options, this);
   }
 
   get connections(): number {
-    return this.#connections.size;
+    return this.#crowd.count;
   }
 
   get fastConnections(): number {
     let count = 0;
-    for (const { reader } of this.#connections.values()) if (reader !== undefined) count++;
+    for (const { reader } of this.#crowd) if (reader !== undefined) count++;
     return count;
   }
 
-  /** Accepts paused: who reads is told below. A client that ends its side after the request waits for the answer. */
-  #makeServer(): Server {
-    const server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true });
-    server.on('connection', (socket: Socket) => this.#accepted(socket));
-    return server;
-  }
-
   async start(): Promise<string> {
-    const { host, port } = this.#listen;
-    this.#arrived(this.#isHanded ? written(host, port) : await this.#open(this.#server, this.#listen));
+    const address = await this.#listening.start();
     this.#sweep = this.clock.every(CONNECTION_SWEEP_MS, () => this.#sweepAll());
-    return this.#address;
+    return address;
   }
 
-  async #open(server: Server, { host, port }: FrontOptions['listen']): Promise<string> {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ host, port, backlog: LISTEN_BACKLOG }, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
-    server.on('error', (error) => this.events.notice('error', 'accept-failed', error.message));
-    acceptHandles(server, (handle) => this.#acceptedHandle(handle));
-    const bound = server.address() as AddressInfo;
-    return written(bound.address, bound.port);
+  moveTo(listen: FrontOptions['listen']): Promise<Move> {
+    return this.#listening.moveTo(listen);
   }
 
-  #arrived(address: string): void {
-    this.#address = address;
+  arrived(address: string): void {
     this.intake = new Intake(this.limits, this.#defaultHost ?? address);
-  }
-
-  async moveTo(listen: FrontOptions['listen']): Promise<Move> {
-    if (this.#isHanded) {
-      const address = written(listen.host, listen.port);
-      return { address, take: () => this.#arrived(address), leave: async () => {} };
-    }
-    const next = this.#makeServer();
-    const { port } = this.#server.address() as AddressInfo;
-    // `0.0.0.0` and `127.0.0.1` cannot both have one port: the old one has to go first, for an instant.
-    if (listen.port === port) this.#stopAccepting();
-    let address: string;
-    try {
-      address = await this.#open(next, listen);
-    } catch (error) {
-      if (listen.port === port) await this.#listenAgain();
-      throw error;
-    }
-    return {
-      address,
-      take: () => {
-        this.#stopAccepting();
-        this.#server = next;
-        this.#arrived(address);
-      },
-      leave: async () => {
-        next.close();
-        if (listen.port === port) await this.#listenAgain();
-      },
-    };
-  }
-
-  /** Where the new address could not be had after all. */
-  async #listenAgain(): Promise<void> {
-    const { host, port } = addressOf(this.#address);
-    this.#server = this.#makeServer();
-    await this.#open(this.#server, { host, port });
   }
 
   take(handle: Handle): void {
     if (this.isDraining) handle.close();
-    else if (!this.#acceptedHandle(handle)) this.#accepted(pausedSocket(handle));
+    else if (!this.acceptedHandle(handle)) this.accepted(pausedSocket(handle));
   }
 
   reconfigure({ limits, debugHeader, via, fastLane }: FrontSettings): void {
@@ -172,7 +102,7 @@ class ClientFront implements Front, FastFront, FullFront {
     this.debugHeader = debugHeader;
     this.style = { debugHeader, via };
     this.#hasFastLane = fastLane;
-    this.intake = new Intake(this.limits, this.#defaultHost ?? this.#address);
+    this.intake = new Intake(this.limits, this.#defaultHost ?? this.#listening.address);
     this.#fullLane.reconfigure();
   }
 
@@ -182,27 +112,32 @@ class ClientFront implements Front, FastFront, FullFront {
     const steadyLead = now - this.clock.steady();
     const jumpedMs = steadyLead - this.#steadyLead;
     this.#steadyLead = steadyLead;
-    for (const connection of this.#connections.values()) {
+    for (const connection of this.#crowd) {
       if (jumpedMs >= 1) connection.excuse(jumpedMs, now);
       connection.sweep(now);
     }
   }
 
-  #accepted(accepted: Socket): void {
-    if (this.#isBeyondAll()) accepted.destroy();
-    else if (this.#hasFastLane) this.#read(handleOf(accepted));
-    else this.#admit(accepted, undefined);
+  accepted(socket: Socket): void {
+    if (!this.#hasRoom()) socket.destroy();
+    else if (this.#hasFastLane) this.#read(handleOf(socket));
+    else this.#admit(socket, undefined);
   }
 
-  /** The same before there is a socket. False where the server is to make one. */
-  #acceptedHandle(handle: Handle): boolean {
+  acceptedHandle(handle: Handle): boolean {
     if (!this.#hasFastLane) return false;
-    if (this.#isBeyondAll()) handle.close();
+    if (!this.#hasRoom()) handle.close();
     else {
       handle.setNoDelay(true);
       this.#read(handle);
     }
     return true;
+  }
+
+  #hasRoom(): boolean {
+    const hasRoom = this.#crowd.makesRoom(this.limits.connections);
+    if (!hasRoom) this.#noticeOverfull();
+    return hasRoom;
   }
 
   #read(handle: Handle | null): void {
@@ -211,62 +146,31 @@ class ClientFront implements Front, FastFront, FullFront {
     this.#admit(socket, reader);
   }
 
-  /** What is told below that it is one too many is bounded as well, and so is what only ends. */
-  #isBeyondAll(): boolean {
-    if (this.#connections.size < this.limits.connections + MAX_REFUSED_CONNECTIONS) return false;
-    // One that still takes the last of its reply gives way after all that wait for nothing.
-    const [oldest] = this.#over.size > 0 ? this.#over : this.#ending;
-    if (oldest !== undefined && this.#servedCount < this.limits.connections) {
-      this.#forget(oldest);
-      oldest.endAtOnce();
-      return false;
-    }
-    this.#noticeOverfull();
-    return true;
-  }
-
-  /** One that only ends takes nobody's place: a client often asks anew on a new one as soon as it has seen the end of the last. */
-  get #servedCount(): number {
-    return this.#connections.size - this.#ending.size - this.#over.size;
-  }
-
   ends(connection: ClientConnection): void {
-    if (connection.isOver) this.#over.add(connection);
-    else {
-      this.#ending.add(connection);
-      connection.socket.once('finish', () => {
-        if (this.#ending.delete(connection)) this.#over.add(connection);
-      });
-    }
-  }
-
-  #forget(connection: ClientConnection): void {
-    this.#connections.delete(connection.socket);
-    this.#ending.delete(connection);
-    this.#over.delete(connection);
+    this.#crowd.ends(connection);
   }
 
   #admit(socket: Socket, reader: FastReader | undefined): void {
     const connection = new ClientConnection(this, socket);
-    this.#connections.set(socket, connection);
+    this.#crowd.add(connection);
     socket.on('close', () => this.#closed(connection));
     if (reader === undefined) this.#fullLane.take(socket);
     else reader.attach(connection);
-    if (this.#servedCount > this.limits.connections) {
+    if (this.#crowd.servedCount > this.limits.connections) {
       this.#noticeOverfull();
       connection.refuse(REFUSALS.connections);
     }
   }
 
   #closed(connection: ClientConnection): void {
-    this.#forget(connection);
+    this.#crowd.delete(connection);
     connection.closed();
-    if (this.#connections.size <= this.limits.connections) this.#isOverfull = false;
-    if (this.#connections.size === 0) this.#whenEmpty?.();
+    if (this.#crowd.count <= this.limits.connections) this.#isOverfull = false;
+    if (this.#crowd.count === 0) this.#whenEmpty?.();
   }
 
   connectionOf(socket: Socket): ClientConnection | undefined {
-    return this.#connections.get(socket);
+    return this.#crowd.of(socket);
   }
 
   handOver(connection: ClientConnection, unread: Buffer): void {
@@ -320,10 +224,10 @@ class ClientFront implements Front, FastFront, FullFront {
       stopWaiting();
     });
     await readWhatArrived();
-    this.#stopAccepting();
+    this.#listening.stop();
     this.#endResting();
     const looks = this.clock.every(DRAIN_REST_MS, () => this.#endResting());
-    if (this.#connections.size > 0 && !isTimeUp) {
+    if (this.#crowd.count > 0 && !isTimeUp) {
       await new Promise<void>((resolve) => {
         stopWaiting = resolve;
         this.#whenEmpty = resolve;
@@ -335,23 +239,19 @@ class ClientFront implements Front, FastFront, FullFront {
   }
 
   #endResting(): void {
-    for (const connection of this.#connections.values()) connection.drain();
+    for (const connection of this.#crowd) connection.drain();
   }
 
   async close(): Promise<void> {
     this.isDraining = true;
-    this.#stopAccepting();
+    this.#listening.stop();
     this.#sweep?.cancel();
-    for (const connection of this.#connections.values()) connection.endAtOnce();
-    if (this.#connections.size > 0) {
+    for (const connection of this.#crowd) connection.endAtOnce();
+    if (this.#crowd.count > 0) {
       await new Promise<void>((resolve) => {
         this.#whenEmpty = resolve;
       });
     }
-  }
-
-  #stopAccepting(): void {
-    if (this.#server.listening) this.#server.close();
   }
 }
 
@@ -361,15 +261,6 @@ class ClientFront implements Front, FastFront, FullFront {
  */
 async function readWhatArrived(): Promise<void> {
   for (let turn = 0; turn < TURNS_BEFORE_DRAIN; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
-}
-
-function written(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-function addressOf(written: string): { host: string; port: number } {
-  const colon = written.lastIndexOf(':');
-  return { host: written.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(written.slice(colon + 1)) };
 }
 
 export function createFront(options: FrontOptions): Front {

@@ -11,10 +11,11 @@ import { noticeEnd } from '../observe/states.js';
 import type { Writer } from '../store/contract.js';
 import { askedAt } from '../store/shared-clock.js';
 import type { LeasePlace } from '../store/shared-contract.js';
+import type { SharedFound } from '../store/shared-finding.js';
 import type { News } from '../store/shared-news.js';
 import type { SharedOp } from '../store/shared-ops.js';
 import { variantOf } from '../store/shared-record.js';
-import type { SharedFound, SharedTier, SharedTierListener } from '../store/shared-tier.js';
+import type { SharedTier, SharedTierListener } from '../store/shared-tier.js';
 import type { Engine } from './engine.js';
 import type { Effect } from './fate.js';
 import type {

@@ -1,22 +1,22 @@
 /**
- * The tier that machines share (design, section 4): records and bodies with an end, leases, news and the log of what
- * operators did. Whatever it cannot do in time it does as if it were not there, and whatever it finds damaged is a miss.
+ * The tier that machines share (design, section 4), put together: what lies there, leases, news, what is written to it and the log
+ * of what operators did. Whatever it cannot do in time it does as if it were not there.
  */
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../base/clock.js';
-import { SHARED_ALONE_MS, SHARED_CLOCK_MARGIN_MS } from '../base/shared-limits.js';
-import type { Body } from '../object/body.js';
+import { SHARED_ALONE_MS } from '../base/shared-limits.js';
 import type { Selection, StoredResponse } from '../object/stored.js';
-import { SharedBodies, type SharedBody } from './shared-bodies.js';
-import { askedAt, SharedClock } from './shared-clock.js';
-import type { LeasePlace, LookReply, SharedListener, SharedTable } from './shared-contract.js';
+import { SharedBodies } from './shared-bodies.js';
+import { SharedClock } from './shared-clock.js';
+import type { LeasePlace, SharedListener, SharedTable } from './shared-contract.js';
+import { type SharedAnswer, SharedFinding, type SharedFound, type SharedOrder } from './shared-finding.js';
 import { SharedGuard } from './shared-guard.js';
 import { SharedLog } from './shared-log.js';
 import { type News, readNews, writeNews } from './shared-news.js';
 import type { SharedOp, SharedReach } from './shared-ops.js';
 import { SharedOwed } from './shared-owed.js';
 import { SharedPulse } from './shared-pulse.js';
-import { decodeShared, nameOf, type SharedRecord, variantOf } from './shared-record.js';
+import { nameOf, variantOf } from './shared-record.js';
 import { hasFetched, sweepShared } from './shared-sweep.js';
 import { NO_NEWS, OP_MARK } from './shared-table.js';
 import { SharedTombs } from './shared-tombs.js';
@@ -57,27 +57,6 @@ export interface SharedTierListener extends Pick<SharedListener, 'unguarded'> {
   refusing(isRefusing: boolean, reason: string): void;
 }
 
-export interface SharedFound {
-  readonly response: StoredResponse;
-  /** Undefined: the body of `response` is the one that was known. */
-  readonly body: SharedBody | undefined;
-}
-
-export interface SharedOrder {
-  readonly key: string;
-  readonly selection: Selection;
-  readonly known: StoredResponse | undefined;
-  readonly isBlind: boolean;
-}
-
-export type SharedAnswer =
-  | { readonly kind: 'found'; readonly found: readonly SharedFound[] }
-  | { readonly kind: 'held'; readonly place: LeasePlace }
-  | { readonly kind: 'elsewhere'; readonly leftMs: number; readonly variant: string }
-  /** Nobody need be asked for this key: its responses are not shared. */
-  | { readonly kind: 'alone' }
-  | { readonly kind: 'unavailable' };
-
 export interface SharedCounts {
   found: number;
   missed: number;
@@ -111,6 +90,7 @@ export class SharedTier {
   readonly #options: SharedTierOptions;
   readonly #table: SharedTable;
   readonly #bodies: SharedBodies;
+  readonly #finding: SharedFinding;
   /** The name of this tier among those of all processes. */
   readonly #instance = randomBytes(9).toString('base64url');
   readonly #writing: SharedWriting;
@@ -154,6 +134,16 @@ export class SharedTier {
       told: (damage) => {
         this.counts[damage]++;
       },
+    });
+    this.#finding = new SharedFinding({
+      table,
+      guard: this.guard,
+      clock: this.clock,
+      log: this.log,
+      bodies: this.#bodies,
+      counts: this.counts,
+      leaseMs: options.leaseMs,
+      unwanted: (place, key) => void this.release(place, key, 'left'),
     });
     this.#writing = new SharedWriting({
       table,
@@ -231,105 +221,21 @@ export class SharedTier {
     }
     const news = readNews(bytes);
     if (news === undefined) this.counts.newsAlien++;
-    else if (news.by !== this.#instance) this.#listener?.news(news, this.#foundIn(news));
-  }
-
-  #foundIn({ key, record }: News): SharedFound | undefined {
-    if (record === undefined) return undefined;
-    const name = nameOf(key);
-    const read = decodeShared(record, name, this.clock.offsetMs);
-    if (read === undefined) {
-      this.counts.damaged++;
-      return undefined;
+    else if (news.by !== this.#instance) {
+      const found = news.record === undefined ? undefined : this.#finding.read(news.record, news.key);
+      this.#listener?.news(news, found);
     }
-    return this.#judged(read, name, undefined);
-  }
-
-  /** With what was done to it since; undefined where it was purged. */
-  #judged(read: SharedRecord, name: string, known: Body | undefined): SharedFound | undefined {
-    const verdict = this.log.judge(read.response, read.askedAt);
-    if (verdict?.effect === 'purge') return undefined;
-    const isKnown = known !== undefined && this.#bodies.placeOf(known)?.id === read.place.id;
-    const expiredAt = verdict === undefined ? undefined : this.clock.toHere(verdict.at);
-    // The life follows where it is put under the rule that holds here.
-    const response = expiredAt === undefined ? read.response : { ...read.response, expiredAt };
-    if (isKnown) {
-      this.#bodies.bind(known, read.place);
-      return { response: { ...response, body: known }, body: undefined };
-    }
-    return { response, body: this.#bodies.found(name, read.place) };
   }
 
   /** Where the record of `found` is about the very body of `stored`, that record around it. */
   around(stored: StoredResponse, found: SharedFound): StoredResponse | undefined {
-    const { body } = found;
-    const place = this.#bodies.placeOf(stored.body);
-    if (body === undefined || place === undefined || !body.isOf(place)) return undefined;
-    body.fills(stored.body);
-    return { ...found.response, body: stored.body };
+    return this.#finding.around(stored, found);
   }
 
-  async take(order: SharedOrder): Promise<SharedAnswer> {
-    const { key, known } = order;
-    const name = nameOf(key);
-    const place: LeasePlace = {
-      name,
-      variant: variantOf(order.selection),
-      holder: `${this.#options.process.own}.${this.#instance}.${++this.#leaseCount}.`,
-    };
-    const first = await this.#look(place, known, order.isBlind ? 'blind' : 'take', key);
-    if (first?.kind !== 'found') return this.#answer(first, place);
-    const found = first.records.map((record) => this.#read(record, name, known)).filter((one) => one !== undefined);
-    if (found.length > 0) {
-      this.counts.found++;
-      return { kind: 'found', found };
-    }
-    return this.#answer(await this.#look(place, known, 'blind', key), place);
-  }
-
-  #read(record: Buffer, name: string, known: StoredResponse | undefined): SharedFound | undefined {
-    const read = decodeShared(record, name, this.clock.offsetMs);
-    if (read === undefined) {
-      this.counts.damaged++;
-      return undefined;
-    }
-    return this.#judged(read, name, known?.body);
-  }
-
-  async #look(
-    place: LeasePlace,
-    known: StoredResponse | undefined,
-    mode: 'take' | 'blind',
-    key: string,
-  ): Promise<LookReply | undefined> {
-    const marginMs = SHARED_CLOCK_MARGIN_MS + this.clock.errorMs;
-    const knownAt = known === undefined ? undefined : this.clock.toServer(askedAt(known)) + marginMs;
-    const sentAt = this.clock.mark();
-    let isLate = false;
-    const given = await this.guard.run(async () => {
-      const reply = await this.#table.look({ ...place, leaseMs: this.leaseMs, knownAt, mode });
-      // Nobody waits for it any more, and nobody else must.
-      if (isLate && reply.kind === 'held') void this.release(place, key, 'left');
-      return reply;
-    });
-    isLate = given === undefined;
-    if (given !== undefined) this.clock.note(sentAt, given.value.serverNow);
-    if (given?.value.isAlien === true) this.counts.damaged++;
-    return given?.value;
-  }
-
-  #answer(reply: LookReply | undefined, place: LeasePlace): SharedAnswer {
-    switch (reply?.kind) {
-      case 'held':
-        this.counts.missed++;
-        return { kind: 'held', place };
-      case 'elsewhere':
-        return { kind: 'elsewhere', leftMs: reply.leftMs, variant: place.variant };
-      case 'alone':
-        return { kind: 'alone' };
-      default:
-        return { kind: 'unavailable' };
-    }
+  /** What lies there for a response that is wanted; where nothing does, the lease to ask the origin for it. */
+  take(order: SharedOrder): Promise<SharedAnswer> {
+    const holder = `${this.#options.process.own}.${this.#instance}.${++this.#leaseCount}.`;
+    return this.#finding.take(order, { name: nameOf(order.key), variant: variantOf(order.selection), holder });
   }
 
   renew(place: LeasePlace): Promise<boolean> {

@@ -3,11 +3,11 @@
  *
  * A fill goes opened -> streaming -> complete | failed. Its head decides what becomes of it: stored (waiters follow
  * the bytes as they arrive), freshened (a 304 was merged), alone (uncacheable: the leader gets it, the others are
- * turned away and go on their own), or failed. Implements RFC 9111 §3.3, §3.4, §4.3.3, §4.3.4 and the design,
- * sections 1 to 3.
+ * turned away and go on their own), or failed. What lies elsewhere is followed in place of an answer (fill-found.ts).
+ * Implements RFC 9111 §3.3, §3.4, §4.3.3, §4.3.4 and the design, sections 1 to 3.
  */
 import { OriginError } from '../base/errors.js';
-import { MARKER_TTL_MS, MAX_COPIES_GOING_ON, MAX_REPEATS_PER_FILL } from '../base/limits.js';
+import { MARKER_TTL_MS, MAX_REPEATS_PER_FILL } from '../base/limits.js';
 import type { ReadBuffer } from '../base/read-buffer.js';
 import { Fields } from '../http/fields.js';
 import type { BodyReader } from '../object/reader.js';
@@ -15,8 +15,6 @@ import type { StoredResponse } from '../object/stored.js';
 import type { OriginResponseHead } from '../origin/contract.js';
 import { expiredResponse } from '../policy/expire.js';
 import { receivedResponseFields } from '../policy/hygiene.js';
-import { NO_DIRECTIVES } from '../policy/request-directives.js';
-import { judgeReuse } from '../policy/reuse.js';
 import { tagsOf } from '../policy/tags.js';
 import { type AnswerListener, Asking } from './asking.js';
 import { noteUnreachable } from './bookkeeping.js';
@@ -24,10 +22,11 @@ import type { CollapseTable } from './collapse.js';
 import type { Part } from './combining.js';
 import { type Effect, Fate, type Meaning } from './fate.js';
 import { errorStatus, notModified, storeArriving, storeAtOnce, uncacheable } from './fill-answer.js';
-import { type FillResult, type FillSpec, SUPERSEDED, type Waiter } from './fill-contract.js';
+import type { FillResult, FillSpec, Waiter } from './fill-contract.js';
 import { Course } from './fill-course.js';
+import { askAfterAll, followFound, mayGoOn, openRest, settleFound } from './fill-found.js';
 import { Rest } from './fill-rest.js';
-import { Inflow } from './inflow.js';
+import type { Inflow } from './inflow.js';
 import { keepWhole, outdatedBy } from './keeping.js';
 import type { Found, FoundBytes } from './leases-contract.js';
 import { isLeasable, type LeasedFill, Leasing } from './leasing.js';
@@ -38,7 +37,7 @@ import { type Answer, judgeAnswer } from './verdict.js';
 export class Fill implements AnswerListener, LeasedFill {
   /** What others may follow, once its head is here. */
   response: StoredResponse | undefined;
-  /** That comes from a tier below, not from the origin. */
+  /** That comes from elsewhere, not from the origin. */
   isFound = false;
   /** What purges, updates and expiries that came meanwhile make of the answer. */
   readonly fate = new Fate();
@@ -90,11 +89,7 @@ export class Fill implements AnswerListener, LeasedFill {
   /** In place of start(): what comes from a place on of a body that lies below, which breaks off there for the one who reads it. */
   goOn(response: StoredResponse, from: number): BodyReader {
     this.table.add(this);
-    const inflow = Inflow.rest(this.parts.store, from, response.body.totalBytes, this.course);
-    const rest = inflow.body.open(from);
-    this.course.opened(inflow, 'abandoned', 'elsewhere');
-    this.isFound = true;
-    this.response = { ...response, body: inflow.body };
+    const rest = openRest(this, response, from);
     try {
       this.fail(new OriginError('origin-truncated', 'The tier below does not give the rest of the body.'));
     } catch (error) {
@@ -143,35 +138,11 @@ export class Fill implements AnswerListener, LeasedFill {
 
   adopt(found: Found, bytes: FoundBytes): void {
     try {
-      this.#adopt(found, bytes);
+      followFound(this, found, bytes);
     } catch (error) {
       bytes.abort();
       this.broke(error);
     }
-  }
-
-  #adopt({ response, body, writer }: Found, bytes: FoundBytes): void {
-    const { store, clock } = this.parts;
-    const [totalBytes, source, isCopy] = [body?.bytes, this.course, writer === 'elsewhere'];
-    const inflow = Inflow.keep(store, totalBytes, source, { isCopy }) ?? Inflow.pass(store, totalBytes, source);
-    this.course.writer = writer;
-    this.course.opened(inflow, 'abandoned', 'elsewhere');
-    this.isFound = true;
-    bytes.fills(inflow.body);
-    this.response = { ...response, body: inflow.body };
-    // What has to be validated first is wanted whole.
-    if (!inflow.isKept || judgeReuse(response.life, NO_DIRECTIVES, clock.now()).kind === 'serve') this.#settleFound();
-    this.asking.follow(bytes);
-  }
-
-  #settleFound(): void {
-    if (this.response === undefined) return;
-    const isNobodys = this.fate.isCaught || this.fate.isSuperseded;
-    const result = isNobodys ? SUPERSEDED : ({ kind: 'found', response: this.response } as const);
-    const isShared = this.course.inflow?.isKept !== false;
-    // What is not kept here runs at the pace of one client (decision 0009): others would be cut off, and look again.
-    if (!isShared) this.table.close(this);
-    this.course.settle(result, isShared ? result : SUPERSEDED);
   }
 
   settleUnasked(result: FillResult): void {
@@ -317,7 +288,7 @@ export class Fill implements AnswerListener, LeasedFill {
       this.course.ending = keepWhole(this.parts, this.spec, kept, this.part, writer, isSuperseded);
     } else if (inflow.isOnDetour && response !== undefined) this.parts.store.giveUp(response);
     this.course.finish('stored', 'stored');
-    if (this.isFound) this.#settleFound();
+    if (this.isFound) settleFound(this);
   }
 
   get #broken(): Rest {
@@ -350,14 +321,14 @@ export class Fill implements AnswerListener, LeasedFill {
     // RFC 9110 §14.2: a range is for GET alone.
     const isGet = this.spec.request.content === undefined;
     const mayResume = isGet && state === 'streaming' && !this.fate.isSuperseded && this.part === undefined;
-    if (mayResume && this.#broken.begins(response, this.#mayGoOn ? { isKept: true } : inflow)) {
+    if (mayResume && this.#broken.begins(response, mayGoOn(this) ? { isKept: true } : inflow)) {
       this.course.writer = 'here';
       if (inflow?.isKept === false) this.course.ending = { end: 'uncacheable', reason: 'no-room', savedBytes: 0 };
       this.asking.send('rest', { response, bytes: response.body.receivedBytes });
       return;
     }
     if (this.isFound && !this.course.audience.isEmpty) {
-      this.#askAfterAll();
+      askAfterAll(this);
       return;
     }
     this.course.state = 'failed';
@@ -372,19 +343,5 @@ export class Fill implements AnswerListener, LeasedFill {
     // Readers see a body that breaks off, never a clean end; what was stored before stays stored.
     inflow?.fail();
     this.course.finish('failed', error.code);
-  }
-
-  /** What others had, and ran through to one client: what had to be kept elsewhere can be gone on with, for so many at once. */
-  get #mayGoOn(): boolean {
-    const isGoingOn = (other: Fill): boolean => other !== this && other.isFound && other.requestedAt > 0;
-    return this.isFound && this.table.countOf(this.spec.key, isGoingOn) < MAX_COPIES_GOING_ON;
-  }
-
-  /** What lies below broke off before anybody was told of it. */
-  #askAfterAll(): void {
-    this.course.reopened();
-    this.response = undefined;
-    this.isFound = false;
-    this.ask();
   }
 }

@@ -1,5 +1,5 @@
 /** Who is around a body: where its bytes come from, where they go, and what it needs to know while they come. */
-import type { Tail } from './chunks.js';
+import { NO_BYTES, type Tail } from './chunks.js';
 import type { BodyBelow } from './reader.js';
 import { Readers } from './readers.js';
 
@@ -50,6 +50,9 @@ export interface BodySinkListener {
   lost(): void;
 }
 
+/** Dropped chunks that may stay in front of the kept ones, as empty places, before the list is cut. */
+const MAX_EMPTY_PLACES = 64;
+
 export const NO_SOURCE: BodySource = { pause() {}, resume() {}, abandoned() {} };
 
 /** What a body needs only until its last byte is here and read: a stored body does not pay for it. */
@@ -89,4 +92,23 @@ export function pace(flight: Flight, unreadBytes: number): void {
     flight.isPaused = false;
     flight.source.resume();
   }
+}
+
+/** Drops the chunks that end at or before `floor`. `droppedBytes`: of the body, so far; returns how many these are then. */
+export function dropUpTo(flight: Flight, chunks: Buffer[], droppedBytes: number, floor: number): number {
+  let dropped = droppedBytes;
+  for (;;) {
+    const first = chunks[flight.emptyPlaces];
+    if (first === undefined || dropped + first.length > floor) break;
+    chunks[flight.emptyPlaces++] = NO_BYTES;
+    flight.droppedChunks++;
+    dropped += first.length;
+  }
+  flight.readers.lent?.dropped(dropped);
+  // Cutting the list moves all that is kept, so it waits until that is the smaller part.
+  if (flight.emptyPlaces >= MAX_EMPTY_PLACES && flight.emptyPlaces * 2 >= chunks.length) {
+    chunks.splice(0, flight.emptyPlaces);
+    flight.emptyPlaces = 0;
+  }
+  return dropped;
 }

@@ -15,35 +15,29 @@ import {
   type BodySink,
   type BodySource,
   type BodyState,
+  dropUpTo,
   type Flight,
   NO_SOURCE,
   newFlight,
   pace,
 } from './body-flight.js';
-import { appendChunk, compacted, filled, joined, NO_BYTES, NO_CHUNKS, sealTail } from './chunks.js';
+import { appendChunk, compacted, filled, joined, NO_CHUNKS, sealTail } from './chunks.js';
 import type { Lent } from './lent.js';
+import { Packable } from './packable.js';
 import { type BodyBelow, type BodyReader, type ReadableChunks, Reader } from './reader.js';
-import { Taken } from './taken.js';
 
 export type { BodyOptions, BodySink, BodySinkListener, BodySource, BodyState } from './body-flight.js';
 export type { BodyBelow, BodyReader } from './reader.js';
 
-/** Dropped chunks that may stay in front of the kept ones, as empty places, before the list is cut. */
-const MAX_EMPTY_PLACES = 64;
-export class Body extends Taken implements ReadableChunks {
+export class Body extends Packable implements ReadableChunks {
   #state: BodyState = 'streaming';
   #mode: 'retain' | 'flow' | 'spill';
   #below: BodyBelow | undefined;
   /** Of a body that is not stored after all: all that memory dropped is still there, for those who are that far behind. */
   #remains: BodyBelow | undefined;
-  #chunks: Buffer[] = [];
-  /** The slab that the bytes of a small body are in that is stored, and their place in it: set by pack() alone. */
-  slab: Slab | undefined;
-  slabAt = 0;
   /** The tier that knows it, by this number or, at -1, as this object: set by that alone. A map of all bodies is work for the garbage collector. */
   knower: object | undefined;
   knownAs = -1;
-  #receivedBytes = 0;
   #droppedBytes = 0;
   #expectedBytes: number | undefined;
   #flight: Flight | undefined;
@@ -60,8 +54,8 @@ export class Body extends Taken implements ReadableChunks {
   /** A body whose bytes are all here. */
   static of(chunks: readonly Buffer[]): Body {
     const body = new Body(ARRIVED);
-    body.#chunks = filled(chunks);
-    for (const chunk of chunks) body.#receivedBytes += chunk.length;
+    body.chunks = filled(chunks);
+    for (const chunk of chunks) body.received += chunk.length;
     body.#state = 'complete';
     return body;
   }
@@ -69,10 +63,10 @@ export class Body extends Taken implements ReadableChunks {
   /** A body whose bytes are packed already. */
   static packedIn(slab: Slab, at: number, bytes: number): Body {
     const body = Body.of([]);
-    body.#receivedBytes = bytes;
+    body.received = bytes;
     body.slab = slab;
     body.slabAt = at;
-    body.#chunks = NO_CHUNKS;
+    body.chunks = NO_CHUNKS;
     return body;
   }
 
@@ -81,7 +75,7 @@ export class Body extends Taken implements ReadableChunks {
     const body = Body.of([]);
     body.#mode = 'spill';
     body.#below = below;
-    body.#receivedBytes = totalBytes;
+    body.received = totalBytes;
     body.#droppedBytes = totalBytes;
     return body;
   }
@@ -89,7 +83,7 @@ export class Body extends Taken implements ReadableChunks {
   /** A body of which only what comes from a place on arrives here: what is before it has been given to its one reader. */
   static rest(from: number, options: BodyOptions): Body {
     const body = new Body(options);
-    body.#receivedBytes = from;
+    body.received = from;
     body.#droppedBytes = from;
     if (body.#flight !== undefined) body.#flight.droppedChunks = 1;
     return body;
@@ -116,14 +110,9 @@ export class Body extends Taken implements ReadableChunks {
     return this.#state === 'complete' && (this.#mode === 'retain' || this.#below !== undefined);
   }
 
-  /** Bytes that arrived so far, kept or not. */
-  get receivedBytes(): number {
-    return this.#receivedBytes;
-  }
-
   /** Bytes that this body holds in memory now. */
   get heldBytes(): number {
-    return this.#receivedBytes - this.#droppedBytes;
+    return this.received - this.#droppedBytes;
   }
 
   /** What arrives is charged as reserved, what lies in a slab is copied for each client, and all else is held for readers as they need it. */
@@ -133,43 +122,11 @@ export class Body extends Taken implements ReadableChunks {
 
   /** Length of the whole body: known once complete, or where Content-Length promised it. */
   get totalBytes(): number | undefined {
-    return this.#state === 'complete' ? this.#receivedBytes : this.#expectedBytes;
+    return this.#state === 'complete' ? this.received : this.#expectedBytes;
   }
 
-  /** All chunks, where the body is complete and held whole for good: what one write can send. */
-  get wholeChunks(): readonly Buffer[] | undefined {
-    if (!this.isHeldWhole) return undefined;
-    return this.slab === undefined ? this.#chunks : [this.#packed(this.slab)];
-  }
-
-  /** Whether there are such chunks. */
   get isHeldWhole(): boolean {
     return this.#state === 'complete' && this.#mode === 'retain';
-  }
-
-  /** Buffers that hold it. */
-  get chunkCount(): number {
-    return this.#chunks.length;
-  }
-
-  /** Bytes that pack() would move. */
-  get packableBytes(): number {
-    const isSmall = this.#receivedBytes <= MAX_IN_SLAB_BYTES && this.isHeldWhole;
-    return isSmall && (this.slab !== undefined || this.#chunks.length === 1) ? this.#receivedBytes : 0;
-  }
-
-  /** Moves the bytes to a place in a slab. Who was given them before keeps what it has. */
-  pack(slab: Slab): void {
-    const chunk = this.slab === undefined ? this.#chunks[0] : this.#packed(this.slab);
-    if (chunk === undefined || this.packableBytes === 0) return;
-    this.slabAt = slab.take(chunk.length);
-    slab.bytes.set(chunk, this.slabAt);
-    this.slab = slab;
-    this.#chunks = NO_CHUNKS;
-  }
-
-  #packed({ bytes }: Slab): Buffer {
-    return bytes.subarray(this.slabAt, this.slabAt + this.#receivedBytes);
   }
 
   get droppedBytes(): number {
@@ -191,9 +148,9 @@ export class Body extends Taken implements ReadableChunks {
   }
 
   chunkAt(index: number): Buffer | undefined {
-    if (this.slab !== undefined) return index === 0 ? this.#packed(this.slab) : undefined;
+    if (this.slab !== undefined) return index === 0 ? this.bytesIn(this.slab) : undefined;
     const flight = this.#flight;
-    return this.#chunks[flight === undefined ? index : index - flight.droppedChunks + flight.emptyPlaces];
+    return this.chunks[flight === undefined ? index : index - flight.droppedChunks + flight.emptyPlaces];
   }
 
   /** Reads bytes from `from` up to but not including `until` (default: to the end). */
@@ -219,16 +176,16 @@ export class Body extends Taken implements ReadableChunks {
   write(chunk: Buffer, buffer?: ReadBuffer): void {
     const flight = this.#flight;
     if (this.#state !== 'streaming' || flight === undefined || chunk.length === 0) return;
-    this.#receivedBytes += chunk.length;
+    this.received += chunk.length;
     if (this.#mode === 'retain') {
       // A small one that comes whole is copied once, into its slab: it is stored in this very turn, or not at all.
-      if (chunk.length === this.#expectedBytes && chunk.length <= MAX_IN_SLAB_BYTES) this.#chunks.push(chunk);
-      else flight.tail = appendChunk(this.#chunks, flight.tail, chunk);
+      if (chunk.length === this.#expectedBytes && chunk.length <= MAX_IN_SLAB_BYTES) this.chunks.push(chunk);
+      else flight.tail = appendChunk(this.chunks, flight.tail, chunk);
       flight.readers.wake();
       return;
     }
-    const isLent = this.#mode === 'flow' && flight.readers.borrow(buffer, this.#receivedBytes);
-    this.#chunks.push(isLent ? chunk : compacted(chunk));
+    const isLent = this.#mode === 'flow' && flight.readers.borrow(buffer, this.received);
+    this.chunks.push(isLent ? chunk : compacted(chunk));
     flight.sink?.write(chunk);
     flight.readers.wake();
     if (this.#mode === 'flow') this.#trim(flight);
@@ -241,11 +198,11 @@ export class Body extends Taken implements ReadableChunks {
     if (this.#state !== 'streaming' || this.#mode !== 'retain' || flight === undefined) return;
     this.#mode = 'spill';
     this.#below = sink.below;
-    flight.tail = sealTail(this.#chunks, flight.tail);
+    flight.tail = sealTail(this.chunks, flight.tail);
     flight.sink = sink;
     flight.highWaterBytes = windowBytes;
     sink.listener = { stored: (bytes) => this.#stored(bytes), lost: () => this.#lost() };
-    for (const chunk of this.#chunks) sink.write(chunk);
+    for (const chunk of this.chunks) sink.write(chunk);
     this.#pace(flight);
   }
 
@@ -253,9 +210,9 @@ export class Body extends Taken implements ReadableChunks {
   #stored(bytes: number): void {
     const flight = this.#flight;
     if (this.#mode !== 'spill' || flight === undefined) return;
-    this.#dropUpTo(flight, bytes);
+    this.#droppedBytes = dropUpTo(flight, this.chunks, this.#droppedBytes, bytes);
     if (flight.readers.isAnyBefore(this.#droppedBytes)) flight.sink?.needed();
-    if (this.#state === 'complete' && bytes >= this.#receivedBytes) this.#letGo();
+    if (this.#state === 'complete' && bytes >= this.received) this.#letGo();
     else this.#pace(flight);
   }
 
@@ -287,7 +244,7 @@ export class Body extends Taken implements ReadableChunks {
     if (this.#mode === 'flow' || flight === undefined) return;
     this.#mode = 'flow';
     this.#leaveBelow(flight);
-    flight.tail = sealTail(this.#chunks, flight.tail);
+    flight.tail = sealTail(this.chunks, flight.tail);
     if (flight.readers.count === 0) flight.source.abandoned();
     else this.#trim(flight);
   }
@@ -299,14 +256,14 @@ export class Body extends Taken implements ReadableChunks {
   complete(joinUpToBytes: number): void {
     const flight = this.#flight;
     if (this.#state !== 'streaming' || flight === undefined) return;
-    if (this.#expectedBytes !== undefined && this.#expectedBytes !== this.#receivedBytes) {
+    if (this.#expectedBytes !== undefined && this.#expectedBytes !== this.received) {
       this.fail();
       return;
     }
     this.#state = 'complete';
-    flight.tail = sealTail(this.#chunks, flight.tail);
-    if (this.#mode === 'retain' && this.#chunks.length > 1 && this.#receivedBytes <= joinUpToBytes) {
-      this.#chunks = [joined(this.#chunks, this.#receivedBytes)];
+    flight.tail = sealTail(this.chunks, flight.tail);
+    if (this.#mode === 'retain' && this.chunks.length > 1 && this.received <= joinUpToBytes) {
+      this.chunks = [joined(this.chunks, this.received)];
       flight.readers.rebase();
     }
     this.#land(flight);
@@ -339,7 +296,7 @@ export class Body extends Taken implements ReadableChunks {
     if (this.#mode === 'retain') {
       this.#flight = undefined;
       // A list that grew keeps places for more; this one is held for long.
-      this.#chunks = this.#chunks.slice();
+      this.chunks = this.chunks.slice();
     }
     // It may be told at once that all is stored.
     flight.sink?.end();
@@ -352,15 +309,15 @@ export class Body extends Taken implements ReadableChunks {
   /** Nobody reads a body in `flow` mode any more, or the tier below has all of it. */
   #letGo(): void {
     this.#remains = undefined;
-    this.#droppedBytes = this.#receivedBytes;
-    this.#chunks = [];
+    this.#droppedBytes = this.received;
+    this.chunks = [];
     this.#flight?.readers.lent?.dropped(this.#droppedBytes);
     this.#flight = undefined;
   }
 
   /** Position after the first kept chunk. */
   #firstEnd(flight: Flight): number {
-    return this.#droppedBytes + (this.#chunks[flight.emptyPlaces]?.length ?? 0);
+    return this.#droppedBytes + (this.chunks[flight.emptyPlaces]?.length ?? 0);
   }
 
   /** Drops chunks that no reader needs, and cuts off readers that fell behind. */
@@ -368,31 +325,16 @@ export class Body extends Taken implements ReadableChunks {
     const { readers, highWaterBytes } = flight;
     if (readers.count === 0) return;
     const droppedBefore = this.#droppedBytes;
-    this.#dropUpTo(flight, readers.keptFrom(droppedBefore, this.#receivedBytes, highWaterBytes));
+    const floor = readers.keptFrom(droppedBefore, this.received, highWaterBytes);
+    this.#droppedBytes = dropUpTo(flight, this.chunks, droppedBefore, floor);
     // What is dropped from here on is nowhere: who has not come so far would find a gap.
     if (this.#droppedBytes > droppedBefore) this.#remains = undefined;
     readers.cutOff(this.#remains === undefined ? this.#droppedBytes : 0, this.#firstEnd(flight));
     this.#pace(flight);
   }
 
-  /** Drops the chunks that end at or before `floor`. */
-  #dropUpTo(flight: Flight, floor: number): void {
-    for (;;) {
-      const first = this.#chunks[flight.emptyPlaces];
-      if (first === undefined || this.#droppedBytes + first.length > floor) break;
-      this.#chunks[flight.emptyPlaces++] = NO_BYTES;
-      flight.droppedChunks++;
-      this.#droppedBytes += first.length;
-    }
-    flight.readers.lent?.dropped(this.#droppedBytes);
-    // Cutting the list moves all that is kept, so it waits until that is the smaller part.
-    if (flight.emptyPlaces < MAX_EMPTY_PLACES || flight.emptyPlaces * 2 < this.#chunks.length) return;
-    this.#chunks.splice(0, flight.emptyPlaces);
-    flight.emptyPlaces = 0;
-  }
-
   #pace(flight: Flight): void {
     if (this.#state !== 'streaming') return;
-    pace(flight, this.#receivedBytes - (this.#mode === 'spill' ? this.#droppedBytes : flight.readers.fastest));
+    pace(flight, this.received - (this.#mode === 'spill' ? this.#droppedBytes : flight.readers.fastest));
   }
 }

@@ -1,14 +1,14 @@
 /**
- * One request and its reply: the record that the engine reads and the sink that it answers into, in one object,
- * because there is one of these for every hit.
+ * One request and its reply: the record that the engine reads and the sink that it answers into, in one object, because there is
+ * one of these for most requests. Here is the sink: by which way the reply goes out, in its turn, and what is told of it in the end.
  */
-import type { ClientRequest, PassPlan, Payload, Reply, ReplyNote, ReplySink } from '../engine/contract.js';
+import type { PassPlan, Payload, Reply, ReplyNote, ReplySink } from '../engine/contract.js';
 import type { Fields } from '../http/fields.js';
 import type { Taken } from '../object/taken.js';
 import { cutInTurn } from '../origin/cut-off.js';
 import { Answered, CLIENT_LEFT, LEFT_NOTE, type ReplyEnding, refusedNote } from './answered.js';
 import { BodyPump, isWrittenAtOnce, type PumpListener, takesTrailers } from './body-pump.js';
-import type { ClientConnection, Running } from './connection.js';
+import type { Running } from './connection.js';
 import { readContent } from './content.js';
 import {
   asFarAsHere,
@@ -20,10 +20,10 @@ import {
   writeDirectly,
 } from './direct.js';
 import { DirectOut, whenTaken } from './direct-out.js';
-import type { Admitted } from './intake.js';
 import { sendInterim } from './interim.js';
-import { wasToldToGoOn, writeAtOnce, writeReplyHead } from './node-reply.js';
-import { leavePass, type PassEnd, startPass, type Wire } from './pass-lane.js';
+import { writeAtOnce, writeReplyHead } from './node-reply.js';
+import { leavePass, type PassEnd, startPass } from './pass-lane.js';
+import { Received } from './received.js';
 import { REFUSALS, type Refusal, refusalBytes, writeRefusalHead } from './refusal.js';
 import { isBodiless, isUnsized, plainHead } from './reply-head.js';
 
@@ -32,18 +32,7 @@ type State = 'open' | 'replying' | 'passed' | 'settled';
 
 const NOTHING = Buffer.alloc(0);
 
-export class Exchange implements ClientRequest, ReplySink, PumpListener, Running {
-  readonly method: string;
-  readonly target: string;
-  readonly scheme = 'http';
-  readonly host: string;
-  readonly fields: Fields;
-  readonly httpVersion: '1.0' | '1.1';
-  readonly hasBody: boolean;
-  readonly isUpgrade: boolean;
-  readonly startedAt: number;
-  readonly #connection: ClientConnection;
-  readonly #wire: Wire;
+export class Exchange extends Received implements ReplySink, PumpListener, Running {
   #state: State = 'open';
   #gone: (() => void) | undefined;
   #pump: BodyPump | undefined;
@@ -63,66 +52,26 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
   /** The client was told why, and what the pass lane still says of the reply does not count. */
   #isCutOff = false;
 
-  /** `startedAt`: when it came, on the clock of the lane. */
-  constructor(
-    connection: ClientConnection,
-    method: string,
-    admitted: Admitted,
-    wire: Wire,
-    startedAt: number,
-    isUpgrade = false,
-  ) {
-    this.method = method;
-    this.target = admitted.target;
-    this.host = admitted.host;
-    this.fields = admitted.fields;
-    this.httpVersion = admitted.httpVersion;
-    this.hasBody = admitted.hasBody;
-    this.isUpgrade = isUpgrade;
-    this.startedAt = startedAt;
-    this.#connection = connection;
-    this.#wire = wire;
-  }
-
-  get remoteAddress(): string {
-    return this.#connection.remoteAddress;
-  }
-
-  /** Whether the request has a body that has not arrived whole. */
-  get isReceiving(): boolean {
-    return this.hasBody && !this.#wire.req.complete;
-  }
-
-  /** Whether bytes of the request's body wait here for whoever takes them: then it is not the client who is slow. */
-  get hasUntakenBytes(): boolean {
-    return this.#wire.req.readableLength > 0;
-  }
-
-  /** Whether the client may be waiting for 100 (Continue) before it sends the body (RFC 9110 §10.1.1). */
-  get expectsContinue(): boolean {
-    return this.httpVersion === '1.1' && this.fields.has('expect') && !wasToldToGoOn(this.#wire.res);
-  }
-
   get isReplyBegun(): boolean {
     // One that waits is made, and so is as good as begun: it cannot be taken back for another.
     if (this.#state === 'replying') return true;
-    if (this.#wire.turn?.isFree === true) return false;
-    return this.#wire.res.headersSent;
+    if (this.wire.turn?.isFree === true) return false;
+    return this.wire.res.headersSent;
   }
 
   get isDelimitedByClose(): boolean {
-    return this.#endsWithConnection && (this.isUpgrade || this.#wire.res.socket !== null);
+    return this.#endsWithConnection && (this.isUpgrade || this.wire.res.socket !== null);
   }
 
   /** The client takes bytes again. */
   drained(): void {
-    this.#wire.res.emit('drain');
+    this.wire.res.emit('drain');
   }
 
   inform(status: number, fields: Fields): void {
     if (this.#state !== 'open' || this.httpVersion === '1.0') return;
-    const { turn } = this.#wire;
-    const socket = turn?.isFree === true && turn.isFirst ? this.#connection.socket : this.#wire.res.socket;
+    const { turn } = this.wire;
+    const socket = turn?.isFree === true && turn.isFirst ? this.connection.socket : this.wire.res.socket;
     sendInterim(socket, status, fields);
   }
 
@@ -131,7 +80,7 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
   }
 
   faulted(error: unknown): void {
-    this.#connection.lane.faulted(this.#connection, this, error);
+    this.connection.lane.faulted(this.connection, this, error);
   }
 
   reply(reply: Reply): void {
@@ -144,10 +93,10 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     this.#status = reply.status;
     if (reply.payload.kind !== 'none') this.#taken = reply.payload.taken;
     this.#taken?.take();
-    if (this.#wire.upgrade !== undefined) this.#connection.takeBack(this.#wire.res, this.#wire.upgrade.socket);
-    const isEnding = reply.close === true || this.isReceiving || this.#wire.upgrade !== undefined;
-    if (isEnding) this.#connection.closeAfter();
-    const { turn } = this.#wire;
+    if (this.wire.upgrade !== undefined) this.connection.takeBack(this.wire.res, this.wire.upgrade.socket);
+    const isEnding = reply.close === true || this.isReceiving || this.wire.upgrade !== undefined;
+    if (isEnding) this.connection.closeAfter();
+    const { turn } = this.wire;
     if (turn?.isFree !== true) this.#sendByNode(reply);
     else if (!turn.isFirst) this.#holdForTurn(reply, turn);
     else if (reply.payload.kind === 'reader') {
@@ -162,7 +111,7 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
   }
 
   #attemptHeld(): void {
-    this.#connection.lane.attempt(this.#connection, this, () => this.#sendHeld());
+    this.connection.lane.attempt(this.connection, this, () => this.#sendHeld());
   }
 
   /** Its turn has come, or the one in which the reply was made is over: what is here of its body goes out with the head. */
@@ -171,16 +120,16 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     this.#held = undefined;
     if (reply === undefined || this.#state !== 'replying') return;
     const now = mayComeWhole(reply) ? asFarAsHere(reply) : reply;
-    const { turn } = this.#wire;
+    const { turn } = this.wire;
     if (turn?.isFree === true) this.#sendDirectly(now, turn);
     else this.#sendByNode(now);
   }
 
   /** Writes the reply past node's objects, now that it is its turn. */
   #sendDirectly(reply: Reply, turn: DirectTurn): void {
-    const { socket, lane } = this.#connection;
-    const isLast = turn.isLast || this.#connection.isLastReply(this);
-    const isAlone = this.#connection.isAlone(this);
+    const { socket, lane } = this.connection;
+    const isLast = turn.isLast || this.connection.isLastReply(this);
+    const isAlone = this.connection.isAlone(this);
     if (isAlone && reply.payload.kind !== 'reader') {
       const went = writeAsBytes(socket, reply, this.method === 'HEAD', lane.debugHeader, isLast);
       if (went !== undefined) {
@@ -215,7 +164,7 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
   #wrote(turn: DirectTurn, went: ReturnType<typeof writeDirectly>): void {
     turn.written();
     if (went !== 'begun') this.#over(went === 'taken' ? 'finished' : 'aborted');
-    else this.#connection.socket.write(NOTHING, (error) => this.#over(error == null ? 'finished' : 'aborted'));
+    else this.connection.socket.write(NOTHING, (error) => this.#over(error == null ? 'finished' : 'aborted'));
   }
 
   /** The kernel has all of the reply. */
@@ -229,11 +178,11 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
   #sendByNode(reply: Reply): void {
     let payload: Payload;
     try {
-      payload = writeReplyHead(this.#wire.res, reply, {
+      payload = writeReplyHead(this.wire.res, reply, {
         method: this.method,
         httpVersion: this.httpVersion,
-        isLast: this.#connection.isLastReply(this),
-        debugHeader: this.#connection.lane.debugHeader,
+        isLast: this.connection.isLastReply(this),
+        debugHeader: this.connection.lane.debugHeader,
       });
     } catch (error) {
       this.#unwritable(reply, error);
@@ -245,11 +194,11 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
 
   #endWithConnection(): void {
     this.#endsWithConnection = true;
-    this.#connection.refuseNoMore();
+    this.connection.refuseNoMore();
   }
 
   #send(payload: Payload): void {
-    const { res } = this.#wire;
+    const { res } = this.wire;
     if (!isWrittenAtOnce(payload)) {
       this.#pump = new BodyPump(res, payload, takesTrailers(this.fields), this);
       this.#pump.start();
@@ -265,7 +214,7 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
   /** A field of the reply cannot be written: something let it in that should not have. */
   #unwritable(reply: Reply, error: unknown): void {
     if (reply.payload.kind === 'reader') reply.payload.reader.close();
-    this.#connection.lane.events.notice('error', 'reply-unwritable', 'A reply had a field that cannot be written', {
+    this.connection.lane.events.notice('error', 'reply-unwritable', 'A reply had a field that cannot be written', {
       host: this.host,
       target: this.target,
       error: String(error),
@@ -279,33 +228,33 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
   }
 
   broke(): void {
-    const cut = (): void => this.#connection.cut();
+    const cut = (): void => this.connection.cut();
     // A reset comes before the end that the connection is given where nothing runs any more.
     if (this.isDelimitedByClose) cut();
     this.#settle('aborted');
-    if (this.#direct === undefined) cutInTurn(this.#wire.res, this.#endsWithConnection, cut);
+    if (this.#direct === undefined) cutInTurn(this.wire.res, this.#endsWithConnection, cut);
     else cut();
   }
 
   /** Replies with a refusal and closes the connection. */
   refuse(refused: Refusal): void {
     if (this.#state !== 'open') return;
-    const { lane } = this.#connection;
+    const { lane } = this.connection;
     this.#state = 'replying';
     this.#note = refusedNote(refused);
     this.#status = refused.status;
-    if (this.#wire.upgrade !== undefined) this.#connection.takeBack(this.#wire.res, this.#wire.upgrade.socket);
-    this.#connection.closeAfter();
-    const { turn } = this.#wire;
+    if (this.wire.upgrade !== undefined) this.connection.takeBack(this.wire.res, this.wire.upgrade.socket);
+    this.connection.closeAfter();
+    const { turn } = this.wire;
     if (turn?.isFree === true && turn.isFirst) {
       this.#refuseDirectly(refused, turn);
       return;
     }
-    this.#send(writeRefusalHead(this.#wire.res, refused, lane.clock.wall(), lane.style));
+    this.#send(writeRefusalHead(this.wire.res, refused, lane.clock.wall(), lane.style));
   }
 
   #refuseDirectly(refused: Refusal, turn: DirectTurn): void {
-    const { lane, socket } = this.#connection;
+    const { lane, socket } = this.connection;
     this.#direct = turn;
     this.#isLast = true;
     this.#bodyBytes = refused.sentence.length + 1;
@@ -315,7 +264,7 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
   }
 
   takeContent(maxBytes: number, done: (content: Buffer | undefined) => void): void {
-    const { req, res } = this.#wire;
+    const { req, res } = this.wire;
     if (!this.hasBody) {
       done(Buffer.alloc(0));
       return;
@@ -323,14 +272,14 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     // RFC 9110 §10.1.1: the client waits for leave to send it. One that is passed gets it from the origin.
     if (this.expectsContinue && Number(this.fields.first('content-length') ?? 0) <= maxBytes) res.writeContinue();
     readContent(req, maxBytes, (content) => {
-      if (this.#state === 'open') this.#connection.lane.attempt(this.#connection, this, () => done(content));
+      if (this.#state === 'open') this.connection.lane.attempt(this.connection, this, () => done(content));
     });
   }
 
   pass(plan: PassPlan): void {
     if (this.#state !== 'open') return;
     this.#state = 'passed';
-    startPass(this.#connection, this, plan, this.#wire);
+    startPass(this.connection, this, plan, this.wire);
   }
 
   /** The pass lane has begun to answer. It has chunks neither for HTTP/1.0 nor behind an upgrade that was refused. */
@@ -347,7 +296,7 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     if (this.#state !== 'passed') return;
     this.#bodyBytes = end.bodyBytes;
     // RFC 9112 §9.3: the rest of this body stands before the next request, and nobody reads it any more.
-    if (this.isReceiving) this.#connection.closeAfter();
+    if (this.isReceiving) this.connection.closeAfter();
     this.#settle(this.#isCutOff ? 'aborted' : end.ending);
   }
 
@@ -363,8 +312,8 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
     }
     // The pass lane knows how far it came.
     if (this.#state !== 'passed') this.#settle('aborted');
-    else if (!this.#connection.socket.destroyed) leavePass(this.#wire.res);
-    if (gone !== undefined) this.#connection.lane.attempt(this.#connection, this, gone);
+    else if (!this.connection.socket.destroyed) leavePass(this.wire.res);
+    if (gone !== undefined) this.connection.lane.attempt(this.connection, this, gone);
   }
 
   #settle(ending: ReplyEnding): void {
@@ -378,12 +327,12 @@ export class Exchange implements ClientRequest, ReplySink, PumpListener, Running
       this.#bodyBytes = this.#pump.sentBytes;
       this.#pump.stop();
     }
-    if (ending === 'aborted') this.#connection.brokeOff();
-    const { lane } = this.#connection;
+    if (ending === 'aborted') this.connection.brokeOff();
+    const { lane } = this.connection;
     const now = lane.clock.now();
     const status = this.#note === undefined ? CLIENT_LEFT : this.#status;
     const bodyBytes = this.method === 'HEAD' ? 0 : this.#bodyBytes;
     lane.events.answered(new Answered(this, lane.wallLead, status, this.#note ?? LEFT_NOTE, bodyBytes, ending, now));
-    this.#connection.settled(this, now);
+    this.connection.settled(this, now);
   }
 }

@@ -1,21 +1,18 @@
 /**
- * One connection to the origin, opened again whenever it is needed and gone, with one exchange at a time.
+ * One connection to the origin, with one exchange at a time: a request goes out, its answer is read at the pace of whoever hears it.
  * Implements RFC 9112 §8, §9.3 on the client side. Timeouts are ours, on the Clock, for they must not run while the
  * reader has paused, and must say which kind they were.
  */
 import type { Socket } from 'node:net';
-import type { Clock } from '../base/clock.js';
 import { OriginError, stackOf } from '../base/errors.js';
-import { ORIGIN_CONNECTION_TTL_MS, ORIGIN_KEEP_ALIVE_MS } from '../base/limits.js';
+import { ORIGIN_KEEP_ALIVE_MS } from '../base/limits.js';
 import { ORIGIN_KEEP_ALIVE_MARGIN_MS } from '../base/origin-limits.js';
 import type { Fields } from '../http/fields.js';
 import type { Events } from '../observe/events.js';
 import { type AnswerHandler, AnswerReader } from './answer-reader.js';
 import type { OriginListener, OriginRequest, OriginResponseHead } from './contract.js';
-import type { Deadlines } from './deadlines.js';
-import { type Dialler, wasCut } from './dial.js';
-import { closedEarly, connectFailure, exchangeFailure, malformed, withoutEnd } from './failure.js';
-import { Intake, type Taker } from './intake.js';
+import { Dialled, type DialledOptions } from './dialled.js';
+import { closedEarly, exchangeFailure, malformed } from './failure.js';
 import { writeRequestHead } from './request-head.js';
 import { writeStraight } from './straight.js';
 
@@ -33,17 +30,13 @@ export interface ExchangeListener {
   free(): void;
 }
 
-export interface ConnectionOptions {
+export interface ConnectionOptions extends DialledOptions {
   readonly url: URL;
-  readonly clock: Clock;
   readonly events: Events;
-  readonly dialler: Dialler;
-  readonly deadlines: Deadlines;
   readonly headersTimeoutMs: number;
   readonly idleTimeoutMs: number;
 }
 
-const NEVER = Number.POSITIVE_INFINITY;
 const NOTHING = Buffer.alloc(0);
 
 /** A request that waits for the connection to be there. */
@@ -52,15 +45,10 @@ interface Unsent {
   readonly request: OriginRequest;
 }
 
-export class OriginConnection implements AnswerHandler, Taker {
+export class OriginConnection extends Dialled implements AnswerHandler {
   readonly #options: ConnectionOptions;
-  readonly #clock: Clock;
   readonly #host: string;
   readonly #reader = new AnswerReader(this);
-  #intake = new Intake(this);
-  #socket: Socket | undefined;
-  #isOpen = false;
-  #openedAt = 0;
   /** Requests sent on the present socket. */
   #sentCount = 0;
   /** The running exchange. */
@@ -77,17 +65,11 @@ export class OriginConnection implements AnswerHandler, Taker {
   #held: Buffer | undefined;
   /** How the socket ended while that waited. */
   #heldEnd: 'clean' | Error | undefined;
-  /** When what the connection waits for has taken too long. */
-  deadlineAt = NEVER;
 
   constructor(options: ConnectionOptions) {
+    super(options);
     this.#options = options;
-    this.#clock = options.clock;
     this.#host = options.url.host;
-  }
-
-  get isOpen(): boolean {
-    return this.#isOpen;
   }
 
   get expectedBytes(): number {
@@ -99,17 +81,17 @@ export class OriginConnection implements AnswerHandler, Taker {
     this.#listener = listener;
     this.#reader.begin(request.method);
     // An old connection takes one last request, so that the name is looked up anew.
-    const now = this.#clock.steady();
-    this.#isLast = this.#isOpen && now - this.#openedAt > ORIGIN_CONNECTION_TTL_MS;
+    const now = this.clock.steady();
+    this.#isLast = this.isOld(now);
     const head = writeRequestHead(request, this.#host, this.#isLast);
     if (head === undefined) this.#refuseRequest(listener);
-    else if (this.#isOpen) this.#write(head, request, now);
+    else if (this.isOpen) this.#write(head, request, now);
     else {
       this.#unsent = { head, request };
-      this.deadlineAt = NEVER;
+      this.unlimit();
       // Not from within fetch(): what gives up at once costs no connection, and what began it may still move the clock.
       queueMicrotask(() => {
-        if (this.#unsent !== undefined && this.#socket === undefined) this.#dial();
+        if (this.#unsent !== undefined && this.socket === undefined) this.dial();
       });
     }
   }
@@ -122,50 +104,21 @@ export class OriginConnection implements AnswerHandler, Taker {
     });
   }
 
-  #dial(): void {
-    const intake = new Intake(this);
-    this.#intake = intake;
-    let socket: Socket;
-    try {
-      socket = this.#options.dialler.dial((failure) => this.#dialled(socket, failure), intake);
-    } catch (error) {
-      // Before the first byte, from certificates that cannot be read.
-      queueMicrotask(() => this.#fail(connectFailure(error, 'securing')));
-      return;
-    }
-    this.#socket = socket;
-    socket.on('error', (error) => this.#closed(socket, error));
-    socket.on('end', () => this.#closed(socket, wasCut(socket) ? withoutEnd() : 'clean'));
-    socket.on('close', () => this.#closed(socket, withoutEnd()));
-  }
-
-  #dialled(socket: Socket, failure: OriginError | undefined): void {
-    if (socket !== this.#socket) return;
-    if (failure !== undefined) {
-      this.#fail(failure);
-      return;
-    }
-    if (this.#options.dialler.isSecure) {
-      socket.on('data', (chunk: Buffer) => {
-        if (socket === this.#socket && !this.take(chunk, chunk.length)) socket.pause();
-      });
-    }
-    this.#isOpen = true;
-    this.#openedAt = this.#clock.steady();
+  protected opened(now: number): void {
     this.#sentCount = 0;
     const unsent = this.#unsent;
     this.#unsent = undefined;
-    if (unsent !== undefined) this.#write(unsent.head, unsent.request, this.#openedAt);
+    if (unsent !== undefined) this.#write(unsent.head, unsent.request, now);
     else this.#rest();
   }
 
   #write(head: string, request: OriginRequest, now: number): void {
-    const socket = this.#socket as Socket;
+    const socket = this.socket as Socket;
     this.#isReused = this.#sentCount++ > 0;
-    this.#limit(this.#options.headersTimeoutMs, now);
+    this.limit(this.#options.headersTimeoutMs, now);
     if (request.content === undefined || request.content.length === 0) {
       // Over TLS no write is over when it returns.
-      const went = this.#options.dialler.isSecure ? 'not' : writeStraight(socket, head);
+      const went = this.isSecure ? 'not' : writeStraight(socket, head);
       if (went === 'not') socket.write(head, 'latin1');
       else this.#isUnfinished = went === 'begun';
       return;
@@ -176,21 +129,15 @@ export class OriginConnection implements AnswerHandler, Taker {
     socket.uncork();
   }
 
-  /** What is waited for now may take this long from now on. */
-  #limit(ms: number, now = this.#clock.steady()): void {
-    this.deadlineAt = now + ms;
-    this.#options.deadlines.note(this.deadlineAt, now);
-  }
-
   /** The deadline has passed. */
   expire(): void {
-    this.deadlineAt = NEVER;
+    this.unlimit();
     const { headersTimeoutMs, idleTimeoutMs } = this.#options;
-    if (this.#listener === undefined) this.#drop();
+    if (this.#listener === undefined) this.drop();
     else if (this.#reader.progress === 'head')
-      this.#fail(new OriginError('origin-idle-timeout', `the origin sent nothing for ${idleTimeoutMs} ms`));
+      this.fail(new OriginError('origin-idle-timeout', `the origin sent nothing for ${idleTimeoutMs} ms`));
     else
-      this.#fail(new OriginError('origin-headers-timeout', `the origin did not answer within ${headersTimeoutMs} ms`));
+      this.fail(new OriginError('origin-headers-timeout', `the origin did not answer within ${headersTimeoutMs} ms`));
   }
 
   /** No request runs: the connection waits for the next one. */
@@ -198,21 +145,21 @@ export class OriginConnection implements AnswerHandler, Taker {
     const hint = this.#reader.keepAliveMs;
     // The origin counts from earlier than we do, and must not close just as a request is on its way (RFC 9112 §9.3).
     const ms = hint === undefined ? ORIGIN_KEEP_ALIVE_MS : hint - ORIGIN_KEEP_ALIVE_MARGIN_MS;
-    if (ms > 0) this.#limit(Math.min(ms, ORIGIN_KEEP_ALIVE_MS));
-    else this.#drop();
+    if (ms > 0) this.limit(Math.min(ms, ORIGIN_KEEP_ALIVE_MS));
+    else this.drop();
   }
 
   take(bytes: Buffer, length: number): boolean {
-    const socket = this.#socket;
+    const socket = this.socket;
     try {
       // Bytes that nobody asked for can be no answer to whom asks next (RFC 9112 §9.3).
-      if (this.#listener === undefined) this.#drop();
+      if (this.#listener === undefined) this.drop();
       else if (this.#held !== undefined) this.#held = Buffer.concat([this.#held, bytes.subarray(0, length)]);
       else this.#read(bytes, length);
     } catch (error) {
       this.#faulted(error);
     }
-    return socket === this.#socket && !this.#holdsBack();
+    return socket === this.socket && !this.#holdsBack();
   }
 
   /** A broken invariant, here or where the answer is heard, ends this exchange and no other. */
@@ -221,7 +168,7 @@ export class OriginConnection implements AnswerHandler, Taker {
     const { events } = this.#options;
     try {
       events.notice('error', 'internal', 'An answer could not be read', { error: stackOf(error) });
-      this.#fail(new OriginError('origin-aborted', 'the proxy failed on the answer of the origin', { cause: error }));
+      this.fail(new OriginError('origin-aborted', 'the proxy failed on the answer of the origin', { cause: error }));
     } catch (further) {
       events.notice('error', 'internal', 'Nor could that be told', { error: stackOf(further) });
     }
@@ -233,30 +180,30 @@ export class OriginConnection implements AnswerHandler, Taker {
   }
 
   #read(bytes: Buffer, length: number): void {
-    const socket = this.#socket;
+    const socket = this.socket;
     this.#isReading = true;
     const at = this.#reader.read(bytes, 0, length);
     this.#isReading = false;
-    if (at === length || socket !== this.#socket) return;
-    if (this.#listener === undefined) this.#drop();
-    else this.#held = this.#intake.keep(bytes, at, length);
+    if (at === length || socket !== this.socket) return;
+    if (this.#listener === undefined) this.drop();
+    else this.#held = this.intake.keep(bytes, at, length);
   }
 
   interim(status: number, fields: Fields): void {
-    this.#limit(this.#options.headersTimeoutMs);
+    this.limit(this.#options.headersTimeoutMs);
     // RFC 9110 §15.2.1: a 100 speaks to who waits with its content, and nobody does.
     if (status !== 100) this.#listener?.inform(status, fields);
   }
 
   head(head: OriginResponseHead): void {
-    if (this.#reader.isPaused) this.deadlineAt = NEVER;
-    else this.#limit(this.#options.idleTimeoutMs);
+    if (this.#reader.isPaused) this.unlimit();
+    else this.limit(this.#options.idleTimeoutMs);
     this.#listener?.head(head);
   }
 
   data(bytes: Buffer, from: number, until: number): void {
-    this.deadlineAt = this.#clock.steady() + this.#options.idleTimeoutMs;
-    this.#listener?.data(this.#intake.keep(bytes, from, until), this.#intake.lent);
+    this.deadlineAt = this.clock.steady() + this.#options.idleTimeoutMs;
+    this.#listener?.data(this.intake.keep(bytes, from, until), this.intake.lent);
   }
 
   get takesWhole(): boolean {
@@ -288,7 +235,7 @@ export class OriginConnection implements AnswerHandler, Taker {
 
   /** The answer is complete: the connection rests, or ends. */
   #settle(): void {
-    const socket = this.#socket;
+    const socket = this.socket;
     this.#listener = undefined;
     const wasPaused = this.#reader.isPaused;
     this.#reader.isPaused = false;
@@ -296,36 +243,34 @@ export class OriginConnection implements AnswerHandler, Taker {
     const isTaken = socket?.writableLength === 0 && !this.#isUnfinished;
     const isKept = this.#reader.keepsAlive && !this.#isLast && isTaken;
     if (isKept) this.#rest();
-    else this.#drop();
+    else this.drop();
     // Nobody reads it, but its end must be seen.
-    if (wasPaused && !this.#isReading) this.#socket?.resume();
+    if (wasPaused && !this.#isReading) this.socket?.resume();
   }
 
   refuse(why: string): void {
-    this.#fail(malformed(why));
+    this.fail(malformed(why));
   }
 
   /** The socket has told of its end. Where that ended a body, it must have been a clean one (RFC 9112 §8). */
-  #closed(socket: Socket, how: 'clean' | Error): void {
-    // How far a dial came is told by the dialler.
-    if (socket !== this.#socket || !this.#isOpen) return;
+  protected closed(how: 'clean' | Error): void {
     if (this.#held !== undefined) {
       this.#heldEnd ??= how;
       return;
     }
-    this.#isOpen = false;
-    if (this.#listener === undefined) this.#drop();
-    else if (how !== 'clean') this.#fail(exchangeFailure(how, this.#reader.progress));
-    else if (!this.#reader.ended()) this.#fail(closedEarly(this.#reader.progress));
+    this.shut();
+    if (this.#listener === undefined) this.drop();
+    else if (how !== 'clean') this.fail(exchangeFailure(how, this.#reader.progress));
+    else if (!this.#reader.ended()) this.fail(closedEarly(this.#reader.progress));
   }
 
-  #fail(failure: OriginError): void {
+  protected fail(failure: OriginError): void {
     const listener = this.#listener;
     this.#listener = undefined;
     // A connection that was used before may be closed by the origin at any moment, also just as a request is on its way
     // (RFC 9112 §9.3.1): then nothing says that the origin is in trouble.
     const isRepeatable = this.#isReused && failure.code === 'origin-reset';
-    this.#drop();
+    this.drop();
     try {
       listener?.failed(failure, isRepeatable);
     } finally {
@@ -333,18 +278,14 @@ export class OriginConnection implements AnswerHandler, Taker {
     }
   }
 
-  #drop(): void {
-    const socket = this.#socket;
-    this.#socket = undefined;
-    this.#isOpen = false;
+  protected override drop(): void {
     this.#isReused = false;
     this.#isUnfinished = false;
     this.#unsent = undefined;
     this.#held = undefined;
     this.#heldEnd = undefined;
-    this.deadlineAt = NEVER;
     this.#reader.stop();
-    socket?.destroy();
+    super.drop();
   }
 
   pause(listener: ExchangeListener): void {
@@ -352,8 +293,8 @@ export class OriginConnection implements AnswerHandler, Taker {
     this.#reader.isPaused = true;
     // Until there is a head, it is the origin that keeps us waiting, and the head is read.
     if (this.#reader.progress !== 'head') return;
-    this.deadlineAt = NEVER;
-    if (!this.#isReading) this.#socket?.pause();
+    this.unlimit();
+    if (!this.#isReading) this.socket?.pause();
   }
 
   resume(listener: ExchangeListener): void {
@@ -366,14 +307,14 @@ export class OriginConnection implements AnswerHandler, Taker {
 
   #goOn(): void {
     const held = this.#held;
-    const socket = this.#socket;
+    const socket = this.socket;
     this.#reader.isPaused = false;
     this.#held = undefined;
-    if (this.#reader.progress === 'head') this.#limit(this.#options.idleTimeoutMs);
+    if (this.#reader.progress === 'head') this.limit(this.#options.idleTimeoutMs);
     if (held !== undefined) this.take(held, held.length);
-    if (socket === undefined || socket !== this.#socket || this.#held !== undefined) return;
+    if (socket === undefined || socket !== this.socket || this.#held !== undefined) return;
     const end = this.#heldEnd;
-    if (end !== undefined) this.#closed(socket, end);
+    if (end !== undefined) this.closed(end);
     else if (this.#holdsBack()) socket.pause();
     else socket.resume();
   }
@@ -382,18 +323,8 @@ export class OriginConnection implements AnswerHandler, Taker {
   abort(listener: ExchangeListener): void {
     if (listener !== this.#listener) return;
     this.#listener = undefined;
-    if (this.#isOpen) this.#drop();
+    if (this.isOpen) this.drop();
     else this.#unsent = undefined;
     listener.free();
-  }
-
-  /** Cuts the connection; resolves once it is closed. */
-  async close(): Promise<void> {
-    const socket = this.#socket;
-    if (socket === undefined) return;
-    // One that ended behind what waits for the reader has told so already.
-    const closed = socket.closed ? undefined : new Promise<void>((resolve) => socket.once('close', () => resolve()));
-    this.#fail(new OriginError('origin-aborted', 'the origin client is closing'));
-    await closed;
   }
 }

@@ -24,6 +24,8 @@ const QUIET_MS = 36_000;
 /** Characters of what it complained about that are shown. */
 const MAX_SHOWN = 4_000;
 const IDLE_WATCH_MS = 2_000;
+/** Longest time that an orderly client waits for an answer. */
+const PATIENCE_MS = 6_000;
 /** Share of one core that a proxy with nothing to do may use. */
 const MAX_IDLE_SHARE = 0.02;
 
@@ -57,7 +59,7 @@ async function settle(subject: Subject, baseline: number): Promise<void> {
 }
 
 async function round(subject: Subject, origin: ChaosOrigin, seed: number): Promise<void> {
-  const clients = new ChaosClients(subject.listen, seed);
+  const clients = new ChaosClients(subject.listen, seed, PATIENCE_MS);
   const running = clients.run(Number(flags.clients));
   const ms = Number(flags.seconds) * 1000;
   await pause(ms * 0.45);

@@ -16,8 +16,12 @@ import { addTally, closingLine, type FileReport, noTally, TapReader } from './ta
 /** More than four at a time disturb each other: several begin whole groups of workers. */
 const JOBS = Math.min(Math.max(availableParallelism(), 2), 4);
 const SHOWN_SLOWEST = 15;
-/** A test file that takes longer has hung. */
-const FILE_TIMEOUT_MS = 120_000;
+/** A test file that says nothing for so long has hung. One that goes on may be slow for how busy the machine is. */
+const FILE_SILENCE_MS = 120_000;
+/** However it goes on. */
+const FILE_TIMEOUT_MS = 600_000;
+/** What one that has hung gets to say in which of its tests that was. */
+const LAST_WORDS_MS = 10_000;
 const COMPILED = dirname(fileURLToPath(import.meta.url));
 const ROOT = resolve(COMPILED, '../..');
 
@@ -61,6 +65,40 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
+/** Ends a file that says nothing any more, or goes on for too long; heard() is called for each of its lines. */
+class Watch {
+  readonly #child: ChildProcess;
+  #silence: NodeJS.Timeout;
+  readonly #end: NodeJS.Timeout;
+  #rest: NodeJS.Timeout | undefined;
+  /** Why it was ended, where it was. */
+  failure: string | undefined;
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    this.#silence = this.#after(FILE_SILENCE_MS, `it said nothing for ${FILE_SILENCE_MS / 1000} s`);
+    this.#end = this.#after(FILE_TIMEOUT_MS, `it did not end within ${FILE_TIMEOUT_MS / 1000} s`);
+  }
+
+  heard(): void {
+    if (this.failure === undefined) this.#silence.refresh();
+  }
+
+  over(): void {
+    for (const timer of [this.#silence, this.#end, this.#rest]) clearTimeout(timer);
+  }
+
+  #after(ms: number, failure: string): NodeJS.Timeout {
+    return setTimeout(() => {
+      if (this.failure !== undefined) return;
+      this.failure = failure;
+      // tap takes it for a timeout, and tells what is still open.
+      this.#child.kill('SIGALRM');
+      this.#rest = setTimeout(() => endGroup(this.#child), LAST_WORDS_MS);
+    }, ms);
+  }
+}
+
 /** Runs one file to its end. */
 async function runFile(file: string): Promise<FileReport> {
   const child = spawn(process.execPath, ['--enable-source-maps', file], {
@@ -72,22 +110,21 @@ async function runFile(file: string): Promise<FileReport> {
     detached: true,
   });
   running.add(child);
-  let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    endGroup(child);
-  }, FILE_TIMEOUT_MS);
+  const watch = new Watch(child);
   const ended = new Promise<string | undefined>((settle) => {
     child.on('error', (error) => settle(error.message));
     child.on('close', (code, signal) => {
-      if (isLate) settle(`it did not end within ${FILE_TIMEOUT_MS / 1000} s`);
+      if (watch.failure !== undefined) settle(watch.failure);
       else settle(code === 0 ? undefined : `the process ended with ${signal ?? `exit code ${code}`}`);
     });
   });
   const reader = new TapReader();
-  for await (const line of createInterface({ input: child.stdout })) reader.line(line);
+  for await (const line of createInterface({ input: child.stdout })) {
+    watch.heard();
+    reader.line(line);
+  }
   const failure = await ended;
-  clearTimeout(timer);
+  watch.over();
   running.delete(child);
   endGroup(child);
   return reader.end(failure);

@@ -22,7 +22,7 @@ export function randomFrom(seed: number): () => number {
 
 /** Paths of each kind: few, so that most are asked for more than once. */
 const PATHS_PER_KIND = 6;
-/** Longest time that a client waits for anything. */
+/** Longest time that a rude client waits for anything. */
 const PATIENCE_MS = 6_000;
 const UPLOAD_PIECE = Buffer.alloc(16 * 1024, 'u');
 
@@ -40,10 +40,15 @@ export class ChaosClients {
   readonly #port: number;
   readonly #random: () => number;
   readonly #sockets = new Set<Socket>();
+  /** Paths that an orderly client waits for an answer of. */
+  readonly awaited = new Set<string>();
+  readonly #patienceMs: number | undefined;
   #isOver = false;
 
-  constructor(port: number, seed: number) {
+  /** `patienceMs`: an orderly client that has waited for so long was forgotten. Without, it waits: how long an answer takes depends on how busy the machine is. */
+  constructor(port: number, seed: number, patienceMs?: number) {
     this.#port = port;
+    this.#patienceMs = patienceMs;
     this.#random = randomFrom(seed);
   }
 
@@ -108,7 +113,9 @@ export class ChaosClients {
 
   async #read(agent: Agent, path: string): Promise<void> {
     const call = request({ port: this.#port, host: '127.0.0.1', path, agent, headers: { Host: 'chaos.test' } });
-    const timer = setTimeout(() => call.destroy(new Error('late')), PATIENCE_MS);
+    const late = (): void => void call.destroy(new Error('late'));
+    const timer = this.#patienceMs === undefined ? undefined : setTimeout(late, this.#patienceMs);
+    this.awaited.add(path);
     try {
       call.end();
       const [response] = (await once(call, 'response')) as [IncomingMessage];
@@ -119,6 +126,7 @@ export class ChaosClients {
       if (error instanceof Error && error.message === 'late') this.tally.wrong.push(`${path}: no answer in time`);
     } finally {
       clearTimeout(timer);
+      this.awaited.delete(path);
     }
   }
 

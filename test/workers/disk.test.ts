@@ -23,7 +23,10 @@ function confFor(path: string, { size = '64MB', more = '' }: Options): string {
 }
 
 async function startOver(t: Test, path: string, options: Options = {}): Promise<Crew> {
-  const crew = await startCrew(t, { workers: options.workers ?? 2, conf: confFor(path, options) });
+  const { workers = 2 } = options;
+  const crew = await startCrew(t, { workers, conf: confFor(path, options) });
+  // On a busy machine each takes its time: whoever listens for signs of life hears one.
+  t.comment(`${workers} workers serve`);
   crew.origin.respond((asked) =>
     asked.field('if-none-match') === undefined
       ? { fields: SHARED, body: `hello ${asked.target}` }

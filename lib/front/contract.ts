@@ -121,9 +121,9 @@ export interface Lane {
   readonly style: RefusalStyle;
   readonly isDraining: boolean;
   /** Runs a later step of the engine for a request; what it throws ends that request and no other. */
-  attempt(connection: ClientConnection, exchange: Exchange, run: () => void): void;
+  attempt(exchange: Exchange, run: () => void): void;
   /** The same of what has been thrown. */
-  faulted(connection: ClientConnection, exchange: Exchange, error: unknown): void;
+  faulted(exchange: Exchange, error: unknown): void;
   /** Nothing more is said on it: its last bytes go out, and then the client's end is waited for. */
   ends(connection: ClientConnection): void;
   /** Gives a request to the engine. */

@@ -49,6 +49,8 @@ export class Exchange extends Received implements ReplySink, PumpListener, Runni
   #taken: Taken | undefined;
   /** Nothing but the end of the connection ends its reply. */
   #endsWithConnection = false;
+  /** All of its reply is written, though the kernel may not have it. */
+  #isWritten = false;
   /** The client was told why, and what the pass lane still says of the reply does not count. */
   #isCutOff = false;
 
@@ -80,7 +82,7 @@ export class Exchange extends Received implements ReplySink, PumpListener, Runni
   }
 
   faulted(error: unknown): void {
-    this.connection.lane.faulted(this.connection, this, error);
+    this.connection.lane.faulted(this, error);
   }
 
   reply(reply: Reply): void {
@@ -111,7 +113,7 @@ export class Exchange extends Received implements ReplySink, PumpListener, Runni
   }
 
   #attemptHeld(): void {
-    this.connection.lane.attempt(this.connection, this, () => this.#sendHeld());
+    this.connection.lane.attempt(this, () => this.#sendHeld());
   }
 
   /** Its turn has come, or the one in which the reply was made is over: what is here of its body goes out with the head. */
@@ -162,6 +164,7 @@ export class Exchange extends Received implements ReplySink, PumpListener, Runni
 
   /** All of the reply is written, and the kernel may have it by now. */
   #wrote(turn: DirectTurn, went: ReturnType<typeof writeDirectly>): void {
+    this.#isWritten = true;
     turn.written();
     if (went !== 'begun') this.#over(went === 'taken' ? 'finished' : 'aborted');
     else this.connection.socket.write(NOTHING, (error) => this.#over(error == null ? 'finished' : 'aborted'));
@@ -206,6 +209,7 @@ export class Exchange extends Received implements ReplySink, PumpListener, Runni
     }
     if (payload.kind === 'bytes') this.#bodyBytes = payload.length;
     writeAtOnce(res, payload);
+    this.#isWritten = true;
     // On the path of nearly every hit the kernel has taken all of it by now.
     if (res.socket !== null && res.socket.writableLength === 0) this.#settle('finished');
     else res.once('finish', () => this.#settle('finished'));
@@ -223,6 +227,21 @@ export class Exchange extends Received implements ReplySink, PumpListener, Runni
     this.refuse(REFUSALS.internal);
   }
 
+  /**
+   * It could not be handled, by a fault of ours (decision 0041): a 500 is the reply where none was made. One that was made goes out where it
+   * is here whole, and breaks off where not, in its turn. What was passed on is answered from there.
+   */
+  fail(): void {
+    if (this.#state === 'open') this.refuse(REFUSALS.internal);
+    else if (this.#state === 'replying' && !this.#isMade) this.broke();
+  }
+
+  /** Whether nothing of its reply is still to come. */
+  get #isMade(): boolean {
+    const held = this.#held;
+    return this.#pump === undefined && (held === undefined ? this.#isWritten : held.payload.kind !== 'reader');
+  }
+
   pumped(): void {
     this.#over('finished');
   }
@@ -236,7 +255,7 @@ export class Exchange extends Received implements ReplySink, PumpListener, Runni
     else cut();
   }
 
-  /** Replies with a refusal and closes the connection. */
+  /** Replies with a refusal and closes the connection, but where the fault was ours and nothing of the request is to come. */
   refuse(refused: Refusal): void {
     if (this.#state !== 'open') return;
     const { lane } = this.connection;
@@ -244,21 +263,24 @@ export class Exchange extends Received implements ReplySink, PumpListener, Runni
     this.#note = refusedNote(refused);
     this.#status = refused.status;
     if (this.wire.upgrade !== undefined) this.connection.takeBack(this.wire.res, this.wire.upgrade.socket);
-    this.connection.closeAfter();
+    const isWhole = this.httpVersion === '1.1' && !this.isReceiving && this.wire.upgrade === undefined;
+    const isLast = refused !== REFUSALS.internal || !isWhole || this.connection.isLastReply(this);
+    if (isLast) this.connection.closeAfter();
     const { turn } = this.wire;
     if (turn?.isFree === true && turn.isFirst) {
-      this.#refuseDirectly(refused, turn);
+      this.#refuseDirectly(refused, turn, isLast || turn.isLast);
       return;
     }
-    this.#send(writeRefusalHead(this.wire.res, refused, lane.clock.wall(), lane.style));
+    this.#send(writeRefusalHead(this.wire.res, refused, lane.clock.wall(), lane.style, isLast));
   }
 
-  #refuseDirectly(refused: Refusal, turn: DirectTurn): void {
+  #refuseDirectly(refused: Refusal, turn: DirectTurn, isLast: boolean): void {
     const { lane, socket } = this.connection;
     this.#direct = turn;
-    this.#isLast = true;
+    this.#isLast = isLast;
     this.#bodyBytes = refused.sentence.length + 1;
-    socket.write(refusalBytes(refused, lane.clock.wall(), lane.style, this.method));
+    socket.write(refusalBytes(refused, lane.clock.wall(), lane.style, this.method, isLast));
+    this.#isWritten = true;
     turn.written();
     whenTaken(socket, (error) => this.#over(error == null ? 'finished' : 'aborted'));
   }
@@ -272,14 +294,20 @@ export class Exchange extends Received implements ReplySink, PumpListener, Runni
     // RFC 9110 §10.1.1: the client waits for leave to send it. One that is passed gets it from the origin.
     if (this.expectsContinue && Number(this.fields.first('content-length') ?? 0) <= maxBytes) res.writeContinue();
     readContent(req, maxBytes, (content) => {
-      if (this.#state === 'open') this.connection.lane.attempt(this.connection, this, () => done(content));
+      if (this.#state === 'open') this.connection.lane.attempt(this, () => done(content));
     });
   }
 
   pass(plan: PassPlan): void {
     if (this.#state !== 'open') return;
     this.#state = 'passed';
-    startPass(this.connection, this, plan, this.wire);
+    try {
+      startPass(this.connection, this, plan, this.wire);
+    } catch (error) {
+      // Nobody else would answer it.
+      if (!this.wire.res.headersSent) this.#state = 'open';
+      throw error;
+    }
   }
 
   /** The pass lane has begun to answer. It has chunks neither for HTTP/1.0 nor behind an upgrade that was refused. */
@@ -313,7 +341,7 @@ export class Exchange extends Received implements ReplySink, PumpListener, Runni
     // The pass lane knows how far it came.
     if (this.#state !== 'passed') this.#settle('aborted');
     else if (!this.connection.socket.destroyed) leavePass(this.wire.res);
-    if (gone !== undefined) this.connection.lane.attempt(this.connection, this, gone);
+    if (gone !== undefined) this.connection.lane.attempt(this, gone);
   }
 
   #settle(ending: ReplyEnding): void {

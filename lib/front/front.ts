@@ -183,27 +183,26 @@ class ClientFront implements Front, FastFront, FullFront, Newcomers {
     try {
       this.handler.handle(exchange, exchange);
     } catch (error) {
-      this.faulted(connection, exchange, error);
+      this.faulted(exchange, error);
     }
   }
 
-  attempt(connection: ClientConnection, exchange: Exchange, run: () => void): void {
+  attempt(exchange: Exchange, run: () => void): void {
     try {
       run();
     } catch (error) {
-      this.faulted(connection, exchange, error);
+      this.faulted(exchange, error);
     }
   }
 
   /** A broken invariant ends this request and no other. */
-  faulted(connection: ClientConnection, exchange: Exchange, error: unknown): void {
+  faulted(exchange: Exchange, error: unknown): void {
     this.events.notice('error', 'internal', 'A request could not be handled', {
       host: exchange.host,
       target: exchange.target,
       error: stackOf(error),
     });
-    if (exchange.isReplyBegun) connection.cut();
-    else exchange.refuse(REFUSALS.internal);
+    exchange.fail();
   }
 
   /** Once for each time that the limit is reached, not for each connection beyond it. */

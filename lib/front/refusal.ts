@@ -78,7 +78,7 @@ interface RefusalReply {
   readonly body: Buffer;
 }
 
-function refusalReply(refused: Refusal, wall: number, style: RefusalStyle): RefusalReply {
+function refusalReply(refused: Refusal, wall: number, style: RefusalStyle, isLast: boolean): RefusalReply {
   const body = Buffer.from(`${refused.sentence}\n`);
   const raw = ['Date', formatHttpDate(wall), 'Content-Type', 'text/plain; charset=utf-8', 'Cache-Control', 'no-store'];
   // RFC 9110 §10.2.3: the crowd may be gone in a moment.
@@ -86,21 +86,34 @@ function refusalReply(refused: Refusal, wall: number, style: RefusalStyle): Refu
   if (style.via !== undefined) raw.push('Via', style.via);
   raw.push('Cache-Status', formatCacheStatus({ kind: 'none', detail: refused.reason }));
   if (style.debugHeader !== undefined) raw.push(style.debugHeader, 'ERROR');
-  raw.push('Content-Length', String(body.length), 'Connection', 'close');
+  raw.push('Content-Length', String(body.length));
+  if (isLast) raw.push('Connection', 'close');
   return { reasonPhrase: PHRASES[refused.status], raw, body };
 }
 
-/** Puts the head into `res`. Returns the payload that is to follow. */
-export function writeRefusalHead(res: ServerResponse, refused: Refusal, wall: number, style: RefusalStyle): Payload {
-  const { reasonPhrase, raw, body } = refusalReply(refused, wall, style);
+/** Puts the head into `res`. Returns the payload that is to follow. `isLast`: the connection ends behind it. */
+export function writeRefusalHead(
+  res: ServerResponse,
+  refused: Refusal,
+  wall: number,
+  style: RefusalStyle,
+  isLast: boolean,
+): Payload {
+  const { reasonPhrase, raw, body } = refusalReply(refused, wall, style, isLast);
   res.sendDate = false;
   res.writeHead(refused.status, reasonPhrase, raw);
   return { kind: 'bytes', chunks: [body], length: body.length };
 }
 
 /** The same as bytes. `method`: empty where the request could not be read. */
-export function refusalBytes(refused: Refusal, wall: number, style: RefusalStyle, method: string): Buffer {
-  const { reasonPhrase, raw, body } = refusalReply(refused, wall, style);
+export function refusalBytes(
+  refused: Refusal,
+  wall: number,
+  style: RefusalStyle,
+  method: string,
+  isLast = true,
+): Buffer {
+  const { reasonPhrase, raw, body } = refusalReply(refused, wall, style, isLast);
   let head = `HTTP/1.1 ${refused.status} ${reasonPhrase}\r\n`;
   for (let i = 0; i < raw.length; i += 2) head += `${raw[i]}: ${raw[i + 1]}\r\n`;
   const bytes = Buffer.from(`${head}\r\n`, 'latin1');

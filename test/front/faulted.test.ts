@@ -1,0 +1,119 @@
+// Goal: decision 0041, a fault of our own in one of several requests of a connection costs that one alone, as far as its client can be told so. Method: pipelined requests to a stub of an engine that throws where it is told to, in both lanes.
+import t, { type Test } from 'tap';
+import type { ReplySink } from '../../lib/engine/contract.js';
+import type { BodyReader } from '../../lib/object/reader.js';
+import { CutOff, connectRaw } from '../kit/raw-client.js';
+import { type House, openHouse, replyOf, until } from './house.js';
+
+const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`;
+
+/** A body of which nothing more comes. */
+const begun = (): BodyReader => {
+  let first: Buffer | undefined = Buffer.from('ab');
+  return {
+    read() {
+      const bytes = first ?? 'later';
+      first = undefined;
+      return bytes;
+    },
+    onReadable() {},
+    close() {},
+  };
+};
+
+interface Late {
+  readonly house: House;
+  /** Replies to /late. */
+  answer(): void;
+}
+
+async function open(test: Test, fastLane: boolean): Promise<Late> {
+  let late: ReplySink | undefined;
+  const house = await openHouse(
+    test,
+    ({ target }, sink) => {
+      if (target === '/late') late = sink;
+      else if (target === '/made') sink.reply(replyOf('made'));
+      else if (target === '/begun')
+        sink.reply(replyOf('', { payload: { kind: 'reader', reader: begun(), length: 9 } }));
+      else if (target === '/passed') sink.pass({} as never);
+      else if (target !== '/bad') sink.reply(replyOf('good'));
+      if (['/made', '/begun', '/bad'].includes(target)) throw new Error('broken invariant');
+    },
+    { fastLane },
+  );
+  return { house, answer: () => late?.reply(replyOf('late')) };
+}
+
+for (const fastLane of [true, false]) {
+  const lane = fastLane ? 'fast' : 'full';
+
+  t.test(
+    `${lane} lane: a request that was not replied to gets a 500 in its turn, and those around it their replies`,
+    async (t) => {
+      for (const bad of ['/bad', '/passed']) {
+        const { house, answer } = await open(t, fastLane);
+        const client = await connectRaw(house.port);
+        t.teardown(() => client.close());
+        client.send(get('/late') + get(bad) + get('/good'));
+        await house.arrivals.reached(3);
+        answer();
+        const statuses: unknown[] = [];
+        for (let reply = 0; reply < 3; reply++) {
+          const { status, body } = await client.response();
+          statuses.push([status, body.toString()]);
+        }
+        t.same(statuses, [
+          [200, 'late'],
+          [500, 'The proxy failed on this request.\n'],
+          [200, 'good'],
+        ]);
+        t.equal((await client.send(get('/next')).response()).status, 200, 'the connection stays');
+        t.strictSame(house.notices, ['internal']);
+        t.same(house.answered.map(({ status, ending }) => `${status} ${ending}`).sort(), [
+          '200 finished',
+          '200 finished',
+          '200 finished',
+          '500 finished',
+        ]);
+      }
+    },
+  );
+
+  t.test(`${lane} lane: a reply that was made whole goes out in its turn all the same`, async (t) => {
+    const { house, answer } = await open(t, fastLane);
+    const client = await connectRaw(house.port);
+    t.teardown(() => client.close());
+    client.send(get('/late') + get('/made') + get('/good'));
+    await house.arrivals.reached(3);
+    answer();
+    const bodies: string[] = [];
+    for (let reply = 0; reply < 3; reply++) bodies.push((await client.response()).body.toString());
+    t.same(bodies, ['late', 'made', 'good']);
+    t.strictSame(house.notices, ['internal']);
+  });
+
+  t.test(`${lane} lane: one that is not whole breaks off in its turn, behind those before it`, async (t) => {
+    const { house, answer } = await open(t, fastLane);
+    const client = await connectRaw(house.port);
+    client.send(get('/late') + get('/begun') + get('/good'));
+    await until(() => house.notices.length > 0);
+    answer();
+    t.equal((await client.response()).body.toString(), 'late');
+    await t.rejects(client.response(), CutOff);
+    await client.ended;
+    t.strictSame(house.notices, ['internal']);
+  });
+}
+
+t.test(
+  'RFC 9112 §9.6: a fault in a request whose body is still to come ends its connection behind the 500',
+  async (t) => {
+    const { house } = await open(t, false);
+    const client = await connectRaw(house.port);
+    const response = await client.send('POST /bad HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab').response();
+    t.equal(response.status, 500);
+    t.equal(response.field('connection'), 'close');
+    t.equal(await client.ended, 'finished');
+  },
+);

@@ -26,6 +26,7 @@ import { leavePass, type PassEnd, startPass } from './pass-lane.js';
 import { Received } from './received.js';
 import { REFUSALS, type Refusal, refusalBytes, writeRefusalHead } from './refusal.js';
 import { isBodiless, isUnsized, plainHead } from './reply-head.js';
+import { takerOf } from './taker.js';
 
 /** `open`: nothing was sent; `replying`: the reply goes out; `passed`: the pass lane has it; `settled`: what comes late is ignored. */
 type State = 'open' | 'replying' | 'passed' | 'settled';
@@ -94,6 +95,9 @@ export class Exchange extends Received implements ReplySink, PumpListener, Runni
     this.#note = reply.note;
     this.#status = reply.status;
     if (reply.payload.kind !== 'none') this.#taken = reply.payload.taken;
+    if (reply.payload.kind === 'reader' && !this.connection.isAlone(this)) {
+      reply.payload.reader.takenBy?.(takerOf(this.wire, this.connection.socket));
+    }
     this.#taken?.take();
     if (this.wire.upgrade !== undefined) this.connection.takeBack(this.wire.res, this.wire.upgrade.socket);
     const isEnding = reply.close === true || this.isReceiving || this.wire.upgrade !== undefined;

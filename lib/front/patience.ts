@@ -126,7 +126,7 @@ export class Patience {
  * large write to a slow client takes minutes, and not at all for what was written past the stream; the handle beneath knows
  * how much is left.
  */
-function unsentBytes(socket: Socket): number {
+export function unsentBytes(socket: Socket): number {
   const handle = (socket as { _handle?: { writeQueueSize?: number } | null })._handle;
   return handle?.writeQueueSize ?? socket.writableLength;
 }

@@ -253,7 +253,9 @@ t.test('a reload that makes memory smaller takes what is held into account', asy
 
 t.test('with a disk tier large bodies are read from there as clients take them, and hold no memory', async (t) => {
   const directory = makeDirectory(t);
-  const house = await openLarge(t, { conf: { cache: { memory: '16MB', disk: { path: directory, size: '1GB' } } } });
+  const house = await openLarge(t, {
+    conf: { cache: { memory: '16MB', disk: { path: directory, size: '1GB' } }, limits: { reply_idle: '1h' } },
+  });
   const stalled: Stalled[] = [];
   for (let at = 0; at < 6; at++) {
     stalled.push(await stall(house, `/${at}`));
@@ -314,3 +316,31 @@ t.test(
     t.strictSame(endings.sort(), ['cut off', true, true], 'never a clean end that is none');
   },
 );
+
+t.test('origin.connections: an answer that waits for its turn on its connection gives way to nobody', async (t) => {
+  const clock = new FakeClock();
+  const barrier = createBarrier();
+  const house = await openLarge(t, {
+    clock,
+    conf: { origin: { connections: 2, timeouts: { idle: '1h', headers: '1h' } }, limits: { reply_idle: '1h' } },
+  });
+  house.origin.script(until(barrier), send('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst'));
+  house.origin.respond(() => ({ fields: ['Cache-Control', 'no-store'], body: BODY }));
+  const client = await house.connect();
+  client.send(request('GET', '/first'));
+  await house.origin.seen(1);
+  client.send(request('GET', '/second'));
+  await house.origin.seen(2);
+  await turns(500);
+  const waiting = house.get('/waits');
+  while (metric(await house.metrics(), 'patina_origin_requests_queued') === 0) await turns(1);
+  for (let ms = 0; ms < 2.5 * MAX_HELD_UP_MS; ms += 1000) {
+    clock.advance(1000);
+    await turns(5);
+  }
+  t.notOk(house.notices.includes('client-slow'));
+  barrier.open();
+  t.equal((await client.response()).body.toString(), 'first');
+  t.ok((await client.response()).body.equals(BODY));
+  t.ok((await waiting).body.equals(BODY));
+});

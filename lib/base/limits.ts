@@ -180,7 +180,7 @@ export const CONNECTION_SWEEP_MS = 1_000;
 export const LINGER_MS = 2_000;
 /** The same for one that sends on. */
 export const MAX_LINGER_MS = 30_000;
-/** Bytes of it that are read and dropped; beyond: cut off. */
+/** Bytes of it that are read and dropped; beyond: cut off. So many, too, of the rest of a request whose reply has come before its end; beyond: not read before that reply is out. */
 export const MAX_LINGER_BYTES = 16 * 1024 * 1024;
 /** Bytes from a client that are read and dropped while its last reply is still going out; beyond: not read before that is out. */
 export const MAX_SURPLUS_BYTES = 1024 * 1024;

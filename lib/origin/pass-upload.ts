@@ -3,6 +3,7 @@
  * Implements RFC 9110 §6.5, §10.1.1 and RFC 9112 §8, §9.5 for requests.
  */
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import { MAX_LINGER_BYTES } from '../base/limits.js';
 import { sendHead, trailerPairs } from './pass.js';
 
 export interface UploadListener {
@@ -64,10 +65,23 @@ export class Upload {
     req.pipe(request);
   }
 
-  /** What is left is for nobody: it is read, so that the client's connection stays in step, and dropped. */
+  /** What is left is for nobody. */
   stop(): void {
     this.#isStopped = true;
     this.#req.unpipe(this.#request);
-    this.#req.resume();
+    dropRest(this.#req);
   }
+}
+
+/**
+ * Reads what is left of a request for nobody, and drops it, so that its client, which may send all before it reads, comes to its reply: up to a
+ * bound. Beyond, nothing is read before the reply is out, and the connection ends behind that (RFC 9112 §9.6).
+ */
+export function dropRest(req: IncomingMessage): void {
+  let droppedBytes = 0;
+  req.on('data', (bytes: Buffer) => {
+    droppedBytes += bytes.length;
+    if (droppedBytes > MAX_LINGER_BYTES) req.pause();
+  });
+  req.resume();
 }

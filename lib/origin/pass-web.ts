@@ -35,7 +35,7 @@ import {
   type TunnelPlan,
   trailerPairs,
 } from './pass.js';
-import { Upload } from './pass-upload.js';
+import { dropRest, Upload } from './pass-upload.js';
 
 export interface PassTimes {
   readonly clock: Clock;
@@ -327,7 +327,7 @@ export class WebPass {
     this.#isAnswered = true;
     this.#enter('over');
     this.#writeReply(this.#plan.failed(error));
-    if (this.#upload === undefined) this.#req.resume();
+    if (this.#upload === undefined) dropRest(this.#req);
     else this.#upload.stop();
   }
 

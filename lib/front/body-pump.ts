@@ -8,8 +8,7 @@ import type { Fields } from '../http/fields.js';
 import { isValue } from '../http/lines.js';
 import { isToken, splitList } from '../http/tokens.js';
 import type { BodyReader } from '../object/body.js';
-
-const NOTHING = Buffer.alloc(0);
+import { NO_BYTES } from '../object/chunks.js';
 
 /** Whether a payload goes out in one go, without a pump. */
 export function isWrittenAtOnce(payload: Payload): boolean {
@@ -115,7 +114,7 @@ export class BodyPump {
     this.#run();
     // The head goes out at once, though no byte of the body is here yet. An empty write sends it as it is;
     // flushHeaders() would write bytes beyond ASCII as UTF-8.
-    if (!this.#isOver && this.sentBytes === 0) this.#res.write(NOTHING);
+    if (!this.#isOver && this.sentBytes === 0) this.#res.write(NO_BYTES);
   }
 
   /** Woken by who brings the bytes, or takes them: what throws here is no fault of theirs. */
@@ -143,7 +142,7 @@ export class BodyPump {
   #copyPiece(): boolean {
     const until = this.sentBytes + this.#pieceBytes;
     this.#res.cork();
-    let last: ReturnType<BodyReader['read']> = NOTHING;
+    let last: ReturnType<BodyReader['read']> = NO_BYTES;
     while (!this.#isOver && this.sentBytes < until) {
       last = this.#reader.read();
       if (typeof last === 'string') break;

@@ -3,11 +3,10 @@
  * front of the first bytes and the chunks of RFC 9112 §7.1 around each piece. A piece that goes alone goes past node's stream.
  */
 import type { Socket } from 'node:net';
+import { NO_BYTES } from '../object/chunks.js';
 import { writeStraight } from '../origin/straight.js';
 import type { ReplyOut } from './body-pump.js';
 import type { DirectTurn } from './direct.js';
-
-const NOTHING = Buffer.alloc(0);
 
 export class DirectOut implements ReplyOut {
   readonly chunkedEncoding: boolean;
@@ -102,7 +101,7 @@ export class DirectOut implements ReplyOut {
     this.uncork();
     this.#turn.written();
     if (this.isTaken) done();
-    else this.#socket.write(NOTHING, done);
+    else this.#socket.write(NO_BYTES, done);
   }
 
   #closeChunk(): void {
@@ -131,7 +130,7 @@ export class DirectOut implements ReplyOut {
     if (went === 'not') this.#socket.write(piece);
     else if (went === 'begun') {
       this.#isUnfinished = true;
-      this.#socket.write(NOTHING, (error) => {
+      this.#socket.write(NO_BYTES, (error) => {
         this.#isUnfinished = false;
         if (error == null) this.#drained();
       });
@@ -142,5 +141,5 @@ export class DirectOut implements ReplyOut {
 /** Runs once the kernel has all that was written: nearly always it has by now. */
 export function whenTaken(socket: Socket, run: (error?: Error | null) => void): void {
   if (socket.writableLength === 0) run();
-  else socket.write(NOTHING, run);
+  else socket.write(NO_BYTES, run);
 }

@@ -4,6 +4,7 @@
  */
 import type { PassPlan, Payload, Reply, ReplyNote, ReplySink } from '../engine/contract.js';
 import type { Fields } from '../http/fields.js';
+import { NO_BYTES } from '../object/chunks.js';
 import type { Taken } from '../object/taken.js';
 import { cutInTurn } from '../origin/cut-off.js';
 import { Answered, CLIENT_LEFT, LEFT_NOTE, type ReplyEnding, refusedNote } from './answered.js';
@@ -30,8 +31,6 @@ import { takerOf } from './taker.js';
 
 /** `open`: nothing was sent; `replying`: the reply goes out; `passed`: the pass lane has it; `settled`: what comes late is ignored. */
 type State = 'open' | 'replying' | 'passed' | 'settled';
-
-const NOTHING = Buffer.alloc(0);
 
 export class Exchange extends Received implements ReplySink, PumpListener, Running {
   #state: State = 'open';
@@ -171,7 +170,7 @@ export class Exchange extends Received implements ReplySink, PumpListener, Runni
     this.#isWritten = true;
     turn.written();
     if (went !== 'begun') this.#over(went === 'taken' ? 'finished' : 'aborted');
-    else this.connection.socket.write(NOTHING, (error) => this.#over(error == null ? 'finished' : 'aborted'));
+    else this.connection.socket.write(NO_BYTES, (error) => this.#over(error == null ? 'finished' : 'aborted'));
   }
 
   /** The kernel has all of the reply. */
@@ -292,7 +291,7 @@ export class Exchange extends Received implements ReplySink, PumpListener, Runni
   takeContent(maxBytes: number, done: (content: Buffer | undefined) => void): void {
     const { req, res } = this.wire;
     if (!this.hasBody) {
-      done(Buffer.alloc(0));
+      done(NO_BYTES);
       return;
     }
     // RFC 9110 §10.1.1: the client waits for leave to send it. One that is passed gets it from the origin.

@@ -8,6 +8,7 @@ import type { Socket } from 'node:net';
 import { stackOf } from '../base/errors.js';
 import { MAX_HELD_HEAD_BYTES, MAX_UNSENT_BEFORE_PAUSE_BYTES } from '../base/limits.js';
 import type { ReadyReply } from '../engine/contract.js';
+import { NO_BYTES } from '../object/chunks.js';
 import type { ClientConnection } from './connection.js';
 import type { Lane } from './contract.js';
 import { Exchange } from './exchange.js';
@@ -24,7 +25,6 @@ export interface FastFront extends Lane {
   handOver(connection: ClientConnection, unread: Buffer): void;
 }
 
-const NOTHING = Buffer.alloc(0);
 const scan = new HeadScan();
 const targets = new Targets();
 /** The one that was made last, for whichever connection: the first request of the next often says the same. */
@@ -39,7 +39,7 @@ export class FastReader {
   /** What the field section of the last request said. */
   #memo: FieldMemo | undefined;
   /** Bytes that were read and not used: a head that is not complete, or requests that wait for room. */
-  #held: Buffer = NOTHING;
+  #held: Buffer = NO_BYTES;
   /** `blocked`: what is held may be whole requests; `leaving`: what is held begins with what is not for here. */
   #state: 'reading' | 'blocked' | 'leaving' | 'gone' = 'reading';
   /** When the last request came. */
@@ -90,7 +90,7 @@ export class FastReader {
 
   /** Uses what there is and holds the rest. `isOwn`: the bytes are good for longer than this call. */
   #run(bytes: Buffer, length: number, isOwn: boolean): boolean {
-    this.#held = NOTHING;
+    this.#held = NO_BYTES;
     const used = this.#use(bytes, length);
     if (used < length) {
       this.#held = isOwn && used === 0 ? bytes : Buffer.from(bytes.subarray(used, length));
@@ -241,7 +241,7 @@ export class FastReader {
     socket.off('end', this.#onEnd);
     socket.off('drain', this.#onDrain);
     const unread = this.#held;
-    this.#held = NOTHING;
+    this.#held = NO_BYTES;
     this.#memo = undefined;
     this.#front.handOver(this.#connection, unread);
   }

@@ -7,6 +7,7 @@ import { READY_BODY_BYTES } from '../base/ready-limits.js';
 import type { BytesHeld, ClientRequest, ReadyReply, Reply, ReplyNote } from '../engine/contract.js';
 import { CACHE_NAME } from '../http/cache-status.js';
 import type { Fields } from '../http/fields.js';
+import { NO_BYTES } from '../object/chunks.js';
 import { sliceChunks } from '../object/slice.js';
 import type { Taken } from '../object/taken.js';
 import type { AnsweredEvent, Outcome } from '../observe/events.js';
@@ -17,7 +18,6 @@ import type { ClientConnection, Running } from './connection.js';
 import { ReplyBytes } from './reply-bytes.js';
 import { plainHead, UnwritableField } from './reply-head.js';
 
-const NOTHING = Buffer.alloc(0);
 const NO_CHUNKS: readonly Buffer[] = [];
 const onePiece = new ReplyBytes();
 
@@ -326,7 +326,7 @@ class Unsent implements Running {
 
   wait(): void {
     this.#connection.began(this);
-    this.#connection.socket.write(NOTHING, (error) => this.#settle(error == null ? 'finished' : 'aborted'));
+    this.#connection.socket.write(NO_BYTES, (error) => this.#settle(error == null ? 'finished' : 'aborted'));
   }
 
   left(): void {

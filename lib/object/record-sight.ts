@@ -3,6 +3,7 @@
  * what is sent once, as it stands, and kept by nobody.
  */
 import { doubleAt, uint32At } from '../base/bytes.js';
+import { NO_BYTES } from './chunks.js';
 import {
   ALWAYS_VALIDATE,
   FORBIDDANCES,
@@ -22,7 +23,6 @@ import type { Life, StaleForbiddance, TtlSource } from './stored.js';
 const NUMBER_BYTES = 8;
 /** No count has more groups of bits than that. */
 const MAX_SCALE = 0x80 ** 8;
-const NOTHING = Buffer.alloc(0);
 /** Places among the numbers: first the instants, in the order of instantsOf(). */
 const [BORN_AT, STALE_AT, GRACE_UNTIL, OFFLINE_GRACE_UNTIL, KEEP_UNTIL, ERROR_UNTIL, UNREACHABLE_UNTIL, CEILING_AT] = [
   0, 1, 2, 3, 4, 5, 6, 7,
@@ -33,7 +33,7 @@ const MARK = LIFE_INSTANTS + 2;
 
 /** One record after another: what was read is good until the next one is, and while its bytes are. */
 export class RecordSight implements Life {
-  bytes: Buffer = NOTHING;
+  bytes: Buffer = NO_BYTES;
   status = 0;
   bodyBytes = 0;
   /** Of the rule that gave the lifetimes (made-by.ts); 0: none. */

@@ -7,6 +7,7 @@
 import { crc32 } from 'node:zlib';
 import { Fields } from '../http/fields.js';
 import { isFraming, isSendable, isValue, sendableLinesIn } from '../http/lines.js';
+import { NO_BYTES } from './chunks.js';
 import { compactLife, instantsOf } from './life.js';
 import { markOf } from './made-by.js';
 import { RecordReader, RecordWriter } from './record-bytes.js';
@@ -98,7 +99,6 @@ export const FORBIDDANCES: readonly StaleForbiddance[] = [
 export const MAGIC = 0xc9;
 /** Magic, version, checksum of all that follows. */
 export const PREFIX_BYTES = 6;
-const NO_NOTE = Buffer.alloc(0);
 /** As instantsOf() has them. */
 export const LIFE_INSTANTS = 8;
 
@@ -168,12 +168,12 @@ export function isLaterStanding(one: Standing, other: Standing): boolean {
 }
 
 /** The record of a response whose body is complete. `note`: what the tier wants to find beside it; at most 64 KB. */
-export function encodeRecord(stored: StoredResponse, note: Uint8Array = NO_NOTE): Buffer {
+export function encodeRecord(stored: StoredResponse, note: Uint8Array = NO_BYTES): Buffer {
   return Buffer.from(encodedRecord(stored, note));
 }
 
 /** The same in bytes that are good until the next record is encoded. */
-export function encodedRecord(stored: StoredResponse, note: Uint8Array = NO_NOTE): Buffer {
+export function encodedRecord(stored: StoredResponse, note: Uint8Array = NO_BYTES): Buffer {
   const to = new RecordWriter(PREFIX_BYTES);
   writeHead(to, stored);
   const bytes = to.finish(note);

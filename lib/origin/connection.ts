@@ -8,6 +8,7 @@ import { OriginError, stackOf } from '../base/errors.js';
 import { ORIGIN_KEEP_ALIVE_MS } from '../base/limits.js';
 import { ORIGIN_KEEP_ALIVE_MARGIN_MS } from '../base/origin-limits.js';
 import type { Fields } from '../http/fields.js';
+import { NO_BYTES } from '../object/chunks.js';
 import type { Events } from '../observe/events.js';
 import { type AnswerHandler, AnswerReader } from './answer-reader.js';
 import type { OriginListener, OriginRequest, OriginResponseHead } from './contract.js';
@@ -36,8 +37,6 @@ export interface ConnectionOptions extends DialledOptions {
   readonly headersTimeoutMs: number;
   readonly idleTimeoutMs: number;
 }
-
-const NOTHING = Buffer.alloc(0);
 
 /** A request that waits for the connection to be there. */
 interface Unsent {
@@ -213,7 +212,7 @@ export class OriginConnection extends Dialled implements AnswerHandler {
   whole(head: OriginResponseHead, bytes: Buffer, from: number, until: number): void {
     const listener = this.#listener;
     if (listener === undefined) return;
-    const content = from === until ? NOTHING : bytes.subarray(from, until);
+    const content = from === until ? NO_BYTES : bytes.subarray(from, until);
     this.#settle();
     try {
       listener.whole(head, content);

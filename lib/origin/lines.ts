@@ -2,19 +2,20 @@
  * Cuts bytes that arrive in any pieces into lines that end with CRLF: a line that is whole in one piece is read where it
  * lies, one that is not is put together. Implements RFC 9112 §2.2; a bare LF ends no line here, though it might.
  */
+import { NO_BYTES } from '../object/chunks.js';
+
 const LF = 0x0a;
 const CR = 0x0d;
 const FIRST_BYTES = 256;
-const NOTHING = Buffer.alloc(0);
 
 export class Lines {
   /** Where the last line lies: `from` up to but not including its CRLF. Good until the next call. */
-  line: Buffer = NOTHING;
+  line: Buffer = NO_BYTES;
   from = 0;
   until = 0;
   /** The last line ended with LF alone. */
   isBare = false;
-  #held: Buffer = NOTHING;
+  #held: Buffer = NO_BYTES;
   #heldBytes = 0;
 
   /** Bytes of a line that is not complete. */
@@ -53,9 +54,9 @@ export class Lines {
 
   /** Forgets what is held. */
   clear(): void {
-    this.#held = NOTHING;
+    this.#held = NO_BYTES;
     this.#heldBytes = 0;
-    this.line = NOTHING;
+    this.line = NO_BYTES;
   }
 
   #hold(bytes: Buffer, from: number, until: number): void {

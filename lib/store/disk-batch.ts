@@ -5,6 +5,7 @@ import {
   MAX_DISK_WORDED_ORDERS,
   MIN_DISK_WORDED_ORDERS,
 } from '../base/disk-limits.js';
+import { NO_BYTES } from '../object/chunks.js';
 import { DISK_REMOVALS, type DiskRemoval } from '../observe/disk-meters.js';
 import { BODY_ID_BYTES } from './disk-keys.js';
 
@@ -75,7 +76,6 @@ export type PutWords = Omit<PutOrder, 'kind' | 'key'>;
 function flagsOf({ isVaried, hasBody, isRepeatable }: PutWords): number {
   return (isVaried ? VARIED : 0) | (hasBody ? HAS_BODY : 0) | (isRepeatable ? REPEATABLE : 0);
 }
-const NOTHING = Buffer.alloc(0);
 
 const FIRST_BATCH_BYTES = 64 * 1024;
 
@@ -132,7 +132,7 @@ export class BatchWriter {
         return;
       case 'clear':
       case 'mark':
-        this.#run(NOTHING);
+        this.#run(NO_BYTES);
     }
   }
 
@@ -241,7 +241,7 @@ export function* ordersIn(batch: Uint8Array): IterableIterator<DiskOrder> {
   };
   const run = (): Buffer => {
     const length = number();
-    if (length === 0) return NOTHING;
+    if (length === 0) return NO_BYTES;
     const value = bytes.subarray(at, at + length);
     at += length;
     return value;

@@ -5,6 +5,7 @@
 import { crc32 } from 'node:zlib';
 import { uint32At } from '../base/bytes.js';
 import { Views } from '../base/views.js';
+import { NO_BYTES } from '../object/chunks.js';
 import { type RecordHead, readTrusted } from '../object/record.js';
 import { BODY_ID_BYTES, TAG_HASH_BYTES } from './disk-keys.js';
 
@@ -31,7 +32,6 @@ export const CHECK_BYTES = 4;
 const VARIED = 0x80000000;
 const ACCOMPANIED = 0x40000000;
 const TAG_BYTES = 0x3fffffff;
-const NOTHING = Buffer.alloc(0);
 /** An entry that is longer has memory of its own. */
 const SCRATCH_BYTES = 8 * 1024;
 
@@ -41,7 +41,7 @@ const scratchViews = new Views(scratch);
 const checkedViews = new Views(scratch, CHECK_BYTES);
 
 /** `body`: where it stands behind the record. What it gives is good until the next one is written. */
-export function writeEntry(prefix: EntryPrefix, record: Uint8Array, body: Uint8Array = NOTHING): Buffer {
+export function writeEntry(prefix: EntryPrefix, record: Uint8Array, body: Uint8Array = NO_BYTES): Buffer {
   const { epoch, expiryMinute, bodyId, chunks, tagHashes, isVaried, isAccompanied } = prefix;
   const head = PREFIX_BYTES + tagHashes.length;
   const length = head + record.length + body.length;

@@ -5,6 +5,7 @@
 import { DISK_INLINE_BODY_BYTES } from '../base/disk-limits.js';
 import { Views } from '../base/views.js';
 import { Body } from '../object/body.js';
+import { NO_BYTES } from '../object/chunks.js';
 import { RecordSight } from '../object/record-sight.js';
 import { storedAround } from '../object/record-stored.js';
 import type { Selection, StoredResponse } from '../object/stored.js';
@@ -13,8 +14,6 @@ import { CHECK_BYTES, Entry } from './disk-entry.js';
 import { shifted } from './shifted.js';
 
 export const NO_SELECTION: Selection = { names: [], values: [] };
-
-const NOTHING = Buffer.alloc(0);
 
 /** A copy of the small body that was found, for as long as nothing else is looked at. */
 const copy = Buffer.alloc(DISK_INLINE_BODY_BYTES);
@@ -84,7 +83,7 @@ export class DiskGlance implements Glance {
 
   /** The entry, where it lies. */
   get bytes(): Buffer {
-    return this.#entry?.bytes ?? NOTHING;
+    return this.#entry?.bytes ?? NO_BYTES;
   }
 
   get stored(): StoredResponse | undefined {

@@ -3,6 +3,7 @@
  * be found. Which body it has there from then on is noted.
  */
 import assert from 'node:assert/strict';
+import { NO_BYTES } from '../object/chunks.js';
 import { recordBodyBytes, recordChunks } from '../object/record.js';
 import type { BatchWriter } from './disk-batch.js';
 import type { DiskCounts } from './disk-counts.js';
@@ -11,7 +12,6 @@ import { BODY_ID_BYTES, chunkCount, chunkKey, minuteAfter, sealChunk, tagHash } 
 import type { PutItem } from './disk-queued.js';
 import type { DiskReading } from './disk-reading.js';
 
-const NOTHING = Buffer.alloc(0);
 const NO_BODY = Buffer.alloc(BODY_ID_BYTES);
 
 export class DiskWording {
@@ -31,11 +31,11 @@ export class DiskWording {
     const bytes = recordBodyBytes(stored);
     const chunks = recordChunks(stored);
     let ref = bodies.refOf(stored);
-    let inline: Buffer = NOTHING;
+    let inline: Buffer = NO_BYTES;
     const isWithBody = bytes > 0 && chunks !== undefined && (item.isWithBody || ref === undefined);
     if (isWithBody) {
       ref = bodies.begin(stored, bytes);
-      if (ref.isInline) inline = cut(chunks)[0] ?? NOTHING;
+      if (ref.isInline) inline = cut(chunks)[0] ?? NO_BYTES;
       else
         for (const [index, chunk] of cut(chunks).entries()) {
           const at = chunkKey(ref.id, index);
@@ -51,7 +51,7 @@ export class DiskWording {
       hasBody: bytes > 0,
       isRepeatable: chunks !== undefined && !item.isAgain,
       chunks: ref?.isInline === true ? 0 : chunkCount(bytes),
-      tagHashes: stored.tags === undefined ? NOTHING : Buffer.concat(stored.tags.map(tagHash)),
+      tagHashes: stored.tags === undefined ? NO_BYTES : Buffer.concat(stored.tags.map(tagHash)),
       inline,
     });
     this.#counts.wrote(isWithBody ? 'response' : 'header');

@@ -5,6 +5,7 @@
 import { constants } from 'node:os';
 import { DISK_USE_STALE_MS } from '../base/disk-limits.js';
 import { SECOND_MS } from '../base/units.js';
+import { NO_BYTES } from '../object/chunks.js';
 import { isLaterStanding, standingIn } from '../object/record.js';
 import type { DiskRemoval } from '../observe/disk-meters.js';
 import { type DiskOrder, ordersIn, type PutOrder } from './disk-batch.js';
@@ -26,7 +27,6 @@ import { DiskRoom } from './disk-room.js';
 
 const PRESENT = Buffer.of(1);
 const FIRST = Buffer.of(0);
-const NOTHING = Buffer.alloc(0);
 /** In `meta`: the latest instant that was ever written by. */
 export const NOW_KEY = Buffer.from('now');
 /** In `meta`: the record keys to begin with after a restart. */
@@ -229,7 +229,7 @@ export class DiskWriting {
   #enterVaried(key: Uint8Array): void {
     this.#anyVaried = true;
     const [stem, selection] = splitVaried(key);
-    const others = this.#table('varied').get(stem) ?? NOTHING;
+    const others = this.#table('varied').get(stem) ?? NO_BYTES;
     const isThere = variedKeys(stem, others).some((one) => one.equals(key));
     if (!isThere) this.#table('varied').put(stem, Buffer.concat([others, selection]));
     const plainKey = Buffer.concat([stem, FIRST]);
@@ -240,7 +240,7 @@ export class DiskWriting {
 
   #leaveVaried(key: Uint8Array): void {
     const [stem] = splitVaried(key);
-    const others = variedKeys(stem, this.#table('varied').get(stem) ?? NOTHING).filter((one) => !one.equals(key));
+    const others = variedKeys(stem, this.#table('varied').get(stem) ?? NO_BYTES).filter((one) => !one.equals(key));
     if (others.length === 0) this.#table('varied').remove(stem);
     else this.#table('varied').put(stem, Buffer.concat(others.map((one) => splitVaried(one)[1])));
   }

@@ -1,11 +1,11 @@
 /** One look at what memory holds under a key, asleep or not: one for all looks, because nothing here yields. */
 import { Fields } from '../http/fields.js';
+import { NO_BYTES } from '../object/chunks.js';
 import type { Life, StoredResponse } from '../object/stored.js';
 import type { Taken } from '../object/taken.js';
 import type { MemorySight } from './contract.js';
 import { NO_SLOT } from './links.js';
 
-const NOTHING = Buffer.alloc(0);
 const NO_CHUNKS: readonly Buffer[] = [];
 
 /** What is the same for many responses, or said by one. */
@@ -13,7 +13,7 @@ type Terms = Pick<StoredResponse, 'status' | 'reasonPhrase' | 'rule' | 'madeBy'>
 
 export class Sight implements MemorySight {
   slot = NO_SLOT;
-  section: Buffer = NOTHING;
+  section: Buffer = NO_BYTES;
   sectionFrom = 0;
   sectionUntil = 0;
   slab: Buffer | undefined;

@@ -6,6 +6,7 @@ import { chmodSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { MAX_RELAY_HEAD_BYTES, MAX_RELAYS } from '../base/worker-limits.js';
 import type { BodyReader } from '../object/body.js';
+import { NO_BYTES } from '../object/chunks.js';
 import { encodeRecord } from '../object/record.js';
 import type { StoredResponse } from '../object/stored.js';
 import {
@@ -18,8 +19,6 @@ import {
   type RelayAsk,
   readAsk,
 } from './relay-frames.js';
-
-const NOTHING = Buffer.alloc(0);
 
 /** A response for another worker, or in a word why there is none. */
 export type Give = (ask: RelayAsk) => StoredResponse | 'none' | 'superseded';
@@ -99,7 +98,7 @@ function pump(socket: Socket, body: BodyReader): void {
       const read = body.read();
       if (read === 'later') return;
       if (read === 'end') {
-        socket.end(frame(FRAME.end, NOTHING));
+        socket.end(frame(FRAME.end, NO_BYTES));
         body.close();
         return;
       }

@@ -178,7 +178,7 @@ t.test(
     const purge = house.operate('POST', '/v1/purge', { prefix: 'http://example.test/' }).finally(() => {
       isAnswered = true;
     });
-    await eventually(() => fake.sent('appendOp').length === 1, 'it is being written');
+    await eventually(() => fake.sent('appendOp').length > 0, 'it is being written');
     for (let turn = 0; turn < 5; turn++) await house.get('/a');
     t.equal(isAnswered, false, 'where this process died now, nobody would know of it');
     fake.late(Buffer.from('1-1'));
@@ -194,7 +194,7 @@ t.test('issue 5: what a request has invalidated is told later, where those who l
   await house.get('/a');
   fake.answers['PUBLISH'] = () => new Error('ERR no');
   await house.ask('POST /a HTTP/1.1\r\nHost: example.test\r\nContent-Length: 0\r\n\r\n', 'POST');
-  await eventually(() => fake.sent('appendOp').length === 1, 'it is written down');
+  await eventually(() => fake.sent('appendOp').length > 0, 'it is written down');
   t.match(fake.sent('appendOp')[0]?.join(' '), /"e":"purge","r":"keys","w":\["http:\/\/example.test\/a"\]/);
 });
 

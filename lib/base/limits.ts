@@ -126,7 +126,7 @@ export const MAX_EVICTION_LOOKS = 64;
 export const MAX_PAST_GRACE_LOOKS = 8;
 /** Stored responses that clients take just now of which the search for one victim puts the turn off; beyond: none is found, and the next search goes on from there. As many others are passed over in the search for one that they take. */
 export const MAX_TAKEN_LOOKS = 256;
-/** Of those whose turn was put off, so many of each kind are looked at before each victim, whether clients have them by now. */
+/** Of those whose turn was put off, at most so many of each kind are looked at before each victim, whether clients have them by now. */
 export const MAX_PUT_OFF_LOOKS = 4;
 /** Share of the memory budget that fills of large bodies may bring what clients take to; beyond: they stream through unstored. What is stored and taken beyond it gives way. */
 export const TAKEN_MAX_SHARE = 0.75;

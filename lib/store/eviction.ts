@@ -26,6 +26,8 @@ export class Eviction {
   readonly #isTaken: (slot: number) => boolean;
   readonly #links = new Links(LISTS);
   readonly #queues: S3Fifo;
+  /** By place, the one that was called back there last. */
+  readonly #calledBack = PLACES.map(() => NO_SLOT);
 
   /** `isTaken`: whether clients take it just now. */
   constructor(slots: Slots<unknown>, isTaken: (slot: number) => boolean) {
@@ -129,17 +131,24 @@ export class Eviction {
     this.#slots.setPlace(slot, list);
   }
 
-  /** Of those that were put off some, and first those that were first: whoever is not taken any more has its turn. Returns whether there was one. */
+  /**
+   * Of those that were put off, the first that is not taken any more, of each kind: it has its turn before the next one comes back,
+   * so that they keep their order. Returns whether there was one.
+   */
   #callBack(): boolean {
     let isAny = false;
     for (const place of PLACES) {
+      const before = this.#calledBack[place];
+      if (before !== NO_SLOT && this.#links.last(place) === before) continue;
       for (let look = 0; look < MAX_PUT_OFF_LOOKS; look++) {
         const slot = this.#links.last(place + PUT_OFF);
         if (slot === NO_SLOT) break;
         if (this.#isTaken(slot)) this.#move(slot, place + PUT_OFF);
         else {
           this.#comeBack(slot);
+          this.#calledBack[place] = slot;
           isAny = true;
+          break;
         }
       }
     }

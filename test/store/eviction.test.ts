@@ -201,6 +201,21 @@ t.test('what clients take is no victim, and has its turn before all others once 
   t.end();
 });
 
+t.test('those whose turn was put off have it in the order in which they had it before', (t) => {
+  const { admit, next, taken } = makeQueues();
+  const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+  for (const name of names) taken.add(admit(name));
+  for (const name of ['x', 'y']) admit(name);
+  t.equal(next(), 'x');
+  taken.clear();
+  t.strictSame(
+    names.map(() => next()),
+    names,
+  );
+  t.equal(next(), 'y');
+  t.end();
+});
+
 t.test('one search puts off a bounded number of turns, and the next one goes on from there', (t) => {
   const { admit, next, taken } = makeQueues();
   for (let at = 0; at < 2 * MAX_TAKEN_LOOKS; at++) taken.add(admit(`t${at}`));

@@ -5,7 +5,7 @@
  * Each says so first and looks for others then: of two that come at once at least one sees the other.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { clearLeftovers } from './disk-leftovers.js';
@@ -27,7 +27,8 @@ let isUntoldAtExit = false;
 /** Says that this process has it open, or is going to, by a lock of that name: by a file, of which the path is returned. Throws where that cannot be said. */
 export function tellHolder(directory: string, lock: string): string {
   const told = held.get(directory);
-  if (told?.lock === lock) return join(directory, told.name);
+  // Where its file was taken away nobody hears of it any more.
+  if (told?.lock === lock && existsSync(join(directory, told.name))) return join(directory, told.name);
   untellHolder(directory);
   const name = `holder-${lock}-${process.pid}-${randomBytes(4).toString('hex')}`;
   const server = createServer((socket) => socket.destroy());

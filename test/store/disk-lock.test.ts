@@ -7,6 +7,7 @@ import {
   readdirSync,
   readlinkSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -207,6 +208,20 @@ t.test(
       young,
     );
     t.ok(existsSync(target), 'the lock is there');
+    await file.close();
+  },
+);
+
+t.test(
+  'issue 5: who has lost the file by which it tells others of itself tells them anew with the next start',
+  linux,
+  async (t) => {
+    const { path, directory } = placeFor(t);
+    const memory = makeDirectory(t);
+    await opened(path, copying(memory)).file.close();
+    for (const name of holders(directory)) rmSync(join(directory, name));
+    const { file } = opened(path, copying(memory));
+    t.equal(holders(directory).length, 1);
     await file.close();
   },
 );

@@ -19,11 +19,22 @@ const MAIN = join(ROOT, 'dist/lib/cli/main.js');
 
 const hashOf = (path) => createHash('sha256').update(readFileSync(path)).digest('base64url');
 
+/** Undefined where its writing was broken off. */
+function read(madeOf) {
+  try {
+    return JSON.parse(readFileSync(madeOf, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
 /** Why the files are not those that the modules there would make; undefined where they are. */
 export function whyStale(root = ROOT) {
   const madeOf = join(root, MADE_OF);
   if (!existsSync(madeOf)) return 'it was not made yet';
-  for (const [path, hash] of Object.entries(JSON.parse(readFileSync(madeOf, 'utf8')))) {
+  const hashes = read(madeOf);
+  if (hashes === undefined) return 'its making broke off';
+  for (const [path, hash] of Object.entries(hashes)) {
     const file = join(root, path);
     if (!existsSync(file)) return `${path} is gone`;
     if (hashOf(file) !== hash) return `${path} has changed`;

@@ -117,4 +117,6 @@ t.test('a bundle that is not made of the modules that are there is known', async
   t.equal(whyStale(t.testdir({ dist: { ...madeOf, lib: { 'a.js': ' ' } } })), 'dist/lib/a.js has changed');
   t.equal(whyStale(t.testdir({ dist: { ...madeOf, lib: {} } })), 'dist/lib/a.js is gone');
   t.equal(whyStale(t.testdir({ dist: { lib: { 'a.js': '' } } })), 'it was not made yet');
+  const brokenOff = { '.bundle.json': '{"dist/lib/a.js": "47DEQ' };
+  t.equal(whyStale(t.testdir({ dist: { ...brokenOff, lib: { 'a.js': '' } } })), 'its making broke off');
 });

@@ -2,10 +2,16 @@
  * Structured fields, through the one file that knows the library: targeted Cache-Control fields, and Cache-Status.
  * Implements RFC 9213 §2.1-2.2; RFC 9211 §2 (reading).
  */
-import { type BareItem, parseDictionary, parseList, Token } from 'structured-headers';
+import { createRequire } from 'node:module';
+import type * as Structured from 'structured-headers';
 import { type CacheControl, parseCacheControl } from './cache-control.js';
 import { Known } from './known.js';
 import { quote } from './tokens.js';
+
+const require = createRequire(import.meta.url);
+
+/** Read for the first field that is one: many origins send none. */
+const structured = (): typeof Structured => require('structured-headers') as typeof Structured;
 
 /** What the value of each directive of a targeted field must be (RFC 9213 §2.1, types by RFC 9111 §5.2.2). */
 const DIRECTIVE_TYPES: Readonly<Record<string, 'seconds' | 'fields' | 'flag'>> = {
@@ -38,7 +44,7 @@ export function parseTargetedCacheControl(lines: readonly string[]): CacheContro
 const TARGETED = new Known(readTargeted);
 
 function readTargeted(text: string): CacheControl | undefined {
-  const dictionary = orUndefined(() => parseDictionary(text));
+  const dictionary = orUndefined(() => structured().parseDictionary(text));
   if (dictionary === undefined || dictionary.size === 0) return undefined;
   const decimals = new Set(Array.from(text.matchAll(DECIMAL_SECONDS), (match) => match[1]));
   const directives: string[] = [];
@@ -56,7 +62,7 @@ function readTargeted(text: string): CacheControl | undefined {
  * One member as Cache-Control would write it. A value of another type than the directive's is not taken for that
  * type (RFC 9213 §2.1): a lifetime then is invalid, which is stale; a directive that forbids stays, one that permits goes.
  */
-function directiveOf(name: string, value: BareItem | undefined): string | undefined {
+function directiveOf(name: string, value: Structured.BareItem | undefined): string | undefined {
   const type = DIRECTIVE_TYPES[name];
   if (type === undefined || value === false) return undefined;
   if (type === 'seconds') return `${name}=${typeof value === 'number' ? value : '""'}`;
@@ -72,6 +78,7 @@ export interface CacheStatusMember {
 
 /** The members of a Cache-Status field, nearest to the origin first, or undefined where it is not a valid one. */
 export function parseCacheStatus(lines: readonly string[]): readonly CacheStatusMember[] | undefined {
+  const { parseList, Token } = structured();
   const list = orUndefined(() => parseList(lines.join(', ')));
   const members: CacheStatusMember[] = [];
   for (const [value, parameters] of list ?? []) {

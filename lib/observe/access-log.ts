@@ -2,7 +2,8 @@
  * The access log, and the log of notices beside it: JSON lines for machines, readable lines for people. The only door
  * to pino, which writes the notices; request lines have a formatter of their own because they are on every hit's path.
  */
-import { pino } from 'pino';
+import { createRequire } from 'node:module';
+import type { pino as Pino } from 'pino';
 import type { Clock } from '../base/clock.js';
 import { LOG_FLUSH_MS, LOG_FLUSH_WATCHED_MS } from '../base/limits.js';
 import { type Events, SILENT } from './events.js';
@@ -11,6 +12,9 @@ import { LineSink, type LogDestination } from './line-sink.js';
 import { defuse, isoTime } from './line-texts.js';
 import { ReadableLines } from './readable.js';
 import { RequestLines } from './request-line.js';
+
+// As what it is, CommonJS, it is read in less time.
+const { pino } = createRequire(import.meta.url)('pino') as { readonly pino: typeof Pino };
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 

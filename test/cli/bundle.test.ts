@@ -98,6 +98,20 @@ t.test('a command that only speaks to a proxy reads nothing of one: that would b
   }
 });
 
+t.test('a start without a conf file reads no package that only some of what it may say needs', async (t) => {
+  const some = /\/node_modules\/(?:re2js|structured-headers|yaml|lmdb|ioredis|fast-xml-parser)\//;
+  t.same(
+    (await readBy(SERVING)).filter((url) => some.test(url)),
+    [],
+  );
+});
+
+t.test('the program is written in Latin-1: V8 keeps one byte for each of its letters', async (t) => {
+  const files = readdirSync(BUNDLE).filter((name) => name.endsWith('.js'));
+  const beyond = files.flatMap((name) => readFileSync(join(BUNDLE, name), 'utf8').match(/.*[^\0-\xff].*/gu) ?? []);
+  t.same(beyond, []);
+});
+
 t.test('what is read of lmdb is read where there is a disk tier', async (t) => {
   const dir = t.testdir();
   const lmdb = (url: string) => url.includes('/node_modules/lmdb/');

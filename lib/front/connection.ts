@@ -132,7 +132,8 @@ export class ClientConnection {
 
   /** node:http let go of the socket of an upgrade request; here is an ordinary last reply to it nevertheless. */
   takeBack(res: ServerResponse, socket: Socket): void {
-    if (socket.destroyed) return;
+    // It was already, where the reply to it has failed.
+    if (socket.destroyed || res.socket !== null) return;
     res.assignSocket(socket);
     this.relayDrain();
     res.once('finish', () => this.linger());

@@ -1,6 +1,7 @@
 // Goal: decision 0041, a fault of our own in one of several requests of a connection costs that one alone, as far as its client can be told so. Method: pipelined requests to a stub of an engine that throws where it is told to, in both lanes.
 import t, { type Test } from 'tap';
 import type { ReplySink } from '../../lib/engine/contract.js';
+import { Fields } from '../../lib/http/fields.js';
 import type { BodyReader } from '../../lib/object/reader.js';
 import { CutOff, connectRaw } from '../kit/raw-client.js';
 import { type House, openHouse, replyOf, until } from './house.js';
@@ -37,6 +38,7 @@ async function open(test: Test, fastLane: boolean): Promise<Late> {
       else if (target === '/begun')
         sink.reply(replyOf('', { payload: { kind: 'reader', reader: begun(), length: 9 } }));
       else if (target === '/passed') sink.pass({} as never);
+      else if (target === '/unwritable') sink.reply(replyOf('bad', { fields: Fields.of({ 'X-Bad': '\n' }) }));
       else if (target !== '/bad') sink.reply(replyOf('good'));
       if (['/made', '/begun', '/bad'].includes(target)) throw new Error('broken invariant');
     },
@@ -117,3 +119,19 @@ t.test(
     t.equal(await client.ended, 'finished');
   },
 );
+
+t.test('a request for a switch gets a 500 where it cannot be passed on, nor its reply written', async (t) => {
+  for (const [target, protocol] of [
+    ['/passed', 'h2c'],
+    ['/passed', 'websocket'],
+    ['/unwritable', 'h2c'],
+  ]) {
+    const { house } = await open(t, false);
+    const client = await connectRaw(house.port);
+    const upgrade = `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`;
+    const response = await client.send(`GET ${target} HTTP/1.1\r\nHost: a\r\n${upgrade}`).response();
+    t.equal(response.status, 500);
+    t.equal(response.field('connection'), 'close');
+    t.equal(await client.ended, 'finished');
+  }
+});

@@ -61,7 +61,7 @@ function tidyUp(_, files) {
   for (const name of readdirSync(BUNDLE)) if (!(name in files)) rmSync(join(BUNDLE, name));
   const made = Object.keys(files).map((name) => join(BUNDLE, name));
   const modules = Object.values(files).flatMap(({ moduleIds = [] }) => moduleIds);
-  const parts = [fileURLToPath(import.meta.url), ...modules, ...made].map((path) => [
+  const parts = [fileURLToPath(import.meta.url), join(ROOT, 'package.json'), ...modules, ...made].map((path) => [
     relative(ROOT, path),
     hashOf(path),
   ]);

@@ -134,3 +134,10 @@ t.test('a bundle that is not made of the modules that are there is known', async
   const brokenOff = { '.bundle.json': '{"dist/lib/a.js": "47DEQ' };
   t.equal(whyStale(t.testdir({ dist: { ...brokenOff, lib: { 'a.js': '' } } })), 'its making broke off');
 });
+
+t.test('it is made anew for other packages, too: what it may import is read from package.json', (t) => {
+  const madeOf = JSON.parse(readFileSync(join(ROOT, 'dist/.bundle.json'), 'utf8')) as Readonly<Record<string, string>>;
+  t.ok('package.json' in madeOf);
+  t.ok('.bundle.js' in madeOf);
+  t.end();
+});

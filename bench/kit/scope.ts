@@ -112,7 +112,7 @@ export class Running {
   }
 }
 
-const ENDING = ['SIGINT', 'SIGTERM'] as const;
+const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** So that the exit hooks run. */
 function exit(): void {

@@ -1,6 +1,7 @@
 // Goal: what the benchmarks say can be trusted. Method: their pure parts with numbers that are known.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createNetServer, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -16,6 +17,16 @@ import { type Running, Scope } from '../../bench/kit/scope.js';
 import { startSwiftOrigin } from '../../bench/kit/swift.js';
 import { drawZipf, seededRandom } from '../../bench/kit/traffic.js';
 import { Waits } from '../../bench/kit/waits.js';
+import { eventually } from '../kit/redis-server.js';
+
+/** Whether a process with this id is there. */
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
 
 t.test(
   'issue 5: a flag that is not known, or gives no number, ends an instrument with a sentence and what there is',
@@ -126,6 +137,21 @@ t.test('issue 6: a rival that misses or errs is noticed, not compared', async (t
     /the origin was asked 1 times for 1000 requests/,
     'a hit that is none',
   );
+});
+
+t.test('a run whose terminal is closed ends what it has started, and takes its folders away', async (t) => {
+  const scope = new URL('../../bench/kit/scope.js', import.meta.url).href;
+  const run = `const { Scope } = await import('${scope}'); const scope = new Scope();
+    const { pid } = scope.start({ name: 'long', command: process.execPath, args: ['-e', 'setInterval(() => {}, 1e6)'] });
+    console.log(JSON.stringify({ pid, folder: scope.folder('ended') })); setInterval(() => {}, 1e6);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', run], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.teardown(() => child.kill('SIGKILL'));
+  const [said] = (await once(child.stdout, 'data')) as [Buffer];
+  const { pid, folder } = JSON.parse(said.toString()) as { pid: number; folder: string };
+  child.kill('SIGHUP');
+  await once(child, 'exit');
+  await eventually(() => !isAlive(pid), 'what it has started is gone');
+  t.notOk(existsSync(folder));
 });
 
 t.test('issue 6: a rival that answers from its store what should be a miss is noticed too', async (t) => {

@@ -100,13 +100,15 @@ export class SharedLog {
 
   /**
    * What a push replaces must not be the push itself, wherever it is met again: by another clock, or after a restart. What is known
-   * to have been pushed before it is older, however little.
+   * to have been pushed before it is older, however little; where a clock that runs ahead gave it a later time, that is none to go by.
    */
   #since(reach: SharedReach, mark: number, earlierMark: number | undefined): number | undefined {
     if (reach.kind !== 'keys' || reach.earlier === undefined) return undefined;
     const { clock } = this.#options;
     const surely = mark - clock.errorMs - SHARED_CLOCK_MARGIN_MS;
-    return clock.ofMark(earlierMark === undefined ? surely : Math.max(surely, (earlierMark + mark) / 2));
+    return clock.ofMark(
+      earlierMark === undefined || earlierMark > mark ? surely : Math.max(surely, (earlierMark + mark) / 2),
+    );
   }
 
   #enter(pending: Pending): void {

@@ -115,6 +115,21 @@ t.test('issue 5: of two pushes the first one is older, however soon the second o
   }
 });
 
+t.test(
+  'issue 5: where the push before came by a clock that runs ahead, the later one is not older than itself',
+  async (t) => {
+    const { log, appended, clock, guard } = makeLog([{ entries: [] }]);
+    guard.linked();
+    await turns();
+    const pushedAt = clock.now();
+    const earlier = { key: page.key, selection, pushedAt: pushedAt + 1_000 };
+    log.append('purge', { kind: 'keys', keys: [page.key], but: 'pushed', earlier });
+    await log.isWritten();
+    t.equal(readOp(appended[0] ?? '')?.since, pushedAt - SHARED_CLOCK_MARGIN_MS);
+    t.equal(log.judge({ key: page.key, selection, pushed: true }, pushedAt), undefined, 'what was pushed');
+  },
+);
+
 t.test('issue 5: of what has just been pushed on this machine no process drops its own', async (t) => {
   const earlier = { key: page.key, selection };
   const told = (by: string): readonly [string, string] => {

@@ -169,7 +169,7 @@ t.test('decision 0009: the rest gives way where others wait for a connection to 
   for (let at = FROM; !last.isPaused; at += 4096) last.data(WHOLE.slice(at, at + 4096));
   walk.clock.advance(MAX_HELD_UP_MS);
   t.notOk(last.isAborted, 'nobody waits');
-  walk.origin.stats.queued = 1;
+  last.isAwaited = true;
   walk.clock.advance(MAX_HELD_UP_MS);
   t.ok(last.isAborted);
   client.read();

@@ -494,7 +494,7 @@ t.test(
     const key = `${BASE}/a`;
     const others = walk.engine.purging.keysOf(key).filter((alias) => alias !== key);
     t.equal(others.length, 1);
-    const earlier = { key, selection: { names: [], values: [] } };
+    const earlier = { key, selection: { names: [], values: [] }, pushedAt: walk.clock.now() };
     t.strictSame(told, [['purge', { kind: 'keys', keys: [key, ...others], but: 'pushed', earlier }]]);
     t.end();
   },

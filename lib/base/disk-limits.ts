@@ -161,15 +161,9 @@ export const DISK_MISSED_STEP_COUNT = 256;
 /** By how much the thread that writes to disk stands back for others. */
 export const DISK_THREAD_NICE = 10;
 /** How long that thread works at a stretch, as far as it can choose: it cannot within a commit. */
-export const DISK_STRETCH_MS = 0.1;
-/** For how long it then leaves the core to others: where it does not, hits that come meanwhile wait, and these are more than one in a hundred. */
-export const DISK_BREATH_MS = 0.3;
-/** The same where it is behind: what comes would soon find no room to wait. */
-export const DISK_HURRIED_STRETCH_MS = 0.3;
-/** And for how long it leaves the core then. */
-export const DISK_HURRIED_BREATH_MS = 0.05;
-/** Bytes of orders at once from which on it counts as behind. */
-export const DISK_HURRIED_FROM_BYTES = 512 * 1024;
+export const DISK_STRETCH_MS = 0.3;
+/** For how long it then leaves the core to others. */
+export const DISK_BREATH_MS = 0.05;
 /** The heap of the thread that writes to disk: what it works on are buffers outside of it. */
 export const DISK_THREAD_HEAP = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 } as const;
 /** How often whoever waits until all is on disk waits anew, because some of it was put off behind what came later. */

@@ -5,12 +5,11 @@
 import { getPriority, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../base/clock.js';
-import { DISK_THREAD_NICE } from '../base/disk-limits.js';
+import { DISK_BREATH_MS, DISK_STRETCH_MS, DISK_THREAD_NICE } from '../base/disk-limits.js';
 import type { DiskJob, DiskReport } from './disk-contract.js';
 import { DiskFailure } from './disk-contract.js';
 import { mindTakenAway, openDiskFile } from './disk-file.js';
 import { DiskGate } from './disk-gate.js';
-import { paceOf } from './disk-pace.js';
 import { DiskWriting } from './disk-writing.js';
 
 export interface ThreadOrder {
@@ -34,12 +33,14 @@ const clock = systemClock();
 const nothing = new Int32Array(new SharedArrayBuffer(4));
 /** When this stretch of work began. */
 let begunAt = 0;
-let pace = paceOf({ batch: undefined });
 
-/** Leaves the core to who waits for it, now and then. */
+/**
+ * Leaves the core to who waits for it, now and then. On one core with the thread that answers, the system lets this one
+ * finish its turn of a millisecond or more, however far it stands back, before it gives way.
+ */
 function breathe(): void {
-  if (clock.now() - begunAt < pace.stretchMs) return;
-  Atomics.wait(nothing, 0, 0, pace.breathMs);
+  if (clock.now() - begunAt < DISK_STRETCH_MS) return;
+  Atomics.wait(nothing, 0, 0, DISK_BREATH_MS);
   begunAt = clock.now();
 }
 
@@ -61,7 +62,6 @@ if (port !== null && gate.enter()) {
       return;
     }
     if (!gate.enter()) return;
-    pace = paceOf(job);
     begunAt = clock.now();
     try {
       port.postMessage({ report: writing.do(job) } satisfies FromThread);

@@ -48,22 +48,22 @@ export class Links {
 
   /** Puts a slot that is in no list at the head of one. */
   pushFront(list: number, slot: number): void {
-    const node = slot + this.#listCount;
-    const after = this.#next.get(list);
-    this.#next.set(node, after);
-    this.#prev.set(node, list);
-    this.#prev.set(after, node);
-    this.#next.set(list, node);
+    this.#insertBefore(this.#next.get(list), slot);
   }
 
   /** The same at its end. */
   pushBack(list: number, slot: number): void {
+    this.#insertBefore(list, slot);
+  }
+
+  /** Each list is a ring, closed by a node of its own. */
+  #insertBefore(after: number, slot: number): void {
     const node = slot + this.#listCount;
-    const before = this.#prev.get(list);
-    this.#next.set(node, list);
+    const before = this.#prev.get(after);
+    this.#next.set(node, after);
     this.#prev.set(node, before);
     this.#next.set(before, node);
-    this.#prev.set(list, node);
+    this.#prev.set(after, node);
   }
 
   /** The one before another in its list; NO_SLOT: that is the first. */

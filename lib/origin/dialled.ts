@@ -9,7 +9,7 @@ import { ORIGIN_CONNECTION_TTL_MS } from '../base/limits.js';
 import type { Deadlines } from './deadlines.js';
 import { type Dialler, wasCut } from './dial.js';
 import { connectFailure, withoutEnd } from './failure.js';
-import { Intake, type Taker } from './intake.js';
+import { Intake, type IntakeOwner } from './intake.js';
 
 export interface DialledOptions {
   readonly clock: Clock;
@@ -19,7 +19,7 @@ export interface DialledOptions {
 
 const NEVER = Number.POSITIVE_INFINITY;
 
-export abstract class Dialled implements Taker {
+export abstract class Dialled implements IntakeOwner {
   protected readonly clock: Clock;
   readonly #dialler: Dialler;
   readonly #deadlines: Deadlines;

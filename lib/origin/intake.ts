@@ -9,7 +9,7 @@ import { ReadBuffer } from '../base/read-buffer.js';
 import { MAX_IN_SLAB_BYTES, Slab } from '../base/slab.js';
 import { type OnRead, own, SMALL_SHARE, sharedBytes } from './read-ahead.js';
 
-export interface Taker {
+export interface IntakeOwner {
   /** Takes bytes that are good until it returns, but for those given to keep(). Returns whether it wants more now. */
   take(bytes: Buffer, length: number): boolean;
   /** How many bytes of a body are still to come, as far as known; Infinity where they may be any number. */
@@ -28,7 +28,7 @@ function placed(bytes: Buffer, from: number, until: number): Buffer {
 }
 
 export class Intake implements OnRead {
-  readonly #taker: Taker;
+  readonly #owner: IntakeOwner;
   #next: Buffer = sharedBytes;
   /** What that is of, where it may be read into again. */
   #buffer: ReadBuffer | undefined;
@@ -40,8 +40,8 @@ export class Intake implements OnRead {
   /** What the bytes lie in that keep() gave last, held for them; undefined where they lie in a place of their own. */
   lent: ReadBuffer | undefined;
 
-  constructor(taker: Taker) {
-    this.#taker = taker;
+  constructor(owner: IntakeOwner) {
+    this.#owner = owner;
   }
 
   /** Where the next read goes; asked after each. */
@@ -51,8 +51,8 @@ export class Intake implements OnRead {
     const read = this.#next;
     this.#isHandedOn = false;
     this.#lookBack();
-    const goesOn = this.#taker.take(read, length);
-    const expectedBytes = this.#taker.expectedBytes;
+    const goesOn = this.#owner.take(read, length);
+    const expectedBytes = this.#owner.expectedBytes;
     if (expectedBytes <= ORIGIN_READ_BYTES || length < read.length * SMALL_SHARE) this.#readSmall();
     else if (length === read.length || this.#isHandedOn) this.#readLarge(expectedBytes);
     return goesOn;

@@ -2,12 +2,12 @@
 import t from 'tap';
 import { ORIGIN_LARGE_READ_BYTES, ORIGIN_READ_BYTES } from '../../lib/base/limits.js';
 import type { ReadBuffer } from '../../lib/base/read-buffer.js';
-import { Intake, type Taker } from '../../lib/origin/intake.js';
+import { Intake, type IntakeOwner } from '../../lib/origin/intake.js';
 
 const PART = ORIGIN_LARGE_READ_BYTES / 4;
 
 /** A connection whose taker keeps each read as one piece. */
-class Line implements Taker {
+class Line implements IntakeOwner {
   expectedBytes = Number.POSITIVE_INFINITY;
   /** At once. */
   letsGo = false;

@@ -29,7 +29,9 @@ export class DiskChunks {
   readonly #leaving = new Set<string>();
   /** Bytes that these, at most, give free later. */
   leavingBytes = 0;
-  /** Bodies of which chunks were written in this job and that no record has yet: how many chunks there are. */
+  /** Bodies of which chunks were written in this transaction: lmdb loses count of its free pages where it also takes them away (decision 0017). */
+  readonly #written = new Set<string>();
+  /** Bodies of which chunks were written in this transaction and that no record has yet: how many chunks there are. */
   readonly #fresh = new Map<string, { readonly bodyId: Buffer; chunks: number }>();
   #now = 0;
 
@@ -44,9 +46,15 @@ export class DiskChunks {
   begin(now: number): void {
     this.#now = now;
     this.#fresh.clear();
+    this.#written.clear();
     this.#read = undefined;
     this.#leaving.clear();
     this.leavingBytes = 0;
+  }
+
+  /** Whether this transaction has written any. */
+  get hasWritten(): boolean {
+    return this.#written.size > 0;
   }
 
   /** Until a record comes for it, a body is one whose response may never come. */
@@ -63,8 +71,10 @@ export class DiskChunks {
     this.#bodies.put(key, value);
     const bodyId = Buffer.from(bodyOfChunk(key));
     const chunks = Buffer.from(key).readUInt32BE(bodyId.length) + 1;
-    const known = this.#fresh.get(idOf(bodyId));
-    if (known === undefined) this.#fresh.set(idOf(bodyId), { bodyId, chunks });
+    const id = idOf(bodyId);
+    this.#written.add(id);
+    const known = this.#fresh.get(id);
+    if (known === undefined) this.#fresh.set(id, { bodyId, chunks });
     else known.chunks = Math.max(known.chunks, chunks);
   }
 
@@ -95,7 +105,7 @@ export class DiskChunks {
     if (chunks === 0) return;
     const holders = this.#holders(bodyId);
     if (holders > 1) this.#share(bodyId, holders - 1);
-    else if (chunks <= DISK_CHUNKS_AT_ONCE) this.#deleteChunks(bodyId, 0, chunks);
+    else if (chunks <= DISK_CHUNKS_AT_ONCE) this.#takeAway(bodyId, chunks);
     else this.#leave(bodyId, chunks);
   }
 
@@ -130,6 +140,16 @@ export class DiskChunks {
     return this.#read.has(id);
   }
 
+  /** As soon as that may be. */
+  #takeAway(bodyId: Uint8Array, chunks: number): void {
+    if (!this.#written.has(idOf(bodyId))) {
+      this.#deleteChunks(bodyId, 0, chunks);
+      return;
+    }
+    this.#doom(bodyId, chunks, 0);
+    this.#leaving.add(idOf(bodyId));
+  }
+
   #deleteChunks(bodyId: Uint8Array, from: number, until: number): void {
     for (let index = from; index < until; index++) this.#bodies.remove(chunkKey(bodyId, index));
   }
@@ -138,7 +158,7 @@ export class DiskChunks {
   drop(bodyId: Uint8Array, chunks: number): void {
     this.#fresh.delete(idOf(bodyId));
     this.#doomed.remove(bodyId);
-    this.#deleteChunks(bodyId, 0, chunks);
+    this.#takeAway(bodyId, chunks);
   }
 
   /** Takes away chunks whose time has come, or where there is need the next ones. Returns whether it found any. */

@@ -34,7 +34,7 @@ export interface DiskTable {
   range(from: Uint8Array, until: Uint8Array, visit: (key: Buffer, value: Buffer) => boolean): void;
   /** The same for the keys alone. */
   keys(from: Uint8Array, until: Uint8Array, visit: (key: Buffer) => boolean): void;
-  /** Inside write() alone. */
+  /** Inside write() alone. What takes pages of its own (takesPages) is not put anew, nor taken away, by the write() that has put it. */
   put(key: Uint8Array, value: Uint8Array): void;
   /** The same where nothing is there; false where something is, which stays. */
   add(key: Uint8Array, value: Uint8Array): boolean;
@@ -83,6 +83,15 @@ export const DISK_FILE_NAME = 'data.mdb';
 /** Address space, not memory: so that growing never maps the file anew. */
 const MAP_FACTOR = 2;
 const MIN_MAP_BYTES = 1024 ** 3;
+
+/** An entry that takes more than this with its head stands in pages of its own: two have to fit into one. */
+const MAX_NODE_BYTES = DISK_PAGE_BYTES / 2 - 14;
+const NODE_HEAD_BYTES = 8;
+
+/** Whether lmdb gives a value pages of its own. */
+export function takesPages(key: Uint8Array, value: Uint8Array): boolean {
+  return NODE_HEAD_BYTES + key.length + value.length > MAX_NODE_BYTES;
+}
 
 const ABORTABLE = 1;
 const COMMIT_AT_ONCE = 2;

@@ -1,6 +1,7 @@
 /**
  * Writes for the disk tier: carries out orders, and has room made for them (disk-room.ts). Each job is one
- * transaction, so that neither a crash nor another process ever sees half of it.
+ * transaction, so that neither a crash nor another process ever sees half of it; but for one that brings what takes pages of its own and
+ * takes it away again (decision 0017), which goes in several: its orders are done in turn, and one is never done by half.
  */
 import { constants } from 'node:os';
 import { DISK_USE_STALE_MS } from '../base/disk-limits.js';
@@ -21,12 +22,14 @@ import {
   withEpoch,
   writeEntry,
 } from './disk-entry.js';
-import { BEHIND_ALL, type DiskFile, type DiskTable, TABLES, type TableName } from './disk-file.js';
+import { BEHIND_ALL, type DiskFile, type DiskTable, TABLES, type TableName, takesPages } from './disk-file.js';
 import { placeByNumber, splitVaried, variedKeys } from './disk-keys.js';
 import { DiskRoom } from './disk-room.js';
 
 const PRESENT = Buffer.of(1);
 const FIRST = Buffer.of(0);
+/** How lmdb says that it cannot tell which pages are free, and has written nothing. */
+const REFUSED = /\bMDB_BAD_TXN\b/;
 /** In `meta`: the latest instant that was ever written by. */
 export const NOW_KEY = Buffer.from('now');
 /** In `meta`: the record keys to begin with after a restart. */
@@ -42,6 +45,8 @@ export class DiskWriting {
   readonly #room: DiskRoom;
   /** Whether there is anything in `varied`; undefined: this transaction has not looked. */
   #anyVaried: boolean | undefined;
+  /** Keys of what this transaction has put that takes pages of its own. */
+  readonly #large = new Set<string>();
   #now = 0;
 
   /** `breathe` is called between any two changes of the file, and before they are committed. */
@@ -53,29 +58,37 @@ export class DiskWriting {
     this.#room = new DiskRoom({ file, sizeBytes, chunks: this.#chunks, remove, breathe });
   }
 
-  /** Throws a DiskFailure where nothing was changed. */
-  do({ batch, now }: DiskJob): DiskReport {
+  /** Throws a DiskFailure where not all was done. */
+  do(job: DiskJob): DiskReport {
+    try {
+      return this.#try(job);
+    } catch (error) {
+      const failure = this.#failureOf(error);
+      if (!REFUSED.test(failure.message)) throw failure;
+    }
+    // lmdb has read its list of free pages anew by then, from the file, which is as it was.
+    try {
+      return this.#try(job);
+    } catch (error) {
+      throw this.#failureOf(error);
+    }
+  }
+
+  #try({ batch, now }: DiskJob): DiskReport {
     this.#begin(now);
     let isFull = false;
     let hasMore = false;
-    try {
-      if (batch !== undefined) {
-        this.#room.mindSpace(batch.byteLength);
-        this.#room.evictAhead(batch.byteLength);
-      }
-      // What is free on the device may be more than this process may have, or gone by then.
-      this.#file.makeRoom(batch?.byteLength ?? 0, this.#breathe);
-      const removed = this.#removed;
-      this.#file.write(() => {
-        this.#begin(now);
-        this.#removed = { ...removed };
-        if (batch === undefined) hasMore = this.#room.tidy(now);
-        else isFull = this.#carryOut(batch);
-        this.#noteNow();
-        this.#breathe();
+    if (batch !== undefined) {
+      this.#room.mindSpace(batch.byteLength);
+      this.#room.evictAhead(batch.byteLength);
+    }
+    // What is free on the device may be more than this process may have, or gone by then.
+    this.#file.makeRoom(batch?.byteLength ?? 0, this.#breathe);
+    if (batch !== undefined) isFull = this.#carryOut(batch);
+    else {
+      this.#write(() => {
+        hasMore = this.#room.tidy(now);
       });
-    } catch (error) {
-      throw this.#failureOf(error);
     }
     const records = this.#table('records').count;
     return { records, removed: this.#removed, ...this.#left, isFull, hasMore };
@@ -97,8 +110,18 @@ export class DiskWriting {
     this.#now = now;
     this.#removed = {};
     this.#left = { bodiless: [], outdated: [], refused: [] };
-    this.#anyVaried = undefined;
     this.#chunks.begin(now);
+  }
+
+  #write(run: () => void): void {
+    this.#file.write(() => {
+      this.#anyVaried = undefined;
+      this.#large.clear();
+      this.#chunks.begin(this.#now);
+      run();
+      this.#noteNow();
+      this.#breathe();
+    });
   }
 
   #table(name: TableName): DiskTable {
@@ -113,14 +136,34 @@ export class DiskWriting {
 
   /** Returns whether there was no room for what is new; what is to go goes all the same. */
   #carryOut(batch: Uint8Array): boolean {
-    const isFull = !this.#room.make(batch.byteLength);
-    for (const order of ordersIn(batch)) {
-      if (order.kind === 'put') this.#putIfWanted(order, isFull);
-      else if (!isFull || order.kind !== 'chunk') this.#one(order);
-      this.#breathe();
-    }
-    this.#chunks.end();
-    return isFull;
+    let isFull: boolean | undefined;
+    const orders = ordersIn(batch);
+    let next = orders.next();
+    do {
+      this.#write(() => {
+        isFull ??= !this.#room.make(batch.byteLength);
+        for (; next.done !== true && !this.#mustWait(next.value); next = orders.next()) {
+          const order = next.value;
+          if (order.kind === 'put') this.#putIfWanted(order, isFull);
+          else if (!isFull || order.kind !== 'chunk') this.#one(order);
+          this.#breathe();
+        }
+        this.#chunks.end();
+      });
+    } while (next.done !== true);
+    return isFull === true;
+  }
+
+  /** Whether it would take away what this transaction has put and what takes pages of its own. */
+  #mustWait(order: DiskOrder): boolean {
+    if (order.kind === 'clear') return this.#large.size > 0 || this.#chunks.hasWritten;
+    if (this.#large.size === 0) return false;
+    const key = order.kind === 'hot' ? HOT_KEY : 'key' in order ? order.key : undefined;
+    return key !== undefined && this.#large.has(textOf(key));
+  }
+
+  #noteLarge(key: Uint8Array, value: Uint8Array): void {
+    if (takesPages(key, value)) this.#large.add(textOf(key));
   }
 
   #putIfWanted(order: PutOrder, isFull: boolean): void {
@@ -164,6 +207,7 @@ export class DiskWriting {
         return;
       case 'hot':
         this.#table('meta').put(HOT_KEY, order.list);
+        this.#noteLarge(HOT_KEY, order.list);
         return;
       case 'clear':
         for (const name of TABLES) if (name !== 'meta') this.#table(name).clear();
@@ -177,7 +221,9 @@ export class DiskWriting {
   #putNew(order: PutOrder): boolean {
     const { key, isVaried } = order;
     const prefix = this.#prefixOf(order);
-    if (!this.#table('records').add(key, writeEntry(prefix, order.record, order.inline))) return false;
+    const entry = writeEntry(prefix, order.record, order.inline);
+    if (!this.#table('records').add(key, entry)) return false;
+    this.#noteLarge(key, entry);
     this.#link(key, prefix, undefined);
     if (isVaried) this.#enterVaried(key);
     return true;
@@ -218,7 +264,9 @@ export class DiskWriting {
     if (chunks > 0 && !isSameBody) this.#chunks.adopt(bodyId);
     const prefix = this.#prefixOf(order);
     this.#link(key, prefix, old);
-    this.#table('records').put(key, writeEntry(prefix, order.record, inline));
+    const bytes = writeEntry(prefix, order.record, inline);
+    this.#table('records').put(key, bytes);
+    this.#noteLarge(key, bytes);
     if (isVaried && old === undefined) this.#enterVaried(key);
     if (old === undefined || isSameBody) return;
     this.#chunks.release(old);
@@ -304,6 +352,10 @@ function isOutdated({ record }: PutOrder, there: Entry | undefined): boolean {
 /** Whether all of it is in the order. */
 function isWhole({ chunks, hasBody, inline }: PutOrder): boolean {
   return chunks === 0 && (!hasBody || inline.length > 0);
+}
+
+function textOf(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
 }
 
 function failureOf(error: unknown): DiskFailure {

@@ -30,6 +30,8 @@ export const MAX_DISK_PENDING_ORDERS = 100_000;
 export const DISK_RETRY_FIRST_MS = 1_000;
 /** Longest such pause. */
 export const DISK_RETRY_MAX_MS = 60_000;
+/** Longest time that one batch may take to be written; beyond: the disk counts as one that cannot be written. A slow one takes seconds. */
+export const MAX_DISK_JOB_MS = 30_000;
 /** Writes that fail over a damaged page, before the next start is to set the file aside. */
 export const MAX_DISK_DAMAGED_WRITES = 3;
 /** Longest time that the end of the process waits for the transaction that is being written; beyond: it ends by a signal. */

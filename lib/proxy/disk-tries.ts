@@ -5,6 +5,7 @@ import type { Events } from '../observe/events.js';
 import { DiskTier } from '../store/disk.js';
 import { leaveMark } from '../store/disk-marks.js';
 import { DiskOpening, type OpenedDisk } from '../store/disk-open.js';
+import { patientPort } from '../store/disk-patience.js';
 import { markDamaged } from '../store/disk-place.js';
 import { openThreadPort } from '../store/disk-port.js';
 
@@ -91,7 +92,7 @@ export class DiskTries {
     const { sizeBytes } = this.#plan;
     for (const { code, sentence } of remarks) this.#events.notice('warn', code, sentence);
     this.#beYoung(directory);
-    const port = openThreadPort({ directory, sizeBytes, inode: file.inode });
+    const port = patientPort(openThreadPort({ directory, sizeBytes, inode: file.inode }), this.#clock);
     const onDamaged = (): void => markDamaged(directory);
     const about = { file, port, sizeBytes };
     const tier = new DiskTier({ ...about, clock: this.#clock, events: this.#events, onDamaged });

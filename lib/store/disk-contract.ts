@@ -26,20 +26,23 @@ export interface DiskReport {
   readonly hasMore: boolean;
 }
 
-/** A job that changed nothing. */
+/** A job of which nothing was done, or not all. */
 export class DiskFailure extends Error {
   override readonly name = 'DiskFailure';
   /** Such as `ENOSPC`, or what lmdb calls it. */
   readonly code: string;
+  /** The writer is still at it, and reads its orders. */
+  readonly isUnderWay: boolean;
 
-  constructor(code: string, message: string) {
+  constructor(code: string, message: string, isUnderWay = false) {
     super(message);
     this.code = code;
+    this.isUnderWay = isUnderWay;
   }
 }
 
 export interface DiskPort {
-  /** Does one job; the next is sent when it is done. Rejects with a DiskFailure where nothing was written. */
+  /** Does one job; the next is sent when it is done. Rejects with a DiskFailure where not all was written. */
   send(job: DiskJob): Promise<DiskReport>;
   close(): Promise<void>;
 }

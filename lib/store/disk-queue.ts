@@ -319,7 +319,7 @@ export class DiskQueue {
         this.#gathering.add(item, false);
       } else this.#leave(item);
     }
-    if (sent !== undefined) this.#gathering.giveBack(sent.batch);
+    if (sent !== undefined && !failure.isUnderWay) this.#gathering.giveBack(sent.batch);
     this.#parts.failed(failure, isNews);
   }
 

@@ -1,0 +1,105 @@
+// Goal: issue 5, a write that never ends turns the tier read-only and holds up nothing else. Method: a port whose jobs end when the test says so, a fake clock.
+import t, { type Test } from 'tap';
+import { DISK_FLUSH_MS, DISK_RETRY_FIRST_MS, DISK_RETRY_MAX_MS, MAX_DISK_JOB_MS } from '../../lib/base/disk-limits.js';
+import { SILENT } from '../../lib/observe/events.js';
+import { DiskTier } from '../../lib/store/disk.js';
+import type { DiskJob, DiskPort, DiskReport } from '../../lib/store/disk-contract.js';
+import { openDiskFile } from '../../lib/store/disk-file.js';
+import { patientPort } from '../../lib/store/disk-patience.js';
+import { DiskWriting } from '../../lib/store/disk-writing.js';
+import { FakeClock } from '../kit/clock.js';
+import { makeDirectory } from '../kit/disk.js';
+import { makeStored } from './make-stored.js';
+
+const SIZE_BYTES = 64 * 1024 * 1024;
+const turns = async (): Promise<void> => {
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+};
+
+const open = (t: Test) => {
+  const clock = new FakeClock();
+  const file = openDiskFile(makeDirectory(t), SIZE_BYTES);
+  t.teardown(() => file.close());
+  const writing = new DiskWriting(file, SIZE_BYTES);
+  /** Jobs that the writer has, each with what ends it. */
+  const held: (() => void)[] = [];
+  const state = { isHeld: false, sent: 0 };
+  const port: DiskPort = {
+    async send(job: DiskJob): Promise<DiskReport> {
+      state.sent++;
+      if (state.isHeld) await new Promise<void>((resolve) => held.push(resolve));
+      return writing.do(job);
+    },
+    close: () => Promise.resolve(),
+  };
+  const notices: string[] = [];
+  const events = { ...SILENT, notice: (_: string, code: string) => void notices.push(code) };
+  const about = { file, port: patientPort(port, clock), sizeBytes: SIZE_BYTES };
+  const tier = new DiskTier({ ...about, clock, events, onDamaged: () => t.fail('it is not damaged') });
+  return { clock, tier, state, held, notices };
+};
+
+t.test('a job that does not end turns the tier read-only, in so many words, until it has ended', async (t) => {
+  const { clock, tier, state, held, notices } = open(t);
+  const [kept, late, gone] = ['kept', 'late', 'gone'].map((name) =>
+    makeStored({ key: `http://a.test/${name}`, bornAt: 0 }),
+  );
+  if (kept === undefined || late === undefined || gone === undefined) throw new Error('there are three');
+  tier.put(kept);
+  tier.put(gone);
+  t.ok(await tier.settled());
+  state.isHeld = true;
+  tier.put(late);
+  const isSettled = tier.settled();
+  await turns();
+  clock.advance(MAX_DISK_JOB_MS - 1);
+  await turns();
+  t.equal(tier.stats.state, 'writable');
+  clock.advance(1);
+  await isSettled;
+  t.equal(tier.stats.state, 'read-only');
+  t.same(notices, ['disk-read-only']);
+  t.equal(tier.find(kept.key).length, 1, 'what is there is served');
+  tier.remove(gone, 'purged');
+  t.equal(tier.find(gone.key).length, 0, 'and what is purged is not');
+  t.equal(await tier.settled(), false, 'whoever waits for that to be on disk is told that it is not');
+  const { sent } = state;
+  for (let times = 0; times < 10; times++) {
+    clock.advance(DISK_RETRY_MAX_MS);
+    await turns();
+  }
+  t.equal(state.sent, sent, 'the writer is sent nothing more');
+  t.equal(tier.stats.state, 'read-only');
+  state.isHeld = false;
+  for (const end of held.splice(0)) end();
+  await turns();
+  clock.advance(DISK_RETRY_MAX_MS);
+  await turns();
+  t.equal(tier.stats.state, 'writable', 'it is tried again');
+  t.ok(await tier.settled());
+  t.equal(tier.find(gone.key).length, 0);
+  tier.put(makeStored({ key: 'http://a.test/next', bornAt: 0 }));
+  t.ok(await tier.settled());
+  t.equal(tier.find('http://a.test/next').length, 1);
+});
+
+t.test('what is under way is read by the writer: its orders stay as they are, whatever is put meanwhile', async (t) => {
+  const { clock, tier, state, held } = open(t);
+  state.isHeld = true;
+  const stored = makeStored({ key: 'http://a.test/under-way', bodyBytes: 2_000, bornAt: 0 });
+  tier.put(stored);
+  clock.advance(DISK_FLUSH_MS);
+  await turns();
+  clock.advance(MAX_DISK_JOB_MS);
+  await turns();
+  // In place of the orders that were given up, if anything were.
+  tier.remove(makeStored({ key: 'http://a.test/another', bornAt: 0 }), 'purged');
+  state.isHeld = false;
+  for (const end of held.splice(0)) end();
+  await turns();
+  clock.advance(DISK_RETRY_FIRST_MS);
+  await turns();
+  t.ok(await tier.settled());
+  t.equal(tier.stats.state, 'writable');
+  t.ok(Object.values(tier.stats.unreadable).every((count) => count === 0));
+});

@@ -14,6 +14,8 @@ const KEYS = 400;
 const CLIENTS = 16;
 /** How often is asked whether all that was stored is on disk. */
 const POLL_MS = 50;
+/** Longest time for an answer to come, or an end in good order. */
+const ANSWER_MS = 60_000;
 export const TOKEN = 'torture-0123456789abcdef';
 export const OPERATOR = { Host: 'localhost', Authorization: `Bearer ${TOKEN}`, 'Content-Type': 'application/json' };
 /** A kill comes between these two after the load began. */
@@ -243,12 +245,23 @@ export class Torture {
   async end(): Promise<void> {
     const running = this.#running;
     if (running !== undefined) {
-      const gone = new Promise((resolve) => running.child.once('exit', resolve));
-      running.child.kill('SIGTERM');
-      await gone;
+      await ended(running.child, this.complaints);
+      for (const complaint of this.complaints.splice(0)) process.stdout.write(`  ${complaint}\n`);
     }
     rmSync(this.#directory, { recursive: true, force: true });
   }
+}
+
+/** Has it end in good order, as long as there is patience for that. */
+export async function ended(child: ChildProcess, complaints: string[]): Promise<void> {
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  const late = setTimeout(() => {
+    complaints.push(`it did not end within ${ANSWER_MS / 1000} s`);
+    child.kill('SIGKILL');
+  }, ANSWER_MS);
+  await gone;
+  clearTimeout(late);
 }
 
 const connectedAts = new WeakMap<Socket, number>();
@@ -282,6 +295,7 @@ export function askClosely(
       connectedAt = connectedAts.get(socket) ?? connectedAt;
       connectedAts.set(socket, connectedAt);
     });
+    req.setTimeout(ANSWER_MS, () => req.destroy(new Error(`nothing came for ${ANSWER_MS / 1000} s`)));
     req.on('error', (error: NodeJS.ErrnoException) =>
       resolve({ how: error.code ?? error.message, connectedAt, begun: undefined }),
     );

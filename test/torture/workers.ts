@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { program } from '../kit/program.js';
 import { flawOf, TortureOrigin, TTL_MS } from './origin.js';
-import { type Answer, ask, askClosely, type CutOff, OPERATOR, TOKEN, told } from './torture.js';
+import { type Answer, ask, askClosely, type CutOff, ended, OPERATOR, TOKEN, told } from './torture.js';
 
 const CLI = program();
 const KEYS = 400;
@@ -123,9 +123,8 @@ class WorkersTorture {
   async end(): Promise<void> {
     const child = this.#child;
     if (child !== undefined && child.exitCode === null) {
-      const gone = new Promise((resolve) => child.once('exit', resolve));
-      child.kill('SIGTERM');
-      await gone;
+      await ended(child, this.complaints);
+      for (const complaint of this.complaints.splice(0)) process.stdout.write(`  ${complaint}\n`);
     }
     rmSync(this.#directory, { recursive: true, force: true });
   }
@@ -266,8 +265,7 @@ class WorkersTorture {
     return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(answer?.body.toString() ?? '')?.[1] ?? Number.NaN);
   }
 
-  async #until(holds: () => Promise<boolean>): Promise<boolean> {
-    const until = performance.now() + PATIENCE_MS;
+  async #until(holds: () => Promise<boolean>, until = performance.now() + PATIENCE_MS): Promise<boolean> {
     while (performance.now() < until) {
       if (await holds()) return true;
       await pause(POLL_MS);
@@ -278,6 +276,8 @@ class WorkersTorture {
   /** Asks for some of what has to be there, and for nothing else. */
   async #look(agent: Agent, row: Row): Promise<void> {
     const due = [...this.#onDisk.keys()];
+    // For all of them together: where a write failed a great many are lost, and a round has to end.
+    const until = performance.now() + PATIENCE_MS;
     for (let look = 0; look < LOOKS && due.length > 0; look++) {
       const [key = ''] = due.splice(Math.floor(this.#chance() * due.length), 1);
       row.due++;
@@ -296,7 +296,7 @@ class WorkersTorture {
         await this.#until(async () => {
           answer = await ask(this.#port, key, agent, { 'Cache-Control': 'only-if-cached' });
           return answer?.status === 200;
-        });
+        }, until);
       }
       if (answer === undefined || answer.status === 504) {
         row.lost++;

@@ -22,7 +22,7 @@ import type { Handle } from './front/read-into.js';
 import { type AccessLog, createAccessLog } from './observe/access-log.js';
 import { type Events, fanOut, SILENT } from './observe/events.js';
 import type { FamilyReading } from './observe/families.js';
-import type { LogDestination } from './observe/line-sink.js';
+import type { LogDestination } from './observe/log-destination.js';
 import { createMetrics, type GaugeReadings, type Metrics } from './observe/metrics.js';
 import { tellingStates } from './observe/states.js';
 import { ReplaceableOrigin } from './origin/replaceable.js';

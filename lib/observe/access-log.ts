@@ -8,8 +8,9 @@ import type { Clock } from '../base/clock.js';
 import { LOG_FLUSH_MS, LOG_FLUSH_WATCHED_MS } from '../base/limits.js';
 import { type Events, SILENT } from './events.js';
 import { FaultLines } from './fault-lines.js';
-import { LineSink, type LogDestination } from './line-sink.js';
+import { LineSink } from './line-sink.js';
 import { defuse, isoTime } from './line-texts.js';
+import type { LogDestination } from './log-destination.js';
 import { ReadableLines } from './readable.js';
 import { RequestLines } from './request-line.js';
 

@@ -2,8 +2,6 @@
  * Where log lines go: gathered to batches, written one batch at a time, held while the destination is full or blocked,
  * dropped and counted beyond a bound. Nothing that the destination does can throw into, or delay, a request.
  */
-import { closeSync, fstatSync, openSync, write, writeSync } from 'node:fs';
-import { isatty } from 'node:tty';
 import type { Clock, Timer } from '../base/clock.js';
 import {
   LOG_BUSY_RETRY_MS,
@@ -13,15 +11,7 @@ import {
   MAX_LOG_PENDING_BYTES,
 } from '../base/limits.js';
 import { countLines, type LineBatch, LineBatches } from './line-batch.js';
-
-/** A stream that takes log lines, such as process.stdout or a stub. */
-export interface LogStream {
-  write(bytes: Uint8Array, done: (error?: Error | null) => void): unknown;
-  on?(event: 'error', listener: (error: Error) => void): unknown;
-}
-
-/** A file descriptor, the path of a file to append to, or a stream. */
-export type LogDestination = number | string | LogStream;
+import { type LogDestination, OpenDestination } from './log-destination.js';
 
 export interface LineSinkOptions {
   readonly destination: LogDestination;
@@ -33,9 +23,6 @@ export interface LineSinkOptions {
   /** Called before anything else is added, and before what there is is written: has lines added that were not made yet. */
   readonly gather: () => void;
 }
-
-/** Owner and group: a log names clients and what they asked for. */
-const FILE_MODE = 0o640;
 
 /** Errors after which a descriptor or stream will never take a byte again. */
 const FATAL_CODES = new Set(['EPIPE', 'EBADF', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END']);
@@ -65,11 +52,7 @@ export class LineSink {
   readonly #flushMs: number;
   readonly #recovered: (lostLines: number) => void;
   readonly #gather: () => void;
-  readonly #stream: LogStream | undefined;
-  readonly #path: string | undefined;
-  #fd: number;
-  /** A descriptor that reopen() replaced while a write to it was under way. */
-  #retiredFd: number | undefined;
+  readonly #destination: OpenDestination;
   readonly #batches = new LineBatches();
   /** The batch that lines are added to. */
   #open: LineBatch = this.#batches.make(0);
@@ -100,20 +83,13 @@ export class LineSink {
     this.#flushMs = options.flushMs;
     this.#recovered = options.recovered;
     this.#gather = options.gather;
-    const { destination } = options;
-    this.#stream = typeof destination === 'object' ? destination : undefined;
-    this.#path = typeof destination === 'string' ? destination : undefined;
-    this.#fd = this.#path === undefined ? -1 : openSync(this.#path, 'a', FILE_MODE);
-    if (typeof destination === 'number') this.#fd = destination;
-    // The write that failed is told as well; this event, unheard, would end the process.
-    this.#stream?.on?.('error', () => {});
+    this.#destination = new OpenDestination(options.destination);
     atExit(this.#writeLast);
   }
 
   /** Whether a person may be reading. */
   get isTerminal(): boolean {
-    if (this.#stream !== undefined) return 'isTTY' in this.#stream && this.#stream.isTTY === true;
-    return isatty(this.#fd);
+    return this.#destination.isTerminal;
   }
 
   /** Lines lost, and writes that failed, since the start. */
@@ -205,7 +181,7 @@ export class LineSink {
     const batch = this.#takeNext();
     if (batch === undefined) {
       for (const run of this.#onIdle.splice(0)) run();
-      if (this.#state === 'closed') this.#closeFile();
+      if (this.#state === 'closed') this.#destination.close();
       return;
     }
     this.#writing = batch;
@@ -218,21 +194,10 @@ export class LineSink {
     this.#retry = undefined;
     const batch = this.#writing;
     if (batch === undefined) return;
-    const from = this.#writtenBytes;
-    const length = batch.length - from;
-    if (this.#stream === undefined) {
-      write(this.#fd, batch.bytes, from, length, null, (error, written) => this.#wrote(batch, error, written));
-      return;
-    }
-    try {
-      this.#stream.write(batch.bytes.subarray(from, batch.length), (error) => this.#wrote(batch, error, length));
-    } catch (error) {
-      this.#wrote(batch, error, 0);
-    }
+    this.#destination.write(batch, this.#writtenBytes, (error, written) => this.#wrote(batch, error, written));
   }
 
   #wrote(batch: LineBatch, error: unknown, written: number): void {
-    this.#closeRetired();
     // A stream may answer twice, or for a batch that was given up meanwhile.
     if (this.#writing !== batch) return;
     if (error !== null && error !== undefined) {
@@ -251,7 +216,7 @@ export class LineSink {
     this.#writing = undefined;
     this.#heldBytes -= batch.bytes.length;
     // A stream may look at the bytes for longer than it says: what it was given is not used again.
-    if (this.#stream === undefined) this.#batches.giveBack(batch);
+    if (!this.#destination.isStream) this.#batches.giveBack(batch);
     this.#reportLoss();
     this.#pump();
   }
@@ -301,28 +266,18 @@ export class LineSink {
 
   /** Opens the file of this name anew, after it was moved away. Returns whether there is a file, and it could be opened. */
   reopen(): boolean {
-    if (this.#path === undefined || this.#state === 'closing' || this.#state === 'closed') return false;
+    if (!this.#destination.hasPath || this.#state === 'closing' || this.#state === 'closed') return false;
     this.#seal();
     try {
-      const fd = openSync(this.#path, 'a', FILE_MODE);
-      this.#retiredFd ??= this.#fd;
-      if (this.#retiredFd !== this.#fd) closeSync(this.#fd);
-      this.#fd = fd;
+      this.#destination.reopen();
     } catch {
       // The old file goes on taking lines; the caller says so, and the failure is counted.
       this.#failedWrites++;
       return false;
     }
     this.#state = 'open';
-    if (this.#writing === undefined) this.#closeRetired();
+    if (this.#writing === undefined) this.#destination.closeRetired();
     return true;
-  }
-
-  #closeRetired(): void {
-    if (this.#retiredFd === undefined) return;
-    const fd = this.#retiredFd;
-    this.#retiredFd = undefined;
-    closeSync(fd);
   }
 
   /** Writes what is left, and takes nothing more. */
@@ -339,24 +294,17 @@ export class LineSink {
     if (this.#writing === undefined) this.#seal();
   }
 
-  #closeFile(): void {
-    if (this.#path === undefined || this.#fd < 0) return;
-    closeSync(this.#fd);
-    this.#fd = -1;
-  }
-
   /**
    * The process ends without close(): writes what it can, without waiting. A write that is under way on a pipe may be
    * blocked, and writing beside it would block the exit; on a file it cannot, and whole batches keep lines whole.
    */
   #writeAllNow(): void {
-    if (this.#stream !== undefined || this.#state === 'broken' || this.#state === 'closed') return;
+    if (this.#destination.isStream || this.#state === 'broken' || this.#state === 'closed') return;
     try {
-      if (this.#writing !== undefined && !fstatSync(this.#fd).isFile()) return;
+      if (this.#writing !== undefined && !this.#destination.isFile) return;
       this.#isExiting = true;
       this.#gather();
-      for (const { bytes, length } of [...this.#full.splice(0), this.#open])
-        for (let at = 0; at < length; ) at += writeSync(this.#fd, bytes, at, length - at);
+      for (const batch of [...this.#full.splice(0), this.#open]) this.#destination.writeNow(batch);
       this.#open = this.#batches.make(0);
     } catch {
       this.#failedWrites++;

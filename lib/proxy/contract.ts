@@ -8,7 +8,7 @@ import type { Siblings } from '../engine/siblings-contract.js';
 import type { Handle } from '../front/read-into.js';
 import type { Events } from '../observe/events.js';
 import type { FamilyReading } from '../observe/families.js';
-import type { LogDestination } from '../observe/line-sink.js';
+import type { LogDestination } from '../observe/log-destination.js';
 import type { Notice } from '../observe/states.js';
 import type { Terminal } from '../warm/progress.js';
 import type { Preparation, ReloadOutcome, Source } from './reload.js';

@@ -11,7 +11,7 @@ import type { RefreshBudget } from '../engine/refresh-budget.js';
 import type { FrontSettings } from '../front/contract.js';
 import type { LogSettings } from '../observe/access-log.js';
 import type { Events } from '../observe/events.js';
-import type { LogDestination } from '../observe/line-sink.js';
+import type { LogDestination } from '../observe/log-destination.js';
 import { guardOrigin } from '../origin/breaker.js';
 import { createOriginClient } from '../origin/client.js';
 import type { OriginWays } from '../origin/replaceable.js';

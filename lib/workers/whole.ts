@@ -14,7 +14,7 @@ import { dangersOf } from '../config/dangers.js';
 import type { Config } from '../config/schema.js';
 import { type AccessLog, createAccessLog } from '../observe/access-log.js';
 import { type Events, fanOut } from '../observe/events.js';
-import type { LogDestination } from '../observe/line-sink.js';
+import type { LogDestination } from '../observe/log-destination.js';
 import { createMetrics, type Metrics, NO_GAUGES } from '../observe/metrics.js';
 import { type Exposition, renderReadings } from '../observe/prometheus.js';
 import { bound, isMoved, newPseudonym } from '../proxy/addresses.js';

@@ -5,7 +5,7 @@ import type { Config } from '../config/schema.js';
 import { SharedLeases } from '../engine/shared-leases.js';
 import type { Events } from '../observe/events.js';
 import type { SharedReadings } from '../observe/shared-families.js';
-import type { SharedLinkOptions } from '../store/shared-link.js';
+import type { SharedClientOptions } from '../store/shared-client.js';
 import { RedisTable } from '../store/shared-table.js';
 import { SharedTier } from '../store/shared-tier.js';
 
@@ -39,7 +39,7 @@ function makeTier(redis: RedisSettings, clock: Clock, { machine, member }: Share
   return new SharedTier({ table, clock, random: Math.random, timeoutMs, leaseMs, maxBodyBytes, process });
 }
 
-function linkOptions({ url, sentinel, cluster, tls, ...redis }: RedisSettings): SharedLinkOptions {
+function linkOptions({ url, sentinel, cluster, tls, ...redis }: RedisSettings): SharedClientOptions {
   const { caFile, serverName, verify } = tls;
   const common = {
     username: redis.username ?? url?.username,

@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { MAX_VARIANTS } from '../base/limits.js';
 import { MAX_SHARED_LOG, MAX_SHARED_TAG_NAMES, SHARED_LOG_LIFE_MS } from '../base/shared-limits.js';
+import type { SharedClientOptions } from './shared-client.js';
 import type {
   KeepOrder,
   KeepVerdict,
@@ -13,14 +14,7 @@ import type {
   SharedListener,
   SharedTable,
 } from './shared-contract.js';
-import {
-  type Argument,
-  makeScript,
-  type Reply,
-  type Script,
-  SharedLink,
-  type SharedLinkOptions,
-} from './shared-link.js';
+import { type Argument, makeScript, type Reply, type Script, SharedLink } from './shared-link.js';
 import { APPEND_OP, DROP, KEEP, LOOK, NOTE_TAG, PURGE, READ_OPS, RELEASE, RENEW, SPEAK } from './shared-scripts.js';
 
 const SCRIPTS = {
@@ -59,7 +53,7 @@ export class RedisTable implements SharedTable {
   readonly #prefix: string;
   readonly #channel: string;
 
-  constructor(options: SharedLinkOptions, prefix: string) {
+  constructor(options: SharedClientOptions, prefix: string) {
     this.#prefix = prefix;
     this.#channel = `${prefix}news`;
     this.#link = new SharedLink(options, this.#channel);

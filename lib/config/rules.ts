@@ -5,20 +5,18 @@
 import type { Fields } from '../http/fields.js';
 import { oneMaker } from '../object/made-by.js';
 import {
-  Asked,
   bothConditions,
   type Condition,
   type Conditions,
   compileConditions,
-  pathToMatch,
   type ResponseCondition,
-  type RuleRequest,
 } from './conditions.js';
 import type { Keying, Rule } from './rule.js';
 import { type RuleSettings, SETTING_NAMES } from './rule-options.js';
+import { Asked, pathToMatch, type RuleRequest } from './rule-request.js';
 import type { ConfigSettings } from './schema.js';
 
-export type { RuleRequest } from './conditions.js';
+export type { RuleRequest } from './rule-request.js';
 
 export interface Rules {
   /** The rule that a request falls under, as far as the request alone tells: what its key and its way are made by. */

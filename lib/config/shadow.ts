@@ -3,10 +3,11 @@
  * Says so only where it is certain: two patterns that cannot be compared are held to be different.
  */
 import { Fields } from '../http/fields.js';
-import { Asked, compileConditions } from './conditions.js';
+import { compileConditions } from './conditions.js';
 import { compileGlob } from './glob.js';
 import type { MatchSettings } from './match-options.js';
 import type { RuleSettings } from './rule-options.js';
+import { Asked } from './rule-request.js';
 
 /** One rule with all that it asks for, its groups' conditions among them. */
 export interface Placed {

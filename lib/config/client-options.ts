@@ -1,8 +1,9 @@
 /** How the settings are written by which a rule says what clients are told. */
 import { MAX_LIFETIME_MS, parseDuration, SECOND_MS } from '../base/units.js';
-import { custom, DURATION_SCHEMA, type JsonSchema, type Option, wanted } from './kinds.js';
+import { custom, type JsonSchema, type Option, wanted } from './kinds.js';
 import { fieldEdits, readMap } from './request-options.js';
 import type { ClientSetting, FieldEdits } from './rule.js';
+import { DURATION_SCHEMA } from './scalars.js';
 
 /** What each word of `remove` takes out. */
 const REMOVABLE = {

@@ -1,16 +1,8 @@
 /** How lifetimes are written: a duration, what the origin says, bounds on it, and each of them by status or health. */
 import { DURATION_FORM, MAX_LIFETIME_MS, parseDuration } from '../base/units.js';
-import {
-  custom,
-  DURATION_SCHEMA,
-  type JsonSchema,
-  type Option,
-  option,
-  type Reading,
-  type Report,
-  wanted,
-} from './kinds.js';
+import { custom, type JsonSchema, type Option, option, type Reading, type Report, wanted } from './kinds.js';
 import type { DurationSetting, HealthSetting, StatusSetting } from './rule.js';
+import { DURATION_SCHEMA } from './scalars.js';
 
 const BOUNDS_SCHEMA: JsonSchema = {
   type: 'object',

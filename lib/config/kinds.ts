@@ -1,17 +1,16 @@
 /**
- * The kinds of options that the option table is written in. Each kind reads what a person wrote, says what it
- * expected where that is wrong, and carries the words from which --help and the README's reference are made.
+ * The kinds of options that the option table is written in (those of one value: scalars.ts). Each kind reads what a person
+ * wrote, says what it expected where that is wrong, and carries the words from which --help and the README's reference are made.
  * The one importer of zod.
  */
 import { createRequire } from 'node:module';
 import type { z as Zod } from 'zod';
-import { DURATION_FORM, formatDuration, formatSize, parseDuration, parseSize, SIZE_FORM } from '../base/units.js';
 
 // As CommonJS it is read in four fifths of the time that its hundred modules take with `import`.
 const { z } = createRequire(import.meta.url)('zod') as { readonly z: typeof Zod };
 
 /** What the name of an option gains in code: durations end in Ms, sizes in Bytes. */
-type Suffix = '' | 'Ms' | 'Bytes';
+export type Suffix = '' | 'Ms' | 'Bytes';
 
 /** A part of a JSON Schema, for editors. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -106,11 +105,6 @@ export function wanted(form: string, value: unknown, hint = ''): string {
 /** What reading a value gives: the value, or a sentence about what is wrong with it. */
 export type Reading<Value> = { readonly value: Value } | { readonly problem: string };
 
-interface OptionSpec {
-  readonly doc: string;
-  readonly default?: string;
-}
-
 /** An option of a scalar value, from the function that reads it. */
 export function option<Value, Ending extends Suffix = ''>(
   meta: OptionMeta,
@@ -139,11 +133,6 @@ export function optional<Value, Ending extends Suffix>(
   return { ...entry, schema: entry.schema.optional() };
 }
 
-interface Bounds<Written> extends OptionSpec {
-  readonly min?: Written;
-  readonly max?: Written;
-}
-
 /** A default as a person would write it. */
 type Written = string | readonly string[] | Readonly<Record<string, never>>;
 
@@ -170,100 +159,6 @@ export type OptionalEach<S> = {
 export function optionalEach<const S extends Options>(options: S): OptionalEach<S> {
   const entries = Object.entries(options).map(([key, entry]) => [key, optional(entry)] as const);
   return Object.fromEntries(entries) as unknown as OptionalEach<S>;
-}
-
-/** A quantity with a unit, held between bounds. */
-function quantity<Ending extends Suffix>(
-  type: string,
-  form: string,
-  suffix: Ending,
-  parse: (text: string) => number | undefined,
-  format: (value: number) => string,
-  schema: JsonSchema,
-  spec: Bounds<number>,
-): Option<number, Ending> {
-  const { min = 0, max = Number.MAX_SAFE_INTEGER } = spec;
-  const read = (written: string | number | boolean): Reading<number> => {
-    const value = parse(String(written));
-    if (value === undefined || typeof written === 'boolean') {
-      return { problem: wanted(form, written, typeof written === 'number' ? ' without a unit' : '') };
-    }
-    if (value < min) return { problem: `${format(value)} is too small: the least is ${format(min)}` };
-    if (value > max) return { problem: `${format(value)} is too large: the most is ${format(max)}` };
-    return { value };
-  };
-  const meta: OptionMeta = {
-    type,
-    doc: spec.doc,
-    schema,
-    ...(spec.default === undefined ? {} : { default: spec.default }),
-    ...(spec.min === undefined ? {} : { min: format(spec.min) }),
-    ...(spec.max === undefined ? {} : { max: format(spec.max) }),
-  };
-  return option(meta, read, form, suffix);
-}
-
-export const DURATION_SCHEMA: JsonSchema = {
-  anyOf: [{ const: 0 }, { type: 'string', pattern: '^\\s*(0|\\d+(\\.\\d+)?(ms|s|m|h|d))\\s*$' }],
-};
-export const SIZE_SCHEMA: JsonSchema = { type: 'string', pattern: '^\\s*\\d+(\\.\\d+)?(B|KB|MB|GB|TB)\\s*$' };
-
-/** A duration; in code, milliseconds. */
-export function duration(spec: Bounds<number>): Option<number, 'Ms'> {
-  return quantity('duration', DURATION_FORM, 'Ms', parseDuration, formatDuration, DURATION_SCHEMA, spec);
-}
-
-/** A size; in code, bytes. */
-export function size(spec: Bounds<number>): Option<number, 'Bytes'> {
-  return quantity('size', SIZE_FORM, 'Bytes', parseSize, formatSize, SIZE_SCHEMA, spec);
-}
-
-/** A whole number. */
-export function count(spec: Bounds<number>): Option<number, ''> {
-  const parse = (text: string) => (/^\d{1,15}$/.test(text) ? Number(text) : undefined);
-  const bounds = {
-    ...(spec.min === undefined ? {} : { minimum: spec.min }),
-    ...(spec.max === undefined ? {} : { maximum: spec.max }),
-  };
-  return quantity('number', 'a whole number', '', parse, String, { type: 'integer', ...bounds }, spec);
-}
-
-/** One of a few words. */
-export function choice<const Word extends string>(
-  words: readonly Word[],
-  spec: { doc: string; default?: Word },
-): Option<Word, ''> {
-  const form = `one of ${words.join(', ')}`;
-  const read = (written: string | number | boolean): Reading<Word> => {
-    const word = words.find((own) => own === written);
-    return word === undefined ? { problem: wanted(form, written) } : { value: word };
-  };
-  return option({ type: words.join(' | '), schema: { enum: words }, ...spec }, read, form, '');
-}
-
-/** Text that `read` takes or refuses. `form` is what an error message says was expected. */
-export function text<Value>(
-  type: string,
-  form: string,
-  read: (written: string) => Reading<Value>,
-  spec: OptionSpec,
-): Option<Value, ''> {
-  const readText = (written: string | number | boolean): Reading<Value> => {
-    // YAML reads a bare port such as 8080 as a number; what it says is clear all the same.
-    if (typeof written === 'boolean') return { problem: wanted(form, written) };
-    return read(String(written));
-  };
-  return option({ type, schema: { type: ['string', 'number'] }, ...spec }, readText, form, '');
-}
-
-/** Yes or no. */
-export function flag(spec: { doc: string; default?: 'true' | 'false' }): Option<boolean, ''> {
-  const read = (written: string | number | boolean): Reading<boolean> => {
-    if (written === true || written === 'true') return { value: true };
-    if (written === false || written === 'false') return { value: false };
-    return { problem: wanted('true or false', written) };
-  };
-  return option({ type: 'true | false', schema: { type: 'boolean' }, ...spec }, read, 'true or false', '');
 }
 
 /** Reports one problem of a value: what, where below it, and for a key that is not known, which are. */

@@ -1,8 +1,9 @@
 /** How the conditions of a rule's match are written and read. */
 import { MAX_MATCH_MEMBERS } from '../base/config-limits.js';
 import { compileGlob } from './glob.js';
-import { custom, type JsonSchema, type Option, optional, type Report, type Settings, text, wanted } from './kinds.js';
+import { custom, type JsonSchema, type Option, optional, type Report, type Settings, wanted } from './kinds.js';
 import { compilePattern } from './pattern.js';
+import { text } from './scalars.js';
 
 /** What is expected of something that has a name: there, not there, or of this value. */
 export type Expected = boolean | string;

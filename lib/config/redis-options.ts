@@ -1,20 +1,8 @@
 /** The options of the tier that machines share: where it is, who we are there, and what it may cost. */
 import { SECOND_MS } from '../base/units.js';
 import { type Address, readAddress } from './address.js';
-import {
-  custom,
-  duration,
-  type Flaw,
-  flag,
-  type Option,
-  optional,
-  type Reading,
-  type Settings,
-  section,
-  size,
-  text,
-  wanted,
-} from './kinds.js';
+import { custom, type Flaw, type Option, optional, type Reading, type Settings, section, wanted } from './kinds.js';
+import { duration, flag, size, text } from './scalars.js';
 import { readFilePath } from './values.js';
 
 const KILOBYTE = 1024;

@@ -1,8 +1,9 @@
 /** How the settings of refreshes are written, and what is said of them that is hardly meant. */
 import { DURATION_FORM, HOUR_MS, parseDuration, SECOND_MS } from '../base/units.js';
-import { custom, DURATION_SCHEMA, type JsonSchema, type Option, wanted } from './kinds.js';
+import { custom, type JsonSchema, type Option, wanted } from './kinds.js';
 import { readMap } from './request-options.js';
 import type { RefreshAheadSetting } from './rule.js';
+import { DURATION_SCHEMA } from './scalars.js';
 
 const FORM = 'off, or a map of hits and within such as {hits: 10, within: 10m}';
 const KEYS = ['hits', 'within'] as const;

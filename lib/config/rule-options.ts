@@ -5,11 +5,12 @@
 import { MAX_RULES } from '../base/config-limits.js';
 import { clientSetting, responseEdits } from './client-options.js';
 import { ceiling, healthSetting, percentage, statusSetting, ttlSetting } from './durations.js';
-import { choice, flag, list, nameInCode, optionalEach, presetEach, type Settings, section, text } from './kinds.js';
+import { list, nameInCode, optionalEach, presetEach, type Settings, section } from './kinds.js';
 import { MATCH } from './match-options.js';
 import { readTagsField } from './operator-values.js';
 import { refreshAheadSetting } from './refresh-options.js';
 import { keySetting, normalizeSetting, querySetting, requestEdits } from './request-options.js';
+import { choice, flag, text } from './scalars.js';
 import { cachedMethods, readRuleName, staleDespite, targetedFields } from './values.js';
 
 /** Every setting that `defaults` has and that each rule may have for itself. */

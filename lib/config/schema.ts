@@ -24,10 +24,11 @@ import { formatDuration, formatSize, HOUR_MS, SECOND_MS } from '../base/units.js
 import { MAX_WORKERS } from '../base/worker-limits.js';
 import { ADDRESS_FORM, readAddress } from './address.js';
 import { percentage } from './durations.js';
-import { choice, count, duration, flag, list, optional, type Settings, section, size, text } from './kinds.js';
+import { list, optional, type Settings, section } from './kinds.js';
 import { networks } from './operator-values.js';
 import { redis } from './redis-options.js';
 import { defaults, rule } from './rule-options.js';
+import { choice, count, duration, flag, size, text } from './scalars.js';
 import {
   ADMIN_ADDRESS_FORM,
   readAdminAddress,

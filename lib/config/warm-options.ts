@@ -3,8 +3,9 @@ import { MAX_KEY_PARTS } from '../base/config-limits.js';
 import { HOUR_MS, SECOND_MS } from '../base/units.js';
 import { MAX_NAMED_SITEMAPS, MAX_SITEMAP_URL_LENGTH } from '../base/warm-limits.js';
 import { percentage } from './durations.js';
-import { choice, count, custom, duration, type Option, type Reading, section, wanted } from './kinds.js';
+import { custom, type Option, type Reading, section, wanted } from './kinds.js';
 import { isMap } from './request-options.js';
+import { choice, count, duration } from './scalars.js';
 import { readHostOverride } from './values.js';
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;

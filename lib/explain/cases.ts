@@ -4,21 +4,9 @@ import { ConfigError } from '../base/errors.js';
 import { formatDuration } from '../base/units.js';
 import { whyUnreadable } from '../base/unreadable.js';
 import { type Document, parseYaml } from '../config/document.js';
-import {
-  choice,
-  count,
-  custom,
-  duration,
-  list,
-  option,
-  optional,
-  readSection,
-  type Settings,
-  section,
-  text,
-  wanted,
-} from '../config/kinds.js';
+import { custom, list, option, optional, readSection, type Settings, section, wanted } from '../config/kinds.js';
 import type { Rules } from '../config/rules.js';
+import { choice, count, duration, text } from '../config/scalars.js';
 import { nearest } from '../config/suggest.js';
 import { Fields } from '../http/fields.js';
 import { splitUrl } from '../policy/key.js';

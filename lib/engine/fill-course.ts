@@ -11,9 +11,10 @@ import { noteEnd } from './bookkeeping.js';
 import type { CollapseTable } from './collapse.js';
 import type { Fill } from './fill.js';
 import { type Ending, type FillEnd, type FillResult, SUPERSEDED, type Waiter } from './fill-contract.js';
+import { announceUnleased } from './held-lease.js';
 import { HeldUp } from './held-up.js';
 import type { Inflow } from './inflow.js';
-import { announceUnleased, type Leasing } from './leasing.js';
+import type { Leasing } from './leasing.js';
 import type { EngineParts } from './parts.js';
 
 export class Course implements BodySource {

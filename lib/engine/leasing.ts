@@ -10,16 +10,15 @@ import { chooseVariant, SELECTS_ALL, selectionOf } from '../policy/vary.js';
 import { countsForAll } from './bookkeeping.js';
 import type { Fate } from './fate.js';
 import type { Ending, FillResult, FillSpec } from './fill-contract.js';
+import { HeldLease } from './held-lease.js';
 import { keepFound } from './keeping.js';
 import type {
   Found,
   FoundBytes,
-  Lease,
   LeaseAnswer,
   LeaseFailure,
   LeaseNotice,
   LeaseOrder,
-  LeaseOutcome,
   Leases,
 } from './leases-contract.js';
 import type { EngineParts } from './parts.js';
@@ -39,16 +38,6 @@ export interface LeasedFill {
   broke(error: unknown): void;
 }
 
-/** How an answer of the origin may end that nobody else can make anything of: the next one may fare better. */
-const OF_ONE_ANSWER: ReadonlySet<string> = new Set([
-  'superseded',
-  'no-room',
-  'partial',
-  'client-left',
-  'client-slow',
-  'not-wanted',
-]);
-
 /** One answer for all who ask with its key: no range, no HEAD, nothing that goes out with the client's own conditions. */
 export function isLeasable({ method, collapseKey, key, conditions }: FillSpec): boolean {
   return method === 'GET' && collapseKey === key && conditions === 'stored';
@@ -61,8 +50,7 @@ export class Leasing {
   /** What was stored when it began. */
   readonly #begunWith: StoredResponse | undefined;
   readonly #waitUntil: number;
-  #lease: Lease | undefined;
-  #hasHeld = false;
+  readonly #held: HeldLease;
   #cancelWait: (() => void) | undefined;
   #rounds = 0;
   #isBlind = false;
@@ -74,6 +62,7 @@ export class Leasing {
     this.#parts = parts;
     this.#leases = leases;
     this.#fill = fill;
+    this.#held = new HeldLease(parts, leases, fill.spec);
     this.#begunWith = this.#stored();
     this.#waitUntil = parts.clock.steady() + parts.live.limits.waitMs;
     this.#go(this.#round());
@@ -127,8 +116,7 @@ export class Leasing {
   #answered(answer: LeaseAnswer, known: StoredResponse | undefined): void {
     switch (answer.kind) {
       case 'held':
-        this.#lease = answer.lease;
-        this.#hasHeld = true;
+        this.#held.took(answer.lease);
         this.#ask();
         return;
       case 'elsewhere':
@@ -280,76 +268,24 @@ export class Leasing {
 
   /** The body of what will be stored has begun to arrive. */
   opened(response: StoredResponse): void {
-    this.#lease?.opened(response);
+    this.#held.opened(response);
   }
 
   /** The answer is for one alone; its body may be long in coming, and nobody need wait for its end. */
   uncacheable(reason: string): void {
-    const { markerKey } = this.#fill.spec;
-    const isMarked = this.#parts.markers.isMarked(markerKey);
-    if (OF_ONE_ANSWER.has(reason)) this.#release({ kind: 'left' });
-    else this.#release({ kind: 'uncacheable', reason, markerKey: isMarked ? markerKey : undefined });
+    this.#held.uncacheable(reason);
   }
 
   failed(error: OriginError | number): void {
-    // This process ends, or could not send what it was to send: that is no word of the origin's.
-    if (typeof error !== 'number' && error.code === 'origin-aborted') {
-      this.#release({ kind: 'left' });
-      return;
-    }
-    const { failures, clock } = this.#parts;
-    const retryAt = failures.pending(this.#fill.spec.key)?.retryAt;
-    const retryAfterMs = retryAt === undefined ? undefined : Math.max(0, retryAt - clock.now());
-    this.#release(
-      typeof error === 'number'
-        ? { kind: 'failed', failure: 'error-status', status: error, retryAfterMs }
-        : { kind: 'failed', failure: 'unreachable', code: error.code, message: error.sentence, retryAfterMs },
-    );
+    this.#held.failed(error);
   }
 
   /** The fill is over, `requestedAt` being when it asked. */
-  ended({ end, reason }: Ending, requestedAt: number): void {
+  ended(ending: Ending, requestedAt: number): void {
     this.#isOver = true;
     this.#stopWaiting();
-    // Where it held one, how it ended may have been told already.
-    if (this.#lease === undefined && this.#hasHeld) return;
-    const outcome = keptOutcome(this.#stored(), end, requestedAt);
-    if (outcome !== undefined) {
-      if (this.#hasHeld) this.#release(outcome);
-      else this.#leases.announce(outcome);
-    } else if (end === 'uncacheable') this.uncacheable(reason);
-    else this.#release({ kind: 'left' });
+    if (!this.#held.isReleased) this.#held.ended(this.#stored(), ending, requestedAt);
   }
-
-  #release(outcome: LeaseOutcome): void {
-    const lease = this.#lease;
-    this.#lease = undefined;
-    void lease?.release(outcome);
-  }
-}
-
-/** What is told to others of what was asked for at `requestedAt`, where that is what is `stored` now. */
-function keptOutcome(
-  stored: StoredResponse | undefined,
-  end: Ending['end'],
-  requestedAt: number,
-): (LeaseOutcome & { readonly kind: 'stored' | 'freshened' }) | undefined {
-  const isOurs = stored?.requestedAt === requestedAt && stored.body.state === 'complete';
-  const kind = end === 'stored' ? end : end === 'not-modified' ? 'freshened' : undefined;
-  return stored === undefined || !isOurs || kind === undefined ? undefined : { kind, response: stored };
-}
-
-/** Tells others of what a fill has stored that took no lease, since its answer was for one client alone to ask for. */
-export function announceUnleased(
-  { leases, store }: EngineParts,
-  spec: FillSpec,
-  { end }: Ending,
-  requestedAt: number,
-): void {
-  if (leases === undefined) return;
-  const outcome = keptOutcome(chooseVariant(store.peek(spec.key) ?? [], spec.request.fields), end, requestedAt);
-  // Of a part others can make nothing.
-  if (outcome !== undefined && outcome.response.partial === undefined) leases.announce(outcome);
 }
 
 /** Whether one was asked for later than the other. */

@@ -1,6 +1,6 @@
 /**
- * One request through the pass lane: http-proxy opens it and pipes the answer; the heads, the request's body, the
- * timeouts and the ways to fail are here. Implements RFC 9110 §6.5, §10.1.1, §15.2 and RFC 9112 §8, §9.3.1, §9.5.
+ * One request through the pass lane: http-proxy opens it and pipes the answer; the origin's head, the request's body, the
+ * timeouts and the ways to fail are here. Implements RFC 9110 §10.1.1, §15.2 and RFC 9112 §8, §9.3.1, §9.5.
  */
 
 import type { ClientRequest, IncomingMessage, InformationEvent, ServerResponse } from 'node:http';
@@ -12,29 +12,22 @@ import {
   MAX_RESPONSE_FIELDS_BYTES,
   MAX_REUSE_RETRIES,
 } from '../base/limits.js';
-import type { Fields } from '../http/fields.js';
-import { isBodiless, readFields, readReason } from './answer-head.js';
-import { cutInTurn, cutOff } from './cut-off.js';
+import { readFields, readReason } from './answer-head.js';
 import { Deadline } from './deadline.js';
 import { exchangeFailure, malformed } from './failure.js';
 import {
-  type AnswerTap,
   brokeOff,
-  interimBytes,
   judgeHead,
   oldVersionOf,
   originForm,
   type PassEnd,
-  type PassReply,
-  payloadBytes,
   type RequestFraming,
-  replyLines,
   requestFraming,
-  sendHead,
   setHead,
   type TunnelPlan,
   trailerPairs,
 } from './pass.js';
+import { WebReply } from './pass-reply.js';
 import { dropRest, Upload } from './pass-upload.js';
 
 export interface PassTimes {
@@ -59,11 +52,10 @@ type Phase = 'connection' | 'upload' | 'head' | 'body' | 'over';
 
 export class WebPass {
   readonly #req: IncomingMessage;
-  readonly #res: ServerResponse;
+  readonly #reply: WebReply;
   readonly #plan: TunnelPlan;
   readonly #times: PassTimes;
   readonly #route: PassRoute;
-  readonly #done: (end: PassEnd) => void;
   readonly #framing: RequestFraming;
   readonly #expectsContinue: boolean;
   #deadline: Deadline | undefined;
@@ -73,13 +65,8 @@ export class WebPass {
   #upload: Upload | undefined;
   #retryCount = 0;
   #interimCount = 0;
-  #bodyBytes = 0;
-  /** The client was told a Content-Length. */
-  #isSized = false;
-  #tap: AnswerTap | undefined;
   /** The client's reply is settled: nothing more is written, and late events are ignored. */
   #isAnswered = false;
-  #isDone = false;
 
   constructor(
     req: IncomingMessage,
@@ -90,17 +77,13 @@ export class WebPass {
     done: (end: PassEnd) => void,
   ) {
     this.#req = req;
-    this.#res = res;
     this.#plan = plan;
     this.#times = times;
     this.#route = route;
-    this.#done = done;
     this.#framing = requestFraming(req);
     this.#expectsContinue =
       this.#framing !== 'none' && plan.requestFields.get('expect')?.trim().toLowerCase() === '100-continue';
-    res.once('finish', () => this.#over('finished'));
-    res.once('close', () => this.#over(res.writableFinished ? 'finished' : 'aborted'));
-    res.on('error', () => this.#over('aborted'));
+    this.#reply = new WebReply(req, res, plan, { aborted: () => this.#leave(), done });
     // A request body that broke off: the origin must not take what came for the whole (RFC 9112 §8).
     req.once('close', () => {
       if (!req.complete) this.#leave();
@@ -163,7 +146,7 @@ export class WebPass {
     if (this.#expectsContinue) this.#upload.awaitContinue();
     else {
       // Its expectation was for us alone (RFC 9110 §7.6.1), and nobody else will tell it.
-      if (this.#req.headers.expect !== undefined && this.#req.httpVersion === '1.1') this.#res.writeContinue();
+      if (this.#req.headers.expect !== undefined) this.#reply.sayContinue();
       this.#upload.begin();
     }
   }
@@ -181,7 +164,7 @@ export class WebPass {
     // Where it is the client that sends or takes nothing, its own limits apply, upstairs.
     const isClientSlow =
       (this.#phase === 'upload' && request?.writableNeedDrain !== true) ||
-      (this.#phase === 'body' && this.#res.writableNeedDrain);
+      (this.#phase === 'body' && this.#reply.needsDrain);
     if (isClientSlow) {
       this.#deadline?.restart(idleTimeoutMs);
       return;
@@ -203,13 +186,7 @@ export class WebPass {
       return;
     }
     this.#deadline?.touch();
-    const { socket, headersSent } = this.#res;
-    if (headersSent || this.#req.httpVersion !== '1.1') return;
-    // A 100 is for who asked for it (RFC 9110 §15.2.1), and may wait for it: behind others it is said when it is its turn.
-    if (interim.statusCode === 100) {
-      if (this.#expectsContinue) this.#res.writeContinue();
-    } else if (socket?.writable === true)
-      socket.write(interimBytes(interim.statusCode, readReason(interim.statusMessage), fields));
+    this.#reply.passInterim(interim, fields, this.#expectsContinue);
   }
 
   /** Runs before http-proxy's own listener, which finds the head sent and pipes the body. */
@@ -227,16 +204,15 @@ export class WebPass {
     const phrase = readReason(answer.statusMessage);
     try {
       const reply = this.#plan.respond(status, phrase, fields, oldVersionOf(answer));
-      this.#tap = reply.tap;
-      this.#writeHead(status, phrase, reply.fields);
+      const isHeldBack = this.#expectsContinue && this.#upload?.hasBegun === false;
+      this.#reply.begin(status, phrase, reply.fields, reply.tap, isHeldBack);
     } catch {
       // A fault of ours, which whoever made the plan has told; half a reply must not look like one.
       this.#cut(request);
       return;
     }
     answer.on('data', (chunk: Buffer) => {
-      this.#bodyBytes += chunk.length;
-      this.#tap?.write(chunk);
+      this.#reply.passed(chunk);
       this.#deadline?.touch();
     });
     answer.once('end', () => this.#hearEnd(request, answer));
@@ -247,30 +223,13 @@ export class WebPass {
     });
   }
 
-  #writeHead(status: number, phrase: string, fields: Fields): void {
-    const res = this.#res;
-    const lines = replyLines(status, fields);
-    res.sendDate = false;
-    // Chunked coding is not for HTTP/1.0 (RFC 9112 §6.1); its connection ends with the body.
-    if (this.#req.httpVersion === '1.0') res.useChunkedEncodingByDefault = false;
-    // The body that the client held back will not come, so what follows on its connection cannot be told apart.
-    if (this.#expectsContinue && this.#upload?.hasBegun === false && !this.#req.complete) res.shouldKeepAlive = false;
-    this.#isSized = fields.has('content-length');
-    res.writeHead(status, phrase, lines);
-    if (isBodiless(this.#req.method ?? 'GET', status)) res.end();
-    else sendHead(res);
-  }
-
   #hearEnd(request: ClientRequest, answer: IncomingMessage): void {
     if (brokeOff(answer)) {
       this.#cut(request);
       return;
     }
     this.#enter('over');
-    this.#tap?.end();
-    this.#tap = undefined;
-    const trailers = trailerPairs(answer.rawTrailers);
-    if (trailers !== undefined && this.#res.chunkedEncoding) this.#res.addTrailers(trailers);
+    this.#reply.end(trailerPairs(answer.rawTrailers));
     // What is left of the request's body is for nobody.
     if (!request.writableFinished) {
       request.destroy();
@@ -306,43 +265,20 @@ export class WebPass {
     } else this.#fail(exchangeFailure(error, 'none'));
   }
 
-  /** The reply is under way and cannot be completed: its end must not look like one (RFC 9112 §8). */
+  /** The reply is under way and cannot be completed. */
   #cut(request: ClientRequest): void {
     this.#enter('over');
     request.destroy();
-    const res = this.#res;
-    // What ends with the connection would look complete at a clean end.
-    const isDelimitedByClose = !res.chunkedEncoding && !this.#isSized;
-    const plan = this.#plan;
-    if (plan.brokeOff !== undefined) cutInTurn(res, isDelimitedByClose, () => plan.brokeOff?.());
-    else {
-      if (isDelimitedByClose && res.socket !== null) cutOff(res.socket);
-      res.destroy();
-    }
-    this.#over('aborted');
+    this.#reply.cut();
   }
 
   #fail(error: OriginError): void {
     if (this.#isAnswered) return;
     this.#isAnswered = true;
     this.#enter('over');
-    this.#writeReply(this.#plan.failed(error));
+    this.#reply.write(this.#plan.failed(error));
     if (this.#upload === undefined) dropRest(this.#req);
     else this.#upload.stop();
-  }
-
-  #writeReply(reply: PassReply): void {
-    const res = this.#res;
-    if (res.destroyed || res.headersSent) return;
-    const bytes = payloadBytes(reply);
-    const isBare = isBodiless(this.#req.method ?? 'GET', reply.status);
-    if (reply.close === true) res.shouldKeepAlive = false;
-    res.sendDate = false;
-    const lines = replyLines(reply.status, reply.fields.without('content-length'));
-    if (!isBare || this.#req.method === 'HEAD') lines.push('Content-Length', String(bytes.length));
-    res.writeHead(reply.status, reply.reasonPhrase, lines);
-    if (!isBare) this.#bodyBytes = bytes.length;
-    res.end(isBare ? undefined : bytes);
   }
 
   /** The client is gone, or its request will never be whole. */
@@ -350,14 +286,5 @@ export class WebPass {
     this.#isAnswered = true;
     this.#enter('over');
     this.#request?.destroy();
-  }
-
-  #over(ending: PassEnd['ending']): void {
-    if (ending === 'aborted') this.#leave();
-    if (this.#isDone) return;
-    this.#isDone = true;
-    this.#tap?.fail();
-    this.#tap = undefined;
-    this.#done({ ending, bodyBytes: this.#bodyBytes });
   }
 }

@@ -16,13 +16,13 @@ import {
   MAX_WARM_TRIES,
   REFRESH_RECHECK_MS,
 } from '../base/refresh-limits.js';
-import { UnderWay } from '../base/under-way.js';
-import { type Events, REFRESH_PRIORITIES, type RefreshOutcome, type RefreshPriority } from '../observe/events.js';
+import type { Events, RefreshOutcome, RefreshPriority } from '../observe/events.js';
 import type { OriginClient } from '../origin/contract.js';
 import type { FillEnd } from './fill-contract.js';
+import { RefreshBacklog, rankOf } from './refresh-backlog.js';
 import { type RefreshBudget, TokenBucket } from './refresh-budget.js';
 import type { Begun, Enqueued, QueueStats, RefreshEnd, RefreshJob } from './refresh-contract.js';
-import { type Entry, Lane, type Told } from './refresh-lane.js';
+import type { Entry, Told } from './refresh-lane.js';
 import type { OriginPace } from './refresh-pace.js';
 
 /** From this strain on a priority waits, and what is ahead of its time is given up. */
@@ -51,16 +51,10 @@ export interface RefreshQueueOptions {
 
 export class RefreshQueue {
   readonly #options: RefreshQueueOptions;
-  /** Of jobs that wait or are under way. */
-  readonly #maxCount: number;
-  readonly #maxBytes: number;
-  readonly #lanes = REFRESH_PRIORITIES.map((priority) => new Lane(priority));
-  readonly #entries = new UnderWay<Entry>();
+  readonly #backlog: RefreshBacklog;
   readonly #bucket: TokenBucket;
   #concurrency: number;
   #running = 0;
-  #bytes = 0;
-  #order = 0;
   #timer: Timer | undefined;
   #firesAt = 0;
   #isPumping = false;
@@ -68,47 +62,33 @@ export class RefreshQueue {
 
   constructor(options: RefreshQueueOptions) {
     this.#options = options;
-    this.#maxCount = options.maxCount ?? MAX_REFRESH_QUEUE;
-    this.#maxBytes = options.maxBytes ?? MAX_REFRESH_QUEUE_BYTES;
+    const { maxCount = MAX_REFRESH_QUEUE, maxBytes = MAX_REFRESH_QUEUE_BYTES } = options;
+    this.#backlog = new RefreshBacklog(maxCount, maxBytes);
     this.#concurrency = options.budget.concurrency;
     this.#bucket = new TokenBucket(options.budget.rate, options.clock.now());
   }
 
   /** Whether this is under way, or waits for its turn with that priority at least. What is put off does neither. */
   hasInTurn(id: string, priority: RefreshPriority): boolean {
-    const entry = this.#entries.find(id);
+    const entry = this.#backlog.find(id);
     if (entry === undefined || rankOf(entry.job.priority) > rankOf(priority)) return false;
     return entry.isRunning || entry.dueAt <= this.#options.clock.now();
   }
 
   /** Takes a job in, and begins it where there is nothing against it. `told` hears of its end, once. */
   enqueue(job: RefreshJob, told?: Told): Enqueued {
-    const known = this.#entries.find(job.id);
+    const known = this.#backlog.find(job.id);
     if (known !== undefined) return this.#join(known, job, told);
     const now = this.#options.clock.now();
-    const refusal = this.#isClosed || job.bytes > this.#maxBytes ? 'full' : this.#refusalOf(job);
+    const refusal = this.#isClosed || !this.#backlog.mayHold(job) ? 'full' : this.#refusalOf(job);
     if (refusal !== undefined) {
       this.#tell(job.priority, refusal, 0, told === undefined ? [] : [told]);
       return refusal;
     }
-    const entry: Entry = {
-      job,
-      order: this.#order++,
-      queuedAt: now,
-      dueAt: job.notBefore,
-      tries: 0,
-      isRunning: false,
-      isDropped: false,
-      listeners: told === undefined ? [] : [told],
-      heapAt: -1,
-      place: undefined,
-    };
-    entry.place = this.#entries.add(job.id, entry);
-    this.#bytes += job.bytes;
-    this.#laneOf(entry).add(entry, now);
+    const entry = this.#backlog.add(job, now, told);
     this.#pump();
     if (entry.isRunning) return 'running';
-    return this.#entries.find(job.id) === entry ? 'queued' : 'over';
+    return this.#backlog.find(job.id) === entry ? 'queued' : 'over';
   }
 
   /** The same work again: of two priorities the higher one counts, and a new wish starts the tries anew. */
@@ -121,12 +101,7 @@ export class RefreshQueue {
       entry.listeners.push(told);
     }
     if (entry.isRunning || rankOf(job.priority) > rankOf(entry.job.priority)) return 'joined';
-    this.#laneOf(entry).remove(entry);
-    this.#bytes += job.bytes - entry.job.bytes;
-    entry.job = job;
-    entry.tries = 0;
-    entry.dueAt = job.notBefore;
-    this.#laneOf(entry).add(entry, this.#options.clock.now());
+    this.#backlog.renew(entry, job, this.#options.clock.now());
     this.#pump();
     return 'joined';
   }
@@ -134,27 +109,17 @@ export class RefreshQueue {
   /** Why a job is not taken in. Where there is no room, what is less urgent, or as urgent and less hot, makes some. */
   #refusalOf(job: RefreshJob): 'full' | 'shed' | undefined {
     if (job.priority === 'ahead' && this.#strain() >= HELD_FROM.ahead) return 'shed';
-    while (this.#entries.count >= this.#maxCount || this.#bytes + job.bytes > this.#maxBytes) {
-      const victim = this.#victimFor(job);
+    while (!this.#backlog.hasRoomFor(job)) {
+      const victim = this.#backlog.victimFor(job);
       if (victim === undefined) return 'full';
       this.#finish(victim, 'full');
     }
     return undefined;
   }
 
-  #victimFor(job: RefreshJob): Entry | undefined {
-    for (const lane of this.#lanes.toReversed()) {
-      if (rankOf(lane.priority) < rankOf(job.priority)) return undefined;
-      const { least } = lane;
-      if (least === undefined) continue;
-      return lane.priority !== job.priority || least.job.heat < job.heat ? least : undefined;
-    }
-    return undefined;
-  }
-
   /** Takes a job out. What is under way goes on, and is not tried again. */
   drop(id: string, outcome: 'purged' | 'overtaken' | 'withdrawn', only?: RefreshPriority): void {
-    const entry = this.#entries.find(id);
+    const entry = this.#backlog.find(id);
     if (entry === undefined || (only !== undefined && entry.job.priority !== only)) return;
     if (entry.isRunning) entry.isDropped = true;
     else this.#finish(entry, outcome);
@@ -162,7 +127,7 @@ export class RefreshQueue {
 
   /** drop() for each job of a priority that begins so. */
   dropUnder(prefix: string, only: RefreshPriority): void {
-    for (const { job } of this.#entries.all()) if (job.id.startsWith(prefix)) this.drop(job.id, 'purged', only);
+    for (const { job } of this.#backlog.all()) if (job.id.startsWith(prefix)) this.drop(job.id, 'purged', only);
   }
 
   reconfigure({ rate, concurrency }: RefreshBudget): void {
@@ -175,7 +140,7 @@ export class RefreshQueue {
   close(): void {
     this.#isClosed = true;
     this.#disarm();
-    for (const entry of this.#entries.all()) {
+    for (const entry of this.#backlog.all()) {
       entry.isDropped = true;
       if (!entry.isRunning) this.#finish(entry, 'withdrawn');
     }
@@ -183,17 +148,7 @@ export class RefreshQueue {
 
   get stats(): QueueStats {
     const now = this.#options.clock.now();
-    const depth = { stale: 0, cold: 0, warm: 0, ahead: 0 };
-    const oldestMs = { stale: 0, cold: 0, warm: 0, ahead: 0 };
-    for (const lane of this.#lanes) {
-      depth[lane.priority] = lane.size;
-      oldestMs[lane.priority] = now - (lane.oldestAt() ?? now);
-    }
-    return { depth, oldestMs, running: this.#running, strain: this.#strain() };
-  }
-
-  #laneOf({ job }: Entry): Lane {
-    return this.#lanes[rankOf(job.priority)] as Lane;
+    return { ...this.#backlog.waiting(now), running: this.#running, strain: this.#strain() };
   }
 
   #strain(): number {
@@ -212,7 +167,7 @@ export class RefreshQueue {
     this.#isPumping = true;
     const now = this.#options.clock.now();
     try {
-      for (const lane of this.#lanes) lane.wake(now);
+      for (const lane of this.#backlog.lanes) lane.wake(now);
       for (let next = this.#next(now); next !== undefined && this.#bucket.take(now); next = this.#next(now)) {
         this.#begin(next, now);
       }
@@ -224,14 +179,14 @@ export class RefreshQueue {
   }
 
   #hasWaiting(): boolean {
-    return this.#entries.count > this.#running;
+    return this.#backlog.count > this.#running;
   }
 
   /** The most urgent job that may begin now. Gives up, on its way, what is too old or ahead of its time. */
   #next(now: number): Entry | undefined {
     if (!this.#hasWaiting()) return undefined;
     const strain = this.#strain();
-    for (const lane of this.#lanes) {
+    for (const lane of this.#backlog.lanes) {
       const isHeld = strain >= HELD_FROM[lane.priority];
       for (let { first } = lane; first !== undefined; first = lane.first) {
         if (now - first.queuedAt > MAX_REFRESH_AGE_MS) this.#finish(first, 'expired');
@@ -244,7 +199,7 @@ export class RefreshQueue {
   }
 
   #begin(entry: Entry, now: number): void {
-    this.#laneOf(entry).remove(entry);
+    this.#backlog.begin(entry);
     entry.isRunning = true;
     this.#running++;
     const begun = this.#begun(entry);
@@ -253,7 +208,7 @@ export class RefreshQueue {
     this.#stopped(entry);
     if (begun === 'needless' || begun === 'failed') this.#finish(entry, begun);
     // Never at once again, or it would be begun for ever in this very turn.
-    else this.#putOff(entry, Math.max(begun.later, now + 1));
+    else this.#backlog.putOff(entry, Math.max(begun.later, now + 1), this.#options.clock.now());
   }
 
   /** A broken invariant ends this job and no other. */
@@ -282,21 +237,14 @@ export class RefreshQueue {
     entry.tries++;
     if (mayRetry && entry.tries < TRIES[priority] && now - entry.queuedAt <= MAX_REFRESH_AGE_MS) {
       this.#options.events.refreshed(priority, 'retried', now - entry.queuedAt);
-      this.#putOff(entry, Math.max(entry.job.retryAt(entry.tries), now + 1));
+      this.#backlog.putOff(entry, Math.max(entry.job.retryAt(entry.tries), now + 1), this.#options.clock.now());
     } else this.#finish(entry, end);
     this.#pump();
   }
 
-  #putOff(entry: Entry, dueAt: number): void {
-    entry.dueAt = dueAt;
-    this.#laneOf(entry).add(entry, this.#options.clock.now());
-  }
-
   #finish(entry: Entry, end: RefreshEnd): void {
     const { job, listeners, queuedAt } = entry;
-    this.#laneOf(entry).remove(entry);
-    if (entry.place !== undefined) this.#entries.delete(entry.place);
-    this.#bytes -= job.bytes;
+    this.#backlog.remove(entry);
     this.#tell(job.priority, end, this.#options.clock.now() - queuedAt, listeners);
   }
 
@@ -317,7 +265,7 @@ export class RefreshQueue {
   /** The one timer: for what is put off, for a token, or to see whether the origin fares better. */
   #arm(now: number): void {
     let waitMs = Number.POSITIVE_INFINITY;
-    for (const lane of this.#lanes) {
+    for (const lane of this.#backlog.lanes) {
       if (lane.dueAt !== undefined) waitMs = Math.min(waitMs, lane.dueAt - now);
       if (lane.first !== undefined) waitMs = Math.min(waitMs, REFRESH_RECHECK_MS);
     }
@@ -343,11 +291,6 @@ export class RefreshQueue {
     this.#timer?.cancel();
     this.#timer = undefined;
   }
-}
-
-/** 0 is the most urgent. */
-function rankOf(priority: RefreshPriority): number {
-  return REFRESH_PRIORITIES.indexOf(priority);
 }
 
 /** Requests at once: each degree of strain halves it; where the breaker lets one through to see, one. */

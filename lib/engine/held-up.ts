@@ -8,16 +8,12 @@ import { MAX_HELD_UP_MS } from '../base/origin-limits.js';
 import type { Body } from '../object/body.js';
 import type { Readers } from '../object/readers.js';
 
-/** What waits, and for whom. */
-interface Waiting {
-  readonly body: Body;
-  readonly readers: Readers;
-}
-
 export class HeldUp {
   readonly #clock: Clock;
   readonly #giveWay: () => void;
-  #waiting: Waiting | undefined;
+  /** What waits, and for whom; undefined: nothing does. */
+  #body: Body | undefined;
+  #readers: Readers | undefined;
   /** Since when, and how far they were then; undefined: it was for no client that it waited. */
   #since = 0;
   #takenBytes: number | undefined;
@@ -30,43 +26,45 @@ export class HeldUp {
   }
 
   pause(body: Body, readers: Readers): void {
-    this.#waiting = { body, readers };
-    this.#begin(this.#waiting);
+    this.#body = body;
+    this.#readers = readers;
+    this.#begin();
     this.#timer ??= this.#clock.after(MAX_HELD_UP_MS, () => this.#look());
   }
 
   resume(): void {
-    this.#waiting = undefined;
+    this.#body = undefined;
+    this.#readers = undefined;
   }
 
   stop(): void {
-    this.#waiting = undefined;
+    this.resume();
     this.#timer?.cancel();
     this.#timer = undefined;
   }
 
-  #begin(waiting: Waiting): void {
+  #begin(): void {
     this.#since = this.#clock.steady();
-    this.#takenBytes = takenBytes(waiting);
+    this.#takenBytes = this.#takenSoFar;
+  }
+
+  /** How far the furthest client is; undefined where it is a tier below that is behind, or no client's turn to take any of it. */
+  get #takenSoFar(): number | undefined {
+    return this.#body?.mode === 'flow' ? this.#readers?.furthest : undefined;
   }
 
   #look(): void {
     this.#timer = undefined;
-    const waiting = this.#waiting;
-    if (waiting === undefined) return;
+    if (this.#body === undefined) return;
     const leftMs = this.#since + MAX_HELD_UP_MS - this.#clock.steady();
     let isHeldUp = false;
     if (leftMs <= 0) {
-      const [before, now] = [this.#takenBytes, takenBytes(waiting)];
+      const before = this.#takenBytes;
+      const now = this.#takenSoFar;
       isHeldUp = before !== undefined && now !== undefined && now - before < FLOW_WINDOW_BYTES / 2;
-      this.#begin(waiting);
+      this.#begin();
     }
     this.#timer = this.#clock.after(leftMs > 0 ? leftMs : MAX_HELD_UP_MS, () => this.#look());
     if (isHeldUp) this.#giveWay();
   }
-}
-
-/** How far the furthest client is; undefined where it is a tier below that is behind, or no client's turn to take any of it. */
-function takenBytes({ body, readers }: Waiting): number | undefined {
-  return body.mode === 'flow' ? readers.furthest : undefined;
 }

@@ -170,8 +170,18 @@ export class BodyPump {
   #end(): void {
     this.stop();
     if (this.#trailers !== undefined && this.#res.chunkedEncoding) addTrailers(this.#res, this.#trailers.trailers);
-    this.#res.end((error) => (error == null ? this.#listener.pumped() : this.#listener.broke()));
+    this.#res.end((error) => this.#ended(error == null));
     this.#settle();
+  }
+
+  /** The kernel has all of it. Told by the socket, mostly later. */
+  #ended(isWhole: boolean): void {
+    try {
+      if (isWhole) this.#listener.pumped();
+      else this.#listener.broke();
+    } catch (error) {
+      this.#listener.faulted(error);
+    }
   }
 
   /** Has the buffers of what the kernel has taken read into again. */

@@ -116,7 +116,7 @@ export class Exchange extends Received implements ReplySink, PumpListener, Runni
   }
 
   #attemptHeld(): void {
-    this.connection.lane.attempt(this, () => this.#sendHeld());
+    this.#attempt(() => this.#sendHeld());
   }
 
   /** Its turn has come, or the one in which the reply was made is over: what is here of its body goes out with the head. */
@@ -170,15 +170,27 @@ export class Exchange extends Received implements ReplySink, PumpListener, Runni
     this.#isWritten = true;
     turn.written();
     if (went !== 'begun') this.#over(went === 'taken' ? 'finished' : 'aborted');
-    else this.connection.socket.write(NO_BYTES, (error) => this.#over(error == null ? 'finished' : 'aborted'));
+    else this.connection.socket.write(NO_BYTES, (error) => this.#tookAll(error));
+  }
+
+  /** Told by the socket, which is not to hear of what throws here. */
+  #tookAll(error?: Error | null): void {
+    this.#attempt(() => this.#over(error == null ? 'finished' : 'aborted'));
+  }
+
+  #attempt(run: () => void): void {
+    this.connection.lane.attempt(this, run);
   }
 
   /** The kernel has all of the reply. */
   #over(ending: ReplyEnding): void {
     const turn = this.#direct;
     turn?.sent();
-    this.#settle(ending);
-    turn?.moved(this.#isLast);
+    try {
+      this.#settle(ending);
+    } finally {
+      turn?.moved(this.#isLast);
+    }
   }
 
   #sendByNode(reply: Reply): void {
@@ -214,8 +226,8 @@ export class Exchange extends Received implements ReplySink, PumpListener, Runni
     writeAtOnce(res, payload);
     this.#isWritten = true;
     // On the path of nearly every hit the kernel has taken all of it by now.
-    if (res.socket !== null && res.socket.writableLength === 0) this.#settle('finished');
-    else res.once('finish', () => this.#settle('finished'));
+    if (res.socket !== null && res.socket.writableLength === 0) this.#attempt(() => this.#settle('finished'));
+    else res.once('finish', () => this.#attempt(() => this.#settle('finished')));
   }
 
   /** A field of the reply cannot be written: something let it in that should not have. */
@@ -237,6 +249,11 @@ export class Exchange extends Received implements ReplySink, PumpListener, Runni
   fail(): void {
     if (this.#state === 'open') this.refuse(REFUSALS.internal);
     else if (this.#state === 'replying' && !this.#isMade) this.broke();
+  }
+
+  /** Nor could that be done: who else is on its connection can be told nothing more that is to be relied on. */
+  cutOff(): void {
+    this.connection.endAtOnce();
   }
 
   /** Whether nothing of its reply is still to come. */
@@ -285,7 +302,7 @@ export class Exchange extends Received implements ReplySink, PumpListener, Runni
     socket.write(refusalBytes(refused, lane.clock.wall(), lane.style, this.method, isLast));
     this.#isWritten = true;
     turn.written();
-    whenTaken(socket, (error) => this.#over(error == null ? 'finished' : 'aborted'));
+    whenTaken(socket, (error) => this.#tookAll(error));
   }
 
   takeContent(maxBytes: number, done: (content: Buffer | undefined) => void): void {
@@ -297,7 +314,7 @@ export class Exchange extends Received implements ReplySink, PumpListener, Runni
     // RFC 9110 §10.1.1: the client waits for leave to send it. One that is passed gets it from the origin.
     if (this.expectsContinue && Number(this.fields.first('content-length') ?? 0) <= maxBytes) res.writeContinue();
     readContent(req, maxBytes, (content) => {
-      if (this.#state === 'open') this.connection.lane.attempt(this, () => done(content));
+      if (this.#state === 'open') this.#attempt(() => done(content));
     });
   }
 
@@ -341,10 +358,12 @@ export class Exchange extends Received implements ReplySink, PumpListener, Runni
       this.#status = refused.status;
       this.#note = refusedNote(refused);
     }
-    // The pass lane knows how far it came.
-    if (this.#state !== 'passed') this.#settle('aborted');
-    else if (!this.connection.socket.destroyed) leavePass(this.wire.res);
-    if (gone !== undefined) this.connection.lane.attempt(this, gone);
+    this.#attempt(() => {
+      // The pass lane knows how far it came.
+      if (this.#state !== 'passed') this.#settle('aborted');
+      else if (!this.connection.socket.destroyed) leavePass(this.wire.res);
+    });
+    if (gone !== undefined) this.#attempt(gone);
   }
 
   #settle(ending: ReplyEnding): void {
@@ -363,7 +382,10 @@ export class Exchange extends Received implements ReplySink, PumpListener, Runni
     const now = lane.clock.now();
     const status = this.#note === undefined ? CLIENT_LEFT : this.#status;
     const bodyBytes = this.method === 'HEAD' ? 0 : this.#bodyBytes;
-    lane.events.answered(new Answered(this, lane.wallLead, status, this.#note ?? LEFT_NOTE, bodyBytes, ending, now));
-    this.connection.settled(this, now);
+    try {
+      lane.events.answered(new Answered(this, lane.wallLead, status, this.#note ?? LEFT_NOTE, bodyBytes, ending, now));
+    } finally {
+      this.connection.settled(this, now);
+    }
   }
 }

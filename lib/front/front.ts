@@ -195,14 +195,19 @@ class ClientFront implements Front, FastFront, FullFront, Newcomers {
     }
   }
 
-  /** A broken invariant ends this request and no other. */
+  /** A broken invariant ends this request and no other; where that throws in turn, its connection. */
   faulted(exchange: Exchange, error: unknown): void {
-    this.events.notice('error', 'internal', 'A request could not be handled', {
-      host: exchange.host,
-      target: exchange.target,
-      error: stackOf(error),
-    });
-    exchange.fail();
+    try {
+      this.#tell('A request could not be handled', exchange, error);
+      exchange.fail();
+    } catch (further) {
+      exchange.cutOff();
+      this.#tell('A request that could not be handled was cut off', exchange, further);
+    }
+  }
+
+  #tell(sentence: string, { host, target }: Exchange, error: unknown): void {
+    this.events.notice('error', 'internal', sentence, { host, target, error: stackOf(error) });
   }
 
   /** Once for each time that the limit is reached, not for each connection beyond it. */

@@ -4,7 +4,7 @@
  */
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 import type { ProbeMessage, ProbeReport } from './probe.js';
-import { Waits, waitedMs } from './waits.js';
+import { readCoreUse, Waits } from './waits.js';
 
 /** The timer that measures delays; what it shows of itself is taken off. */
 const RESOLUTION_MS = 1;
@@ -30,20 +30,21 @@ const observer = new PerformanceObserver((list) => {
 });
 observer.observe({ entryTypes: ['gc'] });
 
-let waitedBefore = waitedMs();
+let waitedBefore = readCoreUse()?.waitedMs;
 
-/** The same delays with the waits in each taken off: on a machine that has other work those say nothing of this process. */
+/** The same delays less what of each it did not run: on a machine that has other work, or shares its own, that says nothing of this process. */
 let ownDelayMaxMs = 0;
 let tickAt = waits.look();
 const ticking = setInterval(() => {
   const now = waits.look();
-  ownDelayMaxMs = Math.max(ownDelayMaxMs, waits.ownMs(tickAt, now - tickAt) - TICK_MS);
+  // From when it was due: before that the loop may have had nothing to do.
+  ownDelayMaxMs = Math.max(ownDelayMaxMs, waits.ownMs(tickAt + TICK_MS, now - tickAt - TICK_MS));
   tickAt = now;
 }, TICK_MS);
 ticking.unref();
 
 function take(): ProbeReport {
-  const waited = waitedMs();
+  const waited = readCoreUse()?.waitedMs;
   const report: ProbeReport = {
     delayMaxMs: Math.max(0, delays.max / 1e6 - RESOLUTION_MS),
     delayP999Ms: Math.max(0, delays.percentile(99.9) / 1e6 - RESOLUTION_MS),

@@ -10,7 +10,7 @@ export interface ProbeReport {
   /** How much later than due the loop came round. */
   readonly delayMaxMs: number;
   readonly delayP999Ms: number;
-  /** The longest of these less the time in it that others, or threads of its own, had the core; undefined as below. */
+  /** The longest of these less the time in it that others, threads of its own or a hypervisor had the core; undefined as below. */
   readonly ownDelayMaxMs: number | undefined;
   readonly gcCount: number;
   readonly gcTotalMs: number;

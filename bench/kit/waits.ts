@@ -1,10 +1,22 @@
-/** How long this process has waited for a core: on a machine with other work that is most of what looks like a pause of its own. */
+/**
+ * How long this process has run, and how long it has waited for a core: on a machine with other work that is most of what looks like a
+ * pause of its own. What is neither is time in which a hypervisor had the core, and no core of this machine ran.
+ */
 import { readFileSync } from 'node:fs';
 
-/** In all, so far, of its main thread; undefined on systems without /proc. */
-export function waitedMs(): number | undefined {
+/** In all, so far, of its main thread. */
+export interface CoreUse {
+  readonly ranMs: number;
+  readonly waitedMs: number;
+}
+
+/** Undefined on systems without /proc. */
+export function readCoreUse(): CoreUse | undefined {
+  // Linux brings the first of these up to date every few milliseconds, and for who asks so.
+  process.cpuUsage();
   try {
-    return Number(readFileSync('/proc/self/schedstat', 'utf8').split(' ')[1]) / 1e6;
+    const [ran, waited] = readFileSync('/proc/self/schedstat', 'utf8').split(' ');
+    return { ranMs: Number(ran) / 1e6, waitedMs: Number(waited) / 1e6 };
   } catch {
     return undefined;
   }
@@ -12,7 +24,7 @@ export function waitedMs(): number | undefined {
 
 interface Look {
   readonly at: number;
-  readonly waited: number;
+  readonly use: CoreUse;
 }
 
 /**
@@ -29,34 +41,35 @@ const MAX_LOOKS = 256;
 export class Waits {
   readonly #looks: Look[] = [];
   readonly #now: () => number;
-  readonly #waitedMs: () => number | undefined;
+  readonly #readUse: () => CoreUse | undefined;
 
-  constructor(now: () => number = () => performance.now(), readWaitedMs: () => number | undefined = waitedMs) {
+  constructor(now: () => number = () => performance.now(), readUse: () => CoreUse | undefined = readCoreUse) {
     this.#now = now;
-    this.#waitedMs = readWaitedMs;
+    this.#readUse = readUse;
   }
 
   /** Returns the time. */
   look(): number {
     let at = this.#now();
-    let waited = this.#waitedMs();
+    let use = this.#readUse();
     for (let readings = 1; this.#now() - at > MAX_APART_MS && readings < MAX_READINGS; readings++) {
       at = this.#now();
-      waited = this.#waitedMs();
+      use = this.#readUse();
     }
-    if (waited !== undefined) this.#looks.push({ at, waited });
+    if (use !== undefined) this.#looks.push({ at, use });
     if (this.#looks.length > MAX_LOOKS) this.#looks.shift();
     return at;
   }
 
   /**
-   * What of a time was not spent waiting. The waits are those between the looks around it: where it is a part of a turn of
-   * the loop, those beside it are taken off too.
+   * What of a time was not spent waiting, and can have been spent running. Both are those between the looks around it: where it is a part
+   * of a turn of the loop, the waits beside it are taken off too.
    */
   ownMs(startTime: number, duration: number): number {
     const before = this.#looks.findLast(({ at }) => at <= startTime);
     const after = this.#looks.find(({ at }) => at >= startTime + duration);
     if (before === undefined || after === undefined) return duration;
-    return Math.max(0, duration - (after.waited - before.waited));
+    const waitedMs = after.use.waitedMs - before.use.waitedMs;
+    return Math.max(0, Math.min(duration - waitedMs, after.use.ranMs - before.use.ranMs));
   }
 }

@@ -20,6 +20,10 @@ export class Audience {
     return this.#leader === undefined && this.waiterCount === 0;
   }
 
+  get isLeaderAlone(): boolean {
+    return this.#leader !== undefined && this.waiterCount === 0;
+  }
+
   join(waiter: Waiter): void {
     this.#waiters ??= new Set();
     this.#waiters.add(waiter);

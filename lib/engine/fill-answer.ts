@@ -15,38 +15,63 @@ import { judgeNotModified } from '../policy/validate.js';
 import type { Store } from '../store/contract.js';
 import { noteErrorStatus, noteUncacheable } from './bookkeeping.js';
 import type { Fill } from './fill.js';
-import { SUPERSEDED } from './fill-contract.js';
+import { type Ending, SUPERSEDED } from './fill-contract.js';
 import { Inflow } from './inflow.js';
-import { freshen, keepWhole, wantsTag, withBytes } from './keeping.js';
+import { freshen, hasRoomFor, keepWhole, wantsTag, withBytes } from './keeping.js';
 import { bodyLength, type Receipt, retryAfterSec } from './receipt.js';
 import { isReduced, madeResponse } from './response.js';
 import type { Storing } from './verdict.js';
 
 /**
- * All of it is here, and small: it is stored, or not, before anybody is told of it, and whoever waits gets its body in one
- * piece. False, and nobody has heard anything, where it has to take the longer way.
+ * All of it is here, and small: it is stored, or not, and whoever waits gets its body in one piece. Before anybody is told of it; but for one
+ * who is alone and whose answer is sure to be stored: what that takes comes behind its reply. False, and nobody has heard anything, where it
+ * has to take the longer way.
  */
 export function storeAtOnce(fill: Fill, receipt: Receipt, storing: Storing, content: Buffer): boolean {
   const { fields, despite } = storing;
-  const { parts, spec, fate, course } = fill;
+  const { parts, spec, course } = fill;
   // Other processes follow a body as it arrives, and a tag is made of it then.
   if (spec.method !== 'GET' || content.length > STORE_AT_ONCE_BYTES || course.leasing !== undefined) return false;
   if (wantsTag(spec, receipt, storing.rule)) return false;
   const response = madeResponse(spec, receipt, fields, bodyOf(parts.store, content), despite, storing);
+  if (isSureToBeStored(fill, response)) {
+    // Whoever joins until it is stored is answered with this.
+    fill.response = response;
+    settleShared(fill, receipt, fields, response, true);
+    complete(fill, response, keepNow(fill, response));
+  } else {
+    const ending = keepNow(fill, response);
+    if (ending.reason === 'no-room') return false;
+    // Before anybody is told, or one who looks again would find and join what is over.
+    complete(fill, response, ending);
+    settleShared(fill, receipt, fields, response, ending.end === 'stored');
+  }
+  course.finish('stored', 'stored');
+  return true;
+}
+
+/** With what purges, updates and expiries have made of it until now. */
+function keepNow({ parts, spec, fate }: Fill, response: StoredResponse): Ending {
   const kept = fate.isExpired ? expiredResponse(response, parts.clock.now()) : response;
-  const ending = keepWhole(parts, spec, kept, undefined, 'here', fate.isSuperseded);
-  if (ending.reason === 'no-room') return false;
+  return keepWhole(parts, spec, kept, undefined, 'here', fate.isSuperseded);
+}
+
+function complete(fill: Fill, response: StoredResponse, ending: Ending): void {
+  const { parts, spec, course } = fill;
   course.state = 'complete';
   course.ending = ending;
-  course.bodyBytes = content.length;
+  course.bodyBytes = response.body.receivedBytes;
   fill.response = response;
-  // Before anybody is told, or one who looks again would find and join what is over.
   fill.table.close(fill);
   parts.failures.succeeded(spec.key);
   parts.markers.unmark(spec.markerKey);
-  settleShared(fill, receipt, fields, response, ending.end === 'stored');
-  course.finish('stored', 'stored');
-  return true;
+}
+
+/** Nothing is stored that it would have to give way to, nor need anything give way to it. Only of what is small, and copied for its clients. */
+function isSureToBeStored({ parts, spec, fate, course }: Fill, response: StoredResponse): boolean {
+  if (fate.isSuperseded || response.body.slab === undefined || !course.audience.isLeaderAlone) return false;
+  const { store } = parts;
+  return hasRoomFor(store, response) && spec.candidates.length === 0 && store.known(spec.key, true).length === 0;
 }
 
 /** To be stored, whole or as a part: everyone follows its bytes as they arrive. */

@@ -3,9 +3,10 @@
  * is there already. Implements RFC 9111 §3.3, §3.4, §4.3.4.
  */
 import { PROMOTE_BODY_BYTES } from '../base/disk-limits.js';
+import { FRESHEN_HEADROOM_SHARE } from '../base/limits.js';
 import type { Fields } from '../http/fields.js';
 import { Body } from '../object/body.js';
-import { isSameAnswer, type StoredResponse } from '../object/stored.js';
+import { isSameAnswer, type StoredResponse, storedBytes } from '../object/stored.js';
 import { expiredResponse } from '../policy/expire.js';
 import { chooseVariant, isSelectedBy } from '../policy/vary.js';
 import type { RemovalReason, Store, Writer } from '../store/contract.js';
@@ -20,6 +21,13 @@ import { freshenedResponse } from './response.js';
 /** Whether an entity-tag is to be made of the body: for a whole response whose origin sends none. */
 export function wantsTag(spec: FillSpec, receipt: Receipt, rule = ruleOf(spec, receipt)): boolean {
   return rule.etag === 'make' && receipt.status === 200 && !receipt.fields.has('etag');
+}
+
+/** Whether a new response is sure to find room in memory, without anything being evicted for it. */
+export function hasRoomFor({ stats, maxObjectBytes }: Store, response: StoredResponse): boolean {
+  const bytes = storedBytes(response);
+  const usedBytes = stats.bytes + stats.reservedBytes + stats.heldBytes;
+  return bytes <= maxObjectBytes && usedBytes + bytes <= stats.budgetBytes * (1 - FRESHEN_HEADROOM_SHARE);
 }
 
 /** putWhole(), unless a purge or an update came while it arrived. What is not stored gives its room below memory back. */

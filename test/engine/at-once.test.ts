@@ -127,19 +127,90 @@ for (const [what, run, options] of CASES) {
   });
 }
 
-t.test('design 3: it is stored before anybody is told: who asks on hearing of it gets a hit', async (t) => {
-  const walk = makeWalk();
-  let second: PlayedClient | undefined;
-  const first = walk.get('/a');
-  const reply = first.reply.bind(first);
-  first.reply = (made) => {
+/** Has `run` called as soon as a client has its reply. */
+function onReply(client: PlayedClient, run: () => void): void {
+  const reply = client.reply.bind(client);
+  client.reply = (made) => {
     reply(made);
-    second ??= walk.get('/a');
+    run();
   };
-  walk.origin.last.respond(200, CACHEABLE, 'hello');
-  t.match([first.body, first.outcome], ['hello', 'MISS']);
-  t.match([second?.body, second?.outcome, walk.origin.count], ['hello', 'HIT', 1]);
+}
+
+t.test(
+  'design 3: where several wait it is stored before anybody is told: who asks on hearing of it gets a hit',
+  async (t) => {
+    const walk = makeWalk();
+    let asked: PlayedClient | undefined;
+    const clients = [walk.get('/a'), walk.get('/a')];
+    onReply(clients[0] as PlayedClient, () => {
+      asked = walk.get('/a');
+    });
+    walk.origin.last.respond(200, CACHEABLE, 'hello');
+    t.match([asked?.body, asked?.outcome, walk.origin.count], ['hello', 'HIT', 1]);
+  },
+);
+
+t.test(
+  'design 3: one who waits alone is replied to first, and who asks until it is stored is answered with the same',
+  async (t) => {
+    const walk = makeWalk();
+    const { store } = walk.engine.parts;
+    const stored: number[] = [];
+    let asked: PlayedClient | undefined;
+    const client = walk.get('/a');
+    onReply(client, () => {
+      stored.push(store.stats.objects);
+      asked = walk.get('/a');
+    });
+    walk.origin.last.respond(200, CACHEABLE, 'hello');
+    stored.push(store.stats.objects);
+    t.strictSame(stored, [0, 1]);
+    t.match([client.body, client.field('cache-status')], ['hello', /; stored;/]);
+    t.match([asked?.body, asked?.field('cache-status'), walk.origin.count], ['hello', /; collapsed;/, 1]);
+    t.equal(walk.get('/a').outcome, 'HIT');
+    t.equal(walk.engine.stats.fills, 0);
+  },
+);
+
+t.test('design 2: what is done to it between its reply and its being stored counts as before that', async (t) => {
+  const purged = makeWalk();
+  onReply(purged.get('/a'), () => void purged.engine.purging.purgeUrl('http://example.test/a'));
+  purged.origin.last.respond(200, CACHEABLE, 'hello');
+  t.equal(purged.engine.parts.store.stats.objects, 0);
+  t.match(purged.asked.at(-1), { end: 'uncacheable', reason: 'superseded' });
+  const expired = makeWalk();
+  onReply(
+    expired.get('/a'),
+    () => void expired.engine.operations.expire({ kind: 'url', url: 'http://example.test/a' }),
+  );
+  expired.origin.last.respond(200, CACHEABLE, 'hello');
+  expired.clock.advance(1);
+  expired.get('/a');
+  t.equal(expired.origin.last.field('if-none-match'), '"one"');
 });
+
+t.test(
+  'RFC 9211 §2.4: where something has to go for it, or nothing may, it is stored before it is said to be',
+  async (t) => {
+    const walk = makeWalk({ budgetBytes: 12_000 });
+    const { store } = walk.engine.parts;
+    const wasStored: boolean[] = [];
+    for (let n = 0; n < 12; n++) {
+      const client = walk.get(`/${n}`);
+      onReply(client, () => wasStored.push(store.known(`http://example.test/${n}`).length > 0));
+      walk.origin.last.respond(200, CACHEABLE, 'x'.repeat(1_000));
+      t.match(client.field('cache-status'), /; stored;/);
+      t.equal(walk.get(`/${n}`).outcome, 'HIT');
+    }
+    const firstFull = wasStored.indexOf(true);
+    t.ok(firstFull > 0, 'as long as there is room it is replied to first');
+    t.notOk(wasStored.slice(firstFull).includes(false));
+    store.reserve(5_000);
+    const refused = walk.get('/refused');
+    walk.origin.last.respond(200, CACHEABLE, 'x'.repeat(4_000));
+    t.equal(/; stored;/.test(String(refused.field('cache-status'))), walk.get('/refused').outcome === 'HIT');
+  },
+);
 
 t.test(
   'design 2: a purge that came while it was on its way wins: it is told of, and neither stored nor said to be',

@@ -60,6 +60,39 @@ t.test('an answer that cannot be stored fails for all who wait, and the next req
   }
 });
 
+t.test(
+  'an answer that cannot be stored once its only client has it is that client’s, and the next request asks anew',
+  async (t) => {
+    const walk = makeWalk();
+    const client = walk.get('/a');
+    breakOnce(walk, 'put');
+    walk.origin.last.respond(200, FRESH, 'hello');
+    t.same([client.status, client.body, client.broken], [200, 'hello', undefined]);
+    t.same([faultsOf(walk), walk.engine.stats.fills], [1, 0]);
+    t.match(walk.asked, [{ end: 'failed', reason: 'origin-aborted' }]);
+    t.equal(walk.engine.parts.store.stats.objects, 0);
+    const next = walk.get('/a');
+    t.equal(next.status, undefined);
+    walk.origin.last.respond(200, FRESH, 'again');
+    t.same([next.body, walk.get('/a').outcome], ['again', 'HIT']);
+  },
+);
+
+t.test('a client that is gone, or cannot be replied to, leaves what came for it stored', async (t) => {
+  const walk = makeWalk();
+  walk.get('/gone').leave();
+  walk.origin.last.respond(200, FRESH, 'hello');
+  t.equal(walk.get('/gone').outcome, 'HIT');
+  const client = walk.get('/a');
+  client.reply = () => {
+    throw new Error('reply broke');
+  };
+  walk.origin.last.respond(200, FRESH, 'hello');
+  t.match(client.broken, { message: 'reply broke' });
+  t.equal(walk.get('/a').outcome, 'HIT');
+  t.equal(walk.engine.stats.fills, 0);
+});
+
 t.test('a 304 that cannot be merged ends in what is stale, where that may be served', async (t) => {
   const { walk, cached } = staleAt('stale-if-error');
   const client = walk.get('/a');

@@ -10,12 +10,8 @@ import {
   DISK_BATCH_ORDERS,
   DISK_FLUSH_MS,
   DISK_SETTLE_ROUNDS,
-  DISK_TIDY_EVERY_MS,
-  DISK_TIDY_STEP_MS,
-  DISK_USE_FLUSH_MS,
   MAX_DISK_PENDING_BYTES,
   MAX_DISK_PENDING_ORDERS,
-  MAX_DISK_PENDING_USES,
 } from '../base/disk-limits.js';
 import type { DiskRemoval } from '../observe/disk-meters.js';
 import type { DiskOrder } from './disk-batch.js';
@@ -37,7 +33,9 @@ import {
   recordKeyOf,
   UNREAD,
 } from './disk-queued.js';
+import { DiskTidying } from './disk-tidying.js';
 import { DiskTrying } from './disk-trying.js';
+import { DiskUses } from './disk-uses.js';
 import { DiskWaiting } from './disk-waiting.js';
 
 export class DiskQueue {
@@ -48,11 +46,10 @@ export class DiskQueue {
   #inFlight: Gathered | undefined;
   #isBusy = false;
   #timer: Timer | undefined;
-  #tidyTimer: Timer | undefined;
-  #useTimer: Timer | undefined;
+  readonly #tidying: DiskTidying;
   #isClosed = false;
   readonly #waiting = new DiskWaiting();
-  readonly #uses = new Map<string, Buffer>();
+  readonly #uses: DiskUses;
   /** What waits was to be sent while another job was under way. */
   #isDue = false;
   /** Somebody waits for what waits. */
@@ -62,7 +59,6 @@ export class DiskQueue {
   pendingBytes = 0;
   /** Too much was to be taken away while nothing could be: what is on disk counts as nothing. */
   isBlind = false;
-  droppedUses = 0;
 
   constructor(parts: QueueParts) {
     this.#parts = parts;
@@ -76,7 +72,10 @@ export class DiskQueue {
       },
     });
     this.#trying = new DiskTrying(parts.clock, () => this.#flush());
-    this.#tidyLater(DISK_TIDY_EVERY_MS);
+    this.#uses = new DiskUses(parts.clock, () => this.#flush());
+    this.#tidying = new DiskTidying(parts.clock, () => {
+      if (!this.#isBusy && this.isWritable && !this.#isClosed) this.#send(undefined);
+    });
   }
 
   get isWritable(): boolean {
@@ -173,20 +172,16 @@ export class DiskQueue {
 
   /** Whether there is time to note another use. */
   takesUse(): boolean {
-    if (!this.isWritable) return false;
-    // With whatever else is written, or alone after a while.
-    this.#useTimer ??= this.#parts.clock.after(DISK_USE_FLUSH_MS, () => {
-      this.#useTimer = undefined;
-      if (this.#uses.size > 0) this.#flush();
-    });
-    if (this.#uses.size < MAX_DISK_PENDING_USES) return true;
-    this.droppedUses++;
-    return false;
+    return this.isWritable && this.#uses.takes();
   }
 
   /** Notes a use, as far as there is time for it. */
   use(recordKey: Buffer): void {
-    if (this.takesUse()) this.#uses.set(recordKey.toString('latin1'), recordKey);
+    if (this.takesUse()) this.#uses.note(recordKey);
+  }
+
+  get droppedUses(): number {
+    return this.#uses.dropped;
   }
 
   /** Resolves when what waits now is written, or what took its place. False where that cannot be done for now. */
@@ -219,8 +214,8 @@ export class DiskQueue {
   /** Writes what waits, and ends. */
   async close(): Promise<void> {
     this.#trying.stop();
-    this.#tidyTimer?.cancel();
-    this.#useTimer?.cancel();
+    this.#tidying.stop();
+    this.#uses.stop();
     await this.settled();
     this.#isClosed = true;
     this.#timer?.cancel();
@@ -265,8 +260,7 @@ export class DiskQueue {
       this.#timer = this.#parts.clock.after(0, () => this.#flush());
       return;
     }
-    this.#inFlight = this.#gathering.take(this.#uses.values());
-    this.#uses.clear();
+    this.#inFlight = this.#gathering.take(this.#uses.take());
     this.#send(this.#inFlight.batch.take());
   }
 
@@ -296,7 +290,7 @@ export class DiskQueue {
     if (this.#trying.succeeded()) this.#parts.recovered();
     // What was sent before it was given up may be written before it is cleared.
     if (this.isBlind) this.isBlind = this.#gathering.some(isClearing);
-    if (report.hasMore) this.#tidyLater(DISK_TIDY_STEP_MS);
+    if (report.hasMore) this.#tidying.soon();
     if (this.#gathering.count === 0) this.#isUrgent = false;
     else if (this.#isUrgent || this.#isDue) this.#flush();
     else this.#charge(0);
@@ -310,7 +304,7 @@ export class DiskQueue {
     this.#inFlight = undefined;
     const isNews = this.#trying.failed();
     this.#isUrgent = false;
-    this.#uses.clear();
+    this.#uses.take();
     for (const item of items) {
       // Without it all that was to be taken away would be there again.
       if (isClearing(item)) this.#gathering.add(item, false);
@@ -339,14 +333,6 @@ export class DiskQueue {
     for (const item of this.#gathering.takeAll()) this.#settle(item);
     this.#waiting.clear();
     this.#gathering.add({ kind: 'plain', order: { kind: 'clear' }, bytes: 0, over: undefined, isVoid: false }, false);
-  }
-
-  #tidyLater(delayMs: number): void {
-    this.#tidyTimer?.cancel();
-    this.#tidyTimer = this.#parts.clock.after(delayMs, () => {
-      this.#tidyLater(DISK_TIDY_EVERY_MS);
-      if (!this.#isBusy && this.isWritable && !this.#isClosed) this.#send(undefined);
-    });
   }
 }
 

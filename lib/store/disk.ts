@@ -5,7 +5,7 @@
  * Whatever cannot be read for certain is a miss: counted, and taken away. Nothing here ever throws at a request.
  */
 import type { Clock } from '../base/clock.js';
-import { MAX_DISK_DAMAGED_WRITES, MAX_DISK_PART_BYTES, PROMOTE_BODY_BYTES } from '../base/disk-limits.js';
+import { MAX_DISK_PART_BYTES, PROMOTE_BODY_BYTES } from '../base/disk-limits.js';
 import { stackOf } from '../base/errors.js';
 import { MAX_VARIANTS } from '../base/limits.js';
 import type { BodySink } from '../object/body.js';
@@ -13,11 +13,11 @@ import { hasRecordChunks, recordBodyBytes } from '../object/record.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { DiskReadings, DiskRemoval } from '../observe/disk-meters.js';
 import type { Events } from '../observe/events.js';
-import { noticeEnd } from '../observe/states.js';
 import type { Glance } from './contract.js';
 import type { BodyRef } from './disk-bodies.js';
-import type { DiskFailure, DiskPort } from './disk-contract.js';
+import type { DiskPort } from './disk-contract.js';
 import { DiskCounts } from './disk-counts.js';
+import { DiskDamage } from './disk-damage.js';
 import { Entry } from './disk-entry.js';
 import type { DiskFile } from './disk-file.js';
 import { checkOf, isSameLife, recordOf } from './disk-forms.js';
@@ -41,8 +41,6 @@ export interface DiskTierOptions {
   readonly onDamaged: () => void;
 }
 
-/** What lmdb says where a page is not what it should be: nobody but a new file makes an end of that. */
-const DAMAGE = /\bMDB_(?:BAD_TXN|CORRUPTED|PAGE_NOTFOUND|PROBLEM)\b/;
 /** Instants that differ by less were one before they were moved between clocks. */
 const SAME_INSTANT_MS = 0.01;
 /** Share of the size that one body may take. */
@@ -56,8 +54,6 @@ export class DiskTier {
   readonly #counts = new DiskCounts();
   readonly reading: DiskReading;
   readonly #found: DiskFound;
-  /** Writes that failed over what is in the file, none in between that did not. */
-  #damagedWrites = 0;
   /** Another process wrote a later form of it. */
   onOutdated: (stored: StoredResponse) => void = () => {};
 
@@ -65,10 +61,8 @@ export class DiskTier {
     const { file, clock, port } = options;
     this.#options = options;
     this.#file = file;
-    this.reading = new DiskReading(file, clock, this.#counts, (error) => {
-      const message = `The file of the disk tier cannot be read (${String(error)}): it is left alone until the next start`;
-      options.events.notice('error', 'disk-unreadable', `${message}, which ${this.#mark()}.`);
-    });
+    const damage = new DiskDamage(options.events, options.onDamaged);
+    this.reading = new DiskReading(file, clock, this.#counts, (error) => damage.unreadable(error));
     this.#counts.noteFile(file);
     const wording = new DiskWording(this.reading, this.#counts);
     this.#queue = new DiskQueue({
@@ -87,37 +81,18 @@ export class DiskTier {
       },
       mayHold: (key) => this.reading.read(() => file.tables.records.has(key)) === true,
       reported: (report) => {
-        this.#damagedWrites = 0;
+        damage.written();
         this.reading.refresh();
         this.#counts.noteReport(report);
       },
-      failed: (failure, isNews) => this.#failed(failure, isNews),
-      recovered: () => noticeEnd(options.events, 'disk-read-only'),
+      failed: (failure, isNews) => {
+        this.#counts.failures++;
+        damage.unwritten(failure, isNews);
+      },
+      recovered: () => damage.recovered(),
     });
     this.reading.attach(this.#queue);
     this.#found = new DiskFound(clock, () => this.#queue.changes + this.reading.refreshes);
-  }
-
-  #failed(failure: DiskFailure, isNews: boolean): void {
-    const { events } = this.#options;
-    this.#counts.failures++;
-    if (isNews) {
-      const message = `The disk tier cannot be written (${failure.message}): what is there is served, nothing is added, and it is tried again.`;
-      events.notice('error', 'disk-read-only', message, { reason: failure.code });
-    }
-    if (!DAMAGE.test(failure.message) || ++this.#damagedWrites !== MAX_DISK_DAMAGED_WRITES) return;
-    const message = `The file of the disk tier is damaged (${failure.message}): what can be read of it is served, and the next start ${this.#mark()}.`;
-    events.notice('error', 'disk-unwritable', message);
-  }
-
-  /** Has the next start know. Returns what it will do: where not even that can be written, the file is met as it is. */
-  #mark(): string {
-    try {
-      this.#options.onDamaged();
-      return 'sets it aside';
-    } catch (error) {
-      return `finds it as it is, for that could not be noted beside it (${String(error)})`;
-    }
   }
 
   get stats(): DiskReadings {

@@ -5,6 +5,7 @@
 import type { OriginError } from '../base/errors.js';
 import { MARKER_TTL_MS } from '../base/limits.js';
 import type { Fields } from '../http/fields.js';
+import { askedAt } from '../object/asked-at.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { AskedEvent } from '../observe/events.js';
 import { isBoundToRequest } from '../policy/storable.js';
@@ -100,7 +101,7 @@ export function isNewest(known: readonly StoredResponse[], record: StoredRespons
     // The origin may have changed its Vary between the two.
     const answersToo = isSelectedBy(stored.selection, requestFields);
     if (!answersToo && !isSameSelection(stored.selection, record.selection)) continue;
-    if ((stored.requestedAt ?? stored.fetchedAt) > (record.requestedAt ?? record.fetchedAt)) return false;
+    if (askedAt(stored) > askedAt(record)) return false;
     if (isFailureStatus(record.status) && !isFailureStatus(stored.status)) return false;
   }
   return true;

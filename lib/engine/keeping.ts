@@ -5,6 +5,7 @@
 import { PROMOTE_BODY_BYTES } from '../base/disk-limits.js';
 import { FRESHEN_HEADROOM_SHARE } from '../base/limits.js';
 import type { Fields } from '../http/fields.js';
+import { askedAt } from '../object/asked-at.js';
 import { Body } from '../object/body.js';
 import { isSameAnswer, type StoredResponse, storedBytes } from '../object/stored.js';
 import { expiredResponse } from '../policy/expire.js';
@@ -113,7 +114,7 @@ export function outdatedBy(writer: Writer): RemovalReason {
  * itself would count for older than the part: who seeks in a large body that still arrives would have it thrown away.
  */
 function withFieldsOf(spec: FillSpec, known: StoredResponse | undefined, whole: StoredResponse): StoredResponse {
-  if (known?.partial === undefined || requestedAtOf(known) <= requestedAtOf(whole)) return whole;
+  if (known?.partial === undefined || askedAt(known) <= askedAt(whole)) return whole;
   const { totalBytes } = known.partial;
   const isSame =
     known.status === whole.status &&
@@ -123,10 +124,6 @@ function withFieldsOf(spec: FillSpec, known: StoredResponse | undefined, whole: 
   const updated = isSame ? updatedRecord(spec, whole, known) : undefined;
   if (updated === undefined) return whole;
   return { ...updated, body: whole.body, partial: undefined, fetchedAt: whole.fetchedAt };
-}
-
-function requestedAtOf({ requestedAt, fetchedAt }: StoredResponse): number {
-  return requestedAt ?? fetchedAt;
 }
 
 /** RFC 9111 §3.4: parts that together are the whole are a complete response from now on. */

@@ -5,6 +5,7 @@
 import { OriginError } from '../base/errors.js';
 import { MARKER_TTL_MS, MAX_LEASE_ROUNDS } from '../base/limits.js';
 import { MAX_LEASE_WAIT_MS } from '../base/worker-limits.js';
+import { askedAt } from '../object/asked-at.js';
 import type { StoredResponse } from '../object/stored.js';
 import { chooseVariant, SELECTS_ALL, selectionOf } from '../policy/vary.js';
 import { countsForAll } from './bookkeeping.js';
@@ -290,5 +291,5 @@ export class Leasing {
 
 /** Whether one was asked for later than the other. */
 function isNewer(one: StoredResponse, other: StoredResponse | undefined): boolean {
-  return other === undefined || (one.requestedAt ?? one.fetchedAt) > (other.requestedAt ?? other.fetchedAt);
+  return other === undefined || askedAt(one) > askedAt(other);
 }

@@ -1,5 +1,6 @@
 /** What an operator can do to what is stored: purge, expire, refresh, update (design, section 7). */
 import { MAX_REFRESH_OPERATIONS } from '../base/limits.js';
+import { askedAt } from '../object/asked-at.js';
 import type { StoredResponse } from '../object/stored.js';
 import { expiredResponse } from '../policy/expire.js';
 import { keyOfUrl } from '../policy/key.js';
@@ -109,7 +110,7 @@ export class Operations implements OperatorDoor {
     for (const reach of reaches) changeUnseen(this.#engine, reach, (stored) => expiredResponse(stored, expiredAt));
     let objects = 0;
     await this.#each(reaches, (stored) => {
-      const isSince = (stored.requestedAt ?? stored.fetchedAt) > expiredAt;
+      const isSince = askedAt(stored) > expiredAt;
       const isDone = (stored.expiredAt ?? Number.NEGATIVE_INFINITY) >= expiredAt || stored.life.keepUntil <= expiredAt;
       if (isSince || isDone || !store.swap(stored, expiredResponse(stored, clock.now()))) return;
       objects++;

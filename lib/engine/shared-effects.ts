@@ -1,9 +1,10 @@
 /** What other machines did, done here: their operations, and the records of what they stored. */
 import { SHARED_CLOCK_MARGIN_MS } from '../base/shared-limits.js';
+import { askedAt, SAME_INSTANT_MS } from '../object/asked-at.js';
 import { type StoredResponse, urlInKey } from '../object/stored.js';
 import { expiredResponse } from '../policy/expire.js';
 import type { Writer } from '../store/contract.js';
-import { askedAt, type SharedClock } from '../store/shared-clock.js';
+import type { SharedClock } from '../store/shared-clock.js';
 import type { SharedFound } from '../store/shared-finding.js';
 import type { News } from '../store/shared-news.js';
 import type { SharedOp, SharedReach } from '../store/shared-ops.js';
@@ -15,9 +16,6 @@ import type { Effect } from './fate.js';
 import { outdatedBy } from './keeping.js';
 import { affectInFlight, changeUnseen, eachBelow, eachStored, forgetNotes, isSpared, type Reach } from './reach.js';
 import { behind } from './steps.js';
-
-/** Instants that differ by less were one before they were moved between clocks. */
-const SAME_INSTANT_MS = 0.01;
 
 /** What is meant, and when it was asked for. */
 interface Meant {

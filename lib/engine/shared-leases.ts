@@ -5,11 +5,11 @@
 
 import type { Clock, Timer } from '../base/clock.js';
 import { isOriginFailure, stackOf } from '../base/errors.js';
+import { askedAt } from '../object/asked-at.js';
 import type { Selection, StoredResponse } from '../object/stored.js';
 import type { Events } from '../observe/events.js';
 import { noticeEnd } from '../observe/states.js';
 import type { Writer } from '../store/contract.js';
-import { askedAt } from '../store/shared-clock.js';
 import type { LeasePlace } from '../store/shared-contract.js';
 import type { SharedFound } from '../store/shared-finding.js';
 import type { News } from '../store/shared-news.js';

@@ -3,12 +3,12 @@
  * than all that is on its way.
  */
 import type { Fields } from '../http/fields.js';
+import { askedAt } from '../object/asked-at.js';
 import type { Body } from '../object/body.js';
 import type { StoredResponse } from '../object/stored.js';
 import { receivedResponseFields } from '../policy/hygiene.js';
 import { keyOfUrl, requestKey } from '../policy/key.js';
 import { judgeStorable } from '../policy/storable.js';
-import { askedAt } from '../store/shared-clock.js';
 import { isSamePlace } from '../store/variants.js';
 import type { ClientRequest } from './contract.js';
 import type { Engine } from './engine.js';

@@ -3,16 +3,13 @@
  * or taken away must not come back from it.
  */
 import { DISK_MISSED_STEP_COUNT, MAX_DISK_MISSED, MAX_DISK_MISSED_REACHES } from '../base/disk-limits.js';
+import { askedAt, SAME_INSTANT_MS } from '../object/asked-at.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { Store, UnseenChange, UnseenReach } from './contract.js';
 import type { DiskTier } from './disk.js';
 import { recordKey } from './disk-keys.js';
 import { scanDisk } from './disk-scan.js';
-import { askedAt } from './shared-clock.js';
 import { isSameSelection } from './variants.js';
-
-/** Instants that differ by less were one before they were moved between clocks. */
-const SAME_INSTANT_MS = 0.01;
 
 type Place = Pick<StoredResponse, 'key' | 'selection'>;
 

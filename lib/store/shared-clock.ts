@@ -4,7 +4,6 @@
  */
 import type { Clock } from '../base/clock.js';
 import { SHARED_CLOCK_TTL_MS } from '../base/shared-limits.js';
-import type { StoredResponse } from '../object/stored.js';
 
 export class SharedClock {
   readonly #clock: Clock;
@@ -69,9 +68,4 @@ export class SharedClock {
   now(): number {
     return this.ofMark(this.mark());
   }
-}
-
-/** When what it answers was asked for. */
-export function askedAt({ requestedAt, fetchedAt }: Pick<StoredResponse, 'requestedAt' | 'fetchedAt'>): number {
-  return requestedAt ?? fetchedAt;
 }

@@ -3,10 +3,11 @@
  * since. What is damaged is a miss, and is counted.
  */
 import { SHARED_CLOCK_MARGIN_MS } from '../base/shared-limits.js';
+import { askedAt } from '../object/asked-at.js';
 import type { Body } from '../object/body.js';
 import type { Selection, StoredResponse } from '../object/stored.js';
 import type { SharedBodies, SharedBody } from './shared-bodies.js';
-import { askedAt, type SharedClock } from './shared-clock.js';
+import type { SharedClock } from './shared-clock.js';
 import type { LeasePlace, LookReply, SharedTable } from './shared-contract.js';
 import type { SharedGuard } from './shared-guard.js';
 import type { SharedLog } from './shared-log.js';

@@ -2,11 +2,12 @@
  * A stored response as it lies in the tier that machines share: 40 digits by which the server compares, then the header
  * record of object/record with a note of where the body is. Whatever does not fit to the last bit is no record.
  */
+
+import { askedAt } from '../object/asked-at.js';
 import { Body } from '../object/body.js';
 import { decodeRecord, encodeRecord } from '../object/record.js';
 import { storedAround } from '../object/record-stored.js';
 import type { Selection, StoredResponse } from '../object/stored.js';
-import { askedAt } from './shared-clock.js';
 import { INSTANT_DIGITS } from './shared-scripts.js';
 import { digestOf } from './shared-table.js';
 import { shifted, type Timed } from './shifted.js';

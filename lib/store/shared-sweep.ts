@@ -3,8 +3,8 @@
  * this gives the room back, in steps, and where it breaks off the records end with their keep.
  */
 import { SHARED_SWEEP_AT_ONCE, SHARED_TOMB_MS } from '../base/shared-limits.js';
+import { askedAt } from '../object/asked-at.js';
 import { decodeRecord } from '../object/record.js';
-import { askedAt } from './shared-clock.js';
 import type { SharedTable } from './shared-contract.js';
 import type { SharedGuard } from './shared-guard.js';
 import { earlierUntil, type SharedOp } from './shared-ops.js';

@@ -1,8 +1,9 @@
 /** What goes to the tier that machines share: behind, a few at a time, and no more of it than a bound. */
 import { MAX_SHARED_PENDING, MAX_SHARED_PENDING_BYTES, MAX_SHARED_WRITES } from '../base/shared-limits.js';
+import { askedAt } from '../object/asked-at.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { SharedBodies } from './shared-bodies.js';
-import { askedAt, type SharedClock } from './shared-clock.js';
+import type { SharedClock } from './shared-clock.js';
 import type { KeepVerdict, LeasePlace, SharedTable } from './shared-contract.js';
 import type { SharedGuard } from './shared-guard.js';
 import type { News } from './shared-news.js';

@@ -9,6 +9,7 @@ import { requestOfUrl } from '../engine/own-request.js';
 import type { StoredPlace } from '../engine/reach.js';
 import type { RefreshEnd } from '../engine/refreshes.js';
 import { Fields } from '../http/fields.js';
+import { askedAt } from '../object/asked-at.js';
 import type { StoredResponse } from '../object/stored.js';
 import { requestKey } from '../policy/key.js';
 import { reasonToPass } from '../policy/pass.js';
@@ -42,9 +43,9 @@ export class EngineWarmer implements Warmer {
   look(url: string): Standing {
     const { clock } = this.#engine.parts;
     const toWall = clock.wall() - clock.now();
-    let askedAt = Number.POSITIVE_INFINITY;
-    for (const stored of this.#storedFor(url)) askedAt = Math.min(askedAt, askedAtOf(stored) + toWall);
-    if (askedAt !== Number.POSITIVE_INFINITY) return { kind: 'stored', askedAt };
+    let firstAt = Number.POSITIVE_INFINITY;
+    for (const stored of this.#storedFor(url)) firstAt = Math.min(firstAt, askedAt(stored) + toWall);
+    if (firstAt !== Number.POSITIVE_INFINITY) return { kind: 'stored', askedAt: firstAt };
     return { kind: this.#isOurs(url) ? 'absent' : 'not-ours' };
   }
 
@@ -110,9 +111,4 @@ export class EngineWarmer implements Warmer {
     const counts = await (siblings?.expire(target) ?? this.#engine.operations.expire(target));
     return counts?.objects ?? 0;
   }
-}
-
-/** When the request was sent that a stored response answers, or by which it was last freshened. */
-function askedAtOf({ requestedAt, fetchedAt }: StoredResponse): number {
-  return requestedAt ?? fetchedAt;
 }

@@ -4,12 +4,10 @@
  */
 import type { Clock } from '../base/clock.js';
 import { ANNOUNCED_MS, MAX_HOLDINGS, MAX_HOLDINGS_BYTES } from '../base/worker-limits.js';
+import { askedAt, SAME_INSTANT_MS } from '../object/asked-at.js';
 import type { Asked } from '../store/contract.js';
 import { Remembered } from '../store/remembered.js';
-import { askedAt, leaseName } from './lease-wire.js';
-
-/** Instants that differ by less were one before they were moved between clocks. */
-const SAME_INSTANT_MS = 0.01;
+import { leaseName } from './lease-wire.js';
 
 interface Announcement {
   readonly worker: number;

@@ -1,12 +1,12 @@
 /** What workers tell each other of leases and responses, in the words of the messages. */
 import { isOriginFailure } from '../base/errors.js';
 import type { LeaseFailure, LeaseOutcome } from '../engine/leases-contract.js';
+import { askedAt } from '../object/asked-at.js';
 import { Body } from '../object/body.js';
 import { decodeRecord, encodeRecord } from '../object/record.js';
 import { storedAround } from '../object/record-stored.js';
 import type { Selection, StoredResponse } from '../object/stored.js';
 import { SELECTS_ALL } from '../policy/vary.js';
-import type { Asked } from '../store/contract.js';
 import type { WireFailure, WireOutcome } from './messages.js';
 
 /** The name of a lease. */
@@ -21,9 +21,9 @@ export function selectionIn(name: string, keyLength: number): Selection {
   return { names, values: values.map((value) => value ?? undefined) };
 }
 
-/** When what a response says was asked for. */
-export function askedAt(response: Pick<Asked, 'fetchedAt' | 'requestedAt'> | undefined): number {
-  return response === undefined ? 0 : (response.requestedAt ?? response.fetchedAt);
+/** When what is known here was asked for; 0: nothing is. */
+export function knownAt(known: StoredResponse | undefined): number {
+  return known === undefined ? 0 : askedAt(known);
 }
 
 /** A response of a record, its body apart; undefined where it is none, or only parts of one. */

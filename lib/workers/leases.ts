@@ -18,11 +18,12 @@ import type {
   Leases,
   LeasesBeyond,
 } from '../engine/leases-contract.js';
+import { askedAt } from '../object/asked-at.js';
 import type { StoredResponse } from '../object/stored.js';
 import type { Store } from '../store/contract.js';
 import { isSameSelection } from '../store/variants.js';
 import { Announced } from './announced.js';
-import { askedAt, isSameBody, leaseFailure, leaseName, responseOf, selectionIn, wireOutcome } from './lease-wire.js';
+import { isSameBody, knownAt, leaseFailure, leaseName, responseOf, selectionIn, wireOutcome } from './lease-wire.js';
 import type { Orphan, ToPrimary, ToWorker, WireNotice, WireOutcome } from './messages.js';
 import type { RelayAnswer } from './relay-client.js';
 import type { RelayAsk } from './relay-frames.js';
@@ -96,7 +97,7 @@ export class WorkerLeases implements Leases {
         },
       });
       const keyLength = order.key.length;
-      if (!tell({ kind: 'take', id, name, keyLength, askedAt: askedAt(known), isBlind, isPatient })) {
+      if (!tell({ kind: 'take', id, name, keyLength, askedAt: knownAt(known), isBlind, isPatient })) {
         this.#taken.delete(id);
         answer({ kind: 'unavailable' });
         return;
@@ -240,7 +241,7 @@ export class WorkerLeases implements Leases {
     const answer = await this.#parts.relay(path, {
       key,
       selection: { names, values: values.map((value) => value ?? null) },
-      askedAt: askedAt(known),
+      askedAt: knownAt(known),
       sequence: this.#parts.sequence.begun,
     });
     if (typeof answer === 'string') return answer;

@@ -1,25 +1,19 @@
 /**
  * Memory over disk as one store. What is in memory answers; what is not is looked for below, and what is found there is
- * promoted. All that changes goes down behind; what memory evicts stays on disk.
+ * promoted (promotion.ts). All that changes goes down behind; what memory evicts stays on disk.
  *
  * A response whose body is on disk alone is never in memory: each use finds it anew, so that it is a miss, and no broken
  * answer, where its body is gone.
  */
-import {
-  DISK_SHARED_SHARE,
-  MAX_DISK_SHARED_BYTES,
-  PROMOTE_AT_ONCE_SHARE,
-  SPILL_FROM_BYTES,
-} from '../base/disk-limits.js';
+import { DISK_SHARED_SHARE, MAX_DISK_SHARED_BYTES, SPILL_FROM_BYTES } from '../base/disk-limits.js';
+import { isLater, isSameForm } from '../object/asked-at.js';
 import type { Body, BodySink } from '../object/body.js';
-import { type StoredResponse, takenOf } from '../object/stored.js';
+import type { StoredResponse } from '../object/stored.js';
 import type { Taken } from '../object/taken.js';
 import type {
   Asked,
-  Below,
   BelowReach,
   DemandWatch,
-  Glance,
   KeysBelow,
   MemorySight,
   Place,
@@ -33,7 +27,7 @@ import type {
 } from './contract.js';
 import type { DiskTier } from './disk.js';
 import { keysUnder, scanDisk } from './disk-scan.js';
-import { Doorkeeper } from './doorkeeper.js';
+import { type AdoptBelow, type ChooseBelow, heldLike, Promotion } from './promotion.js';
 import { isSameSelection } from './variants.js';
 
 /** What may be kept of chunks that were read last, beside a memory of that size. */
@@ -45,20 +39,19 @@ export function createTieredStore(memory: Store, disk: DiskTier): Store {
   return new TieredStore(memory, disk);
 }
 
-class TieredStore implements Store, Below {
+class TieredStore implements Store {
   readonly #memory: Store;
   readonly #disk: DiskTier;
-  #isOutdated: (below: Asked) => boolean = () => false;
-  readonly #doorkeeper = new Doorkeeper();
-  readonly below: Below = this;
+  readonly below: Promotion;
 
   constructor(memory: Store, disk: DiskTier) {
     this.#memory = memory;
     this.#disk = disk;
+    this.below = new Promotion(memory, disk);
     disk.reading.bodies.resizeShared(sharedChunkBytes(memory.stats.budgetBytes));
     // It would live on here, though something later is known.
     disk.onOutdated = (stored) => {
-      const held = this.#heldLike(stored);
+      const held = heldLike(memory, stored);
       if (held !== undefined && isSameForm(held, stored)) memory.remove(held, 'evicted');
     };
   }
@@ -87,90 +80,8 @@ class TieredStore implements Store, Below {
     return this.#memory.place(key, isForNow);
   }
 
-  recall(
-    key: string,
-    choose: (found: readonly StoredResponse[]) => StoredResponse | undefined,
-    adopt: (found: StoredResponse) => StoredResponse | undefined = asItIs,
-  ): StoredResponse | undefined {
-    let found = this.#newer(key);
-    while (found.length > 0) {
-      const chosen = choose(found);
-      if (chosen === undefined) break;
-      const loaded = this.#load(chosen);
-      if (loaded !== undefined) {
-        this.#disk.counts.hits++;
-        return this.#promote(loaded, adopt);
-      }
-      found = found.filter((one) => one !== chosen);
-    }
-    this.#disk.counts.misses++;
-    return undefined;
-  }
-
-  glance(key: string, rest?: string): Glance | undefined {
-    const found = this.#disk.glance(key, rest);
-    return found === undefined || this.#isOutdated(found) ? undefined : found;
-  }
-
-  /**
-   * What is used once is not worth what it would push out of a full memory: it is as near on disk. While there is room, and at the
-   * second use within a while, it is promoted.
-   */
-  glanced(): void {
-    this.#disk.counts.hits++;
-    const check = this.#disk.useGlanced();
-    const { bytes, reservedBytes, heldBytes, budgetBytes } = this.#memory.stats;
-    const isRoomy = bytes + reservedBytes + heldBytes < budgetBytes * PROMOTE_AT_ONCE_SHARE;
-    if (!isRoomy && !this.#doorkeeper.knows(check)) return;
-    const { reading } = this.#disk;
-    reading.glanced.keep();
-    const own = reading.taken();
-    if (own?.body.wholeChunks !== undefined) this.#memory.put(own);
-  }
-
-  /** What the disk has of a key that memory has not, or has in an older form. */
-  #newer(key: string): readonly StoredResponse[] {
-    const there = this.#disk.find(key, 'miss');
-    if (there.length === 0) return there;
-    const found = there.filter((one) => !this.#isOutdated(one));
-    const held = found.length === 0 ? undefined : this.#memory.peek(key);
-    if (held === undefined) return found;
-    return found.filter((one) => {
-      const mine = held.find(({ selection }) => isSameSelection(selection, one.selection));
-      return mine === undefined || (mine !== one && isLater(one, mine));
-    });
-  }
-
-  /** Undefined where it turns out to be damaged. */
-  #load(found: StoredResponse): StoredResponse | undefined {
-    const held = this.#heldLike(found);
-    const known = held === undefined ? undefined : this.#disk.around(found, held);
-    return known ?? this.#disk.load(found);
-  }
-
-  /** Into memory, as what it is from now on: put there once, and written below only where it says something else. */
-  #promote(
-    loaded: StoredResponse,
-    adopt: (found: StoredResponse) => StoredResponse | undefined,
-  ): StoredResponse | undefined {
-    const next = adopt(loaded);
-    if (next === undefined) {
-      const older = this.#heldLike(loaded);
-      if (older !== undefined) this.#memory.remove(older, 'replaced');
-      this.#disk.remove(loaded, 'invalidated');
-      return undefined;
-    }
-    this.#disk.use(loaded);
-    if (next !== loaded) this.#disk.swap(loaded, next);
-    const held = this.#heldLike(next);
-    if (next.body.below === undefined) {
-      if (!this.#memory.put(next)) this.#memory.leaveOut(takenOf(next));
-    } else if (held !== undefined) this.#memory.remove(held, 'replaced');
-    return next;
-  }
-
-  #heldLike({ key, selection }: StoredResponse): StoredResponse | undefined {
-    return this.#memory.peek(key)?.find((one) => isSameSelection(one.selection, selection));
+  recall(key: string, choose: ChooseBelow, adopt?: AdoptBelow): StoredResponse | undefined {
+    return this.below.recall(key, choose, adopt);
   }
 
   known(key: string, isJustSeen?: boolean): readonly StoredResponse[] {
@@ -221,7 +132,7 @@ class TieredStore implements Store, Below {
 
   /** Memory may have another copy of what was found on disk, promoted since: it would be served as it was before the 304. */
   #renewCopy(next: StoredResponse): void {
-    const held = this.#heldLike(next);
+    const held = heldLike(this.#memory, next);
     if (held === undefined || isLater(held, next)) return;
     if (next.body.below === undefined && this.#memory.put(next, held)) return;
     this.#memory.remove(held, 'replaced');
@@ -267,7 +178,7 @@ class TieredStore implements Store, Below {
     which: 'alone' | 'all' = 'alone',
   ): string | undefined {
     return scanDisk(this.#disk, reach, after, count, (stored) => {
-      const held = this.#heldLike(stored);
+      const held = heldLike(this.#memory, stored);
       if (held === undefined) visit(stored);
       else if (which === 'all') visit(held);
     });
@@ -321,7 +232,7 @@ class TieredStore implements Store, Below {
   }
 
   passOver(isOutdated: (below: Asked) => boolean): void {
-    this.#isOutdated = isOutdated;
+    this.below.passOver(isOutdated);
   }
 
   watchDemand(watch: DemandWatch | undefined): void {
@@ -341,23 +252,4 @@ class TieredStore implements Store, Below {
     await this.#memory.close();
     await this.#disk.close();
   }
-}
-
-/** Instants that differ by less were one before they were moved between clocks. */
-const SAME_INSTANT_MS = 0.01;
-
-const asItIs = (found: StoredResponse): StoredResponse => found;
-
-/** Whether both are one form of one response, though they may be different objects. */
-function isSameForm(one: StoredResponse, other: StoredResponse): boolean {
-  const [mine, theirs] = [one.requestedAt ?? one.fetchedAt, other.requestedAt ?? other.fetchedAt];
-  const movedMs = Math.max(Math.abs(mine - theirs), Math.abs((one.expiredAt ?? 0) - (other.expiredAt ?? 0)));
-  return movedMs < SAME_INSTANT_MS && one.body.receivedBytes === other.body.receivedBytes;
-}
-
-/** Of two forms of one response, whether `one` is the later truth: by when it was asked for, then by an operator's word. */
-function isLater(one: StoredResponse, other: StoredResponse): boolean {
-  const [mine, theirs] = [one.requestedAt ?? one.fetchedAt, other.requestedAt ?? other.fetchedAt];
-  if (mine !== theirs) return mine > theirs;
-  return (one.expiredAt ?? 0) > (other.expiredAt ?? 0);
 }

@@ -6,7 +6,7 @@
 import assert from 'node:assert';
 import type { Clock } from '../base/clock.js';
 import { hashOf } from '../base/hash.js';
-import { MAX_VARIANTS, STORE_STEP_DELAY_MS, SWEEP_EVERY_MS, SWEEP_STEP_COUNT } from '../base/limits.js';
+import { MAX_VARIANTS, STORE_STEP_DELAY_MS } from '../base/limits.js';
 import type { Body } from '../object/body.js';
 import { type StoredResponse, storedBytes, takenOf } from '../object/stored.js';
 import type { Taken } from '../object/taken.js';
@@ -22,9 +22,9 @@ import { Packing } from './packing.js';
 import { Room } from './room.js';
 import { Slots } from './slots.js';
 import { Stepper } from './stepper.js';
+import { Sweep } from './sweep.js';
 import { TagIndex } from './tag-index.js';
 import { isSameSelection, type Variants } from './variants.js';
-import { Wheel } from './wheel.js';
 
 export interface MemoryStoreOptions {
   readonly budgetBytes: number;
@@ -55,11 +55,10 @@ class MemoryStore extends LowestStore implements Store {
   readonly #packing = new Packing(this.#slots);
   readonly #groups: Groups;
   readonly #tags = new TagIndex();
-  readonly #wheel: Wheel;
   /** Once somebody wanted to know it. */
   #demand: Demand | undefined;
   readonly #room: Room;
-  readonly #sweep: Stepper;
+  readonly #sweep: Sweep;
   readonly #repacking: Stepper;
   /** The variants that peek() gave last: touch() of one of them needs no second lookup. */
   #peeked: Variants | undefined;
@@ -83,9 +82,8 @@ class MemoryStore extends LowestStore implements Store {
       awakeCount: this.awakeCount,
       keepsBodies: options.keepsBodies ?? false,
       // Its memory goes at the next step.
-      onLapsed: (slot) => this.#wheel.hasten(slot),
+      onLapsed: (slot) => this.#sweep.hasten(slot),
     });
-    this.#wheel = new Wheel(this.#slots, SWEEP_EVERY_MS, clock.now());
     this.#room = new Room({
       clock,
       ledger: this.#ledger,
@@ -93,8 +91,17 @@ class MemoryStore extends LowestStore implements Store {
       slots: this.#slots,
       evict: (slot) => this.#drop(slot, 'evicted'),
     });
-    this.#sweep = new Stepper(clock, () => this.#sweepStep());
     this.#repacking = new Stepper(clock, () => (this.#packing.step() ? STORE_STEP_DELAY_MS : undefined));
+    this.#sweep = new Sweep({
+      slots: this.#slots,
+      groups: this.#groups,
+      clock,
+      begun: () => {
+        if (this.#packing.wantsWork) this.#repacking.start(STORE_STEP_DELAY_MS);
+      },
+      graceEnded: (slot) => this.#eviction.graceEnded(slot),
+      keepEnded: (slot) => this.#drop(slot, 'expired'),
+    });
   }
 
   get maxObjectBytes(): number {
@@ -148,11 +155,7 @@ class MemoryStore extends LowestStore implements Store {
     // Nothing half-received is stored, whoever asks for it.
     if (!stored.body.isHeldWhole || bytes > this.maxObjectBytes || this.#isClosed) return false;
     const now = this.#clock.now();
-    if (!this.#sweep.isRunning) {
-      // While nothing was stored the wheel stood still.
-      this.#wheel.turn(now);
-      this.#sweep.start(SWEEP_EVERY_MS);
-    }
+    this.#sweep.start(now);
     const replaced = this.#replacedBy(stored, replaces);
     const taken = takenOf(stored);
     // What is charged of it already.
@@ -211,7 +214,7 @@ class MemoryStore extends LowestStore implements Store {
     this.#ledger.bytes += bytes - before;
     variants?.renew(slot, next);
     this.#eviction.restore(slot, place);
-    this.#schedule(slot, next.life.graceUntil, next.life.keepUntil, now);
+    this.#sweep.schedule(slot, next.life.graceUntil, next.life.keepUntil, now);
     this.#demand?.schedule(slot, next, now);
     if (variants === undefined) this.#groups.renewAsleep(slot, next);
     else this.#groups.set(variants);
@@ -331,12 +334,8 @@ class MemoryStore extends LowestStore implements Store {
       this.#groups.set(variants);
     }
     this.#tags.add(stored.tags, slot);
-    this.#schedule(slot, stored.life.graceUntil, stored.life.keepUntil, now);
+    this.#sweep.schedule(slot, stored.life.graceUntil, stored.life.keepUntil, now);
     this.#demand?.schedule(slot, stored, now);
-  }
-
-  #schedule(slot: number, graceUntil: number, keepUntil: number, now: number): void {
-    this.#wheel.schedule(slot, graceUntil > now ? graceUntil : keepUntil);
   }
 
   watchDemand(watch: DemandWatch | undefined): void {
@@ -355,7 +354,7 @@ class MemoryStore extends LowestStore implements Store {
     if (slot === this.#shownSlot) this.#shown = undefined;
     const bytes = this.#slots.bytes(slot);
     this.#eviction.remove(slot);
-    this.#wheel.cancel(slot);
+    this.#sweep.cancel(slot);
     this.#demand?.drop(slot);
     this.#groups.forget(slot);
     this.#packing.drop(slot);
@@ -374,24 +373,5 @@ class MemoryStore extends LowestStore implements Store {
       this.#groups.delete(variants);
       if (this.#peeked === variants) this.#peeked = undefined;
     }
-  }
-
-  /** Gives back what is past keep, and tells eviction what is past grace. Runs only while something is stored. */
-  #sweepStep(): number | undefined {
-    const now = this.#clock.now();
-    if (this.#packing.wantsWork) this.#repacking.start(STORE_STEP_DELAY_MS);
-    this.#wheel.turn(now);
-    for (let count = 0; count < SWEEP_STEP_COUNT && this.#wheel.hasDue; count++) {
-      const slot = this.#wheel.takeDue();
-      const graceUntil = this.#groups.graceUntil(slot);
-      const keepUntil = this.#groups.keepUntil(slot);
-      if (keepUntil <= now) this.#drop(slot, 'expired');
-      else {
-        if (graceUntil <= now) this.#eviction.graceEnded(slot);
-        this.#schedule(slot, graceUntil, keepUntil, now);
-      }
-    }
-    if (this.#ledger.objects === 0) return undefined;
-    return this.#wheel.hasDue ? STORE_STEP_DELAY_MS : SWEEP_EVERY_MS;
   }
 }

@@ -9,14 +9,7 @@
 import type { Timer } from '../base/clock.js';
 import { hashOf } from '../base/hash.js';
 import { MAX_KEY_LENGTH, WRITE_AT_ONCE_BYTES } from '../base/limits.js';
-import {
-  MAX_READY_HOSTS,
-  MAX_READY_REPLIES,
-  MIN_READY_REPLIES,
-  READY_IDLE_PRUNINGS,
-  READY_PRUNE_MS,
-  READY_SHARE,
-} from '../base/ready-limits.js';
+import { MAX_READY_REPLIES, MIN_READY_REPLIES, READY_PRUNE_MS, READY_SHARE } from '../base/ready-limits.js';
 import type { Rule } from '../config/rule.js';
 import type { Life, StoredResponse } from '../object/stored.js';
 import { leavesResponses } from '../policy/client-fields.js';
@@ -33,6 +26,7 @@ import type { EngineParts, EngineSettings } from './parts.js';
 import { plainRequest, readsTargetAlone } from './plain.js';
 import { Answer } from './ready-answer.js';
 import { Asked } from './ready-asked.js';
+import { ReadyEntry, ReadyTable } from './ready-table.js';
 import { type GraceSource, gracedDelivery, hitDelivery, toldReply } from './told.js';
 
 /** What the table needs of the engine. */
@@ -45,27 +39,6 @@ export interface ReadySource extends GraceSource {
   refreshGraced(stored: StoredResponse, asked: ClientRequest): void;
 }
 
-/** A target whose requests are answered from one stored response. */
-class Entry {
-  readonly place: Place;
-  /** What was stored under the key. The store puts another list in its place where that changes. */
-  readonly list: readonly StoredResponse[];
-  readonly stored: StoredResponse;
-  readonly get = new Answer();
-  readonly head = new Answer();
-  readonly conditional = new Answer();
-  /** Prunings since it was asked for. */
-  idle = 0;
-
-  constructor(place: Place, list: readonly StoredResponse[], stored: StoredResponse) {
-    this.place = place;
-    this.list = list;
-    this.stored = stored;
-  }
-}
-
-type Entries = Map<string, Entry>;
-
 /** Where memory keeps objects for so many keys: one that falls asleep under what is kept would be woken for its next hit, and another one for it. */
 function readyCountFor(awakeCount: number): number {
   return Math.min(MAX_READY_REPLIES, Math.max(MIN_READY_REPLIES, Math.floor(awakeCount * READY_SHARE)));
@@ -73,13 +46,10 @@ function readyCountFor(awakeCount: number): number {
 
 export class ReadyReplies {
   readonly #source: ReadySource;
-  readonly #hosts = new Map<string, Entries>();
+  readonly #table = new ReadyTable();
   #maxCount = 0;
-  #count = 0;
   #live: EngineSettings | undefined;
   #isOn = false;
-  #lastHost = '';
-  #lastEntries: Entries | undefined;
   readonly #asked = new Asked();
   #pruning: Timer | undefined;
   /** For what is below memory. */
@@ -94,7 +64,7 @@ export class ReadyReplies {
   }
 
   get count(): number {
-    return this.#count;
+    return this.#table.count;
   }
 
   /**
@@ -114,8 +84,7 @@ export class ReadyReplies {
     if (!this.#isOn || (isHead && (condition !== undefined || parts.live.rules.readsMethod))) return undefined;
     // RFC 9110 §14.2: no other method has ranges.
     if (part !== undefined && !isHead) return condition === undefined ? this.#part(host, target, part, now) : undefined;
-    if (host !== this.#lastHost || this.#lastEntries === undefined) this.#enter(host);
-    let entry = this.#lastEntries?.get(target);
+    let entry = this.#table.get(host, target);
     let isCounted = false;
     if (entry === undefined && !isHead && condition === undefined) {
       const hash = this.#held.hashOf(host, target);
@@ -134,11 +103,11 @@ export class ReadyReplies {
     if (entry === undefined || entry.place.list !== entry.list) {
       const request = plainRequest(isHead, host, target, condition);
       const found = this.#look(request, entry !== undefined, isCounted, now);
-      if (!(found instanceof Entry)) {
-        if (entry !== undefined && this.#lastEntries?.delete(target) === true) this.#count--;
+      if (!(found instanceof ReadyEntry)) {
+        if (entry !== undefined) this.#table.delete(host, target);
         return found;
       }
-      this.#keep(host, target, found);
+      this.#table.set(host, target, found);
       entry = found;
     }
     const answer = isHead ? entry.head : condition === undefined ? entry.get : entry.conditional;
@@ -180,37 +149,21 @@ export class ReadyReplies {
     this.#isOn = live.explain === undefined && !live.rules.readsFields;
   }
 
-  #enter(host: string): void {
-    this.#lastHost = host;
-    this.#lastEntries = this.#hosts.get(host);
-  }
-
   /**
    * Nothing is kept for what is asked for once, and where there is no place, what has one keeps it as long as it is asked
    * for: to start anew each time would cost more than it saves.
    */
   #isWorthKeeping(host: string, hash: number): boolean {
     this.#pruning ??= this.#source.parts.clock.every(READY_PRUNE_MS, () => this.#prune());
-    if (!this.#asked.isOften(hash) || this.#count >= this.#maxCount) return false;
-    return this.#hosts.size < MAX_READY_HOSTS || this.#hosts.has(host);
-  }
-
-  #keep(host: string, target: string, entry: Entry): void {
-    let entries = this.#hosts.get(host);
-    if (entries === undefined) {
-      entries = new Map();
-      this.#hosts.set(host, entries);
-    }
-    if (!entries.has(target)) this.#count++;
-    entries.set(target, entry);
-    this.#lastEntries = entries;
+    if (!this.#asked.isOften(hash) || this.#table.count >= this.#maxCount) return false;
+    return this.#table.hasRoomUnder(host);
   }
 
   /**
    * What is to be kept ready, where memory has it and that is wanted; else a reply of its own, where it is as plain. `isCounted`: it is
    * known not to be worth keeping.
    */
-  #look(request: ClientRequest, isKept: boolean, isCounted: boolean, now: number): Entry | ReadyReply | undefined {
+  #look(request: ClientRequest, isKept: boolean, isCounted: boolean, now: number): ReadyEntry | ReadyReply | undefined {
     const key = this.#plainKey(request);
     if (key === undefined) return undefined;
     const isWorthIt = isKept || (!isCounted && this.#isWorthKeeping(request.host, hashOf(key)));
@@ -218,7 +171,7 @@ export class ReadyReplies {
     if (place === undefined) return this.#belowFor(key, request, now);
     const stored = this.#onlyIn(place, request);
     if (stored === undefined) return undefined;
-    return isWorthIt ? new Entry(place, place.list, stored) : this.#once(place, stored, request, now);
+    return isWorthIt ? new ReadyEntry(place, place.list, stored) : this.#once(place, stored, request, now);
   }
 
   /**
@@ -333,22 +286,13 @@ export class ReadyReplies {
   /** Takes out what was not asked for lately, or is not what is stored any more: a body must not be held by this alone. */
   #prune(): void {
     this.#asked.forget();
-    for (const [host, entries] of this.#hosts) {
-      for (const [target, entry] of entries) {
-        if (entry.place.list === entry.list && entry.idle++ < READY_IDLE_PRUNINGS) continue;
-        if (entries.delete(target)) this.#count--;
-      }
-      if (entries.size === 0) this.#hosts.delete(host);
-    }
-    this.#lastEntries = undefined;
-    if (this.#count === 0) this.clear();
+    this.#table.prune();
+    if (this.#table.count === 0) this.clear();
   }
 
   clear(): void {
-    this.#hosts.clear();
+    this.#table.clear();
     this.#asked.forget();
-    this.#lastEntries = undefined;
-    this.#count = 0;
     this.#pruning?.cancel();
     this.#pruning = undefined;
   }

@@ -46,7 +46,7 @@ const SETTINGS = {
     doc: 'Stores responses to requests with Cookie although the origin did not say how long they are fresh, and gives them to everybody. Without it neither a heuristic nor a ttl of a rule is enough.',
   }),
   cold: choice(['wait', 'accepted'], {
-    doc: 'What a GET gets for which nothing is stored: `wait` lets it wait for the origin; `accepted` answers 202 at once, with Retry-After and the Location of a status resource, while one request to the origin runs; the status resource redirects to the content once it is there. For work that takes the origin long.',
+    doc: 'What a GET gets for which nothing is stored: `wait` lets it wait for the origin; `accepted` answers 202 at once, with Retry-After and the Location of a status resource, while one request to the origin runs; the status resource redirects to the content once it is there. Asked of another worker or machine, or after a restart, it redirects at once, and the content is 202 again as long as it is not there. For work that takes the origin long.',
   }),
   methods: cachedMethods(
     'Which requests may be answered from the store, of `GET`, `HEAD` and `POST`; others go past the cache. A GET answers a HEAD too. With `POST` the content of the request, up to 64 KB, is part of the key: a form or JSON counts the same in whatever order its members are. Such a POST is taken for a question that changes nothing, which the origin may be asked again at any time; it is stored only where the origin or the rule says for how long, and never asked about by condition.',

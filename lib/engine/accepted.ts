@@ -17,10 +17,11 @@ import { acceptedReply, seeOtherReply } from './synth.js';
 export const STATUS_PREFIX = '/.well-known/patina/status/';
 
 const ID_BYTES = 16;
+const ID_LENGTH = 2 * ID_BYTES;
 
 interface Work {
   readonly id: string;
-  /** Where the content will be. */
+  /** Where the content will be; it stands in the status resource behind the id. */
   readonly target: string;
   readonly host: string;
   /** Undefined once it has ended: the body must not be held by it. */
@@ -42,14 +43,14 @@ export class AcceptedWork {
   /** The status resource of a fill. */
   note(fill: Fill, request: ClientRequest): string {
     const known = this.#byFill.get(fill);
-    if (known !== undefined) return STATUS_PREFIX + known.id;
+    if (known !== undefined) return STATUS_PREFIX + known.id + known.target;
     this.#forgetOld();
     const id = randomBytes(ID_BYTES).toString('hex');
     const { target, host } = request;
     const work: Work = { id, target, host, fill, hasFailed: false, until: this.#clock.now() + ACCEPTED_TTL_MS };
     this.#byId.set(id, work);
     this.#byFill.set(fill, work);
-    return STATUS_PREFIX + id;
+    return STATUS_PREFIX + id + target;
   }
 
   /** The fill came to its end. What came but may not be shared is had by asking for it: only a failure leaves nothing to see. */
@@ -63,8 +64,8 @@ export class AcceptedWork {
 
   /** The work that a target of ours is about. */
   find({ target, host }: ClientRequest): Work | undefined {
-    const work = this.#byId.get(target.slice(STATUS_PREFIX.length));
-    if (work === undefined || work.host !== host) return undefined;
+    const work = this.#byId.get(target.slice(STATUS_PREFIX.length, STATUS_PREFIX.length + ID_LENGTH));
+    if (work === undefined || work.host !== host || contentTarget(target) !== work.target) return undefined;
     return work.until > this.#clock.now() || work.fill !== undefined ? work : undefined;
   }
 
@@ -110,12 +111,35 @@ export function acceptCold(engine: Engine, request: ClientRequest, sink: ReplySi
   return true;
 }
 
+/** What stands behind the id in the target of a status resource. */
+function contentTarget(target: string): string {
+  return target.slice(STATUS_PREFIX.length + ID_LENGTH);
+}
+
+const ID = /^[0-9a-f]{32}$/;
+/** A network-path reference (RFC 3986 §4.2) would lead to another host, and a backslash does as much in browsers. */
+const OWN_PATH = /^\/(?![/\\])/;
+
+/**
+ * Another worker, another machine or this one before a restart may have given this name. Whoever asks there is sent to the
+ * content, where who has it, or has it made, answers: with 202 again as long as it is not there. Only to what clients
+ * are told to come back for.
+ */
+function mayBeKnownElsewhere({ parts }: Engine, request: ClientRequest): boolean {
+  const target = contentTarget(request.target);
+  const id = request.target.slice(STATUS_PREFIX.length, STATUS_PREFIX.length + ID_LENGTH);
+  if (!ID.test(id) || !OWN_PATH.test(target) || target.startsWith(STATUS_PREFIX)) return false;
+  return parts.live.rules.ruleFor({ ...request, method: 'GET', target }).cold === 'accepted';
+}
+
 /** Answers a request for a status resource. */
 export function answerStatus(engine: Engine, request: ClientRequest, sink: ReplySink): void {
   const { parts, accepted } = engine;
   const work = accepted.find(request);
   const wall = parts.clock.wall();
-  if (work === undefined) {
+  if (work === undefined && mayBeKnownElsewhere(engine, request)) {
+    sink.reply(seeOtherReply(request, contentTarget(request.target), wall, engine.via));
+  } else if (work === undefined) {
     const sentence = 'No work is known by this name, or it is long over.';
     engine.synth(request, sink, { status: 404, reason: 'status-unknown', sentence, rule: '' });
   } else if (work.fill?.state === 'opened') {

@@ -14,7 +14,7 @@ t.test(
       t.match([client.status, client.ending, client.reason], [202, 'finished', 'cold-accepted']);
       t.match(
         [client.field('location'), client.field('retry-after')],
-        [/^\/\.well-known\/patina\/status\/[0-9a-f]{32}$/, '1'],
+        [/^\/\.well-known\/patina\/status\/[0-9a-f]{32}\/report\?year=1$/, '1'],
       );
       t.match(client.field('cache-control'), /no-store/);
     }
@@ -65,7 +65,8 @@ t.test(
     const location = walk.get('/report').field('location') ?? '';
     t.equal(walk.get('/report').field('location'), location, 'one work, one status');
     t.match(walk.get(location), { status: 202 });
-    t.equal(walk.send({ target: location, host: 'other.test' }).status, 404, 'it is told to nobody of another host');
+    const foreign = walk.send({ target: location, host: 'other.test' });
+    t.match([foreign.status, foreign.field('location')], [303, '/report'], 'another host has content of its own there');
     walk.origin.last.respond(200, { 'Cache-Control': 'max-age=60' }, 'done');
     await turn();
     const ready = walk.get(location);
@@ -85,7 +86,7 @@ t.test('SYSTEMS row 2: the status resource tells that the origin failed, and for
   t.match([failed.status, failed.field('retry-after')], [502, '1']);
   t.match(failed.field('cache-status'), /detail=cold-failed/);
   walk.clock.advance(3_600_001);
-  t.equal(walk.get(location).status, 404);
+  t.equal(walk.get(location).status, 303, 'whoever asks so late is sent to the content, and so has it made anew');
   t.equal(walk.get('/.well-known/patina/status/nonsense').status, 404);
 });
 
@@ -98,3 +99,23 @@ t.test('SYSTEMS row 2: what may not be shared is asked for at the content itself
   walk.get('/report');
   t.equal(walk.origin.count, 2);
 });
+
+t.test(
+  'issue 5: a status that another worker, or this one before a restart, has given leads to the content',
+  async (t) => {
+    const [asked, other, plain] = [makeWalk(ACCEPTED), makeWalk(ACCEPTED), makeWalk()];
+    const location = asked.get('/report/a?b=1').field('location') ?? '';
+    const sent = other.get(location);
+    t.match([sent.status, sent.field('location'), sent.field('cache-control')], [303, '/report/a?b=1', 'no-store']);
+    t.match(
+      [other.get('/report/a?b=1').status, other.origin.count],
+      [202, 1],
+      'where the work is taken up, or goes on',
+    );
+    t.equal(plain.get(location).status, 404, 'only to what clients are told to come back for');
+    const name = location.slice(0, -'/report/a?b=1'.length);
+    for (const target of ['', '//evil.test/report/a', '/\\evil.test', name, `${name}/report/a`]) {
+      t.equal(other.get(name + target).status, 404, `nobody is sent to ${target}`);
+    }
+  },
+);

@@ -86,7 +86,7 @@ export class AcceptedWork {
 export function acceptCold(engine: Engine, request: ClientRequest, sink: ReplySink, key: string): boolean {
   const { parts, collapse, accepted } = engine;
   if (parts.markers.isMarked(markerKeyOf(key, request)) || parts.failures.pending(key) !== undefined) return false;
-  const running = collapse.find(key, request.fields);
+  const running = collapse.find(key, request.fields, ({ spec }) => !spec.isUnasked);
   // Its bytes are arriving: whoever comes now follows them.
   if (running?.state === 'streaming' || (running === undefined && collapse.isFull)) return false;
   const fill =

@@ -131,13 +131,12 @@ export class Engine implements RequestHandler {
   #answer(request: ClientRequest, sink: ReplySink, key: string, rule: Rule): void {
     const { parts } = this;
     const directives = requestDirectives(request.fields);
-    const stored = parts.store.peek(key);
-    const held = stored === undefined ? undefined : this.#underItsRule(chooseVariant(stored, request.fields), request);
-    const chosen = held ?? this.#recall(key, request);
     if (rule.push !== 'off') {
-      servePushed(this, request, sink, chosen, rule.push);
+      servePushed(this, request, sink, key, rule.push, () => this.#chosen(key, request));
       return;
     }
+    const stored = parts.store.peek(key);
+    const chosen = this.#chosen(key, request, stored);
     if (chosen === undefined) {
       const fwd = stored === undefined && !this.#isVariedBelow ? 'uri-miss' : 'vary-miss';
       this.#ask(request, sink, key, directives, { stale: undefined, fwd, reason: fwd });
@@ -167,6 +166,11 @@ export class Engine implements RequestHandler {
     }
     const fwd = verdict.reason.startsWith('request-') ? 'request' : 'stale';
     this.#ask(request, sink, key, directives, { stale: chosen, fwd, reason: verdict.reason });
+  }
+
+  #chosen(key: string, request: ClientRequest, stored = this.parts.store.peek(key)): StoredResponse | undefined {
+    const held = stored === undefined ? undefined : this.#underItsRule(chooseVariant(stored, request.fields), request);
+    return held ?? this.#recall(key, request);
   }
 
   readonly ready: FindReady = (isHead, host, target, condition, now, part) =>

@@ -25,6 +25,8 @@ export interface FillSpec {
   readonly candidates: readonly StoredResponse[];
   readonly conditions: Conditions;
   readonly askedFor: AskedFor;
+  /** The origin is not to be asked: what others with a cache of their own have, or nothing. */
+  readonly isUnasked: boolean;
   /** Nobody waits for it to begin with. */
   readonly background: boolean;
   /** Under which other requests may join; undefined: none may. */
@@ -70,6 +72,7 @@ export type FillResult =
     };
 
 export const SUPERSEDED: FillResult = { kind: 'turned-away', reason: 'superseded' };
+export const NOT_PUSHED: FillResult = { kind: 'turned-away', reason: 'not-pushed' };
 
 /** A request that waits on a fill, or leads it. */
 export interface Waiter {

@@ -16,6 +16,7 @@ export interface FillOrder {
   readonly known?: readonly StoredResponse[] | undefined;
   readonly conditions: Conditions;
   readonly askedFor: AskedFor;
+  readonly isUnasked?: boolean;
   readonly leader: Waiter | undefined;
 }
 
@@ -23,7 +24,7 @@ const NONE_KNOWN: readonly StoredResponse[] = [];
 
 /** The order as of now. */
 export function specOf({ live, store }: EngineParts, order: FillOrder): FillSpec {
-  const { key, method, request, basis, conditions, askedFor, collapseKey, leader } = order;
+  const { key, method, request, basis, conditions, askedFor, isUnasked, collapseKey, leader } = order;
   // The list is the store's own.
   const known = order.known ?? store.known(key, true);
   return {
@@ -35,6 +36,7 @@ export function specOf({ live, store }: EngineParts, order: FillOrder): FillSpec
     candidates: known.length === 0 ? NONE_KNOWN : known.slice(),
     conditions,
     askedFor,
+    isUnasked: isUnasked === true,
     background: leader === undefined,
     collapseKey,
     markerKey: markerKeyOf(key, request),

@@ -22,7 +22,7 @@ import type { CollapseTable } from './collapse.js';
 import type { Part } from './combining.js';
 import { type Effect, Fate, type Meaning } from './fate.js';
 import { errorStatus, notModified, storeArriving, storeAtOnce, uncacheable } from './fill-answer.js';
-import type { FillResult, FillSpec, Waiter } from './fill-contract.js';
+import { type FillResult, type FillSpec, NOT_PUSHED, type Waiter } from './fill-contract.js';
 import { Course } from './fill-course.js';
 import { askAfterAll, followFound, mayGoOn, openRest, settleFound } from './fill-found.js';
 import { Rest } from './fill-rest.js';
@@ -105,7 +105,8 @@ export class Fill implements AnswerListener, LeasedFill {
   /** The origin is asked by this one. */
   ask(): void {
     try {
-      this.#ask();
+      if (this.spec.isUnasked) this.settleUnasked(NOT_PUSHED);
+      else this.#ask();
     } catch (error) {
       this.broke(error);
     }

@@ -79,7 +79,7 @@ export class Transaction extends Answering implements Waiter {
     const { collapse } = this.engine;
     const collapseKey = collapseKeyOf(this.need, this.request, this.key);
     if (!collapse.isJoinable(collapseKey) && !collapse.isJoinable(this.key)) return undefined;
-    const mayJoin = (fill: Fill): boolean => fill.state === 'opened' || this.#mayFollow(fill);
+    const mayJoin = (fill: Fill): boolean => (fill.state === 'opened' && !fill.spec.isUnasked) || this.#mayFollow(fill);
     return collapse.find(collapseKey, this.request.fields, mayJoin) ?? this.#arrivingWhole();
   }
 

@@ -141,3 +141,21 @@ t.test(
     t.equal(answer.body.toString(), large);
   },
 );
+
+for (const push of ['not_found', 'origin']) {
+  t.test(`issue 5: a rule with push: ${push} serves what was pushed on another machine`, needsRedis(), async (t) => {
+    const defaults = { push };
+    const { here, there } = await openMachines(t, () => ({ fields: LIVING, body: 'of the origin' }), { defaults });
+    const nothing = push === 'origin' ? [200, 'of the origin'] : [404, 'Nothing was pushed for this resource.\n'];
+    const before = await there.get('/a');
+    t.same([before.status, before.body.toString()], nothing, 'nothing was pushed yet');
+    for (const [at, size] of [10, 700_000].entries()) {
+      const body = 'x'.repeat(size);
+      const target = `/v1/objects?url=${encodeURIComponent(`http://a.example/${at}`)}`;
+      t.equal((await here.operate('PUT', target, body, undefined, ['Cache-Control: max-age=60'])).status, 200);
+      await eventually(async () => (await there.get(`/${at}`)).body.toString() === body, `${size} bytes are had there`);
+    }
+    t.equal(cacheStatus(await there.get('/0')).parameters.get('hit'), true);
+    t.equal((await there.get('/none')).status, nothing[0]);
+  });
+}

@@ -81,10 +81,11 @@ export class AcceptedWork {
 
 /**
  * 202 at once while one request to the origin runs; returns whether it was given. Not where the last answer was
- * uncacheable, or the origin fails: then there is nothing to come back for.
+ * uncacheable, or the origin fails: then there is nothing to come back for. Nor where to lead back to the target would lead to another host.
  */
 export function acceptCold(engine: Engine, request: ClientRequest, sink: ReplySink, key: string): boolean {
   const { parts, collapse, accepted } = engine;
+  if (!OWN_PATH.test(request.target)) return false;
   if (parts.markers.isMarked(markerKeyOf(key, request)) || parts.failures.pending(key) !== undefined) return false;
   const running = collapse.find(key, request.fields, ({ spec }) => !spec.isUnasked);
   // Its bytes are arriving: whoever comes now follows them.
@@ -129,7 +130,9 @@ function mayBeKnownElsewhere({ parts }: Engine, request: ClientRequest): boolean
   const target = contentTarget(request.target);
   const id = request.target.slice(STATUS_PREFIX.length, STATUS_PREFIX.length + ID_LENGTH);
   if (!ID.test(id) || !OWN_PATH.test(target) || target.startsWith(STATUS_PREFIX)) return false;
-  return parts.live.rules.ruleFor({ ...request, method: 'GET', target }).cold === 'accepted';
+  // As it came: the rule for the status resource may have shaped it.
+  const asked = request.received ?? request;
+  return parts.live.rules.ruleFor({ ...asked, method: 'GET', target, received: undefined }).cold === 'accepted';
 }
 
 /** Answers a request for a status resource. */

@@ -132,7 +132,7 @@ export class Engine implements RequestHandler {
     const { parts } = this;
     const directives = requestDirectives(request.fields);
     if (rule.push !== 'off') {
-      servePushed(this, request, sink, key, rule.push, () => this.#chosen(key, request));
+      servePushed(this, request, sink, key, rule.push, () => this.#chosen(key, request, parts.store.peek(key)));
       return;
     }
     const stored = parts.store.peek(key);
@@ -168,7 +168,11 @@ export class Engine implements RequestHandler {
     this.#ask(request, sink, key, directives, { stale: chosen, fwd, reason: verdict.reason });
   }
 
-  #chosen(key: string, request: ClientRequest, stored = this.parts.store.peek(key)): StoredResponse | undefined {
+  #chosen(
+    key: string,
+    request: ClientRequest,
+    stored: readonly StoredResponse[] | undefined,
+  ): StoredResponse | undefined {
     const held = stored === undefined ? undefined : this.#underItsRule(chooseVariant(stored, request.fields), request);
     return held ?? this.#recall(key, request);
   }

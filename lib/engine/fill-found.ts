@@ -22,7 +22,9 @@ export function followFound(fill: Fill, { response, body, writer }: Found, bytes
   bytes.fills(inflow.body);
   // What has to be validated first is wanted whole.
   if (!inflow.isKept || judgeReuse(response.life, NO_DIRECTIVES, clock.now()).kind === 'serve') settleFound(fill);
-  fill.asking.follow(bytes);
+  // Where it could not be kept, and nobody is there whom it could run through to, it is over already.
+  if (course.state === 'streaming') fill.asking.follow(bytes);
+  else bytes.abort();
 }
 
 /** Of a body that breaks off at `from` for the one who reads it: what comes from there on. */

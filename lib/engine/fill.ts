@@ -321,7 +321,8 @@ export class Fill implements AnswerListener, LeasedFill {
     if (state === 'complete' || state === 'failed') return;
     // RFC 9110 §14.2: a range is for GET alone.
     const isGet = this.spec.request.content === undefined;
-    const mayResume = isGet && state === 'streaming' && !this.fate.isSuperseded && this.part === undefined;
+    const isAsked = isGet && !this.spec.isUnasked;
+    const mayResume = isAsked && state === 'streaming' && !this.fate.isSuperseded && this.part === undefined;
     if (mayResume && this.#broken.begins(response, mayGoOn(this) ? { isKept: true } : inflow)) {
       this.course.writer = 'here';
       if (inflow?.isKept === false) this.course.ending = { end: 'uncacheable', reason: 'no-room', savedBytes: 0 };

@@ -133,7 +133,7 @@ export class Leasing {
 
   /** Whether there is time: no client waits for it. */
   get #isPatient(): boolean {
-    return this.#isNear && this.#fill.spec.background;
+    return this.#isNear && this.#fill.spec.background && !this.#fill.spec.isUnasked;
   }
 
   #wait({ isNear, wait }: LeaseAnswer & { kind: 'elsewhere' }, known: StoredResponse | undefined): void {

@@ -1,5 +1,7 @@
 // Goal: `cold: accepted` (design, section 3; SYSTEMS row 2). Method: walks with a fake clock and a played origin.
 import t from 'tap';
+import { readConfig } from '../../lib/config/load.js';
+import { makeRules } from '../../lib/config/rules.js';
 import { makeWalk } from '../kit/walk.js';
 
 const ACCEPTED = { rule: { cold: 'accepted' } } as const;
@@ -119,3 +121,29 @@ t.test(
     }
   },
 );
+
+t.test(
+  'a status resource that another worker has named leads to the content also where rules shape the request',
+  async (t) => {
+    const config = readConfig({
+      defaults: { normalize: { accept_encoding: ['gzip'] } },
+      rules: [{ name: 'reports', match: { path: '/report/**' }, cold: 'accepted' }],
+    });
+    const [asked, other] = [makeWalk(), makeWalk()];
+    for (const { engine } of [asked, other]) engine.reconfigure({ ...engine.parts.live, rules: makeRules(config) });
+    const fields = { 'Accept-Encoding': 'gzip, deflate, br' };
+    const location = asked.get('/report/a', fields).field('location') ?? '';
+    const led = other.get(location, fields);
+    t.match([led.status, led.field('location')], [303, '/report/a']);
+  },
+);
+
+t.test('RFC 3986 §4.2: what would lead to another host is waited for', async (t) => {
+  const walk = makeWalk(ACCEPTED);
+  for (const target of ['//elsewhere.test/a', '/\\elsewhere.test/a']) {
+    const client = walk.get(target);
+    t.equal(client.ending, 'waiting', target);
+    walk.origin.last.respond(200, CACHEABLE, 'x');
+    t.match([client.status, client.field('location')], [200, undefined], target);
+  }
+});

@@ -44,6 +44,8 @@ export class DiskQueue {
   readonly #trying: DiskTrying;
   /** The batch that is being written. */
   #inFlight: Gathered | undefined;
+  /** Places that a batch which was given up may be written to all the same, by a writer that is still at it. */
+  readonly #late = new Set<string>();
   #isBusy = false;
   #timer: Timer | undefined;
   readonly #tidying: DiskTidying;
@@ -147,12 +149,17 @@ export class DiskQueue {
     // What is damaged goes only while it is what is there: somebody may have put something else in its place.
     const isGoing = waiting?.kind === 'gone' && waiting.seen === undefined;
     if (isGoing || (waiting !== undefined && seen !== undefined)) return;
-    if (this.#isClosed || (waiting === undefined && !this.#parts.mayHold(recordKey))) return;
+    if (this.#isClosed || (waiting === undefined && !this.#mayHold(place))) return;
     if (!this.isWritable && this.#gathering.count >= MAX_DISK_PENDING_ORDERS) {
       this.#giveUp();
       return;
     }
     this.#add(goneItem(key, place, reason, seen, this.#sinceFor(waiting)), waiting);
+  }
+
+  /** Whether the disk has something in a place, or may have it yet. */
+  #mayHold(place: string): boolean {
+    return this.#late.has(place) || this.#parts.mayHold(recordKeyOf({ place }));
   }
 
   #sinceFor(before: PutItem | GoneItem | undefined): number {
@@ -277,6 +284,7 @@ export class DiskQueue {
     this.#isBusy = false;
     const sent = this.#inFlight;
     this.#inFlight = undefined;
+    this.#late.clear();
     this.#parts.reported(report);
     const left = leftIn(report);
     for (const item of sent?.items ?? []) {
@@ -296,7 +304,7 @@ export class DiskQueue {
     else this.#charge(0);
   }
 
-  /** Nothing of the batch was written: what was to be taken away still is. */
+  /** Not all of the batch was written, or not yet: what was to be taken away still is. */
   #undone(failure: DiskFailure): void {
     this.#isBusy = false;
     const sent = this.#inFlight;
@@ -305,6 +313,8 @@ export class DiskQueue {
     const isNews = this.#trying.failed();
     this.#isUrgent = false;
     this.#uses.take();
+    const late = failure.isUnderWay ? putsIn(sent) : [];
+    for (const { place } of late) this.#late.add(place);
     for (const item of items) {
       // Without it all that was to be taken away would be there again.
       if (isClearing(item)) this.#gathering.add(item, false);
@@ -312,6 +322,11 @@ export class DiskQueue {
         item.isWorded = false;
         this.#gathering.add(item, false);
       } else this.#leave(item);
+    }
+    // What comes to be there after all was given up, and no purge would find it until then: it goes.
+    for (const item of late) {
+      const recordKey = recordKeyOf(item);
+      if (!this.#parts.mayHold(recordKey)) this.remove(item.key, recordKey, 'replaced');
     }
     if (sent !== undefined && !failure.isUnderWay) this.#gathering.giveBack(sent.batch);
     this.#parts.failed(failure, isNews);
@@ -334,6 +349,10 @@ export class DiskQueue {
     this.#waiting.clear();
     this.#gathering.add({ kind: 'plain', order: { kind: 'clear' }, bytes: 0, over: undefined, isVoid: false }, false);
   }
+}
+
+function putsIn(sent: Gathered | undefined): PutItem[] {
+  return (sent?.items ?? []).filter((item) => item.kind === 'put');
 }
 
 /** Whether it takes away all that is on a disk that was given up. */

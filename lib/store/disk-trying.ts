@@ -17,7 +17,7 @@ export class DiskTrying {
     this.#again = again;
   }
 
-  /** Nothing was written. Returns whether it could be before. */
+  /** Not all was written, or not in time. Returns whether it could be before. */
   failed(): boolean {
     const isNews = this.isWritable;
     // Where a filesystem is nearly full, what is small goes through and the next batch does not: that is no recovery.

@@ -83,6 +83,60 @@ t.test('a job that does not end turns the tier read-only, in so many words, unti
   t.equal(tier.find('http://a.test/next').length, 1);
 });
 
+for (const [what, isBefore] of [
+  ['purged', false],
+  ['replaced by what is newer', false],
+  ['purged before that', true],
+] as const) {
+  t.test(`what a job brings to disk after its time, and what was ${what}, is not there in the end`, async (t) => {
+    const { clock, tier, state, held } = open(t);
+    const late = makeStored({ key: 'http://a.test/late', bornAt: 0 });
+    const newer = makeStored({ key: late.key, bornAt: 1 });
+    const takeItsPlace = () => (what.startsWith('purged') ? tier.remove(late, 'purged') : tier.put(newer));
+    state.isHeld = true;
+    tier.put(late);
+    clock.advance(DISK_FLUSH_MS);
+    await turns();
+    if (isBefore) takeItsPlace();
+    clock.advance(MAX_DISK_JOB_MS);
+    await turns();
+    t.equal(tier.stats.state, 'read-only');
+    if (!isBefore) takeItsPlace();
+    t.equal(await tier.settled(), false, 'whoever waits for that to be on disk is told that it is not');
+    state.isHeld = false;
+    for (const end of held.splice(0)) end();
+    await turns();
+    t.equal(tier.find(late.key).length, 0, 'nor when it has just come');
+    clock.advance(DISK_RETRY_FIRST_MS);
+    await turns();
+    t.equal(tier.stats.state, 'writable');
+    t.ok(await tier.settled());
+    t.equal(tier.find(late.key).length, 0);
+    t.equal(tier.stats.records, 0);
+    tier.put(newer);
+    t.ok(await tier.settled());
+    t.equal(tier.find(late.key).length, 1, 'what is put then stays');
+  });
+}
+
+t.test('what waited behind a job that is given up leaves nothing older in its place', async (t) => {
+  const { clock, tier, state, held } = open(t);
+  state.isHeld = true;
+  tier.put(makeStored({ key: 'http://a.test/late', bornAt: 0 }));
+  clock.advance(DISK_FLUSH_MS);
+  await turns();
+  tier.put(makeStored({ key: 'http://a.test/late', bodyBytes: 2_000, bornAt: 1 }));
+  clock.advance(MAX_DISK_JOB_MS);
+  await turns();
+  state.isHeld = false;
+  for (const end of held.splice(0)) end();
+  await turns();
+  clock.advance(DISK_RETRY_FIRST_MS);
+  await turns();
+  t.ok(await tier.settled());
+  t.equal(tier.find('http://a.test/late').length, 0);
+});
+
 t.test('what is under way is read by the writer: its orders stay as they are, whatever is put meanwhile', async (t) => {
   const { clock, tier, state, held } = open(t);
   state.isHeld = true;

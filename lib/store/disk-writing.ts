@@ -12,6 +12,7 @@ import type { DiskRemoval } from '../observe/disk-meters.js';
 import { type DiskOrder, ordersIn, type PutOrder } from './disk-batch.js';
 import { DiskChunks } from './disk-chunks.js';
 import { DiskFailure, type DiskJob, type DiskReport } from './disk-contract.js';
+import { DiskDone } from './disk-done.js';
 import {
   accompanied,
   Entry,
@@ -37,9 +38,7 @@ export const HOT_KEY = Buffer.from('hot');
 
 export class DiskWriting {
   readonly #file: DiskFile;
-  #removed: Partial<Record<DiskRemoval, number>> = {};
-  /** Record keys that were not written, by why. */
-  #left: Record<'bodiless' | 'outdated' | 'refused', Uint8Array[]> = { bodiless: [], outdated: [], refused: [] };
+  readonly #done = new DiskDone();
   readonly #chunks: DiskChunks;
   readonly #breathe: () => void;
   readonly #room: DiskRoom;
@@ -60,13 +59,16 @@ export class DiskWriting {
 
   /** Throws a DiskFailure where not all was done. */
   do(job: DiskJob): DiskReport {
+    this.#now = job.now;
+    this.#done.begin();
     try {
       return this.#try(job);
     } catch (error) {
       const failure = this.#failureOf(error);
       if (!REFUSED.test(failure.message)) throw failure;
     }
-    // lmdb has read its list of free pages anew by then, from the file, which is as it was.
+    // lmdb has read its list of free pages anew by then, from the file, which is as the last commit left it.
+    this.#done.rollBack();
     try {
       return this.#try(job);
     } catch (error) {
@@ -75,23 +77,24 @@ export class DiskWriting {
   }
 
   #try({ batch, now }: DiskJob): DiskReport {
-    this.#begin(now);
-    let isFull = false;
+    this.#chunks.begin(now);
     let hasMore = false;
     if (batch !== undefined) {
       this.#room.mindSpace(batch.byteLength);
       this.#room.evictAhead(batch.byteLength);
+      this.#done.commit();
     }
     // What is free on the device may be more than this process may have, or gone by then.
     this.#file.makeRoom(batch?.byteLength ?? 0, this.#breathe);
-    if (batch !== undefined) isFull = this.#carryOut(batch);
+    if (batch !== undefined) this.#carryOut(batch);
     else {
       this.#write(() => {
         hasMore = this.#room.tidy(now);
       });
     }
     const records = this.#table('records').count;
-    return { records, removed: this.#removed, ...this.#left, isFull, hasMore };
+    const { removed, left, isFull } = this.#done.soFar;
+    return { records, removed, ...left, isFull: isFull === true, hasMore };
   }
 
   /** A write that the end of the filesystem cuts short is an input/output error to lmdb, which sounds like a broken device. */
@@ -106,13 +109,6 @@ export class DiskWriting {
     return failure;
   }
 
-  #begin(now: number): void {
-    this.#now = now;
-    this.#removed = {};
-    this.#left = { bodiless: [], outdated: [], refused: [] };
-    this.#chunks.begin(now);
-  }
-
   #write(run: () => void): void {
     this.#file.write(() => {
       this.#anyVaried = undefined;
@@ -122,6 +118,7 @@ export class DiskWriting {
       this.#noteNow();
       this.#breathe();
     });
+    this.#done.commit();
   }
 
   #table(name: TableName): DiskTable {
@@ -134,24 +131,26 @@ export class DiskWriting {
     this.#table('meta').put(NOW_KEY, value);
   }
 
-  /** Returns whether there was no room for what is new; what is to go goes all the same. */
-  #carryOut(batch: Uint8Array): boolean {
-    let isFull: boolean | undefined;
+  /** Where there is no room for what is new, what is to go goes all the same. */
+  #carryOut(batch: Uint8Array): void {
     const orders = ordersIn(batch);
     let next = orders.next();
-    do {
+    // What was committed before a commit was refused is not done again: a body that has got its record would count as new, and go.
+    for (let count = this.#done.soFar.orders; count > 0; count--) next = orders.next();
+    for (let isFirst = true; isFirst || next.done !== true; isFirst = false) {
       this.#write(() => {
-        isFull ??= !this.#room.make(batch.byteLength);
+        const done = this.#done.soFar;
+        done.isFull ??= !this.#room.make(batch.byteLength);
         for (; next.done !== true && !this.#mustWait(next.value); next = orders.next()) {
           const order = next.value;
-          if (order.kind === 'put') this.#putIfWanted(order, isFull);
-          else if (!isFull || order.kind !== 'chunk') this.#one(order);
+          if (order.kind === 'put') this.#putIfWanted(order, done.isFull);
+          else if (!done.isFull || order.kind !== 'chunk') this.#one(order);
+          done.orders++;
           this.#breathe();
         }
         this.#chunks.end();
       });
-    } while (next.done !== true);
-    return isFull === true;
+    }
   }
 
   /** Whether it would take away what this transaction has put and what takes pages of its own. */
@@ -172,13 +171,13 @@ export class DiskWriting {
     const bytes = this.#table('records').get(key);
     const there = bytes === undefined ? undefined : Entry.over(bytes);
     if (isOutdated(order, there)) {
-      this.#left.outdated.push(Buffer.from(key));
+      this.#done.leave(key, 'outdated');
       this.#chunks.disown(bodyId);
     } else if (!isFull || there?.bodyId.equals(bodyId) === true) {
       // A header record around a body that is there already works on a full disk too.
       this.#put(order, there);
     } else {
-      this.#left.refused.push(Buffer.from(key));
+      this.#done.leave(key, 'refused');
       // What it was to take the place of is older than what is known now.
       this.#remove(key, 'replaced');
       this.#chunks.disown(bodyId);
@@ -256,7 +255,7 @@ export class DiskWriting {
     const inline = order.inline.length === 0 && isSameBody && entry !== undefined ? entry.body : order.inline;
     const isApartThere = isSameBody || (chunks > 0 && this.#chunks.has(bodyId, chunks));
     if (chunks > 0 ? !isApartThere : order.hasBody && inline.length === 0) {
-      this.#left.bodiless.push(Buffer.from(key));
+      this.#done.leave(key, 'bodiless');
       // Another process's, which would be lost if this one ended before it has sent the body.
       if (!order.isRepeatable) this.#remove(key, 'replaced');
       return;
@@ -270,7 +269,7 @@ export class DiskWriting {
     if (isVaried && old === undefined) this.#enterVaried(key);
     if (old === undefined || isSameBody) return;
     this.#chunks.release(old);
-    this.#count('replaced');
+    this.#done.count('replaced');
   }
 
   /** Whoever looks for its key finds it from now on. */
@@ -317,7 +316,7 @@ export class DiskWriting {
     const entry = this.#table('records').get(key);
     if (entry === undefined) return;
     this.#table('records').remove(key);
-    this.#count(reason);
+    this.#done.count(reason);
     // Without a sound prefix the places in which it stands are not known: they are found to be empty in their turn.
     const prefix = readPrefix(entry);
     if (prefix === undefined) return;
@@ -326,10 +325,6 @@ export class DiskWriting {
     for (const hash of hashesIn(prefix.tagHashes)) this.#table('tags').remove(Buffer.concat([hash, key]));
     if (prefix.isVaried) this.#leaveVaried(key);
     this.#chunks.release(prefix);
-  }
-
-  #count(reason: DiskRemoval): void {
-    this.#removed[reason] = (this.#removed[reason] ?? 0) + 1;
   }
 
   #use(key: Uint8Array): void {

@@ -1,5 +1,6 @@
 // Goal: decision 0017, lmdb loses count of its free pages where a value with pages of its own goes in the transaction that wrote it: none does. Method: a file that tells what each transaction does to such values.
 import t, { type Test } from 'tap';
+import { DISK_ORPHAN_MS } from '../../lib/base/disk-limits.js';
 import { BatchWriter, type DiskOrder } from '../../lib/store/disk-batch.js';
 import { DISK_PAGE_BYTES, type DiskFile, type DiskTable, openDiskFile, TABLES } from '../../lib/store/disk-file.js';
 import { BODY_ID_BYTES, chunkKey, DISK_CHUNK_BYTES } from '../../lib/store/disk-keys.js';
@@ -13,15 +14,18 @@ interface Watched {
   /** What lmdb must not be asked for. */
   readonly faults: string[];
   transactions: number;
-  /** What the next commits fail with, one each. */
-  readonly failures: Error[];
+  /** What the next commits fail with, one each; undefined: it goes through. */
+  readonly failures: (Error | undefined)[];
+  /** For how many bytes room was made. */
+  readonly room: number[];
 }
 
 /** Whoever writes through it is watched. */
 function watched(file: DiskFile): Watched {
   const written = new Map<string, number>();
   const faults: string[] = [];
-  const failures: Error[] = [];
+  const failures: (Error | undefined)[] = [];
+  const room: number[] = [];
   const pagesOf = (value: Uint8Array): number => Math.ceil((value.length + 64) / DISK_PAGE_BYTES);
   const tables = Object.fromEntries(
     TABLES.map((name) => {
@@ -56,6 +60,10 @@ function watched(file: DiskFile): Watched {
   ) as DiskFile['tables'];
   const own: Partial<DiskFile> = {
     tables,
+    makeRoom(bytes, breathe) {
+      room.push(bytes);
+      file.makeRoom(bytes, breathe);
+    },
     write(run) {
       found.transactions++;
       written.clear();
@@ -66,7 +74,13 @@ function watched(file: DiskFile): Watched {
       });
     },
   };
-  const found: Watched = { file: Object.setPrototypeOf(own, file) as DiskFile, faults, transactions: 0, failures };
+  const found: Watched = {
+    file: Object.setPrototypeOf(own, file) as DiskFile,
+    faults,
+    transactions: 0,
+    failures,
+    room,
+  };
   return found;
 }
 
@@ -149,10 +163,11 @@ t.test('a record with pages of its own that is overtaken in its batch goes in a 
   t.same(real.tables.meta.get(HOT_KEY), Buffer.of(1));
 });
 
+const refused = () =>
+  Object.assign(new Error('MDB_BAD_TXN: freelist entry 7 had bad/duplicate entries'), { code: -30782 });
+
 t.test('a commit that lmdb refuses over its list of free pages is tried once more, with the same orders', async (t) => {
   const { carryOut, real, told } = set(t);
-  const refused = () =>
-    Object.assign(new Error('MDB_BAD_TXN: freelist entry 7 had bad/duplicate entries'), { code: -30782 });
   told.failures.push(refused());
   const report = carryOut(chunk(1), put('a', { body: 1 }), put('b'), remove('b'));
   t.same([report.records, report.removed], [1, { purged: 1 }]);
@@ -162,4 +177,28 @@ t.test('a commit that lmdb refuses over its list of free pages is tried once mor
   t.notOk(real.tables.records.has(key('c')));
   told.failures.push(new Error('MDB_PROBLEM: else'));
   t.throws(() => carryOut(put('c')), { message: /else/ }, 'what else fails fails at once');
+});
+
+t.test('where lmdb refuses the second transaction of a batch, what the first did is not done again', async (t) => {
+  const { carryOut, writing, real, told } = set(t);
+  carryOut(put('old'));
+  told.transactions = 0;
+  told.failures.push(undefined, refused());
+  const large = put('k', { recordBytes: DISK_PAGE_BYTES });
+  const report = carryOut(
+    remove('old'),
+    chunk(1),
+    put('j', { body: 1 }),
+    chunk(2),
+    large,
+    put('k'),
+    put('l', { body: 2 }),
+  );
+  t.equal(told.transactions, 3);
+  t.same(report.removed, { purged: 1 }, 'each that left is counted once');
+  t.same([report.records, report.bodiless, report.outdated, report.refused], [3, [], [], []]);
+  t.equal(real.tables.doomed.count, 0, 'a body that has a record is not to go');
+  writing.do({ batch: undefined, now: 1_000 + DISK_ORPHAN_MS + 1 });
+  real.refresh();
+  for (const body of [1, 2]) t.ok(real.tables.bodies.has(chunkKey(id(body), 0)));
 });

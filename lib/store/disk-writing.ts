@@ -138,6 +138,7 @@ export class DiskWriting {
     // What was committed before a commit was refused is not done again: a body that has got its record would count as new, and go.
     for (let count = this.#done.soFar.orders; count > 0; count--) next = orders.next();
     for (let isFirst = true; isFirst || next.done !== true; isFirst = false) {
+      if (!isFirst) this.#file.makeRoom(batch.byteLength, this.#breathe);
       this.#write(() => {
         const done = this.#done.soFar;
         done.isFull ??= !this.#room.make(batch.byteLength);

@@ -202,3 +202,11 @@ t.test('where lmdb refuses the second transaction of a batch, what the first did
   real.refresh();
   for (const body of [1, 2]) t.ok(real.tables.bodies.has(chunkKey(id(body), 0)));
 });
+
+t.test('room is made for each transaction of a batch', async (t) => {
+  const { carryOut, told } = set(t);
+  carryOut(put('a', { recordBytes: DISK_PAGE_BYTES }), put('a'));
+  t.equal(told.transactions, 2);
+  t.equal(told.room.length, 2);
+  t.ok(told.room.every((bytes) => bytes > DISK_PAGE_BYTES));
+});

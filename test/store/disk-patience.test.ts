@@ -1,6 +1,8 @@
 // Goal: issue 5, a write that never ends turns the tier read-only and holds up nothing else. Method: a port whose jobs end when the test says so, a fake clock.
 import t, { type Test } from 'tap';
+import type { Clock, Timer } from '../../lib/base/clock.js';
 import { DISK_FLUSH_MS, DISK_RETRY_FIRST_MS, DISK_RETRY_MAX_MS, MAX_DISK_JOB_MS } from '../../lib/base/disk-limits.js';
+import { SECOND_MS } from '../../lib/base/units.js';
 import { SILENT } from '../../lib/observe/events.js';
 import { DiskTier } from '../../lib/store/disk.js';
 import type { DiskJob, DiskPort, DiskReport } from '../../lib/store/disk-contract.js';
@@ -23,12 +25,16 @@ const open = (t: Test) => {
   const writing = new DiskWriting(file, SIZE_BYTES);
   /** Jobs that the writer has, each with what ends it. */
   const held: (() => void)[] = [];
-  const state = { isHeld: false, sent: 0 };
+  const state = { isHeld: false, cannotSend: false, sent: 0 };
+  const carryOut = async (job: DiskJob): Promise<DiskReport> => {
+    state.sent++;
+    if (state.isHeld) await new Promise<void>((resolve) => held.push(resolve));
+    return writing.do(job);
+  };
   const port: DiskPort = {
-    async send(job: DiskJob): Promise<DiskReport> {
-      state.sent++;
-      if (state.isHeld) await new Promise<void>((resolve) => held.push(resolve));
-      return writing.do(job);
+    send(job) {
+      if (state.cannotSend) throw new Error('no thread can be started');
+      return carryOut(job);
     },
     close: () => Promise.resolve(),
   };
@@ -156,4 +162,45 @@ t.test('what is under way is read by the writer: its orders stay as they are, wh
   t.ok(await tier.settled());
   t.equal(tier.stats.state, 'writable');
   t.ok(Object.values(tier.stats.unreadable).every((count) => count === 0));
+});
+
+t.test('a job that could not even be sent is not waited for', async (t) => {
+  const { clock, tier, state } = open(t);
+  state.cannotSend = true;
+  tier.put(makeStored({ key: 'http://a.test/1', bornAt: 0 }));
+  await tier.settled();
+  t.equal(tier.stats.state, 'read-only');
+  state.cannotSend = false;
+  clock.advance(DISK_RETRY_FIRST_MS);
+  await turns();
+  t.equal(tier.stats.state, 'writable');
+  for (let passedMs = 0; passedMs < MAX_DISK_JOB_MS; passedMs += SECOND_MS) {
+    clock.advance(SECOND_MS);
+    await turns();
+  }
+  tier.put(makeStored({ key: 'http://a.test/2', bornAt: 0 }));
+  t.ok(await tier.settled(), 'and the next are done, however late');
+  t.equal(tier.find('http://a.test/2').length, 1);
+});
+
+t.test('time in which the whole process stands still is not held against the job that is under way', async (t) => {
+  const clock = new FakeClock();
+  const due: (() => void)[] = [];
+  // Whose timers are late by any amount, as after such a time.
+  const late: Clock = Object.setPrototypeOf({ after: (_: number, run: () => void) => onceMore(run) }, clock) as Clock;
+  const onceMore = (run: () => void): Timer => {
+    due.push(run);
+    return { cancel: () => void due.splice(due.indexOf(run), 1) };
+  };
+  let end: (report: DiskReport) => void = () => t.fail('nothing was sent');
+  const report: DiskReport = {
+    ...{ records: 1, removed: {}, bodiless: [], outdated: [], refused: [] },
+    ...{ isFull: false, hasMore: false },
+  };
+  const port = { send: () => new Promise<DiskReport>((resolve) => (end = resolve)), close: () => Promise.resolve() };
+  const sent = patientPort(port, late).send({ batch: undefined, now: 0 });
+  due.shift()?.();
+  end(report);
+  t.equal(await sent, report);
+  t.same(due, [], 'and no timer is left');
 });

@@ -137,8 +137,10 @@ export class DiskQueue {
       if (!mayStay) this.remove(stored.key, recordKeyOf({ place }), 'replaced');
       return false;
     }
+    // What waited to go, or for its place, was to do so whatever becomes of this.
+    const mayStayStill = mayStay && (waiting === undefined || (waiting.kind === 'put' && waiting.mayStay));
     // Whoever waits for what this comes again of waits for this.
-    this.#add(putItem(put, isAgain ? 0 : this.#sinceFor(waiting)), waiting);
+    this.#add(putItem(put, mayStayStill, isAgain ? 0 : this.#sinceFor(waiting)), waiting);
     return true;
   }
 

@@ -59,8 +59,9 @@ export interface GoneItem {
   readonly since: number;
 }
 
-export function putItem(put: NewPut, since: number): PutItem {
-  const { stored, place, bodyBytes, mayStay, isAgain, isWithBody } = put;
+/** `mayStay`: that of `put`, as far as what waits in its place leaves it so. */
+export function putItem(put: NewPut, mayStay: boolean, since: number): PutItem {
+  const { stored, place, bodyBytes, isAgain, isWithBody } = put;
   return {
     kind: 'put',
     key: stored.key,

@@ -107,6 +107,7 @@ t.test('decision 0037: of what breaks on its way into words nothing is sent, and
   });
   const bad = putItem(
     { stored: makeStored({ bornAt: 0 }), place: 'bad', bodyBytes: 0, mayStay: true, isAgain: false, isWithBody: true },
+    true,
     0,
   );
   for (const item of [numbered(1), bad, numbered(2)]) gathering.add(item, false);

@@ -143,6 +143,27 @@ t.test('what waited behind a job that is given up leaves nothing older in its pl
   t.equal(tier.find('http://a.test/late').length, 0);
 });
 
+t.test('what was purged stays away where what came behind it, with its body below, is not written', async (t) => {
+  const { clock, tier, state } = open(t);
+  const key = 'http://a.test/large';
+  tier.put(makeStored({ key, bodyBytes: 400_000, bornAt: 0 }));
+  t.ok(await tier.settled());
+  const [there] = tier.find(key);
+  if (there === undefined) throw new Error('it is there');
+  tier.remove(there, 'purged');
+  tier.put(there);
+  state.cannotSend = true;
+  await tier.settled();
+  t.equal(tier.stats.state, 'read-only');
+  t.equal(tier.find(key).length, 0);
+  state.cannotSend = false;
+  clock.advance(DISK_RETRY_FIRST_MS);
+  await turns();
+  t.equal(tier.stats.state, 'writable');
+  t.ok(await tier.settled());
+  t.equal(tier.find(key).length, 0);
+});
+
 t.test('what is under way is read by the writer: its orders stay as they are, whatever is put meanwhile', async (t) => {
   const { clock, tier, state, held } = open(t);
   state.isHeld = true;

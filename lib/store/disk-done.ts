@@ -46,6 +46,13 @@ export class DiskDone {
   leave(key: Uint8Array, why: keyof Left): void {
     this.#now.left[why].push(Buffer.from(key));
   }
+
+  /** What stands under a key is the latest that was to: whoever is told by keys is not told of what that overtook. */
+  written(key: Uint8Array): void {
+    const { left } = this.#now;
+    for (const why of ['bodiless', 'outdated', 'refused'] as const)
+      if (left[why].length > 0) left[why] = left[why].filter((one) => Buffer.compare(one, key) !== 0);
+  }
 }
 
 function nothing(): Done {

@@ -223,6 +223,7 @@ export class DiskWriting {
     const prefix = this.#prefixOf(order);
     const entry = writeEntry(prefix, order.record, order.inline);
     if (!this.#table('records').add(key, entry)) return false;
+    this.#done.written(key);
     this.#noteLarge(key, entry);
     this.#link(key, prefix, undefined);
     if (isVaried) this.#enterVaried(key);
@@ -266,6 +267,7 @@ export class DiskWriting {
     this.#link(key, prefix, old);
     const bytes = writeEntry(prefix, order.record, inline);
     this.#table('records').put(key, bytes);
+    this.#done.written(key);
     this.#noteLarge(key, bytes);
     if (isVaried && old === undefined) this.#enterVaried(key);
     if (old === undefined || isSameBody) return;

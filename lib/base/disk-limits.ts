@@ -161,19 +161,11 @@ export const MAX_DISK_MISSED_REACHES = 1_000;
 /** Stored responses that are brought in line at once, when the disk tier is there again. */
 export const DISK_MISSED_STEP_COUNT = 256;
 /** By how much the thread that writes to disk stands back for others. */
-export const DISK_THREAD_NICE = 19;
+export const DISK_THREAD_NICE = 10;
 /** How long that thread works at a stretch, as far as it can choose: it cannot within a commit. */
 export const DISK_STRETCH_MS = 0.3;
 /** For how long it then leaves the core to others. */
 export const DISK_BREATH_MS = 0.05;
-/** How long a job of that thread may take before the thread that answers makes room for it, where it is the core that it waits for. */
-export const DISK_STARVED_AFTER_MS = 50;
-/** How often, while turns of the event loop are short. */
-export const DISK_ASIDE_EVERY_MS = 3;
-/** The share of its time that it then leaves to that thread. */
-export const DISK_ASIDE_SHARE = 1 / 6;
-/** How long it leaves it the core at once, at most. */
-export const MAX_DISK_ASIDE_MS = 1;
 /** The heap of the thread that writes to disk: what it works on are buffers outside of it. */
 export const DISK_THREAD_HEAP = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 } as const;
 /** How often whoever waits until all is on disk waits anew, because some of it was put off behind what came later. */

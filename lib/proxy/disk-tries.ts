@@ -92,7 +92,7 @@ export class DiskTries {
     const { sizeBytes } = this.#plan;
     for (const { code, sentence } of remarks) this.#events.notice('warn', code, sentence);
     this.#beYoung(directory);
-    const port = patientPort(openThreadPort({ directory, sizeBytes, inode: file.inode }, this.#clock), this.#clock);
+    const port = patientPort(openThreadPort({ directory, sizeBytes, inode: file.inode }), this.#clock);
     const onDamaged = (): void => markDamaged(directory);
     const about = { file, port, sizeBytes };
     const tier = new DiskTier({ ...about, clock: this.#clock, events: this.#events, onDamaged });

@@ -3,10 +3,8 @@
  * things to do, and one that died anew with the next.
  */
 import { Worker } from 'node:worker_threads';
-import { type Clock, systemClock } from '../base/clock.js';
 import { whileThreadStarts } from '../base/collector.js';
 import { DISK_THREAD_HEAP } from '../base/disk-limits.js';
-import { Lateness, StandingAside } from './disk-aside.js';
 import { DiskFailure, type DiskJob, type DiskPort, type DiskReport } from './disk-contract.js';
 import { DiskGate, guardExit } from './disk-gate.js';
 import type { FromThread, ThreadOrder, ThreadStart, ToThread } from './disk-thread.js';
@@ -16,27 +14,18 @@ interface Waiting {
   reject(failure: DiskFailure): void;
 }
 
-const never = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-
-function sleep(ms: number): void {
-  Atomics.wait(never, 0, 0, ms);
-}
-
-export function openThreadPort(order: ThreadOrder, clock: Clock = systemClock()): DiskPort {
-  return new ThreadPort(order, clock);
+export function openThreadPort(order: ThreadOrder): DiskPort {
+  return new ThreadPort(order);
 }
 
 class ThreadPort implements DiskPort {
   readonly #order: ThreadOrder;
-  readonly #lateness = new Lateness();
-  readonly #aside: StandingAside;
   #worker: Worker | undefined;
   #waiting: Waiting | undefined;
   #isClosing = false;
 
-  constructor(order: ThreadOrder, clock: Clock) {
+  constructor(order: ThreadOrder) {
     this.#order = order;
-    this.#aside = new StandingAside(this.#lateness, clock, sleep);
   }
 
   send(job: DiskJob): Promise<DiskReport> {
@@ -44,7 +33,6 @@ class ThreadPort implements DiskPort {
     const worker = this.#worker;
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
-      this.#aside.begin();
       // While there is something to be written the process does not end by itself.
       worker.ref();
       // The orders stand in memory that both have: nothing of them is copied.
@@ -57,7 +45,7 @@ class ThreadPort implements DiskPort {
     const unguard = guardExit(gate);
     const hasStarted = whileThreadStarts();
     const worker = new Worker(new URL('./disk-thread.js', import.meta.url), {
-      workerData: { ...this.#order, gate: gate.shared, lateness: this.#lateness.shared } satisfies ThreadStart,
+      workerData: { ...this.#order, gate: gate.shared } satisfies ThreadStart,
       resourceLimits: DISK_THREAD_HEAP,
     });
     worker.unref();
@@ -90,7 +78,6 @@ class ThreadPort implements DiskPort {
   #settle(): Waiting | undefined {
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    this.#aside.end();
     return waiting;
   }
 

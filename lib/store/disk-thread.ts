@@ -6,7 +6,6 @@ import { getPriority, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../base/clock.js';
 import { DISK_BREATH_MS, DISK_STRETCH_MS, DISK_THREAD_NICE } from '../base/disk-limits.js';
-import { Lateness } from './disk-aside.js';
 import type { DiskJob, DiskReport } from './disk-contract.js';
 import { DiskFailure } from './disk-contract.js';
 import { mindTakenAway, openDiskFile } from './disk-file.js';
@@ -21,7 +20,7 @@ export interface ThreadOrder {
 }
 
 /** With what a thread begins. */
-export type ThreadStart = ThreadOrder & { readonly gate: SharedArrayBuffer; readonly lateness: SharedArrayBuffer };
+export type ThreadStart = ThreadOrder & { readonly gate: SharedArrayBuffer };
 
 /** What the thread is told, and what it answers. */
 export type ToThread = DiskJob | 'close';
@@ -40,15 +39,12 @@ let begunAt = 0;
  * finish its turn of a millisecond or more, however far it stands back, before it gives way.
  */
 function breathe(): void {
-  const now = clock.now();
-  if (now - begunAt < DISK_STRETCH_MS) return;
+  if (clock.now() - begunAt < DISK_STRETCH_MS) return;
   Atomics.wait(nothing, 0, 0, DISK_BREATH_MS);
   begunAt = clock.now();
-  lateness.add(begunAt - now - DISK_BREATH_MS);
 }
 
-const { directory, sizeBytes, inode, gate: shared, lateness: told } = workerData as ThreadStart;
-const lateness = new Lateness(told);
+const { directory, sizeBytes, inode, gate: shared } = workerData as ThreadStart;
 // lmdb would make one, and the directory too: what is taken away there would stay in the one that is read.
 if (inode !== undefined) mindTakenAway(directory, inode);
 const port = parentPort;

@@ -10,7 +10,7 @@ import type { ClientRequest, ReplySink } from './contract.js';
 import type { Engine } from './engine.js';
 import type { Fill } from './fill.js';
 import type { FillEnd } from './fill-contract.js';
-import { markerKeyOf } from './fill-order.js';
+import { markerKeyOf, unledOrder } from './fill-order.js';
 import { acceptedReply, seeOtherReply } from './synth.js';
 
 /** Below this path every resource is one of ours (RFC 8615 §3). */
@@ -90,18 +90,7 @@ export function acceptCold(engine: Engine, request: ClientRequest, sink: ReplySi
   const running = collapse.find(key, request.fields, ({ spec }) => !spec.isUnasked);
   // Its bytes are arriving: whoever comes now follows them.
   if (running?.state === 'streaming' || (running === undefined && collapse.isFull)) return false;
-  const fill =
-    running ??
-    engine.makeFill({
-      key,
-      collapseKey: key,
-      request,
-      method: 'GET',
-      basis: undefined,
-      conditions: 'stored',
-      askedFor: 'fill',
-      leader: undefined,
-    });
+  const fill = running ?? engine.makeFill(unledOrder(key, request));
   const location = accepted.note(fill, request);
   const rule = parts.live.rules.ruleFor(request).name;
   sink.reply(acceptedReply(request, location, rule, parts.clock.wall(), engine.via));

@@ -22,6 +22,20 @@ export interface FillOrder {
 
 const NONE_KNOWN: readonly StoredResponse[] = [];
 
+/** What a visitor would ask for where nothing is stored, that nobody waits for and anybody may join. */
+export function unledOrder(key: string, request: ClientRequest): FillOrder {
+  return {
+    key,
+    collapseKey: key,
+    request,
+    method: 'GET',
+    basis: undefined,
+    conditions: 'stored',
+    askedFor: 'fill',
+    leader: undefined,
+  };
+}
+
 /** The order as of now. */
 export function specOf({ live, store }: EngineParts, order: FillOrder): FillSpec {
   const { key, method, request, basis, conditions, askedFor, isUnasked, collapseKey, leader } = order;

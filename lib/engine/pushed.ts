@@ -6,6 +6,7 @@ import { judgeReuse } from '../policy/reuse.js';
 import type { ClientRequest, ReplySink } from './contract.js';
 import type { Engine } from './engine.js';
 import type { Fill } from './fill.js';
+import { unledOrder } from './fill-order.js';
 import { planPass } from './pass.js';
 import { hitDelivery } from './told.js';
 
@@ -47,17 +48,7 @@ function lookElsewhere(engine: Engine, request: ClientRequest, key: string): Fil
   if (parts.leases === undefined || collapse.isFull) return undefined;
   const running = collapse.find(key, request.fields, ({ spec }) => spec.isUnasked);
   if (running !== undefined) return running;
-  const fill = engine.makeFill({
-    key,
-    collapseKey: key,
-    request,
-    method: 'GET',
-    basis: undefined,
-    conditions: 'stored',
-    askedFor: 'fill',
-    isUnasked: true,
-    leader: undefined,
-  });
+  const fill = engine.makeFill({ ...unledOrder(key, request), isUnasked: true });
   fill.start();
   return fill;
 }

@@ -8,6 +8,7 @@ import { requestKey } from '../policy/key.js';
 import type { ClientRequest } from './contract.js';
 import type { Engine } from './engine.js';
 import type { FillEnd } from './fill-contract.js';
+import { unledOrder } from './fill-order.js';
 import { requestOfKey, requestOfUrl } from './own-request.js';
 import { currentOf, type StoredPlace } from './reach.js';
 
@@ -101,16 +102,7 @@ export class Refreshing {
     await this.#gate.enter();
     let fill = collapse.find(key, request.fields);
     if (fill === undefined) {
-      fill = this.#engine.makeFill({
-        key,
-        collapseKey: key,
-        request,
-        method: 'GET',
-        basis: undefined,
-        conditions: 'stored',
-        askedFor: 'fill',
-        leader: undefined,
-      });
+      fill = this.#engine.makeFill(unledOrder(key, request));
       fill.start();
     }
     told(await collapse.endOf(fill));

@@ -87,7 +87,7 @@ export function acceptCold(engine: Engine, request: ClientRequest, sink: ReplySi
   const { parts, collapse, accepted } = engine;
   if (!OWN_PATH.test(request.target)) return false;
   if (parts.markers.isMarked(markerKeyOf(key, request)) || parts.failures.pending(key) !== undefined) return false;
-  const running = collapse.find(key, request.fields, ({ spec }) => !spec.isUnasked);
+  const running = collapse.find(key, request.fields);
   // Its bytes are arriving: whoever comes now follows them.
   if (running?.state === 'streaming' || (running === undefined && collapse.isFull)) return false;
   const fill = running ?? engine.makeFill(unledOrder(key, request));

@@ -51,9 +51,10 @@ export class CollapseTable {
   /**
    * The fill that will answer a request with these fields too. Once its head is known its own selection decides;
    * before that the selecting fields of what is stored foretell it, and where nothing is stored, hope does:
-   * a waiter that turns out to be another variant looks up again. `mayJoin` passes over what is of no use to the one who asks.
+   * a waiter that turns out to be another variant looks up again. `mayJoin` passes over what is of no use to the one who asks: where nothing is said,
+   * what will not ask the origin.
    */
-  find(key: string, requestFields: Fields, mayJoin: (fill: Fill) => boolean = () => true): Fill | undefined {
+  find(key: string, requestFields: Fields, mayJoin: (fill: Fill) => boolean = asksOrigin): Fill | undefined {
     return this.#joinable.find(key, (fill) => answers(fill, requestFields) && mayJoin(fill));
   }
 
@@ -149,4 +150,8 @@ function answers(fill: Fill, requestFields: Fields): boolean {
   const known = fill.spec.basis ?? fill.spec.candidates[0];
   if (known === undefined || known.selection.names.length === 0) return true;
   return isSelectedBy(selectionOf(known.selection.names, fill.spec.request.fields), requestFields);
+}
+
+function asksOrigin({ spec }: Fill): boolean {
+  return !spec.isUnasked;
 }

@@ -66,3 +66,21 @@ t.test('a copy that memory has no room for is not read for nobody', async (t) =>
   await turns();
   t.match([client.status, body.isAborted, walk.origin.count], [404, true, 0]);
 });
+
+t.test('whoever wants the origin asked does not take such a look for that', async (t) => {
+  const leases: Leases = {
+    take: async () => ({ kind: 'elsewhere', isNear: true, wait: () => () => {} }),
+    announce() {},
+  };
+  const walk = makeWalk({ leases, rule: PUSHED });
+  walk.get('/a');
+  await turns();
+  const { collapse } = walk.engine;
+  const key = 'http://example.test/a';
+  t.equal(collapse.find(key, Fields.empty), undefined);
+  t.not(
+    collapse.find(key, Fields.empty, () => true),
+    undefined,
+    'though it runs',
+  );
+});

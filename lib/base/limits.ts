@@ -190,6 +190,8 @@ export const DRAIN_LINGER_MS = 250;
 export const MAX_REFUSED_CONNECTIONS = 256;
 /** Connections that the kernel may hold before they are accepted; it has a bound of its own, often lower. */
 export const LISTEN_BACKLOG = 4_096;
+/** Connections that come at once, one in each turn of the event loop, and are let in before any of them is served; beyond: those who are in are, and then the next so many. */
+export const MAX_ADMITTED_AT_ONCE = 128;
 /** A reply's body up to this size is written at once; a larger one piece by piece, as the client takes it. */
 export const WRITE_AT_ONCE_BYTES = 1024 * 1024;
 /** Largest piece of such a body. */
@@ -241,7 +243,7 @@ export const MAX_PARTS = 64;
 export const UNREAD_BODY_MAX_MS = 60_000;
 /** Longest time that closing waits for exchanges with the origin that nobody waits for any more. */
 export const ORIGIN_CLOSE_TIMEOUT_MS = 1_000;
-/** Turns of the event loop before a drain closes connections: one to accept what waits, one to read it, one for what runs now. */
+/** Turns of the event loop, from the last that accepted something, before a drain closes connections: one to read it, one for what was held meanwhile, one for what runs now. */
 export const TURNS_BEFORE_DRAIN = 3;
 /** Keys that unusual X-Forwarded-Host and -Proto fields made of their targets, known so that a purge reaches them; beyond: what is stored under the oldest goes. */
 export const MAX_ALIASES = 10_000;

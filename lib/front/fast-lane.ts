@@ -11,6 +11,7 @@ import type { ReadyReply } from '../engine/contract.js';
 import { NO_BYTES } from '../object/chunks.js';
 import type { ClientConnection } from './connection.js';
 import type { Lane } from './contract.js';
+import type { Held } from './door.js';
 import { Exchange } from './exchange.js';
 import { FieldMemo } from './field-memo.js';
 import { FOREIGN, HeadScan, INCOMPLETE } from './head-scan.js';
@@ -23,6 +24,9 @@ import { Turns } from './turns.js';
 export interface FastFront extends Lane {
   /** The full lane takes the connection, with bytes that were read of it and not used. */
   handOver(connection: ClientConnection, unread: Buffer): void;
+  /** Whether what is read is to be held until all are in who come just now, and where to say so. */
+  readonly isHolding: boolean;
+  hold(one: Held): void;
 }
 
 const scan = new HeadScan();
@@ -31,7 +35,7 @@ const targets = new Targets();
 let newest: FieldMemo | undefined;
 
 /** Reads one connection, until it hands it over. */
-export class FastReader {
+export class FastReader implements Held {
   readonly #front: FastFront;
   #connection!: ClientConnection;
   #socket!: Socket;
@@ -81,11 +85,25 @@ export class FastReader {
   take(bytes: Buffer, length: number): boolean {
     if (this.#state === 'gone') return this.#socket.push(Buffer.from(bytes.subarray(0, length)));
     if (this.#connection.isClosing) return this.#connection.dropped();
+    if (this.#front.isHolding && this.#hold(bytes, length)) return false;
     if (this.#held.length === 0) return this.#run(bytes, length, false);
     const joined = Buffer.concat([this.#held, bytes.subarray(0, length)]);
     if (this.#state === 'reading') return this.#run(joined, joined.length, true);
     this.#held = joined;
     return false;
+  }
+
+  /** Keeps what came for the end of the hold, until when nothing more is read. False where it is more than a head. */
+  #hold(bytes: Buffer, length: number): boolean {
+    if (this.#state !== 'reading' || this.#held.length + length > MAX_HELD_HEAD_BYTES) return false;
+    this.#held = Buffer.concat([this.#held, bytes.subarray(0, length)]);
+    this.#front.hold(this);
+    return true;
+  }
+
+  release(): void {
+    if (this.#socket.destroyed) return;
+    if (this.#connection.isClosing || this.#run(this.#held, this.#held.length, true)) this.#socket.resume();
   }
 
   /** Uses what there is and holds the rest. `isOwn`: the bytes are good for longer than this call. */

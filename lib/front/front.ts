@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../base/clock.js';
 import { stackOf } from '../base/errors.js';
-import { CONNECTION_SWEEP_MS, DRAIN_REST_MS, TURNS_BEFORE_DRAIN } from '../base/limits.js';
+import { CONNECTION_SWEEP_MS, DRAIN_REST_MS } from '../base/limits.js';
 import type { RequestHandler } from '../engine/contract.js';
 import type { Events } from '../observe/events.js';
 import { ClientConnection } from './connection.js';
@@ -18,6 +18,7 @@ import {
   type Move,
 } from './contract.js';
 import { Crowd } from './crowd.js';
+import { Door, type Held, readWhatArrived } from './door.js';
 import type { Exchange } from './exchange.js';
 import { type FastFront, FastReader } from './fast-lane.js';
 import { type FullFront, FullLane } from './full-lane.js';
@@ -47,6 +48,8 @@ class ClientFront implements Front, FastFront, FullFront, Newcomers {
   #hasFastLane: boolean;
   readonly #listening: Listening;
   readonly #crowd = new Crowd();
+  readonly #door = new Door();
+  #acceptedCount = 0;
   #sweep: Timer | undefined;
   #isOverfull = false;
   #whenEmpty: (() => void) | undefined;
@@ -94,7 +97,7 @@ class ClientFront implements Front, FastFront, FullFront, Newcomers {
 
   take(handle: Handle): void {
     if (this.isDraining) handle.close();
-    else if (!this.acceptedHandle(handle)) this.accepted(pausedSocket(handle));
+    else if (!this.#takeHandle(handle)) this.#takeSocket(pausedSocket(handle));
   }
 
   reconfigure({ limits, debugHeader, via, fastLane }: FrontSettings): void {
@@ -119,12 +122,25 @@ class ClientFront implements Front, FastFront, FullFront, Newcomers {
   }
 
   accepted(socket: Socket): void {
+    this.#acceptedCount++;
+    this.#door.came();
+    this.#takeSocket(socket);
+  }
+
+  #takeSocket(socket: Socket): void {
     if (!this.#hasRoom()) socket.destroy();
     else if (this.#hasFastLane) this.#read(handleOf(socket));
     else this.#admit(socket, undefined);
   }
 
   acceptedHandle(handle: Handle): boolean {
+    if (!this.#takeHandle(handle)) return false;
+    this.#acceptedCount++;
+    this.#door.came();
+    return true;
+  }
+
+  #takeHandle(handle: Handle): boolean {
     if (!this.#hasFastLane) return false;
     if (!this.#hasRoom()) handle.close();
     else {
@@ -144,6 +160,14 @@ class ClientFront implements Front, FastFront, FullFront, Newcomers {
     const reader = new FastReader(this);
     const socket = readInto(handle, (bytes, length) => reader.take(bytes, length));
     this.#admit(socket, reader);
+  }
+
+  get isHolding(): boolean {
+    return this.#door.isHolding;
+  }
+
+  hold(one: Held): void {
+    this.#door.hold(one);
   }
 
   ends(connection: ClientConnection): void {
@@ -227,7 +251,7 @@ class ClientFront implements Front, FastFront, FullFront, Newcomers {
       isTimeUp = true;
       stopWaiting();
     });
-    await readWhatArrived();
+    await readWhatArrived(() => this.#acceptedCount);
     this.#listening.stop();
     this.#endResting();
     const looks = this.clock.every(DRAIN_REST_MS, () => this.#endResting());
@@ -257,14 +281,6 @@ class ClientFront implements Front, FastFront, FullFront, Newcomers {
       });
     }
   }
-}
-
-/**
- * Lets the event loop read what has arrived already. A connection that is closed with a request unread is reset, and
- * so is one that the kernel has accepted and we have not: both would cost a client its answer.
- */
-async function readWhatArrived(): Promise<void> {
-  for (let turn = 0; turn < TURNS_BEFORE_DRAIN; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
 export function createFront(options: FrontOptions): Front {

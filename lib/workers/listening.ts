@@ -1,7 +1,8 @@
 /** The one port: the primary process accepts there, reads nothing, and gives each connection on. */
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { LISTEN_BACKLOG, TURNS_BEFORE_DRAIN } from '../base/limits.js';
+import { LISTEN_BACKLOG } from '../base/limits.js';
 import type { Address } from '../config/address.js';
+import { readWhatArrived } from '../front/door.js';
 import { acceptHandles, type Handle, handleOf } from '../front/read-into.js';
 import type { Events } from '../observe/events.js';
 import type { BoundAddress } from './messages.js';
@@ -17,6 +18,7 @@ export class Listening {
   readonly #events: Events;
   readonly #accepted: (handle: Handle) => void;
   #server: Server | undefined;
+  #acceptedCount = 0;
   #address: BoundAddress = { host: '', port: 0 };
 
   constructor(events: Events, accepted: (handle: Handle) => void) {
@@ -41,7 +43,7 @@ export class Listening {
     // Where this version of Node does not give handles, they are taken out of its sockets.
     server.on('connection', (socket) => {
       const handle = handleOf(socket);
-      if (handle !== null) this.#accepted(handle);
+      if (handle !== null) this.#take(handle);
     });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -51,11 +53,16 @@ export class Listening {
       });
     });
     acceptHandles(server, (handle) => {
-      this.#accepted(handle);
+      this.#take(handle);
       return true;
     });
     server.on('error', (error) => this.#events.notice('error', 'accept-failed', error.message));
     return server;
+  }
+
+  #take(handle: Handle): void {
+    this.#acceptedCount++;
+    this.#accepted(handle);
   }
 
   /** Listens at another address as well. Where only the host of it is another, the old one is given up first. */
@@ -92,7 +99,7 @@ export class Listening {
 
   /** Accepts what has arrived already, then nothing more. */
   async stop(): Promise<void> {
-    for (let turn = 0; turn < TURNS_BEFORE_DRAIN; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+    await readWhatArrived(() => this.#acceptedCount);
     this.#close();
   }
 }

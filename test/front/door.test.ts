@@ -1,0 +1,143 @@
+// Goal: who comes with many others is not kept waiting by those who came before. Method: clients that the kernel has accepted, all at once, before the event loop turns; how many were in when each request was taken.
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import t, { type Test } from 'tap';
+import { MAX_ADMITTED_AT_ONCE, MAX_HELD_HEAD_BYTES } from '../../lib/base/limits.js';
+import { turns } from '../kit/barrier.js';
+import { type House, openHouse, replyOf, until } from './house.js';
+
+const HEAD = 'GET /a HTTP/1.1\r\nHost: a\r\n\r\n';
+
+/** For each request, how many connections there were when it was taken. */
+interface Watched extends House {
+  readonly thereWere: number[];
+}
+
+async function openWatched(t: Test): Promise<Watched> {
+  const thereWere: number[] = [];
+  const house: House = await openHouse(
+    t,
+    ({ target }, sink) => {
+      thereWere.push(house.front.connections);
+      sink.reply(replyOf(`you asked for ${target}`));
+    },
+    { fastLane: true },
+  );
+  return { ...house, thereWere };
+}
+
+/** Clients that have connected and sent `bytes` as far as the kernel is concerned. */
+function crowd(t: Test, port: number, count: number, bytes: string): Socket[] {
+  return Array.from({ length: count }, () => {
+    const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    t.teardown(() => client.destroy());
+    client.on('error', () => undefined);
+    client.write(bytes);
+    return client;
+  });
+}
+
+async function answerTo(client: Socket): Promise<string> {
+  let said = '';
+  for await (const bytes of client) {
+    said += (bytes as Buffer).toString('latin1');
+    if (said.includes('you asked for /last')) break;
+  }
+  return said;
+}
+
+t.test('decision 0047: of clients that come at once none is served before all are in', async (t) => {
+  const { port, thereWere } = await openWatched(t);
+  crowd(t, port, 100, HEAD);
+  await until(() => thereWere.length === 100);
+  t.strictSame([...new Set(thereWere)], [100]);
+});
+
+t.test('who is there already waits with them, and is answered as often as ever', async (t) => {
+  const { port, thereWere, front } = await openWatched(t);
+  const old = crowd(t, port, 5, HEAD);
+  await until(() => thereWere.length === 5);
+  crowd(t, port, 50, HEAD);
+  await until(() => front.connections > 5);
+  for (const client of old) client.write(HEAD);
+  await until(() => thereWere.length === 60);
+  t.strictSame([...new Set(thereWere.slice(5))], [55]);
+});
+
+t.test('limits: where more and more come, those who are there are served in between', async (t) => {
+  const { port, thereWere } = await openWatched(t);
+  const count = MAX_ADMITTED_AT_ONCE * 2 + 10;
+  crowd(t, port, count, HEAD);
+  await until(() => thereWere.length === count);
+  t.equal(thereWere[0], MAX_ADMITTED_AT_ONCE);
+  t.equal(thereWere[MAX_ADMITTED_AT_ONCE], MAX_ADMITTED_AT_ONCE * 2);
+  t.equal(thereWere[count - 1], count);
+});
+
+t.test('one client that comes alone is served in the turn after that in which its request is read', async (t) => {
+  const { port, handed, front } = await openWatched(t);
+  const [client] = crowd(t, port, 1, HEAD) as [Socket];
+  await once(client, 'connect');
+  await until(() => front.connections === 1);
+  await turns(2);
+  t.equal(handed.length, 1);
+});
+
+t.test('what is held goes on where its client says more, ends its side, or says nothing that is whole', async (t) => {
+  const { port, handed } = await openWatched(t);
+  const [pipelining, ending, cutOff, splitting] = crowd(t, port, 4, '') as [Socket, Socket, Socket, Socket];
+  crowd(t, port, 50, HEAD);
+  pipelining.write(HEAD + HEAD + HEAD.replace('/a', '/last'));
+  ending.end(HEAD);
+  cutOff.end('GET /a HT');
+  splitting.write(HEAD.slice(0, 10));
+  const isSplit = once(splitting, 'connect').then(() =>
+    splitting.write(HEAD.slice(10).replace('Host', 'X: y\r\nHost')),
+  );
+  await isSplit;
+  t.equal((await answerTo(pipelining)).match(/you asked for/g)?.length, 3);
+  t.match(await answerTo(ending), /^HTTP\/1.1 200 OK[\s\S]*you asked for \/a$/);
+  t.match(await answerTo(cutOff), /^HTTP\/1.1 400 /);
+  await until(() => handed.length === 55);
+});
+
+t.test('limits: a client that sends on and on meanwhile is not held beyond a head of common size', async (t) => {
+  const { port, thereWere, handed } = await openWatched(t);
+  const many = Math.ceil((MAX_HELD_HEAD_BYTES * 2) / HEAD.length);
+  crowd(t, port, 1, HEAD.repeat(many));
+  crowd(t, port, 100, HEAD);
+  await until(() => handed.length >= 100);
+  t.ok((thereWere[0] as number) < 100, `it was served when ${thereWere[0]} were in`);
+});
+
+t.test('a client that leaves while its request is held costs nobody else theirs', async (t) => {
+  const { port, thereWere, front } = await openWatched(t);
+  const [leaving] = crowd(t, port, 1, HEAD) as [Socket];
+  crowd(t, port, 50, HEAD);
+  await once(leaving, 'connect');
+  leaving.resetAndDestroy();
+  await until(() => thereWere.length >= 50 && front.connections === 50);
+  await turns(5);
+  t.ok(thereWere.length <= 51);
+});
+
+t.test('drain: who has connected is answered, however many the kernel has', async (t) => {
+  const { port, front } = await openWatched(t);
+  const clients = crowd(t, port, 40, HEAD);
+  // The last of them is connected as far as it knows; the proxy has seen few of them.
+  await once(clients[39] as Socket, 'connect');
+  const drained = front.drain(10_000);
+  const answers = await Promise.all(clients.map(answerTo));
+  t.equal(answers.filter((answer) => /you asked for \/a$/.test(answer)).length, 40);
+  await drained;
+});
+
+t.test('a connection that is for the full lane goes there after the hold, with all that it has said', async (t) => {
+  const { port, handed, front } = await openWatched(t);
+  const [posting] = crowd(t, port, 1, 'POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n') as [Socket];
+  crowd(t, port, 30, HEAD);
+  await until(() => handed.length === 31);
+  t.equal(handed.filter(({ request }) => request.method === 'POST').length, 1);
+  t.equal(front.fastConnections, 30);
+  posting.end();
+});

@@ -192,6 +192,12 @@ export const MAX_REFUSED_CONNECTIONS = 256;
 export const LISTEN_BACKLOG = 4_096;
 /** Connections that come at once, one in each turn of the event loop, and are let in before any of them is served; beyond: those who are in are, and then the next so many. */
 export const MAX_ADMITTED_AT_ONCE = 128;
+/** Longest time that those who are in wait for them. */
+export const MAX_HOLD_MS = 20;
+/** A turn of the event loop that accepts one connection and serves nobody takes no longer, beside what it reads; where one does, by what else there is, nobody is kept waiting. */
+export const SHORT_TURN_MS = 1;
+/** What it takes to read one request and hold it. */
+export const HELD_READ_MS = 0.02;
 /** A reply's body up to this size is written at once; a larger one piece by piece, as the client takes it. */
 export const WRITE_AT_ONCE_BYTES = 1024 * 1024;
 /** Largest piece of such a body. */
@@ -243,8 +249,10 @@ export const MAX_PARTS = 64;
 export const UNREAD_BODY_MAX_MS = 60_000;
 /** Longest time that closing waits for exchanges with the origin that nobody waits for any more. */
 export const ORIGIN_CLOSE_TIMEOUT_MS = 1_000;
-/** Turns of the event loop, from the last that accepted something, before a drain closes connections: one to read it, one for what was held meanwhile, one for what runs now. */
+/** Turns of the event loop, behind the last that accepted something, before a drain closes connections: one to read it, one for what was held meanwhile, one for what runs now. */
 export const TURNS_BEFORE_DRAIN = 3;
+/** Longest time that these go on where clients come all the time. */
+export const MAX_ACCEPTS_BEFORE_DRAIN_MS = 250;
 /** Keys that unusual X-Forwarded-Host and -Proto fields made of their targets, known so that a purge reaches them; beyond: what is stored under the oldest goes. */
 export const MAX_ALIASES = 10_000;
 /** Length of these keys together, in bytes; beyond: as above. */

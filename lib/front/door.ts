@@ -3,7 +3,15 @@
  * Where each turn serves whoever is in already, every one who comes makes the turns longer for those behind: of 256 that
  * came at once the last was accepted after half a second. So while connections come turn after turn, requests are read and held.
  */
-import { LISTEN_BACKLOG, MAX_ADMITTED_AT_ONCE, TURNS_BEFORE_DRAIN } from '../base/limits.js';
+import type { Clock } from '../base/clock.js';
+import {
+  HELD_READ_MS,
+  MAX_ACCEPTS_BEFORE_DRAIN_MS,
+  MAX_ADMITTED_AT_ONCE,
+  MAX_HOLD_MS,
+  SHORT_TURN_MS,
+  TURNS_BEFORE_DRAIN,
+} from '../base/limits.js';
 
 /** Who has something to do once all are in. */
 export interface Held {
@@ -13,14 +21,20 @@ export interface Held {
 export class Door {
   /** Whether what is read is to be held. */
   isHolding = false;
+  readonly #clock: Clock;
   readonly #nextTurn: (run: () => void) => void;
   #held: Held[] = [];
   /** Connections that came since this hold began, and those of them that the last look knew of. */
   #came = 0;
   #seen = 0;
+  #begunAt = 0;
+  /** When it last looked, and how many were held then. */
+  #lookedAt = 0;
+  #heldThen = 0;
 
   /** `nextTurn` runs it once, behind all that this turn of the event loop, or the next one, brings. */
-  constructor(nextTurn: (run: () => void) => void = setImmediate) {
+  constructor(clock: Clock, nextTurn: (run: () => void) => void = setImmediate) {
+    this.#clock = clock;
     this.#nextTurn = nextTurn;
   }
 
@@ -33,6 +47,8 @@ export class Door {
     this.isHolding = true;
     this.#came = 1;
     this.#seen = 0;
+    this.#heldThen = 0;
+    this.#begunAt = this.#clock.now();
     this.#nextTurn(this.#look);
   }
 
@@ -42,8 +58,7 @@ export class Door {
   }
 
   readonly #look = (): void => {
-    if (this.#came > this.#seen && this.#came < MAX_ADMITTED_AT_ONCE) {
-      this.#seen = this.#came;
+    if (this.#goesOn(this.#clock.now())) {
       this.#nextTurn(this.#look);
       return;
     }
@@ -52,17 +67,28 @@ export class Door {
     this.isHolding = false;
     for (const one of held) one.release();
   };
+
+  #goesOn(now: number): boolean {
+    const { length: held } = this.#held;
+    const [seen, heldThen, lastAt] = [this.#seen, this.#heldThen, this.#lookedAt];
+    [this.#seen, this.#heldThen, this.#lookedAt] = [this.#came, held, now];
+    if (this.#came === seen || this.#came >= MAX_ADMITTED_AT_ONCE || now - this.#begunAt >= MAX_HOLD_MS) return false;
+    // Where a turn that only accepts and reads is long, by bodies or by answers of the origin, to hold makes it no shorter.
+    return seen === 0 || now - lastAt <= SHORT_TURN_MS + (held - heldThen) * HELD_READ_MS;
+  }
 }
 
 /**
  * Lets the event loop accept and read what the kernel has already: a connection that is closed with a request unread is reset, and
- * so is one that nobody has accepted, and either would cost a client its answer. `acceptedCount`: of all connections so far.
+ * so is one that nobody has accepted, and either would cost a client its answer. Where others come all the time it ends after `atMostMs`, or
+ * MAX_ACCEPTS_BEFORE_DRAIN_MS where that is less. `acceptedCount`: of all connections so far.
  */
-export async function readWhatArrived(acceptedCount: () => number): Promise<void> {
+export async function readWhatArrived(acceptedCount: () => number, clock: Clock, atMostMs: number): Promise<void> {
+  const until = clock.now() + Math.min(atMostMs, MAX_ACCEPTS_BEFORE_DRAIN_MS);
   let known = acceptedCount();
-  for (let turn = 0, quiet = 0; quiet < TURNS_BEFORE_DRAIN && turn < LISTEN_BACKLOG; turn++, quiet++) {
+  for (let quiet = 0; quiet < TURNS_BEFORE_DRAIN && clock.now() <= until; ) {
     await new Promise<void>((resolve) => setImmediate(resolve));
-    if (acceptedCount() > known) quiet = 0;
+    quiet = acceptedCount() > known ? 0 : quiet + 1;
     known = acceptedCount();
   }
 }

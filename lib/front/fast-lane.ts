@@ -103,7 +103,7 @@ export class FastReader implements Held {
 
   release(): void {
     if (this.#socket.destroyed) return;
-    if (this.#connection.isClosing || this.#run(this.#held, this.#held.length, true)) this.#socket.resume();
+    if (this.#run(this.#held, this.#held.length, true)) this.#socket.resume();
   }
 
   /** Uses what there is and holds the rest. `isOwn`: the bytes are good for longer than this call. */

@@ -48,7 +48,7 @@ class ClientFront implements Front, FastFront, FullFront, Newcomers {
   #hasFastLane: boolean;
   readonly #listening: Listening;
   readonly #crowd = new Crowd();
-  readonly #door = new Door();
+  readonly #door: Door;
   #acceptedCount = 0;
   #sweep: Timer | undefined;
   #isOverfull = false;
@@ -58,6 +58,7 @@ class ClientFront implements Front, FastFront, FullFront, Newcomers {
     this.handler = options.handler;
     this.tunnel = options.tunnel;
     this.clock = options.clock;
+    this.#door = new Door(options.clock);
     this.wallLead = options.clock.wall() - options.clock.now();
     this.#steadyLead = options.clock.now() - options.clock.steady();
     this.events = options.events;
@@ -96,8 +97,9 @@ class ClientFront implements Front, FastFront, FullFront, Newcomers {
   }
 
   take(handle: Handle): void {
-    if (this.isDraining) handle.close();
-    else if (!this.#takeHandle(handle)) this.#takeSocket(pausedSocket(handle));
+    if (this.isDraining || !this.#hasRoom()) handle.close();
+    else if (this.#hasFastLane) this.#readHandle(handle);
+    else this.#takeSocket(pausedSocket(handle));
   }
 
   reconfigure({ limits, debugHeader, via, fastLane }: FrontSettings): void {
@@ -122,32 +124,34 @@ class ClientFront implements Front, FastFront, FullFront, Newcomers {
   }
 
   accepted(socket: Socket): void {
-    this.#acceptedCount++;
-    this.#door.came();
-    this.#takeSocket(socket);
-  }
-
-  #takeSocket(socket: Socket): void {
-    if (!this.#hasRoom()) socket.destroy();
-    else if (this.#hasFastLane) this.#read(handleOf(socket));
-    else this.#admit(socket, undefined);
+    if (this.#isLetIn()) this.#takeSocket(socket);
+    else socket.destroy();
   }
 
   acceptedHandle(handle: Handle): boolean {
-    if (!this.#takeHandle(handle)) return false;
-    this.#acceptedCount++;
-    this.#door.came();
+    if (!this.#hasFastLane) return false;
+    if (this.#isLetIn()) this.#readHandle(handle);
+    else handle.close();
     return true;
   }
 
-  #takeHandle(handle: Handle): boolean {
-    if (!this.#hasFastLane) return false;
-    if (!this.#hasRoom()) handle.close();
-    else {
-      handle.setNoDelay(true);
-      this.#read(handle);
-    }
+  /** Whether there is room for who has just come. */
+  #isLetIn(): boolean {
+    this.#acceptedCount++;
+    if (!this.#hasRoom()) return false;
+    // A drain ends connections between two requests: none is to be held then.
+    if (!this.isDraining) this.#door.came();
     return true;
+  }
+
+  #takeSocket(socket: Socket): void {
+    if (this.#hasFastLane) this.#read(handleOf(socket));
+    else this.#admit(socket, undefined);
+  }
+
+  #readHandle(handle: Handle): void {
+    handle.setNoDelay(true);
+    this.#read(handle);
   }
 
   #hasRoom(): boolean {
@@ -251,7 +255,7 @@ class ClientFront implements Front, FastFront, FullFront, Newcomers {
       isTimeUp = true;
       stopWaiting();
     });
-    await readWhatArrived(() => this.#acceptedCount);
+    await readWhatArrived(() => this.#acceptedCount, this.clock, timeoutMs);
     this.#listening.stop();
     this.#endResting();
     const looks = this.clock.every(DRAIN_REST_MS, () => this.#endResting());

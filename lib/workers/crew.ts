@@ -73,7 +73,7 @@ export class Crew {
       heir: () => this.serving[0]?.id,
     });
     this.handovers = new Handovers(parts.clock, () => this.serving);
-    this.listening = new Listening(parts.events, (handle) => this.handovers.take(handle));
+    this.listening = new Listening(parts.events, parts.clock, (handle) => this.handovers.take(handle));
     this.#supervisor = new Supervisor({
       clock: parts.clock,
       events: parts.events,
@@ -145,7 +145,7 @@ export class Crew {
   async start(listen: Address): Promise<void> {
     await this.listening.open(listen);
     if (this.#isEnding) {
-      await this.listening.stop();
+      await this.listening.stop(WORKER_CLOSE_TIMEOUT_MS);
       throw new StartStoppedError('stopped while starting');
     }
     await this.#supervisor.start();
@@ -282,13 +282,13 @@ export class Crew {
 
   /** Accepts nothing more; what runs finishes within `timeoutMs`. */
   async drain(timeoutMs: number): Promise<void> {
-    await this.listening.stop();
+    await this.listening.stop(timeoutMs);
     await this.handovers.done();
     await this.#end('drain', timeoutMs);
   }
 
   async close(): Promise<void> {
-    await this.listening.stop();
+    await this.listening.stop(WORKER_CLOSE_TIMEOUT_MS);
     this.handovers.close();
     await this.#end('close', WORKER_CLOSE_TIMEOUT_MS);
     rmSync(this.#directory, { recursive: true, force: true });

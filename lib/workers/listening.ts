@@ -1,5 +1,6 @@
 /** The one port: the primary process accepts there, reads nothing, and gives each connection on. */
 import { type AddressInfo, createServer, type Server } from 'node:net';
+import type { Clock } from '../base/clock.js';
 import { LISTEN_BACKLOG } from '../base/limits.js';
 import type { Address } from '../config/address.js';
 import { readWhatArrived } from '../front/door.js';
@@ -16,13 +17,15 @@ export interface NewAddress {
 
 export class Listening {
   readonly #events: Events;
+  readonly #clock: Clock;
   readonly #accepted: (handle: Handle) => void;
   #server: Server | undefined;
   #acceptedCount = 0;
   #address: BoundAddress = { host: '', port: 0 };
 
-  constructor(events: Events, accepted: (handle: Handle) => void) {
+  constructor(events: Events, clock: Clock, accepted: (handle: Handle) => void) {
     this.#events = events;
+    this.#clock = clock;
     this.#accepted = accepted;
   }
 
@@ -97,9 +100,9 @@ export class Listening {
     this.#server = undefined;
   }
 
-  /** Accepts what has arrived already, then nothing more. */
-  async stop(): Promise<void> {
-    await readWhatArrived(() => this.#acceptedCount);
+  /** Accepts what has arrived already, for so long at most, then nothing more. */
+  async stop(atMostMs: number): Promise<void> {
+    await readWhatArrived(() => this.#acceptedCount, this.#clock, atMostMs);
     this.#close();
   }
 }

@@ -2,8 +2,18 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
-import { MAX_ADMITTED_AT_ONCE, MAX_HELD_HEAD_BYTES } from '../../lib/base/limits.js';
+import {
+  HELD_READ_MS,
+  MAX_ACCEPTS_BEFORE_DRAIN_MS,
+  MAX_ADMITTED_AT_ONCE,
+  MAX_HELD_HEAD_BYTES,
+  MAX_HOLD_MS,
+  SHORT_TURN_MS,
+  TURNS_BEFORE_DRAIN,
+} from '../../lib/base/limits.js';
+import { Door, readWhatArrived } from '../../lib/front/door.js';
 import { turns } from '../kit/barrier.js';
+import { FakeClock } from '../kit/clock.js';
 import { type House, openHouse, replyOf, until } from './house.js';
 
 const HEAD = 'GET /a HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -25,6 +35,71 @@ async function openWatched(t: Test): Promise<Watched> {
   );
   return { ...house, thereWere };
 }
+
+/** A door, and what each turn of an event loop brings there: so many connections, in so long. Returns in which turn what was held is released. */
+function releasedIn(
+  turns: readonly { readonly comes: boolean; readonly ms: number; readonly reads?: number }[],
+): number | undefined {
+  const clock = new FakeClock();
+  let next: (() => void) | undefined;
+  let releasedAt: number | undefined;
+  const door = new Door(clock, (run) => {
+    next = run;
+  });
+  for (const [turn, { comes, ms, reads = 0 }] of turns.entries()) {
+    clock.advance(ms);
+    if (comes) door.came();
+    if (turn === 0) door.hold({ release: () => (releasedAt ??= turns.length) });
+    for (let n = 0; n < reads; n++) door.hold({ release: () => undefined });
+    const run = next;
+    next = undefined;
+    run?.();
+    if (releasedAt !== undefined) return turn;
+  }
+  return undefined;
+}
+
+t.test('decision 0047: a hold ends with the first turn that brings nobody', async (t) => {
+  const comes = { comes: true, ms: 0.1 };
+  t.equal(releasedIn([comes, { comes: false, ms: 0.1 }]), 1);
+  t.equal(releasedIn([comes, comes, comes, { comes: false, ms: 0.1 }, comes]), 3);
+});
+
+t.test('limits: a hold is over after its time, however many come', async (t) => {
+  const turns = Array.from({ length: MAX_ADMITTED_AT_ONCE }, () => ({ comes: true, ms: SHORT_TURN_MS / 2 }));
+  t.equal(releasedIn(turns), (MAX_HOLD_MS / SHORT_TURN_MS) * 2);
+});
+
+t.test('limits: where turns are long by something else, nobody is held', async (t) => {
+  const long = { comes: true, ms: SHORT_TURN_MS * 3 };
+  // The first one began before anybody was known to come, and served whoever was there.
+  t.equal(releasedIn([long, long, long, long]), 1);
+  const reading = { ...long, reads: Math.ceil((SHORT_TURN_MS * 2) / HELD_READ_MS) };
+  t.equal(releasedIn([long, reading, reading, { ...long, reads: 3 }]), 3, 'to read what is held takes its time');
+  t.equal(releasedIn([long, { comes: true, ms: 0.1 }, { comes: true, ms: 0.1 }, long]), 3);
+});
+
+t.test('limits: before a drain those who come all the time are let in for no longer than that', async (t) => {
+  for (const [atMostMs, limitMs] of [
+    [10_000, MAX_ACCEPTS_BEFORE_DRAIN_MS],
+    [20, 20],
+  ] as const) {
+    const clock = new FakeClock();
+    const begunAt = clock.now();
+    let count = 0;
+    const everyTurn = (): number => {
+      clock.advance(1);
+      return count++;
+    };
+    await readWhatArrived(everyTurn, clock, atMostMs);
+    const tookMs = clock.now() - begunAt;
+    t.ok(tookMs >= limitMs && tookMs <= limitMs + 5, `${tookMs} ms`);
+  }
+  let asked = 0;
+  await readWhatArrived(() => (asked++ < 8 ? asked : 8), new FakeClock(), 10_000);
+  // Twice in each turn, and once before.
+  t.ok(asked > 8 + TURNS_BEFORE_DRAIN, `asked ${asked} times`);
+});
 
 /** Clients that have connected and sent `bytes` as far as the kernel is concerned. */
 function crowd(t: Test, port: number, count: number, bytes: string): Socket[] {
@@ -119,6 +194,35 @@ t.test('a client that leaves while its request is held costs nobody else theirs'
   await until(() => thereWere.length >= 50 && front.connections === 50);
   await turns(5);
   t.ok(thereWere.length <= 51);
+});
+
+t.test('a connection that ends while its request is held is read on, to the end of its client', async (t) => {
+  const { port, front, clock, notices } = await openWatched(t);
+  const [resting] = crowd(t, port, 1, '') as [Socket];
+  resting.resume();
+  await until(() => front.connections === 1);
+  crowd(t, port, 60, HEAD);
+  resting.write(HEAD);
+  await until(() => front.connections > 20);
+  // It has rested for longer than it may, as far as the clock says by now.
+  for (let passed = 0; passed < 120_000; passed += 1000) clock.advance(1000);
+  await until(() => front.connections === 61);
+  const ended = once(resting, 'end');
+  await turns(5);
+  resting.end();
+  await Promise.race([ended, turns(50)]);
+  await until(() => front.connections < 61);
+  t.strictSame(notices, []);
+});
+
+t.test('a front that is closed while it holds lets go of all', async (t) => {
+  const { port, front, handed } = await openWatched(t);
+  crowd(t, port, 60, HEAD);
+  await until(() => front.connections > 20);
+  await front.close();
+  await turns(5);
+  t.equal(front.connections, 0);
+  t.equal(handed.length, 0);
 });
 
 t.test('drain: who has connected is answered, however many the kernel has', async (t) => {

@@ -44,10 +44,18 @@ class ThreadPort implements DiskPort {
     const gate = new DiskGate();
     const unguard = guardExit(gate);
     const hasStarted = whileThreadStarts();
-    const worker = new Worker(new URL('./disk-thread.js', import.meta.url), {
-      workerData: { ...this.#order, gate: gate.shared } satisfies ThreadStart,
-      resourceLimits: DISK_THREAD_HEAP,
-    });
+    let worker: Worker;
+    try {
+      worker = new Worker(new URL('./disk-thread.js', import.meta.url), {
+        workerData: { ...this.#order, gate: gate.shared } satisfies ThreadStart,
+        resourceLimits: DISK_THREAD_HEAP,
+      });
+    } catch (error) {
+      // There is to be no thread, as where the system has none left: it is tried again, as often as the disk is.
+      unguard();
+      hasStarted();
+      throw error;
+    }
     worker.unref();
     worker.once('online', hasStarted);
     const over = (message: string): void => {

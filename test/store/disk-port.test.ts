@@ -30,6 +30,16 @@ const ENDING = fileURLToPath(new URL('./disk-end-main.js', import.meta.url));
 const CLOSING = fileURLToPath(new URL('./disk-close-main.js', import.meta.url));
 const isLinux = process.platform === 'linux';
 
+t.test('a thread that cannot be started leaves nothing behind, however often it is tried', async (t) => {
+  // What no thread can be told makes the start fail, as a system does that has no thread left.
+  const port = openThreadPort({ directory: (() => {}) as unknown as string, sizeBytes: 1 });
+  const before = process.listenerCount('exit');
+  for (let times = 0; times < 5; times++) {
+    t.throws(() => port.send({ batch: undefined, now: 0 }), { name: 'DataCloneError' });
+  }
+  t.equal(process.listenerCount('exit'), before);
+});
+
 t.test('a process that ends while its thread writes waits until that has closed the file', async (t) => {
   for (let times = 0; times < 3; times++) {
     const child = spawn(process.execPath, [CLOSING, makeDirectory(t)], { stdio: ['ignore', 'pipe', 'inherit'] });

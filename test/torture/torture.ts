@@ -248,7 +248,8 @@ export class Torture {
       await ended(running.child, this.complaints);
       for (const complaint of this.complaints.splice(0)) process.stdout.write(`  ${complaint}\n`);
     }
-    rmSync(this.#directory, { recursive: true, force: true });
+    // A process that looks whether the file survived the kill goes last, and may outlive who has begun it.
+    rmSync(this.#directory, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 });
   }
 }
 

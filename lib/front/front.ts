@@ -139,8 +139,8 @@ class ClientFront implements Front, FastFront, FullFront, Newcomers {
   #isLetIn(): boolean {
     this.#acceptedCount++;
     if (!this.#hasRoom()) return false;
-    // A drain ends connections between two requests: none is to be held then.
-    if (!this.isDraining) this.#door.came();
+    // The full lane holds nothing; and a drain ends connections between two requests, of which none is to be held then.
+    if (this.#hasFastLane && !this.isDraining) this.#door.came();
     return true;
   }
 

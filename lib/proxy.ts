@@ -255,8 +255,8 @@ class ComposedProxy implements Running, Part {
     return this.#front.connections;
   }
 
-  take(handle: Handle): void {
-    this.#front.take(handle);
+  take(handle: Handle, isMore: boolean): void {
+    this.#front.take(handle, isMore);
   }
 
   objects(query: URLSearchParams): AdminReply {

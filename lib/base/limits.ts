@@ -194,6 +194,8 @@ export const LISTEN_BACKLOG = 4_096;
 export const MAX_ADMITTED_AT_ONCE = 128;
 /** Longest time that those who are in wait for them. */
 export const MAX_HOLD_MS = 20;
+/** How long a worker that is to be handed another connection waits for it before it serves those who are in. */
+export const HANDED_GAP_MS = 5;
 /** A turn of the event loop that accepts one connection and serves nobody takes no longer, beside what it reads; where one does, by what else there is, nobody is kept waiting. */
 export const SHORT_TURN_MS = 1;
 /** What it takes to read one request and hold it. */

@@ -91,8 +91,8 @@ export interface Front {
    * after it. Connections stay. Rejects with Node's error where the address cannot be had.
    */
   moveTo(listen: FrontOptions['listen']): Promise<Move>;
-  /** A connection that another process accepted, and of which nothing was read. */
-  take(handle: Handle): void;
+  /** A connection that another process accepted, and of which nothing was read. `isMore`: it is about to give another one. */
+  take(handle: Handle, isMore: boolean): void;
   /** Client connections that are open. */
   readonly connections: number;
   /** Of these, those that the fast lane reads. */

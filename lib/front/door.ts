@@ -3,8 +3,9 @@
  * Where each turn serves whoever is in already, every one who comes makes the turns longer for those behind: of 256 that
  * came at once the last was accepted after half a second. So while connections come turn after turn, requests are read and held.
  */
-import type { Clock } from '../base/clock.js';
+import type { Clock, Timer } from '../base/clock.js';
 import {
+  HANDED_GAP_MS,
   HELD_READ_MS,
   MAX_ACCEPTS_BEFORE_DRAIN_MS,
   MAX_ADMITTED_AT_ONCE,
@@ -31,6 +32,10 @@ export class Door {
   /** When it last looked, and how many were held then. */
   #lookedAt = 0;
   #heldThen = 0;
+  /** How long it waits for the next connection; 0: for a turn. */
+  #gapMs = 0;
+  #isMore = false;
+  #timer: Timer | undefined;
 
   /** `nextTurn` runs it once, behind all that this turn of the event loop, or the next one, brings. */
   constructor(clock: Clock, nextTurn: (run: () => void) => void = setImmediate) {
@@ -40,16 +45,39 @@ export class Door {
 
   /** A connection was accepted. */
   came(): void {
+    this.#cameWithin(0);
+  }
+
+  /**
+   * A connection was handed over by the process that accepts (decision 0020). The next one comes some turns later, when that knows that this one
+   * has: so it says whether there is one.
+   */
+  handedOver(isMore: boolean): void {
+    this.#isMore = isMore;
+    if (isMore || this.isHolding) this.#cameWithin(HANDED_GAP_MS);
+    if (isMore || this.#timer === undefined) return;
+    this.#timer.cancel();
+    this.#timer = undefined;
+    this.#nextTurn(this.#look);
+  }
+
+  #cameWithin(gapMs: number): void {
     if (this.isHolding) {
       this.#came++;
       return;
     }
     this.isHolding = true;
+    this.#gapMs = gapMs;
     this.#came = 1;
     this.#seen = 0;
     this.#heldThen = 0;
     this.#begunAt = this.#clock.now();
-    this.#nextTurn(this.#look);
+    this.#lookLater();
+  }
+
+  #lookLater(): void {
+    if (this.#gapMs === 0) this.#nextTurn(this.#look);
+    else this.#timer = this.#clock.after(this.#gapMs, this.#look);
   }
 
   /** Called once for each hold, by each who has something. */
@@ -58,8 +86,9 @@ export class Door {
   }
 
   readonly #look = (): void => {
+    this.#timer = undefined;
     if (this.#goesOn(this.#clock.now())) {
-      this.#nextTurn(this.#look);
+      this.#lookLater();
       return;
     }
     const held = this.#held;
@@ -72,9 +101,10 @@ export class Door {
     const { length: held } = this.#held;
     const [seen, heldThen, lastAt] = [this.#seen, this.#heldThen, this.#lookedAt];
     [this.#seen, this.#heldThen, this.#lookedAt] = [this.#came, held, now];
+    if (this.#gapMs > 0 && !this.#isMore) return false;
     if (this.#came === seen || this.#came >= MAX_ADMITTED_AT_ONCE || now - this.#begunAt >= MAX_HOLD_MS) return false;
     // Where a turn that only accepts and reads is long, by bodies or by answers of the origin, to hold makes it no shorter.
-    return seen === 0 || now - lastAt <= SHORT_TURN_MS + (held - heldThen) * HELD_READ_MS;
+    return seen === 0 || now - lastAt <= this.#gapMs + SHORT_TURN_MS + (held - heldThen) * HELD_READ_MS;
   }
 }
 

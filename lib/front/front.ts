@@ -96,10 +96,12 @@ class ClientFront implements Front, FastFront, FullFront, Newcomers {
     this.intake = new Intake(this.limits, this.#defaultHost ?? address);
   }
 
-  take(handle: Handle): void {
+  take(handle: Handle, isMore: boolean): void {
     if (this.isDraining || !this.#hasRoom()) handle.close();
-    else if (this.#hasFastLane) this.#readHandle(handle);
-    else this.#takeSocket(pausedSocket(handle));
+    else if (this.#hasFastLane) {
+      this.#door.handedOver(isMore);
+      this.#readHandle(handle);
+    } else this.#takeSocket(pausedSocket(handle));
   }
 
   reconfigure({ limits, debugHeader, via, fastLane }: FrontSettings): void {

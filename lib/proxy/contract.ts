@@ -79,8 +79,8 @@ export interface Part {
   readonly events: Events;
   /** Connections of clients that are open. */
   readonly connections: number;
-  /** A connection of a client. */
-  take(handle: Handle): void;
+  /** A connection of a client. `isMore`: another one is on its way. */
+  take(handle: Handle, isMore: boolean): void;
   start(): Promise<unknown>;
   /** It counts as one of them: from now on it may do something without having been asked to. */
   begin(): void;

@@ -5,7 +5,9 @@
  */
 import type { Clock } from '../base/clock.js';
 import { HANDOVER_TIMEOUT_MS, MAX_HANDOVERS, MAX_WAITING_CONNECTIONS } from '../base/worker-limits.js';
+import { Door } from '../front/door.js';
 import type { Handle } from '../front/read-into.js';
+import type { ToWorker } from './messages.js';
 import type { Member } from './supervisor.js';
 
 /** A connection that a worker has not taken yet. */
@@ -17,6 +19,8 @@ interface Handover {
 export class Handovers {
   readonly #clock: Clock;
   readonly #members: () => readonly Member[];
+  /** Who comes with others is accepted before any of them is given on: then it is known of each whether there are more. */
+  readonly #door: Door;
   readonly #waiting: Handle[] = [];
   readonly #underWay = new Map<number, Handover>();
   #nextId = 1;
@@ -26,6 +30,7 @@ export class Handovers {
   constructor(clock: Clock, members: () => readonly Member[]) {
     this.#clock = clock;
     this.#members = members;
+    this.#door = new Door(clock);
   }
 
   /** Connections that no worker has yet. */
@@ -39,6 +44,13 @@ export class Handovers {
       return;
     }
     this.#waiting.push(handle);
+    const isFirst = !this.#door.isHolding;
+    this.#door.came();
+    if (isFirst) this.#door.hold(this);
+  }
+
+  /** No more come just now. */
+  release(): void {
     this.goOn();
   }
 
@@ -73,7 +85,8 @@ export class Handovers {
     this.#underWay.set(connection, { member, handle });
     // Until it says how many it has.
     member.connections++;
-    member.child.give({ kind: 'connection', connection }, handle);
+    const isMore = this.#waiting.length > 0;
+    member.child.give({ kind: 'connection', connection, isMore } satisfies ToWorker, handle);
   }
 
   /** A worker has it: here it is closed. */

@@ -220,8 +220,8 @@ export type ToPrimary =
 export type ToWorker =
   | Question
   | Reply
-  /** Comes with a socket. */
-  | { readonly kind: 'connection'; readonly connection: number }
+  /** Comes with a socket. `isMore`: others wait to be given. */
+  | { readonly kind: 'connection'; readonly connection: number; readonly isMore: boolean }
   | { readonly kind: 'granted'; readonly id: number; readonly lease: number }
   | { readonly kind: 'waiting'; readonly id: number }
   | { readonly kind: 'told'; readonly id: number; readonly notice: WireNotice }
@@ -273,7 +273,7 @@ const TO_PRIMARY: Shapes<ToPrimary> = {
 
 const TO_WORKER: Shapes<ToWorker> = {
   ...COMMON,
-  connection: { connection: 'number' },
+  connection: { connection: 'number', isMore: 'flag' },
   granted: { id: 'number', lease: 'number' },
   waiting: { id: 'number' },
   told: { id: 'number', notice: 'map' },

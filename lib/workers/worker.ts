@@ -44,6 +44,9 @@ interface Serving {
   readonly place: Place;
 }
 
+/** A connection that the primary process gives. */
+type Given = Extract<ToWorker, { readonly kind: 'connection' }>;
+
 export class Worker {
   readonly #world: WorkerWorld;
   readonly #channel: Channel<ToPrimary>;
@@ -75,17 +78,17 @@ export class Worker {
   heard(value: unknown, handle: Handle | undefined): void {
     const message = readToWorker(value);
     if (message === undefined || this.#channel.heard(message)) return;
-    if (message.kind === 'connection') this.#connected(message.connection, handle);
+    if (message.kind === 'connection') this.#connected(message, handle);
     else if (this.#leases?.heard(message) !== true) this.#told(message);
   }
 
-  #connected(connection: number, handle: Handle | undefined): void {
+  #connected({ connection, isMore }: Given, handle: Handle | undefined): void {
     const part = this.#serving?.part;
     this.#channel.tell({ kind: 'took', connection, connections: (part?.connections ?? 0) + 1 });
     // It could not be received.
     if (handle === undefined) return;
     if (part === undefined) handle.close();
-    else part.take(handle);
+    else part.take(handle, isMore);
   }
 
   #told(message: ToWorker): void {

@@ -53,7 +53,7 @@ for (const fastLane of [true, false]) {
       await once(server, 'listening');
       t.teardown(() => server.close());
       acceptHandles(server, (handle) => {
-        front.take(handle);
+        front.take(handle, false);
         return true;
       });
       const { port } = server.address() as AddressInfo;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import {
+  HANDED_GAP_MS,
   HELD_READ_MS,
   MAX_ACCEPTS_BEFORE_DRAIN_MS,
   MAX_ADMITTED_AT_ONCE,
@@ -77,6 +78,45 @@ t.test('limits: where turns are long by something else, nobody is held', async (
   const reading = { ...long, reads: Math.ceil((SHORT_TURN_MS * 2) / HELD_READ_MS) };
   t.equal(releasedIn([long, reading, reading, { ...long, reads: 3 }]), 3, 'to read what is held takes its time');
   t.equal(releasedIn([long, { comes: true, ms: 0.1 }, { comes: true, ms: 0.1 }, long]), 3);
+});
+
+/** A door to which connections are handed over, so long one after the other, and which is told of each whether there are more. Returns how many had come when what the first said was used, or nothing where it was not held. */
+function usedAfter(areMore: readonly boolean[], apartMs: number): number | undefined {
+  const clock = new FakeClock();
+  let next: (() => void) | undefined;
+  const door = new Door(clock, (run) => {
+    next = run;
+  });
+  let usedAt: number | undefined;
+  let came = 0;
+  for (const isMore of areMore) {
+    door.handedOver(isMore);
+    if (came++ === 0 && !door.isHolding) return undefined;
+    if (came === 1) door.hold({ release: () => (usedAt = came) });
+    next?.();
+    next = undefined;
+    clock.advance(apartMs);
+    if (usedAt !== undefined) break;
+  }
+  clock.advance(HANDED_GAP_MS * 3);
+  return usedAt;
+}
+
+const untilLast = (count: number): boolean[] => Array.from({ length: count }, (_, at) => at < count - 1);
+
+t.test('decision 0047: a worker holds until it is handed the last of those who came together', async (t) => {
+  t.equal(usedAfter(untilLast(40), 0.1), 40);
+  t.equal(usedAfter(untilLast(1), 0.1), undefined, 'who comes alone is not held');
+  t.equal(usedAfter([...untilLast(3), true, true], 0.1), 3);
+});
+
+t.test('limits: a worker waits for the next for no longer than that, and for all of them neither', async (t) => {
+  const more = Array.from({ length: MAX_ADMITTED_AT_ONCE * 2 }, () => true);
+  t.equal(usedAfter(more.slice(0, 1), 0), 1, 'the next goes to another, or never comes');
+  t.equal(usedAfter(more, HANDED_GAP_MS * 2), 1);
+  t.equal(usedAfter(more, 1), MAX_HOLD_MS);
+  const quick = usedAfter(more, 0.05) ?? 0;
+  t.ok(quick >= MAX_ADMITTED_AT_ONCE && quick <= MAX_ADMITTED_AT_ONCE + HANDED_GAP_MS / 0.05, `${quick} had come`);
 });
 
 t.test('limits: before a drain those who come all the time are let in for no longer than that', async (t) => {

@@ -1,0 +1,90 @@
+// Goal: decision 0047, clients that come together to several workers are let in together. Method: workers that note what they are given, and take it when told to.
+import t from 'tap';
+import { MAX_HANDOVERS, MAX_WAITING_CONNECTIONS } from '../../lib/base/worker-limits.js';
+import type { Handle } from '../../lib/front/read-into.js';
+import { Handovers } from '../../lib/workers/handover.js';
+import type { Member } from '../../lib/workers/supervisor.js';
+import { turns } from '../kit/barrier.js';
+import { FakeClock } from '../kit/clock.js';
+
+interface Given {
+  readonly worker: number;
+  readonly connection: number;
+  readonly isMore: boolean;
+}
+
+class Scene {
+  readonly given: Given[] = [];
+  closed = 0;
+  readonly members: Member[] = [];
+  readonly handovers = new Handovers(new FakeClock(), () => this.members);
+
+  constructor(workers: number) {
+    for (let worker = 0; worker < workers; worker++) {
+      const give = (message: object): void => void this.given.push({ worker, ...(message as Omit<Given, 'worker'>) });
+      this.members.push({ connections: 0, child: { give } } as unknown as Member);
+    }
+  }
+
+  come(count: number): void {
+    for (let at = 0; at < count; at++) this.handovers.take({ close: () => this.closed++ } as unknown as Handle);
+  }
+
+  /** What was given and not taken is. */
+  takeAll(): void {
+    for (const { connection } of this.given.splice(0)) this.handovers.took(connection);
+  }
+}
+
+t.test('who comes alone is given on in the next turn, and nobody is said to be behind', async (t) => {
+  const scene = new Scene(2);
+  scene.come(1);
+  await turns(3);
+  t.match(scene.given, [{ worker: 0, isMore: false }]);
+  scene.come(1);
+  await turns(3);
+  t.match(scene.given[1], { worker: 1, isMore: false });
+});
+
+t.test('of those who come together each but the last is said to have others behind', async (t) => {
+  const scene = new Scene(2);
+  const said: boolean[] = [];
+  scene.come(MAX_HANDOVERS * 4);
+  t.same(scene.given, [], 'all are accepted first');
+  await turns(3);
+  while (scene.given.length > 0) {
+    said.push(...scene.given.map(({ isMore }) => isMore));
+    scene.takeAll();
+  }
+  t.equal(said.length, MAX_HANDOVERS * 4);
+  t.same(said, [...said.slice(1).map(() => true), false]);
+  t.same(
+    scene.members.map(({ connections }) => connections),
+    [MAX_HANDOVERS * 2, MAX_HANDOVERS * 2],
+  );
+  t.equal(scene.closed, MAX_HANDOVERS * 4, 'the primary process keeps none');
+});
+
+t.test('limits: while nobody can be given on, so many wait, and the rest is closed', async (t) => {
+  const scene = new Scene(0);
+  scene.come(MAX_WAITING_CONNECTIONS + 2);
+  await turns(3);
+  t.equal(scene.closed, 2);
+  t.equal(scene.handovers.count, MAX_WAITING_CONNECTIONS);
+  scene.handovers.close();
+  t.equal(scene.closed, MAX_WAITING_CONNECTIONS + 2);
+});
+
+t.test('a drain waits for those who are held at the door too', async (t) => {
+  const scene = new Scene(1);
+  scene.come(2);
+  let isDone = false;
+  const done = scene.handovers.done().then(() => {
+    isDone = true;
+  });
+  await turns(3);
+  t.notOk(isDone);
+  scene.takeAll();
+  await done;
+  t.equal(scene.handovers.count, 0);
+});

@@ -81,11 +81,13 @@ export class AcceptedWork {
 
 /**
  * 202 at once while one request to the origin runs; returns whether it was given. Not where the last answer was
- * uncacheable, or the origin fails: then there is nothing to come back for. Nor where to lead back to the target would lead to another host.
+ * uncacheable, or the origin fails: then there is nothing to come back for. Nor where to lead back to the target would lead to another host,
+ * or the target of the status resource would be refused for its length.
  */
 export function acceptCold(engine: Engine, request: ClientRequest, sink: ReplySink, key: string): boolean {
   const { parts, collapse, accepted } = engine;
   if (!OWN_PATH.test(request.target)) return false;
+  if (STATUS_PREFIX.length + ID_LENGTH + request.target.length > parts.live.limits.targetBytes) return false;
   if (parts.markers.isMarked(markerKeyOf(key, request)) || parts.failures.pending(key) !== undefined) return false;
   const running = collapse.find(key, request.fields);
   // Its bytes are arriving: whoever comes now follows them.

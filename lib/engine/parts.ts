@@ -20,6 +20,8 @@ export interface EngineLimits {
   readonly waitersPerFill: number;
   /** Milliseconds that a request waits on another's fill. */
   readonly waitMs: number;
+  /** Longest target that a client may ask for. */
+  readonly targetBytes: number;
 }
 
 /** What a reload changes: read anew for each request, and swapped as one. */

@@ -33,7 +33,11 @@ export function engineSettings(config: Config, { via, tokenCheck }: Identity, be
   return {
     rules: makeRules(config, before),
     hygiene: { via, hostOverride: config.origin.host, forwardedFor: 'append' },
-    limits: { waitersPerFill: config.limits.waiters, waitMs: config.limits.waitMs },
+    limits: {
+      waitersPerFill: config.limits.waiters,
+      waitMs: config.limits.waitMs,
+      targetBytes: config.limits.urlBytes,
+    },
     explain: explainSettings(config),
     operators: makeOperatorMethods(config, tokenCheck),
     refresh: refreshBudget(config),

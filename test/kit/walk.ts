@@ -9,6 +9,7 @@
  */
 
 import { OriginError, type OriginFailure } from '../../lib/base/errors.js';
+import { MAX_TARGET_BYTES } from '../../lib/base/limits.js';
 import { REFRESH_CONCURRENCY, REFRESH_RATE } from '../../lib/base/refresh-limits.js';
 import { ORIGIN_DECIDES, type Rule } from '../../lib/config/rule.js';
 import type { Rules } from '../../lib/config/rules.js';
@@ -233,6 +234,7 @@ export interface WalkOptions {
   readonly rule?: Partial<Rule>;
   readonly budgetBytes?: number;
   readonly waitersPerFill?: number;
+  readonly targetBytes?: number;
   readonly waitMs?: number;
   readonly operators?: OperatorMethods;
   readonly refresh?: RefreshBudget;
@@ -297,7 +299,11 @@ export function makeWalk(options: WalkOptions = {}): Walk {
     live: {
       rules: onlyRule(rule),
       hygiene: { via: 'patina', forwardedFor: 'append' },
-      limits: { waitersPerFill: options.waitersPerFill ?? 1000, waitMs: options.waitMs ?? 30_000 },
+      limits: {
+        waitersPerFill: options.waitersPerFill ?? 1000,
+        waitMs: options.waitMs ?? 30_000,
+        targetBytes: options.targetBytes ?? MAX_TARGET_BYTES,
+      },
       operators: options.operators ?? { isOn: false, refuse: () => undefined },
       refresh: options.refresh ?? { rate: REFRESH_RATE, concurrency: REFRESH_CONCURRENCY },
     },

@@ -194,7 +194,7 @@ export const LISTEN_BACKLOG = 4_096;
 export const MAX_ADMITTED_AT_ONCE = 128;
 /** Longest time that those who are in wait for them. */
 export const MAX_HOLD_MS = 20;
-/** How long a worker that is to be handed another connection waits for it before it serves those who are in. */
+/** How long a worker that is to be handed another connection waits for it, before it serves those who are in. */
 export const HANDED_GAP_MS = 5;
 /** A turn of the event loop that accepts one connection and serves nobody takes no longer, beside what it reads; where one does, by what else there is, nobody is kept waiting. */
 export const SHORT_TURN_MS = 1;
@@ -254,7 +254,7 @@ export const ORIGIN_CLOSE_TIMEOUT_MS = 1_000;
 /** Turns of the event loop, behind the last that accepted something, before a drain closes connections: one to read it, one for what was held meanwhile, one for what runs now. */
 export const TURNS_BEFORE_DRAIN = 3;
 /** Longest time that these go on where clients come all the time. */
-export const MAX_ACCEPTS_BEFORE_DRAIN_MS = 250;
+export const MAX_ACCEPTS_BEFORE_DRAIN_MS = 1_000;
 /** Keys that unusual X-Forwarded-Host and -Proto fields made of their targets, known so that a purge reaches them; beyond: what is stored under the oldest goes. */
 export const MAX_ALIASES = 10_000;
 /** Length of these keys together, in bytes; beyond: as above. */

@@ -91,7 +91,7 @@ export interface Front {
    * after it. Connections stay. Rejects with Node's error where the address cannot be had.
    */
   moveTo(listen: FrontOptions['listen']): Promise<Move>;
-  /** A connection that another process accepted, and of which nothing was read. `isMore`: it is about to give another one. */
+  /** A connection that another process accepted, and of which nothing was read. `isMore`: it has another one, most likely for here. */
   take(handle: Handle, isMore: boolean): void;
   /** Client connections that are open. */
   readonly connections: number;

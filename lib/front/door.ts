@@ -32,10 +32,8 @@ export class Door {
   /** When it last looked, and how many were held then. */
   #lookedAt = 0;
   #heldThen = 0;
-  /** How long it waits for the next connection; 0: for a turn. */
-  #gapMs = 0;
-  #isMore = false;
-  #timer: Timer | undefined;
+  /** Until when the connection that is to be handed over next is waited for. */
+  #overdue: Timer | undefined;
 
   /** `nextTurn` runs it once, behind all that this turn of the event loop, or the next one, brings. */
   constructor(clock: Clock, nextTurn: (run: () => void) => void = setImmediate) {
@@ -45,39 +43,27 @@ export class Door {
 
   /** A connection was accepted. */
   came(): void {
-    this.#cameWithin(0);
+    if (this.isHolding) this.#came++;
+    else {
+      this.#begin();
+      this.#nextTurn(this.#look);
+    }
   }
 
   /**
    * A connection was handed over by the process that accepts (decision 0020). The next one comes some turns later, when that knows that this one
-   * has: so it says whether there is one.
+   * has: so it says whether there is one for this process. Who comes alone is not held.
    */
   handedOver(isMore: boolean): void {
-    this.#isMore = isMore;
-    if (isMore || this.isHolding) this.#cameWithin(HANDED_GAP_MS);
-    if (isMore || this.#timer === undefined) return;
-    this.#timer.cancel();
-    this.#timer = undefined;
-    this.#nextTurn(this.#look);
-  }
-
-  #cameWithin(gapMs: number): void {
-    if (this.isHolding) {
-      this.#came++;
-      return;
-    }
-    this.isHolding = true;
-    this.#gapMs = gapMs;
-    this.#came = 1;
-    this.#seen = 0;
-    this.#heldThen = 0;
-    this.#begunAt = this.#clock.now();
-    this.#lookLater();
-  }
-
-  #lookLater(): void {
-    if (this.#gapMs === 0) this.#nextTurn(this.#look);
-    else this.#timer = this.#clock.after(this.#gapMs, this.#look);
+    if (this.isHolding) this.#came++;
+    else if (isMore) this.#begin();
+    else return;
+    this.#overdue?.cancel();
+    this.#overdue = undefined;
+    const leftMs = MAX_HOLD_MS - (this.#clock.steady() - this.#begunAt);
+    const isWaiting = isMore && leftMs > 0 && this.#came < MAX_ADMITTED_AT_ONCE;
+    if (isWaiting) this.#overdue = this.#clock.after(Math.min(HANDED_GAP_MS, leftMs), this.#end);
+    else this.#nextTurn(this.#end);
   }
 
   /** Called once for each hold, by each who has something. */
@@ -85,26 +71,48 @@ export class Door {
     this.#held.push(one);
   }
 
+  #begin(): void {
+    this.isHolding = true;
+    this.#came = 1;
+    this.#seen = 0;
+    this.#heldThen = 0;
+    this.#begunAt = this.#clock.steady();
+  }
+
   readonly #look = (): void => {
-    this.#timer = undefined;
-    if (this.#goesOn(this.#clock.now())) {
-      this.#lookLater();
-      return;
-    }
-    const held = this.#held;
-    this.#held = [];
-    this.isHolding = false;
-    for (const one of held) one.release();
+    if (this.#goesOn(this.#clock.steady())) this.#nextTurn(this.#look);
+    else this.#end();
   };
 
   #goesOn(now: number): boolean {
     const { length: held } = this.#held;
     const [seen, heldThen, lastAt] = [this.#seen, this.#heldThen, this.#lookedAt];
     [this.#seen, this.#heldThen, this.#lookedAt] = [this.#came, held, now];
-    if (this.#gapMs > 0 && !this.#isMore) return false;
     if (this.#came === seen || this.#came >= MAX_ADMITTED_AT_ONCE || now - this.#begunAt >= MAX_HOLD_MS) return false;
     // Where a turn that only accepts and reads is long, by bodies or by answers of the origin, to hold makes it no shorter.
-    return seen === 0 || now - lastAt <= this.#gapMs + SHORT_TURN_MS + (held - heldThen) * HELD_READ_MS;
+    return seen === 0 || now - lastAt <= SHORT_TURN_MS + (held - heldThen) * HELD_READ_MS;
+  }
+
+  readonly #end = (): void => {
+    this.#overdue?.cancel();
+    this.#overdue = undefined;
+    const held = this.#held;
+    this.#held = [];
+    this.isHolding = false;
+    this.#release(held);
+  };
+
+  /** Whatever one of them does, the others go on. */
+  #release(held: readonly Held[]): void {
+    let count = 0;
+    try {
+      for (const one of held) {
+        count++;
+        one.release();
+      }
+    } finally {
+      if (count < held.length) this.#nextTurn(() => this.#release(held.slice(count)));
+    }
   }
 }
 
@@ -114,9 +122,9 @@ export class Door {
  * MAX_ACCEPTS_BEFORE_DRAIN_MS where that is less. `acceptedCount`: of all connections so far.
  */
 export async function readWhatArrived(acceptedCount: () => number, clock: Clock, atMostMs: number): Promise<void> {
-  const until = clock.now() + Math.min(atMostMs, MAX_ACCEPTS_BEFORE_DRAIN_MS);
+  const until = clock.steady() + Math.min(atMostMs, MAX_ACCEPTS_BEFORE_DRAIN_MS);
   let known = acceptedCount();
-  for (let quiet = 0; quiet < TURNS_BEFORE_DRAIN && clock.now() <= until; ) {
+  for (let quiet = 0; quiet < TURNS_BEFORE_DRAIN && clock.steady() <= until; ) {
     await new Promise<void>((resolve) => setImmediate(resolve));
     quiet = acceptedCount() > known ? 0 : quiet + 1;
     known = acceptedCount();

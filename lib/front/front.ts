@@ -97,11 +97,11 @@ class ClientFront implements Front, FastFront, FullFront, Newcomers {
   }
 
   take(handle: Handle, isMore: boolean): void {
-    if (this.isDraining || !this.#hasRoom()) handle.close();
-    else if (this.#hasFastLane) {
-      this.#door.handedOver(isMore);
-      this.#readHandle(handle);
-    } else this.#takeSocket(pausedSocket(handle));
+    const isLetIn = !this.isDraining && this.#hasRoom();
+    this.#door.handedOver(isMore && isLetIn && this.#hasFastLane);
+    if (!isLetIn) handle.close();
+    else if (this.#hasFastLane) this.#readHandle(handle);
+    else this.#takeSocket(pausedSocket(handle));
   }
 
   reconfigure({ limits, debugHeader, via, fastLane }: FrontSettings): void {
@@ -141,8 +141,8 @@ class ClientFront implements Front, FastFront, FullFront, Newcomers {
   #isLetIn(): boolean {
     this.#acceptedCount++;
     if (!this.#hasRoom()) return false;
-    // The full lane holds nothing; and a drain ends connections between two requests, of which none is to be held then.
-    if (this.#hasFastLane && !this.isDraining) this.#door.came();
+    // The full lane holds nothing; and nobody waits for those who are refused.
+    if (this.#hasFastLane && this.#crowd.servedCount < this.limits.connections) this.#door.came();
     return true;
   }
 

@@ -79,7 +79,7 @@ export interface Part {
   readonly events: Events;
   /** Connections of clients that are open. */
   readonly connections: number;
-  /** A connection of a client. `isMore`: another one is on its way. */
+  /** A connection of a client. `isMore`: as for Front.take(). */
   take(handle: Handle, isMore: boolean): void;
   start(): Promise<unknown>;
   /** It counts as one of them: from now on it may do something without having been asked to. */

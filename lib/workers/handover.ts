@@ -56,6 +56,8 @@ export class Handovers {
 
   /** A worker may have become free. */
   goOn(): void {
+    // Others are still coming: release() gives them all on.
+    if (this.#door.isHolding) return;
     while (this.#waiting.length > 0) {
       const member = this.#freest();
       if (member === undefined) return;
@@ -85,7 +87,8 @@ export class Handovers {
     this.#underWay.set(connection, { member, handle });
     // Until it says how many it has.
     member.connections++;
-    const isMore = this.#waiting.length > 0;
+    // They go round: it gets another one where there is one for each.
+    const isMore = this.#waiting.length >= this.#members().length;
     member.child.give({ kind: 'connection', connection, isMore } satisfies ToWorker, handle);
   }
 
@@ -98,11 +101,13 @@ export class Handovers {
 
   /** What was on its way to a worker that died was not read there: another one gets it. */
   gone(member: Member): void {
+    const lost: Handle[] = [];
     for (const [connection, handover] of this.#underWay) {
       if (handover.member !== member) continue;
       this.#underWay.delete(connection);
-      this.#waiting.unshift(handover.handle);
+      lost.push(handover.handle);
     }
+    this.#waiting.unshift(...lost);
     this.goOn();
   }
 

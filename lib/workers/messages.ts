@@ -220,7 +220,7 @@ export type ToPrimary =
 export type ToWorker =
   | Question
   | Reply
-  /** Comes with a socket. `isMore`: others wait to be given. */
+  /** Comes with a socket. `isMore`: others wait to be given, one of them most likely to the same worker. */
   | { readonly kind: 'connection'; readonly connection: number; readonly isMore: boolean }
   | { readonly kind: 'granted'; readonly id: number; readonly lease: number }
   | { readonly kind: 'waiting'; readonly id: number }

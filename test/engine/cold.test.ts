@@ -148,13 +148,16 @@ t.test('RFC 3986 §4.2: what would lead to another host is waited for', async (t
   }
 });
 
-t.test('limits: where the target of the status resource would be too long to be asked for, the client waits', async (t) => {
-  const walk = makeWalk({ ...ACCEPTED, targetBytes: 100 });
-  const status = '/.well-known/patina/status/'.length + 32;
-  const fits = `/${'a'.repeat(100 - status - 1)}`;
-  t.equal(walk.get(fits).field('location')?.length, 100);
-  const client = walk.get(`${fits}a`);
-  t.equal(client.ending, 'waiting');
-  walk.origin.last.respond(200, CACHEABLE, 'x');
-  t.match([client.status, client.body], [200, 'x']);
-});
+t.test(
+  'limits: where the target of the status resource would be too long to be asked for, the client waits',
+  async (t) => {
+    const walk = makeWalk({ ...ACCEPTED, targetBytes: 100 });
+    const status = '/.well-known/patina/status/'.length + 32;
+    const fits = `/${'a'.repeat(100 - status - 1)}`;
+    t.equal(walk.get(fits).field('location')?.length, 100);
+    const client = walk.get(`${fits}a`);
+    t.equal(client.ending, 'waiting');
+    walk.origin.last.respond(200, CACHEABLE, 'x');
+    t.match([client.status, client.body], [200, 'x']);
+  },
+);

@@ -46,7 +46,7 @@ t.test('who comes alone is given on in the next turn, and nobody is said to be b
   t.match(scene.given[1], { worker: 1, isMore: false });
 });
 
-t.test('of those who come together each but the last is said to have others behind', async (t) => {
+t.test('of those who come together each but the last of each worker is said to have others behind', async (t) => {
   const scene = new Scene(2);
   const said: boolean[] = [];
   scene.come(MAX_HANDOVERS * 4);
@@ -57,12 +57,46 @@ t.test('of those who come together each but the last is said to have others behi
     scene.takeAll();
   }
   t.equal(said.length, MAX_HANDOVERS * 4);
-  t.same(said, [...said.slice(1).map(() => true), false]);
+  t.same(
+    said,
+    said.map((_, at) => at < said.length - 2),
+  );
   t.same(
     scene.members.map(({ connections }) => connections),
     [MAX_HANDOVERS * 2, MAX_HANDOVERS * 2],
   );
   t.equal(scene.closed, MAX_HANDOVERS * 4, 'the primary process keeps none');
+});
+
+t.test('as many as there are workers are told of nobody behind: none waits for what another one gets', async (t) => {
+  const scene = new Scene(4);
+  scene.come(4);
+  await turns(3);
+  t.same(
+    scene.given.map(({ worker, isMore }) => [worker, isMore]),
+    [0, 1, 2, 3].map((worker) => [worker, false]),
+  );
+});
+
+t.test('a worker that has taken one is given none of those who are still coming', async (t) => {
+  const scene = new Scene(2);
+  scene.come(1);
+  await turns(3);
+  t.equal(scene.given.length, 1);
+  scene.come(3);
+  scene.takeAll();
+  t.same(scene.given, []);
+  await turns(3);
+  t.equal(scene.given.length, 3);
+});
+
+t.test('those whom a worker that died has not taken go to another, in their order', async (t) => {
+  const scene = new Scene(1);
+  scene.come(3);
+  await turns(3);
+  const before = scene.given.splice(0).length;
+  scene.handovers.gone(scene.members[0] as Member);
+  t.same([before, scene.given.length, scene.closed], [3, 3, 0]);
 });
 
 t.test('limits: while nobody can be given on, so many wait, and the rest is closed', async (t) => {

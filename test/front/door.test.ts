@@ -222,6 +222,8 @@ async function answerTo(client: Socket): Promise<string> {
     said += (bytes as Buffer).toString('latin1');
     if (said.includes('you asked for /last')) break;
   }
+  // Not all versions of Node end a client that keeps its side open when its answer has been read.
+  client.destroy();
   return said;
 }
 

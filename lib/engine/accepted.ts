@@ -18,6 +18,8 @@ export const STATUS_PREFIX = '/.well-known/patina/status/';
 
 const ID_BYTES = 16;
 const ID_LENGTH = 2 * ID_BYTES;
+/** Where in the target of a status resource that of the content begins. */
+const CONTENT_AT = STATUS_PREFIX.length + ID_LENGTH;
 
 interface Work {
   readonly id: string;
@@ -64,7 +66,7 @@ export class AcceptedWork {
 
   /** The work that a target of ours is about. */
   find({ target, host }: ClientRequest): Work | undefined {
-    const work = this.#byId.get(target.slice(STATUS_PREFIX.length, STATUS_PREFIX.length + ID_LENGTH));
+    const work = this.#byId.get(target.slice(STATUS_PREFIX.length, CONTENT_AT));
     if (work === undefined || work.host !== host || contentTarget(target) !== work.target) return undefined;
     return work.until > this.#clock.now() || work.fill !== undefined ? work : undefined;
   }
@@ -87,7 +89,7 @@ export class AcceptedWork {
 export function acceptCold(engine: Engine, request: ClientRequest, sink: ReplySink, key: string): boolean {
   const { parts, collapse, accepted } = engine;
   if (!OWN_PATH.test(request.target)) return false;
-  if (STATUS_PREFIX.length + ID_LENGTH + request.target.length > parts.live.limits.targetBytes) return false;
+  if (CONTENT_AT + request.target.length > parts.live.limits.targetBytes) return false;
   if (parts.markers.isMarked(markerKeyOf(key, request)) || parts.failures.pending(key) !== undefined) return false;
   const running = collapse.find(key, request.fields);
   // Its bytes are arriving: whoever comes now follows them.
@@ -105,7 +107,7 @@ export function acceptCold(engine: Engine, request: ClientRequest, sink: ReplySi
 
 /** What stands behind the id in the target of a status resource. */
 function contentTarget(target: string): string {
-  return target.slice(STATUS_PREFIX.length + ID_LENGTH);
+  return target.slice(CONTENT_AT);
 }
 
 const ID = /^[0-9a-f]{32}$/;
@@ -119,7 +121,7 @@ const OWN_PATH = /^\/(?![/\\])/;
  */
 function mayBeKnownElsewhere({ parts }: Engine, request: ClientRequest): boolean {
   const target = contentTarget(request.target);
-  const id = request.target.slice(STATUS_PREFIX.length, STATUS_PREFIX.length + ID_LENGTH);
+  const id = request.target.slice(STATUS_PREFIX.length, CONTENT_AT);
   if (!ID.test(id) || !OWN_PATH.test(target) || target.startsWith(STATUS_PREFIX)) return false;
   // As it came: the rule for the status resource may have shaped it.
   const asked = request.received ?? request;

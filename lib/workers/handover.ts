@@ -69,9 +69,14 @@ export class Handovers {
 
   #freest(): Member | undefined {
     let freest: Member | undefined;
+    let fewest = Number.POSITIVE_INFINITY;
     for (const member of this.#members()) {
-      if (this.#underWayTo(member) >= MAX_HANDOVERS) continue;
-      if (freest === undefined || member.connections < freest.connections) freest = member;
+      const underWay = this.#underWayTo(member);
+      // What it says that it has is without those that it has not taken yet.
+      const connections = member.connections + underWay;
+      if (underWay >= MAX_HANDOVERS || connections >= fewest) continue;
+      freest = member;
+      fewest = connections;
     }
     return freest;
   }
@@ -85,8 +90,6 @@ export class Handovers {
   #give(member: Member, handle: Handle): void {
     const connection = this.#nextId++;
     this.#underWay.set(connection, { member, handle });
-    // Until it says how many it has.
-    member.connections++;
     // They go round: it gets another one where there is one for each.
     const isMore = this.#waiting.length >= this.#members().length;
     member.child.give({ kind: 'connection', connection, isMore } satisfies ToWorker, handle);

@@ -84,8 +84,9 @@ export class Worker {
 
   #connected({ connection, isMore }: Given, handle: Handle | undefined): void {
     const part = this.#serving?.part;
-    this.#channel.tell({ kind: 'took', connection, connections: (part?.connections ?? 0) + 1 });
-    // It could not be received.
+    // Without a handle it could not be received.
+    const count = (part?.connections ?? 0) + (handle === undefined ? 0 : 1);
+    this.#channel.tell({ kind: 'took', connection, connections: count });
     if (handle === undefined) return;
     if (part === undefined) handle.close();
     else part.take(handle, isMore);

@@ -16,6 +16,7 @@ interface Given {
 class Scene {
   readonly given: Given[] = [];
   closed = 0;
+  readonly #taken = new Map<number, number>();
   readonly members: Member[] = [];
   readonly handovers = new Handovers(new FakeClock(), () => this.members);
 
@@ -32,7 +33,23 @@ class Scene {
 
   /** What was given and not taken is. */
   takeAll(): void {
-    for (const { connection } of this.given.splice(0)) this.handovers.took(connection);
+    for (const given of this.given.splice(0)) this.#take(given);
+  }
+
+  /** The one that was given to it first is taken by this worker, which knows nothing of those behind. */
+  takeOne(worker: number): void {
+    const at = this.given.findIndex((given) => given.worker === worker);
+    const [given] = at < 0 ? [] : this.given.splice(at, 1);
+    if (given !== undefined) this.#take(given);
+  }
+
+  #take({ worker, connection }: Given): void {
+    const member = this.members[worker];
+    const count = (this.#taken.get(worker) ?? 0) + 1;
+    this.#taken.set(worker, count);
+    // As the supervisor notes it.
+    if (member !== undefined) member.connections = count;
+    this.handovers.took(connection);
   }
 }
 
@@ -66,6 +83,20 @@ t.test('of those who come together each but the last of each worker is said to h
     [MAX_HANDOVERS * 2, MAX_HANDOVERS * 2],
   );
   t.equal(scene.closed, MAX_HANDOVERS * 4, 'the primary process keeps none');
+});
+
+t.test('each gets as many, though what a worker says that it has is without those on their way to it', async (t) => {
+  const scene = new Scene(2);
+  scene.come(6);
+  await turns(3);
+  scene.takeOne(1);
+  scene.come(2);
+  await turns(3);
+  scene.takeAll();
+  t.same(
+    scene.members.map(({ connections }) => connections),
+    [4, 4],
+  );
 });
 
 t.test('as many as there are workers are told of nobody behind: none waits for what another one gets', async (t) => {

@@ -75,14 +75,16 @@ export class LeaseTable {
     else if (!this.#offer(worker, taking)) this.#grant(worker, taking);
   }
 
-  #wait(worker: number, { id, isBlind, isPatient }: Taking, held: Held): void {
+  #wait(worker: number, taking: Taking, held: Held): void {
+    const { id, isBlind, isPatient } = taking;
     const path = held.isOpen ? this.#parts.pathOf(held.worker) : undefined;
     if (held.worker === worker || (isBlind && held.isOpen)) {
       // It waits for nobody but itself, or for what it knows to be of no use.
       this.#notice({ worker, id }, { kind: 'alone' });
     } else if (path !== undefined && !isPatient) {
       this.#notice({ worker, id }, { kind: 'at', path });
-    } else {
+    } else if (!this.#offer(worker, taking)) {
+      // What is to be had meanwhile may be served stale: whoever has nothing newer waits.
       held.waiting.push({ worker, id });
       this.#parts.tell(worker, { kind: 'waiting', id });
     }
@@ -91,13 +93,13 @@ export class LeaseTable {
   /** Says who has it, where somebody has it in a newer form. */
   #offer(worker: number, { id, name, askedAt, isBlind, isPatient }: Taking): boolean {
     const holding = this.#holdings.get(name);
-    if (holding === undefined) return false;
+    // Whoever has the latest asks for what comes after it, and still has it should that fail.
+    if (holding === undefined || isBlind || holding.askedAt <= askedAt) return false;
     const path = holding.worker === worker ? undefined : this.#parts.pathOf(holding.worker);
-    if (path === undefined || isBlind || isPatient) {
+    if (path === undefined || isPatient) {
       this.#holdings.delete(name);
       return false;
     }
-    if (holding.askedAt <= askedAt) return false;
     this.#notice({ worker, id }, { kind: 'at', path });
     return true;
   }

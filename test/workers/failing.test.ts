@@ -159,6 +159,56 @@ t.test('issue 5: stale-if-error holds in every worker, by the failure that one o
   t.equal(crew.asked, 2);
 });
 
+const SLOW_OR_FAILING: typeof FAILURES = { ...FAILURES, 'does not answer': () => {} };
+
+for (const [how, fail] of Object.entries(SLOW_OR_FAILING)) {
+  t.test(
+    `promise 3: what one worker has, all may serve stale while the origin ${how}, whoever asks first`,
+    async (t) => {
+      const crew = startSiblings(t, { workers: 3, hasDisk: false });
+      const [one, ...others] = walksOf(crew);
+      one?.get('/a');
+      await turns();
+      one?.origin.last.respond(200, LIVING, 'hello');
+      await turns();
+      crew.clock.advance(11_000);
+      t.match(one?.get('/a'), { outcome: 'UPDATING', body: 'hello' });
+      await turns();
+      t.equal(crew.asked, 2, 'it refreshes what it has');
+      if (one !== undefined) fail(one.origin.last);
+      await turns();
+      for (const walk of others) {
+        const client = walk.get('/a');
+        await turns();
+        t.match(client, { status: 200, body: 'hello' }, 'at once');
+      }
+      t.equal(crew.asked, 2, 'and nobody else asks');
+    },
+  );
+}
+
+t.test('issue 5: what was purged while it was refreshed is had from nobody', async (t) => {
+  const crew = startSiblings(t, { workers: 2, hasDisk: false });
+  const [one, other] = walksOf(crew);
+  one?.get('/a');
+  await turns();
+  one?.origin.last.respond(200, LIVING, 'old');
+  await turns();
+  crew.clock.advance(11_000);
+  one?.get('/a');
+  await turns();
+  for (const walk of walksOf(crew)) walk.engine.purging.purgeUrl('http://example.test/a');
+  const client = other?.get('/a');
+  await turns();
+  t.equal(client?.status, undefined, 'it waits');
+  one?.origin.last.respond(200, LIVING, 'asked for before the purge');
+  await turns();
+  t.equal(crew.asked, 3, 'and asks itself');
+  other?.origin.last.respond(200, LIVING, 'new');
+  await turns();
+  t.equal(client?.body, 'new');
+});
+
 t.test('issue 5: a failure counts once in each worker, whether it waited for it or not', async (t) => {
   const crew = startSiblings(t, { workers: 3, hasDisk: false });
   const [one, other, third] = walksOf(crew);

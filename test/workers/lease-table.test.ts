@@ -85,6 +85,33 @@ t.test('issue 5: what one worker stored the others have from it, where it is new
   t.match(take(2, 'b'), { kind: 'granted' }, 'the dead have nothing');
 });
 
+t.test(
+  'promise 3: what comes after it is asked for, and whoever has it gives it to the others meanwhile',
+  async (t) => {
+    const { table, take, leaseOf } = desk();
+    const stored = { kind: 'stored', key: 'a', names: ['a'], askedAt: 7 } as const;
+    table.release(1, leaseOf(take(1, 'a')), stored, 0, false);
+    const refresh = leaseOf(take(1, 'a', { askedAt: 7 }));
+    const at = { kind: 'told', notice: { kind: 'at', path: '/run/1' } };
+    t.match(take(2, 'a'), at, 'while it is asked for');
+    t.match(take(2, 'a', { askedAt: 7 }), { kind: 'waiting' }, 'who has it too waits for what comes');
+    t.match(take(3, 'a', { isBlind: true }), { kind: 'waiting' }, 'so does whoever has no use for it');
+    table.release(1, refresh, { kind: 'left' }, 0, false);
+    t.match(take(3, 'a'), at, 'nothing came of it');
+    const failing = leaseOf(take(1, 'a', { askedAt: 7 }));
+    t.match(take(2, 'a', { isPatient: true }), { kind: 'waiting' }, 'it was not found there');
+    table.release(1, failing, { kind: 'left' }, 0, false);
+    t.match(take(3, 'a'), { kind: 'granted' }, 'and nobody looks there again');
+  },
+);
+
+t.test('issue 5: a worker that has lost what it had asks for it as any other', async (t) => {
+  const { table, take, leaseOf } = desk();
+  table.release(1, leaseOf(take(1, 'a')), { kind: 'stored', key: 'a', names: ['a'], askedAt: 7 }, 0, false);
+  t.match(take(1, 'a'), { kind: 'granted' });
+  t.match(take(2, 'a'), { kind: 'waiting' });
+});
+
 t.test('issue 5: a refresh is told to all, first the record, then those who wait', async (t) => {
   const { table, take, leaseOf, said } = desk();
   const lease = leaseOf(take(1, 'a'));

@@ -2,7 +2,15 @@
 import { STATUS_CODES } from 'node:http';
 import { ADMIN_MAX_WAIT_MS } from '../base/admin-limits.js';
 import type { Clock } from '../base/clock.js';
-import type { Counts, Pushed, PushedHead, RefreshOrder, RefreshRun, Refused, Target } from '../engine/operations.js';
+import type {
+  Counts,
+  PushCounts,
+  PushedHead,
+  RefreshOrder,
+  RefreshRun,
+  Refused,
+  Target,
+} from '../engine/operations.js';
 import { Fields } from '../http/fields.js';
 import type { Events, Operation } from '../observe/events.js';
 import { explainReason } from '../observe/reasons.js';
@@ -27,7 +35,7 @@ export interface OperationDoor {
 /** A pushed response whose body is coming in. One of end and fail is called, once. */
 export interface PushDoor {
   write(chunk: Buffer): Soon<Refused | undefined>;
-  end(): Soon<Refused | Pushed>;
+  end(): Soon<Refused | PushCounts>;
   fail(): void;
 }
 
@@ -234,7 +242,7 @@ async function updated(sources: OperationSources, request: OperatorRequest): Pro
     status,
     ...result,
   });
-  const { fills, bytes, ttlMs } = result;
+  const { fills, bytes, ttlMs, pending } = result;
   return makeJson(200, {
     operation: 'update',
     url,
@@ -242,10 +250,11 @@ async function updated(sources: OperationSources, request: OperatorRequest): Pro
     bytes,
     fills,
     fresh_for_ms: Number.isFinite(ttlMs) ? ttlMs : null,
+    ...(pending === undefined ? {} : { pending }),
   });
 }
 
-async function pour(body: RequestBody, pushing: PushDoor): Promise<Refused | Pushed> {
+async function pour(body: RequestBody, pushing: PushDoor): Promise<Refused | PushCounts> {
   try {
     for await (const chunk of body.chunks()) {
       const refused = await pushing.write(chunk);

@@ -19,11 +19,11 @@ import {
   type Target,
 } from './reach.js';
 import { type RefreshEnd, Refreshing } from './refreshing.js';
-import { beginUpdate, type PushedHead, type Pushing, type Refused } from './update.js';
+import { beginUpdate, type Pushed, type PushedHead, type Pushing, type Refused } from './update.js';
 
 export type { Target } from './reach.js';
 export type { RefreshEnd } from './refreshing.js';
-export type { Pushed, PushedHead, Pushing, Refused } from './update.js';
+export type { PushedHead, Refused } from './update.js';
 
 export interface Counts {
   /** Stored responses. */
@@ -36,6 +36,14 @@ export interface Counts {
 
 /** A tier that cannot be reached for now: there it is done once it can, and not at all if the process ends before. */
 export type PendingTier = 'disk' | 'shared';
+
+/** What a push came to. */
+export interface PushCounts extends Pushed, Pick<Counts, 'pending'> {}
+
+/** A push whose end() resolves when it is done wherever it can be: what it took the place of must not be there again after a crash. */
+export interface LastingPush extends Omit<Pushing, 'end'> {
+  end(share?: Share): Promise<Refused | PushCounts>;
+}
 
 export interface RefreshOrder {
   /** Ask for a URL that is not stored as well. */
@@ -172,7 +180,18 @@ export class Operations implements OperatorDoor {
   }
 
   /** Begins to take in a response that is pushed for a URL. */
-  update(url: string, head: PushedHead): Pushing | Refused {
-    return beginUpdate(this.#engine, url, head);
+  update(url: string, head: PushedHead): LastingPush | Refused {
+    const pushing = beginUpdate(this.#engine, url, head);
+    if ('refused' in pushing) return pushing;
+    return {
+      write: (chunk) => pushing.write(chunk),
+      end: async (share = WHOLE) => {
+        const ended = pushing.end(share);
+        // Where there was no room for it, what it was to take the place of goes, and has to stay away too.
+        const pending = await this.#pending(share.isQuiet);
+        return 'refused' in ended ? ended : { ...ended, ...pending };
+      },
+      fail: () => pushing.fail(),
+    };
   }
 }

@@ -44,7 +44,7 @@ export interface Refused {
   readonly refused: string;
 }
 
-/** A pushed response whose body is coming in. One of end and fail is called, once. */
+/** A pushed response whose body is coming in. One of end and fail is called, once. What end() has done holds for this process. */
 export interface Pushing {
   /** Takes bytes; a refusal ends it. */
   write(chunk: Buffer): Refused | undefined;

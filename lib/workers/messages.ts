@@ -2,7 +2,7 @@
  * What the primary process and its workers say to each other: one union each way, and the door that lets in nothing else.
  * Both ends are of one version; the door is there so that damage ends where it arises.
  */
-import type { Counts, Pushed, RefreshEnd, Refused, Target } from '../engine/operations.js';
+import type { Counts, PushCounts, RefreshEnd, Refused, Target } from '../engine/operations.js';
 import type { FamilyReading } from '../observe/families.js';
 import type { Notice } from '../observe/states.js';
 
@@ -97,7 +97,10 @@ export interface Questions {
   };
   push: { readonly asked: { push: number; url: string; head: WireHead }; readonly answer: Refused | null };
   pushBytes: { readonly asked: { push: number; bytes: Uint8Array }; readonly answer: Refused | null };
-  pushEnd: { readonly asked: { push: number; sequence: number; isQuiet: boolean }; readonly answer: Refused | Pushed };
+  pushEnd: {
+    readonly asked: { push: number; sequence: number; isQuiet: boolean };
+    readonly answer: Refused | PushCounts;
+  };
   /** Begins a round of warming. */
   warm: { readonly asked: Record<string, never>; readonly answer: null };
   objects: { readonly asked: { query: string }; readonly answer: WireReply };

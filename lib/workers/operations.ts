@@ -5,7 +5,7 @@ import { WORKER_ANSWER_TIMEOUT_MS, WORKER_OPERATION_TIMEOUT_MS } from '../base/w
 import type {
   Counts,
   PendingTier,
-  Pushed,
+  PushCounts,
   PushedHead,
   RefreshEnd,
   RefreshOrder,
@@ -263,7 +263,7 @@ export class WholeOperations implements OperationDoor {
     };
   }
 
-  async #endPush(url: string, push: number, takers: readonly Member[]): Promise<Pushed | Refused> {
+  async #endPush(url: string, push: number, takers: readonly Member[]): Promise<PushCounts | Refused> {
     // Who has come to serve meanwhile does not get it, but must not go on with what it takes the place of.
     const late = this.#members().filter((member) => !takers.includes(member));
     const purge = { operation: 'purge', target: { kind: 'url', url }, sequence: ++this.#sequence } as const;
@@ -275,9 +275,9 @@ export class WholeOperations implements OperationDoor {
     while (made.length === 0) {
       const teller = rest.shift();
       if (teller === undefined) throw new NobodyServesError('update: no worker serves');
-      made.push(...(await askUnlessGone(teller, 'pushEnd', { ...each, isQuiet: false }, WORKER_ANSWER_TIMEOUT_MS)));
+      made.push(...(await askUnlessGone(teller, 'pushEnd', { ...each, isQuiet: false }, WORKER_OPERATION_TIMEOUT_MS)));
     }
-    made.push(...(await askEach(rest, 'pushEnd', { ...each, isQuiet: true }, WORKER_ANSWER_TIMEOUT_MS)));
+    made.push(...(await askEach(rest, 'pushEnd', { ...each, isQuiet: true }, WORKER_OPERATION_TIMEOUT_MS)));
     return together(made.map(({ answer }) => answer));
   }
 }
@@ -315,11 +315,14 @@ function firstRefusal(answers: readonly (Refused | null)[]): Refused | undefined
 }
 
 /** Stored where each has stored it. */
-function together(all: readonly (Refused | Pushed)[]): Refused | Pushed {
-  let whole: Pushed | undefined;
+function together(all: readonly (Refused | PushCounts)[]): Refused | PushCounts {
+  const pending = new Set<PendingTier>();
+  let whole: PushCounts | undefined;
   for (const one of all) {
     if ('refused' in one) return one;
+    for (const tier of one.pending ?? []) pending.add(tier);
     whole = { ...one, fills: one.fills + (whole?.fills ?? 0) };
   }
-  return whole ?? { refused: 'incomplete' };
+  if (whole === undefined) return { refused: 'incomplete' };
+  return pending.size === 0 ? whole : { ...whole, pending: [...pending].sort() };
 }

@@ -1,7 +1,7 @@
 /** What operators want of a worker: its share of an operation, its page of what is stored, its metrics. */
 import type { Clock, Timer } from '../base/clock.js';
 import { WORKER_BEAT_MS } from '../base/worker-limits.js';
-import type { PushedHead, Pushing, RefreshRun } from '../engine/operations.js';
+import type { LastingPush, PushedHead, RefreshRun } from '../engine/operations.js';
 import { currentOf } from '../engine/reach.js';
 import { Fields } from '../http/fields.js';
 import type { Selection } from '../object/stored.js';
@@ -19,7 +19,7 @@ export interface WorkerTaskParts {
 
 export class WorkerTasks {
   readonly #parts: WorkerTaskParts;
-  readonly #pushes = new Map<number, Pushing>();
+  readonly #pushes = new Map<number, LastingPush>();
 
   constructor(parts: WorkerTaskParts) {
     this.#parts = parts;
@@ -100,19 +100,21 @@ export class WorkerTasks {
     return null;
   }
 
-  #pushEnd({ push, sequence, isQuiet }: Asked<'pushEnd'>): Answer<'pushEnd'> {
+  async #pushEnd({ push, sequence, isQuiet }: Asked<'pushEnd'>): Promise<Answer<'pushEnd'>> {
     const pushing = this.#pushes.get(push);
     this.#pushes.delete(push);
     const { sequence: own } = this.#parts;
     own.begin(sequence);
+    let ended: Promise<Answer<'pushEnd'>> | undefined;
     let walked: Promise<unknown> | undefined;
     try {
-      const ended = pushing?.end({ isQuiet }) ?? { refused: 'incomplete' };
+      ended = pushing?.end({ isQuiet });
       walked = this.#parts.part.engine.purging.walked();
-      return ended;
     } finally {
+      // What it is in this process it is by now.
       this.#endBehind(sequence, walked);
     }
+    return (await ended) ?? { refused: 'incomplete' };
   }
 
   /** What goes in steps is over with the last of them: until then others must not take it from here. */

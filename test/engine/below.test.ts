@@ -282,3 +282,29 @@ t.test('issue 5: so does one by another machine, whether that tells of it or is 
     t.same(left(), [newer, pushed]);
   }
 });
+
+t.test(
+  'issue 5: a push is over once it is on disk: what it takes the place of is not there again after a kill',
+  async (t) => {
+    const clock = new FakeClock();
+    const bench = openDisk(t, { clock });
+    const walk = makeWalk({ clock, store: bench.store });
+    walk.get('/a');
+    walk.origin.last.respond(200, { 'Cache-Control': 'max-age=600' }, 'from the origin');
+    await bench.tier.settled();
+    const fields = Fields.of({ 'Cache-Control': 'max-age=600' });
+    const push = async (body: string): Promise<unknown> => {
+      const head = { status: 200, reasonPhrase: 'OK', fields, selecting: Fields.empty, bodyBytes: undefined };
+      const pushing = walk.engine.operations.update(KEY, head);
+      if ('refused' in pushing) throw new Error(pushing.refused);
+      pushing.write(Buffer.from(body));
+      return pushing.end();
+    };
+    t.same(await push('pushed'), { fills: 0, bytes: 6, ttlMs: 600_000 });
+    bench.fail = 'EIO';
+    t.match(await push('pushed again'), { bytes: 12, pending: ['disk'] }, 'where that cannot be now it says so');
+    const again = makeWalk({ clock, store: (await bench.killed()).store });
+    const client = again.get('/a');
+    t.equal(client.body, 'pushed');
+  },
+);

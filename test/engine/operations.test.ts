@@ -2,6 +2,7 @@
 import t from 'tap';
 import { MAX_OPERATION_REFRESHES, MAX_REFRESH_OPERATIONS, OPERATION_STEP_COUNT } from '../../lib/base/limits.js';
 import type { Operations, PushedHead, RefreshRun, Target } from '../../lib/engine/operations.js';
+import { beginUpdate } from '../../lib/engine/update.js';
 import { formatHttpDate } from '../../lib/http/dates.js';
 import { Fields } from '../../lib/http/fields.js';
 import { turns } from '../kit/barrier.js';
@@ -45,7 +46,7 @@ const HEAD: PushedHead = {
 };
 
 function push(walk: OperatedWalk, path: string, body: string, head: Partial<PushedHead> = {}) {
-  const pushing = walk.operations.update(`${BASE}${path}`, { ...HEAD, ...head });
+  const pushing = beginUpdate(walk.engine, `${BASE}${path}`, { ...HEAD, ...head });
   if ('refused' in pushing) return pushing;
   return pushing.write(Buffer.from(body)) ?? pushing.end();
 }
@@ -408,7 +409,7 @@ t.test('what the origin was asked for before the last byte of an update is older
   walk.clock.advance(10);
   walk.get('/a');
   walk.clock.advance(10);
-  pushing.end();
+  void pushing.end();
   walk.origin.last.respond(200, FRESH, 'old');
   t.equal(walk.get('/a').body, 'pushed');
 });
@@ -426,7 +427,7 @@ t.test('an update that breaks off changes nothing and gives its room back', asyn
   const short = walk.operations.update(`${BASE}/a`, { ...HEAD, bodyBytes: 100 });
   if ('refused' in short) throw new Error(short.refused);
   short.write(Buffer.from('half'));
-  t.match(short.end(), { refused: 'incomplete' });
+  t.match(await short.end(), { refused: 'incomplete' });
   t.equal(walk.get('/a').body, 'old');
 });
 

@@ -174,6 +174,9 @@ function heldRange(partial: Segments, from: number, until: number | undefined): 
   return bytes;
 }
 
+/** Fields that give a lifetime, to all caches or to some (RFC 9213). */
+const LIFETIME = /^(?:(?:.+-)?cache-control|surrogate-control|expires|pragma)$/;
+
 /** RFC 9110 §14: 206 with one range or several, or 416. Undefined: answer with the whole. */
 function deliverRanges(
   stored: StoredResponse,
@@ -182,8 +185,9 @@ function deliverRanges(
   behind: readonly string[],
 ): Pick<Reply, 'status' | 'reasonPhrase' | 'fields' | 'payload'> | undefined {
   if (ranges.kind === 'unsatisfiable') {
-    // The stored fields describe a body that is not sent: Content-Type and the like stay away.
-    const others = stored.fields.filter((name) => !name.startsWith('content-'));
+    // The stored fields describe a body that is not sent: Content-Type and the like stay away. So does what says how long it is fresh:
+    // the next cache would keep the 416 for so long, and give it to those who ask for the whole (RFC 9111 §3).
+    const others = stored.fields.filter((name) => !name.startsWith('content-') && !LIFETIME.test(name));
     const fields = others.followedBy([...behind, 'Content-Range', unsatisfiedRange(total)]);
     return { status: 416, reasonPhrase: 'Range Not Satisfiable', fields, payload: bytesOf([]) };
   }

@@ -6,7 +6,6 @@ import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { SHARED_CHUNK_BYTES, SHARED_CHUNKS_AHEAD, SHARED_WHOLE_BYTES } from '../base/shared-limits.js';
 import type { Body } from '../object/body.js';
-import { sliceChunks } from '../object/slice.js';
 import type { SharedTable } from './shared-contract.js';
 import type { SharedGuard } from './shared-guard.js';
 import type { BodyPlace } from './shared-record.js';
@@ -30,6 +29,17 @@ function chunkCount(bytes: number): number {
 
 function checkOf(id: string, index: number, bytes: Buffer): number {
   return crc32(bytes, crc32(`${id}.${index}.`));
+}
+
+/** One chunk of a whole body, which may be on disk alone; undefined where that has lost it meanwhile. */
+function pieceOf(body: Body, index: number): Buffer | undefined {
+  const from = index * SHARED_CHUNK_BYTES;
+  const reader = body.open(from, Math.min(body.receivedBytes, from + SHARED_CHUNK_BYTES));
+  const parts: Buffer[] = [];
+  let part = reader.read();
+  for (; typeof part !== 'string'; part = reader.read()) parts.push(part);
+  reader.close();
+  return part === 'end' ? Buffer.concat(parts) : undefined;
 }
 
 /** Lets requests be answered between two pieces of work. */
@@ -81,22 +91,20 @@ export class SharedBodies {
 
   async #write(name: string, body: Body, until: number, ttlMs: number): Promise<BodyPlace | undefined> {
     const { guard, table } = this.#options;
-    const chunks = body.wholeChunks;
-    if (chunks === undefined) return undefined;
+    if (!body.isWhole) return undefined;
     const bytes = body.receivedBytes;
-    const piece = (index: number): Buffer => {
-      const from = index * SHARED_CHUNK_BYTES;
-      return Buffer.concat(sliceChunks(chunks, from, Math.min(bytes, from + SHARED_CHUNK_BYTES)));
-    };
     const hash = createHash('sha256');
     const count = chunkCount(bytes);
     for (let index = 0; index < count; index++) {
-      hash.update(piece(index));
+      const own = pieceOf(body, index);
+      if (own === undefined) return undefined;
+      hash.update(own);
       if (count > 1) await turn();
     }
     const id = hash.digest('base64url').slice(0, DIGEST_CHARS);
     for (let index = 0; index < count; index++) {
-      const own = piece(index);
+      const own = pieceOf(body, index);
+      if (own === undefined) return undefined;
       const checked = Buffer.allocUnsafe(CHECK_BYTES + own.length);
       checked.writeUInt32LE(checkOf(id, index, own), 0);
       own.copy(checked, CHECK_BYTES);

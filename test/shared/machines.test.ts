@@ -1,9 +1,11 @@
 // Goal: machines that share a Redis act as one before the origin and before an operator. Method: whole proxies in one process, each with a memory of its own, and a real redis-server.
 import { createHash, randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import t from 'tap';
 
 import { createBarrier } from '../kit/barrier.js';
-import { metric, openProxy, request } from '../kit/proxy-kit.js';
+import { makeDirectory } from '../kit/disk.js';
+import { metric, openProxy, request, TOKEN } from '../kit/proxy-kit.js';
 import type { RawResponse } from '../kit/raw-client.js';
 import { eventually, needsRedis, type RedisServer } from '../kit/redis-server.js';
 import { isPush } from './hearing.kit.js';
@@ -27,6 +29,22 @@ t.test('issue 5: of many clients on two machines that come at once one asks the 
   });
   const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? here : there).get('/a')));
   t.ok(answers.every(({ body }) => body.toString() === 'hello'));
+  t.equal(here.origin.requestCount, 1);
+});
+
+t.test('issue 5: what goes to the disk as it arrives is shared all the same', needsRedis(), async (t) => {
+  const body = randomBytes(5 * 1024 * 1024);
+  const { redis, here, there } = await openMachines(t, () => ({ fields: LIVING, body }), {}, { max_body: '8MB' });
+  const disk = { path: join(makeDirectory(t), 'var'), size: '256MB' };
+  const shared = { url: redis.url, timeout: '500ms', max_body: '8MB' };
+  const conf = { cache: { memory: '16MB', disk, redis: shared } };
+  const other = await openProxy(t, { token: TOKEN, conf, url: here.origin.url });
+  await eventually(() => other.notices.includes('shared-up'), 'it is connected');
+  await other.get('/a');
+  await eventually(async () => (await ownMetric(other, 'patina_disk_records')) === 1, 'it is on disk');
+  await eventually(async () => (await redis.client.keys('*{*')).length > 1, 'it is shared');
+  const answer = await there.get('/a');
+  t.ok(answer.body.equals(body));
   t.equal(here.origin.requestCount, 1);
 });
 

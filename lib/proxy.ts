@@ -8,6 +8,7 @@ import type { TokenCheck } from './admin/token.js';
 import { type Clock, systemClock } from './base/clock.js';
 import { ConfigError, stackOf } from './base/errors.js';
 import { MAX_FAILING_KEYS, MAX_MARKERS, ORIGIN_CLOSE_TIMEOUT_MS } from './base/limits.js';
+import { SHARED_START_MS } from './base/shared-limits.js';
 import { type Address, formatAddress } from './config/address.js';
 import { dangersOf } from './config/dangers.js';
 import type { Config } from './config/schema.js';
@@ -155,7 +156,9 @@ class ComposedProxy implements Running, Part {
   async start(): Promise<{ listen: string; admin: string | undefined }> {
     const admin = await this.#admin?.start();
     try {
-      const listen = await this.#front.start();
+      // What others have purged while this one was away is on its disk still.
+      await this.#shared?.open(this.engine, SHARED_START_MS);
+      const listen = this.#isClosed ? '' : await this.#front.start();
       if (this.#isClosed) {
         await Promise.all([this.#front.close(), this.#admin?.close()]);
         throw new Error('closed while it started');
@@ -172,7 +175,6 @@ class ComposedProxy implements Running, Part {
 
   begin(): void {
     this.#stores.start();
-    this.#shared?.open(this.engine);
     this.#warming.configure(warmSettings(this.#config));
   }
 
@@ -241,7 +243,7 @@ class ComposedProxy implements Running, Part {
     this.engine.parts.leases = this.#leases();
     this.engine.parts.peers = this.#shared;
     before?.replacedBy(this.#shared);
-    this.#shared?.open(this.engine);
+    void this.#shared?.open(this.engine);
   }
 
   /** Those of the machines; where there are other parts, those among them, which take the former in their turn. */

@@ -4,6 +4,8 @@
 export const SHARED_CONNECT_TIMEOUT_MS = 2_000;
 /** Longest time until one of several servers has been reached, has greeted and takes commands; beyond: it counts as gone, and is told of. */
 export const SHARED_LINK_TIMEOUT_MS = 5_000;
+/** Longest time that a start waits for what other machines did meanwhile: nothing that they have purged is served from disk by then. */
+export const SHARED_START_MS = 1_000;
 /** First pause before a connection to the shared tier is tried again, doubled each time. */
 export const SHARED_RECONNECT_FIRST_MS = 50;
 /** Longest such pause. */

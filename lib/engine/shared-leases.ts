@@ -44,6 +44,8 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
   readonly #tier: SharedTier;
   readonly #writer: Writer;
   #engine: Engine | undefined;
+  /** The tier is there, or is not. */
+  #known: () => void = () => {};
   /** What came in the place of this one by a reload. */
   #next: SharedLeases | undefined;
   /** Who waits for news of a lease, by key and variant. */
@@ -61,10 +63,21 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
     return this.#tier;
   }
 
-  /** Begins, with the engine that all of it is about. */
-  open(engine: Engine): void {
+  /**
+   * Begins, with the engine that all of it is about. Resolves once what other machines did meanwhile has been done here, or it is known
+   * that this cannot be learned now, or `atMostMs` have passed.
+   */
+  open(engine: Engine, atMostMs = 0): Promise<void> {
     this.#engine = engine;
+    const known = new Promise<void>((resolve) => {
+      const timer = this.#clock.after(atMostMs, resolve);
+      this.#known = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
     this.#tier.open(this);
+    return known;
   }
 
   /** Another, or none, is in its place by a reload: it has what waits to be told to others, and the leases that were taken here. */
@@ -243,6 +256,7 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
   }
 
   changed(isUp: boolean, reason: string): void {
+    this.#known();
     if (isUp) {
       noticeEnd(this.#events, 'shared-down');
       return;
@@ -273,6 +287,7 @@ export class SharedLeases implements LeasesBeyond, Peers, SharedTierListener {
   }
 
   close(): void {
+    this.#known();
     this.#tellAll({ kind: 'look' });
     this.#tier.close();
   }

@@ -1,5 +1,7 @@
 // Goal: a shared tier that is slow, hangs, goes away or comes back is not felt by clients, and what was purged meanwhile is not forgotten. Method: whole proxies before a real redis-server that is stopped, hung and started again.
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { makeDirectory } from '../kit/disk.js';
 import { metric, type OpenProxy, openProxy, TOKEN } from '../kit/proxy-kit.js';
 import { eventually, needsRedis, type RedisServer, startRedis } from '../kit/redis-server.js';
 
@@ -185,6 +187,43 @@ t.test('issue 5: a machine that was cut off learns from the log what the others 
   await eventually(async () => metric(await there.metrics(), 'patina_objects') === 1, 'it is gone there');
   t.ok(await hitThere(machines, '/b'));
 });
+
+t.test(
+  'issue 5: what others purged while a machine was away is on its disk, and not in its first answer',
+  needsRedis(),
+  async (t) => {
+    const redis = await startRedis(t);
+    const machines = await openMachines(t, redis);
+    const { here } = machines;
+    await bothUp(machines);
+    const { url, timeout } = { url: redis.url, timeout: '200ms' };
+    const disk = { path: join(makeDirectory(t), 'var'), size: '64MB' };
+    const conf = { cache: { memory: '16MB', disk, redis: { url, timeout } } };
+    const first = await openProxy(t, { token: TOKEN, conf, url: here.origin.url });
+    for (const path of ['/a', '/b']) await first.get(path);
+    await first.proxy.close();
+    await here.operate('POST', '/v1/purge', { url: 'http://a.example/a' });
+    const again = await openProxy(t, { token: TOKEN, conf, url: here.origin.url });
+    t.equal((await again.get('/a', 'Cache-Control: only-if-cached')).status, 504);
+    t.equal((await again.get('/b', 'Cache-Control: only-if-cached')).status, 200);
+  },
+);
+
+t.test(
+  'issue 5: a start waits no longer for Redis than it takes to learn that it is not there',
+  needsRedis(),
+  async (t) => {
+    const redis = await startRedis(t);
+    const conf = { cache: { memory: '16MB', redis: { url: redis.url } } };
+    redis.hang();
+    for (const state of ['hung', 'gone']) {
+      if (state === 'gone') await redis.stop('SIGKILL');
+      const house = await openProxy(t, { token: TOKEN, conf });
+      house.origin.respond(() => ({ fields: LIVING, body: 'hello' }));
+      t.equal((await house.get('/a')).status, 200, state);
+    }
+  },
+);
 
 t.test(
   'issue 5: where the log is lost or too short, what others may have purged counts as stale',

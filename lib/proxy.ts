@@ -273,10 +273,10 @@ class ComposedProxy implements Running, Part {
     return this.#metrics.read();
   }
 
-  async drain(): Promise<void> {
+  async drain(timeoutMs = this.#config.limits.drainMs): Promise<void> {
     this.#state = 'draining';
     this.#warming.stop();
-    await this.#front.drain(this.#config.limits.drainMs);
+    await this.#front.drain(timeoutMs);
     await this.#end(ORIGIN_CLOSE_TIMEOUT_MS);
   }
 

@@ -255,6 +255,8 @@ export const ORIGIN_CLOSE_TIMEOUT_MS = 1_000;
 export const TURNS_BEFORE_DRAIN = 3;
 /** Longest time that these go on where clients come all the time. */
 export const MAX_ACCEPTS_BEFORE_DRAIN_MS = 1_000;
+/** The same as a share of the time of the whole drain, where that is less: the rest is for answers. */
+export const ACCEPTS_SHARE_OF_DRAIN = 0.5;
 /** Keys that unusual X-Forwarded-Host and -Proto fields made of their targets, known so that a purge reaches them; beyond: what is stored under the oldest goes. */
 export const MAX_ALIASES = 10_000;
 /** Length of these keys together, in bytes; beyond: as above. */

@@ -54,8 +54,12 @@ export const MAX_RELAY_HEAD_BYTES = 4 * 1024 * 1024;
 export const MAX_HANDOVERS = 4;
 /** Connections that wait until a worker can take them; beyond: they are closed without a word. */
 export const MAX_WAITING_CONNECTIONS = 4_096;
-/** Longest time that a drain waits for connections which are on their way to a worker. */
+/** Longest time that a drain waits, once all connections are on their way to workers, for the next one to be taken; beyond: workers are told to drain, and take them before they hear of it. */
 export const HANDOVER_TIMEOUT_MS = 1_000;
+/** Of the time of a drain, what is kept for workers to answer those whom they were given last. */
+export const LAST_ANSWERS_MS = 250;
+/** The same as a share of that time, where that is less. */
+export const LAST_ANSWERS_SHARE = 0.25;
 /** Longest line of a worker's output that is kept whole; beyond: it may be torn. */
 export const MAX_OUTPUT_LINE_BYTES = 1024 * 1024;
 /** Bytes that a worker with less memory than this cannot do much with: what `patina check` warns of. */

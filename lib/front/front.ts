@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../base/clock.js';
 import { stackOf } from '../base/errors.js';
-import { CONNECTION_SWEEP_MS, DRAIN_REST_MS } from '../base/limits.js';
+import { ACCEPTS_SHARE_OF_DRAIN, CONNECTION_SWEEP_MS, DRAIN_REST_MS } from '../base/limits.js';
 import type { RequestHandler } from '../engine/contract.js';
 import type { Events } from '../observe/events.js';
 import { ClientConnection } from './connection.js';
@@ -257,7 +257,7 @@ class ClientFront implements Front, FastFront, FullFront, Newcomers {
       isTimeUp = true;
       stopWaiting();
     });
-    await readWhatArrived(() => this.#acceptedCount, this.clock, timeoutMs);
+    await readWhatArrived(() => this.#acceptedCount, this.clock, timeoutMs * ACCEPTS_SHARE_OF_DRAIN);
     this.#listening.stop();
     this.#endResting();
     const looks = this.clock.every(DRAIN_REST_MS, () => this.#endResting());

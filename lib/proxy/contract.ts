@@ -91,6 +91,7 @@ export interface Part {
   /** Begins a round of warming. */
   warm(): number;
   readings(): Promise<readonly FamilyReading[]>;
-  drain(): Promise<void>;
+  /** Lets running requests finish within that time, then closes all. */
+  drain(timeoutMs: number): Promise<void>;
   close(): Promise<void>;
 }

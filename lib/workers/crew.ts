@@ -3,7 +3,14 @@ import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.js';
-import { WORKER_ANSWER_TIMEOUT_MS, WORKER_CLOSE_TIMEOUT_MS, WORKER_START_TIMEOUT_MS } from '../base/worker-limits.js';
+import { ACCEPTS_SHARE_OF_DRAIN } from '../base/limits.js';
+import {
+  LAST_ANSWERS_MS,
+  LAST_ANSWERS_SHARE,
+  WORKER_ANSWER_TIMEOUT_MS,
+  WORKER_CLOSE_TIMEOUT_MS,
+  WORKER_START_TIMEOUT_MS,
+} from '../base/worker-limits.js';
 import type { Address } from '../config/address.js';
 import type { Target } from '../engine/operations.js';
 import type { Events } from '../observe/events.js';
@@ -280,22 +287,28 @@ export class Crew {
     this.#states.gone(member.id, this.serving.length > 0);
   }
 
-  /** Accepts nothing more; what runs finishes within `timeoutMs`. */
+  /**
+   * Accepts nothing more; what runs finishes. `timeoutMs` is for all of it, from now on: to let in who has come, to give
+   * workers what was accepted, and for them to answer.
+   */
   async drain(timeoutMs: number): Promise<void> {
-    await this.listening.stop(timeoutMs);
-    await this.handovers.done();
-    await this.#end('drain', timeoutMs);
+    const { clock } = this.#parts;
+    const until = clock.steady() + timeoutMs;
+    await this.listening.stop(timeoutMs * ACCEPTS_SHARE_OF_DRAIN);
+    await this.handovers.done(until - Math.min(LAST_ANSWERS_MS, timeoutMs * LAST_ANSWERS_SHARE));
+    const leftMs = Math.max(0, until - clock.steady());
+    await this.#end('drain', { timeoutMs: leftMs }, leftMs + WORKER_CLOSE_TIMEOUT_MS);
   }
 
   async close(): Promise<void> {
     await this.listening.stop(WORKER_CLOSE_TIMEOUT_MS);
     this.handovers.close();
-    await this.#end('close', WORKER_CLOSE_TIMEOUT_MS);
+    await this.#end('close', {}, WORKER_CLOSE_TIMEOUT_MS);
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
-  /** Resolves once all are gone; who takes too long is killed. */
-  async #end(how: 'drain' | 'close', timeoutMs: number): Promise<void> {
+  /** Resolves once all are gone; who takes longer than `atMostMs` is killed. */
+  async #end<Q extends 'drain' | 'close'>(how: Q, asked: Asked<Q>, atMostMs: number): Promise<void> {
     this.#isEnding = true;
     this.#supervisor.stop();
     const { members } = this.#supervisor;
@@ -303,7 +316,7 @@ export class Crew {
     const gone = new Promise<void>((resolve) => {
       this.#whenGone = resolve;
     });
-    const late = this.#parts.clock.after(timeoutMs, () => {
+    const late = this.#parts.clock.after(atMostMs, () => {
       for (const member of this.#supervisor.members) member.child.kill();
     });
     for (const member of members) {
@@ -314,7 +327,7 @@ export class Crew {
         continue;
       }
       // That it is gone, one way or the other, is what counts.
-      member.channel.ask(how, {}, timeoutMs).catch(() => {});
+      member.channel.ask(how, asked, atMostMs).catch(() => {});
     }
     await gone;
     late.cancel();

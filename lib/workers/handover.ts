@@ -24,7 +24,7 @@ export class Handovers {
   readonly #waiting: Handle[] = [];
   readonly #underWay = new Map<number, Handover>();
   #nextId = 1;
-  #whenDone: (() => void) | undefined;
+  #whenMoved: (() => void) | undefined;
 
   /** `members`: those that serve. */
   constructor(clock: Clock, members: () => readonly Member[]) {
@@ -56,6 +56,11 @@ export class Handovers {
 
   /** A worker may have become free. */
   goOn(): void {
+    this.#giveOn();
+    this.#whenMoved?.();
+  }
+
+  #giveOn(): void {
     // Others are still coming: release() gives them all on.
     if (this.#door.isHolding) return;
     while (this.#waiting.length > 0) {
@@ -64,7 +69,6 @@ export class Handovers {
       const handle = this.#waiting.shift();
       if (handle !== undefined) this.#give(member, handle);
     }
-    if (this.count === 0) this.#whenDone?.();
   }
 
   #freest(): Member | undefined {
@@ -114,12 +118,29 @@ export class Handovers {
     this.goOn();
   }
 
-  /** Resolves once workers have all connections, or after a while. */
-  async done(): Promise<void> {
-    if (this.count === 0) return;
-    await new Promise<void>((resolve) => {
-      this.#whenDone = resolve;
-      this.#clock.after(HANDOVER_TIMEOUT_MS, resolve);
+  /**
+   * Resolves once workers have all connections, or at `until` by the steady clock. What a worker is told comes behind the
+   * connections that it was given: where none waits any more, one that is slow to take them does not hold up the others.
+   */
+  async done(until: number): Promise<void> {
+    while (this.count > 0) {
+      const leftMs = until - this.#clock.steady();
+      if (leftMs <= 0) return;
+      const areAllGiven = this.#waiting.length === 0;
+      const hasMoved = await this.#moved(areAllGiven ? Math.min(leftMs, HANDOVER_TIMEOUT_MS) : leftMs);
+      if (!hasMoved && areAllGiven) return;
+    }
+  }
+
+  /** Whether one is given or taken within that time. */
+  #moved(atMostMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const late = this.#clock.after(atMostMs, () => resolve(false));
+      this.#whenMoved = () => {
+        this.#whenMoved = undefined;
+        late.cancel();
+        resolve(true);
+      };
     });
   }
 

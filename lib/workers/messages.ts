@@ -83,7 +83,7 @@ export interface Questions {
   prepare: { readonly asked: { source: WireSource; address: BoundAddress }; readonly answer: Preparedness };
   commit: { readonly asked: Record<string, never>; readonly answer: null };
   abandon: { readonly asked: Record<string, never>; readonly answer: null };
-  drain: { readonly asked: Record<string, never>; readonly answer: null };
+  drain: { readonly asked: { readonly timeoutMs: number }; readonly answer: null };
   close: { readonly asked: Record<string, never>; readonly answer: null };
   operate: {
     /** `isQuiet`: another worker tells other machines of it. */

@@ -8,7 +8,7 @@ import { type Admin, createAdmin } from '../admin/server.js';
 import type { TokenCheck } from '../admin/token.js';
 import type { Clock } from '../base/clock.js';
 import { ConfigError, stackOf } from '../base/errors.js';
-import { WORKER_ANSWER_TIMEOUT_MS, WORKER_CLOSE_TIMEOUT_MS } from '../base/worker-limits.js';
+import { WORKER_ANSWER_TIMEOUT_MS } from '../base/worker-limits.js';
 import { type Address, formatAddress } from '../config/address.js';
 import { dangersOf } from '../config/dangers.js';
 import type { Config } from '../config/schema.js';
@@ -234,7 +234,7 @@ export class WholeProxy {
 
   async drain(): Promise<void> {
     this.#state = 'draining';
-    await this.#crew.drain(this.#config.limits.drainMs + WORKER_CLOSE_TIMEOUT_MS);
+    await this.#crew.drain(this.#config.limits.drainMs);
     await this.close();
   }
 

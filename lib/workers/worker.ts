@@ -121,7 +121,7 @@ export class Worker {
         this.#prepared = undefined;
         return null;
       case 'drain':
-        await this.#serving?.part.drain();
+        await this.#serving?.part.drain((asked as { timeoutMs: number }).timeoutMs);
         return this.#end();
       case 'close':
         await this.#serving?.part.close();

@@ -1,6 +1,6 @@
 // Goal: decision 0047, clients that come together to several workers are let in together. Method: workers that note what they are given, and take it when told to.
 import t from 'tap';
-import { MAX_HANDOVERS, MAX_WAITING_CONNECTIONS } from '../../lib/base/worker-limits.js';
+import { HANDOVER_TIMEOUT_MS, MAX_HANDOVERS, MAX_WAITING_CONNECTIONS } from '../../lib/base/worker-limits.js';
 import type { Handle } from '../../lib/front/read-into.js';
 import { Handovers } from '../../lib/workers/handover.js';
 import type { Member } from '../../lib/workers/supervisor.js';
@@ -18,7 +18,8 @@ class Scene {
   closed = 0;
   readonly #taken = new Map<number, number>();
   readonly members: Member[] = [];
-  readonly handovers = new Handovers(new FakeClock(), () => this.members);
+  readonly clock = new FakeClock();
+  readonly handovers = new Handovers(this.clock, () => this.members);
 
   constructor(workers: number) {
     for (let worker = 0; worker < workers; worker++) {
@@ -41,6 +42,18 @@ class Scene {
     const at = this.given.findIndex((given) => given.worker === worker);
     const [given] = at < 0 ? [] : this.given.splice(at, 1);
     if (given !== undefined) this.#take(given);
+  }
+
+  /** A drain that may take so long. What it returns says whether it is done with handing over. */
+  drain(leftMs: number): () => Promise<boolean> {
+    let isDone = false;
+    void this.handovers.done(this.clock.steady() + leftMs).then(() => {
+      isDone = true;
+    });
+    return async () => {
+      await turns(3);
+      return isDone;
+    };
   }
 
   #take({ worker, connection }: Given): void {
@@ -143,13 +156,49 @@ t.test('limits: while nobody can be given on, so many wait, and the rest is clos
 t.test('a drain waits for those who are held at the door too', async (t) => {
   const scene = new Scene(1);
   scene.come(2);
-  let isDone = false;
-  const done = scene.handovers.done().then(() => {
-    isDone = true;
-  });
-  await turns(3);
-  t.notOk(isDone);
+  const isDone = scene.drain(10_000);
+  t.notOk(await isDone());
   scene.takeAll();
-  await done;
+  t.ok(await isDone());
   t.equal(scene.handovers.count, 0);
+});
+
+t.test('a drain hands over for as long as it has something, however long that takes', async (t) => {
+  const scene = new Scene(1);
+  scene.come(MAX_HANDOVERS * 10);
+  const isDone = scene.drain(100_000);
+  for (let step = 0; step < MAX_HANDOVERS * 10; step++) {
+    t.notOk(await isDone());
+    scene.clock.advance(HANDOVER_TIMEOUT_MS * 0.9);
+    scene.takeOne(0);
+  }
+  t.ok(await isDone());
+  t.equal(scene.closed, MAX_HANDOVERS * 10);
+});
+
+t.test('limits: while some wait for a worker a drain goes on, but no longer than it may', async (t) => {
+  const scene = new Scene(1);
+  scene.come(MAX_HANDOVERS + 1);
+  const isDone = scene.drain(HANDOVER_TIMEOUT_MS * 5);
+  t.notOk(await isDone());
+  scene.clock.advance(HANDOVER_TIMEOUT_MS * 5 - 1);
+  t.notOk(await isDone());
+  scene.clock.advance(1);
+  t.ok(await isDone());
+});
+
+t.test('limits: once all are on their way, a worker that takes none of them holds up no drain', async (t) => {
+  const scene = new Scene(2);
+  scene.come(4);
+  const isDone = scene.drain(HANDOVER_TIMEOUT_MS * 5);
+  t.notOk(await isDone());
+  scene.clock.advance(HANDOVER_TIMEOUT_MS - 1);
+  scene.takeOne(0);
+  t.notOk(await isDone());
+  scene.clock.advance(HANDOVER_TIMEOUT_MS - 1);
+  t.notOk(await isDone());
+  scene.clock.advance(1);
+  t.ok(await isDone());
+  t.equal(scene.handovers.count, 3, 'which are still its own');
+  t.equal(scene.clock.pendingCount, 0);
 });

@@ -88,7 +88,7 @@ export interface Front {
   /**
    * Listens at another address as well, which becomes the only one once `take` of the result is called; `leave` gives it
    * up again. Where only the host of it is another, the old address is given up first: call nothing that may fail
-   * after it. Connections stay. Rejects with Node's error where the address cannot be had.
+   * after it. Whom the kernel has accepted at an address that is given up is let in before it is closed. Connections stay. Rejects with Node's error where the address cannot be had.
    */
   moveTo(listen: FrontOptions['listen']): Promise<Move>;
   /** A connection that another process accepted, and of which nothing was read. `isMore`: it has another one, most likely for here. */

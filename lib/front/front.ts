@@ -18,7 +18,7 @@ import {
   type Move,
 } from './contract.js';
 import { Crowd } from './crowd.js';
-import { Door, type Held, readWhatArrived } from './door.js';
+import { Door, type Held } from './door.js';
 import type { Exchange } from './exchange.js';
 import { type FastFront, FastReader } from './fast-lane.js';
 import { type FullFront, FullLane } from './full-lane.js';
@@ -49,7 +49,6 @@ class ClientFront implements Front, FastFront, FullFront, Newcomers {
   readonly #listening: Listening;
   readonly #crowd = new Crowd();
   readonly #door: Door;
-  #acceptedCount = 0;
   #sweep: Timer | undefined;
   #isOverfull = false;
   #whenEmpty: (() => void) | undefined;
@@ -139,7 +138,6 @@ class ClientFront implements Front, FastFront, FullFront, Newcomers {
 
   /** Whether there is room for who has just come. */
   #isLetIn(): boolean {
-    this.#acceptedCount++;
     if (!this.#hasRoom()) return false;
     // The full lane holds nothing; and nobody waits for those who are refused.
     if (this.#hasFastLane && this.#crowd.servedCount < this.limits.connections) this.#door.came();
@@ -257,8 +255,7 @@ class ClientFront implements Front, FastFront, FullFront, Newcomers {
       isTimeUp = true;
       stopWaiting();
     });
-    await readWhatArrived(() => this.#acceptedCount, this.clock, timeoutMs * ACCEPTS_SHARE_OF_DRAIN);
-    this.#listening.stop();
+    await this.#listening.stop(timeoutMs * ACCEPTS_SHARE_OF_DRAIN);
     this.#endResting();
     const looks = this.clock.every(DRAIN_REST_MS, () => this.#endResting());
     if (this.#crowd.count > 0 && !isTimeUp) {
@@ -278,7 +275,7 @@ class ClientFront implements Front, FastFront, FullFront, Newcomers {
 
   async close(): Promise<void> {
     this.isDraining = true;
-    this.#listening.stop();
+    this.#listening.close();
     this.#sweep?.cancel();
     for (const connection of this.#crowd) connection.endAtOnce();
     if (this.#crowd.count > 0) {

@@ -3,9 +3,12 @@
  * is the business of the front.
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { Clock } from '../base/clock.js';
 import { LISTEN_BACKLOG } from '../base/limits.js';
 import type { Events } from '../observe/events.js';
 import type { FrontOptions, Move } from './contract.js';
+import { readWhatArrived } from './door.js';
+import { Leaving } from './leaving.js';
 import { acceptHandles, type Handle } from './read-into.js';
 
 type Listen = FrontOptions['listen'];
@@ -24,14 +27,22 @@ export class Listening {
   /** Somebody else listens, and gives the connections to the front. */
   readonly #isHanded: boolean;
   readonly #events: Events;
+  readonly #clock: Clock;
   readonly #newcomers: Newcomers;
   #server: Server;
+  /** The one at the address before. */
+  readonly #leaving: Leaving;
   #address = '';
+  #acceptedCount = 0;
+  /** Nobody is let in any more. */
+  #isOver = false;
 
-  constructor({ listen, isHanded = false, events }: FrontOptions, newcomers: Newcomers) {
+  constructor({ listen, isHanded = false, events, clock }: FrontOptions, newcomers: Newcomers) {
     this.#listen = listen;
     this.#isHanded = isHanded;
     this.#events = events;
+    this.#clock = clock;
+    this.#leaving = new Leaving(clock, () => this.#acceptedCount);
     this.#newcomers = newcomers;
     this.#server = this.#makeServer();
   }
@@ -44,7 +55,10 @@ export class Listening {
   /** Accepts paused: who reads is told by whoever takes them. A client that ends its side after the request waits for the answer. */
   #makeServer(): Server {
     const server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true });
-    server.on('connection', (socket: Socket) => this.#newcomers.accepted(socket));
+    server.on('connection', (socket: Socket) => {
+      this.#acceptedCount++;
+      this.#newcomers.accepted(socket);
+    });
     return server;
   }
 
@@ -63,7 +77,11 @@ export class Listening {
       });
     });
     server.on('error', (error) => this.#events.notice('error', 'accept-failed', error.message));
-    acceptHandles(server, (handle) => this.#newcomers.acceptedHandle(handle));
+    acceptHandles(server, (handle) => {
+      const isTaken = this.#newcomers.acceptedHandle(handle);
+      if (isTaken) this.#acceptedCount++;
+      return isTaken;
+    });
     const bound = server.address() as AddressInfo;
     return written(bound.address, bound.port);
   }
@@ -79,40 +97,58 @@ export class Listening {
       const address = written(listen.host, listen.port);
       return { address, take: () => this.#arrived(address), leave: async () => {} };
     }
-    const next = this.#makeServer();
-    const { port } = this.#server.address() as AddressInfo;
+    // What the last move has left may be what is wanted now.
+    await this.#leaving.closed;
+    const before = this.#server;
+    const isSamePort = listen.port === (before.address() as AddressInfo | null)?.port;
     // `0.0.0.0` and `127.0.0.1` cannot both have one port: the old one has to go first, for an instant.
-    if (listen.port === port) this.stop();
+    if (isSamePort) await this.#leaving.leave(before);
+    const next = this.#makeServer();
     let address: string;
     try {
       address = await this.#open(next, listen);
+      if (this.#isOver) {
+        next.close();
+        throw new Error('the proxy ends');
+      }
     } catch (error) {
-      if (listen.port === port) await this.#listenAgain();
+      if (isSamePort) await this.#listenAgain();
       throw error;
     }
     return {
       address,
       take: () => {
-        this.stop();
         this.#server = next;
         this.#arrived(address);
+        if (this.#isOver) next.close();
+        else if (!isSamePort) void this.#leaving.leave(before);
       },
       leave: async () => {
-        next.close();
-        if (listen.port === port) await this.#listenAgain();
+        await this.#leaving.leave(next);
+        if (isSamePort) await this.#listenAgain();
       },
     };
   }
 
   /** Where the new address could not be had after all. */
   async #listenAgain(): Promise<void> {
+    if (this.#isOver) return;
     this.#server = this.#makeServer();
     await this.#open(this.#server, read(this.#address));
+    if (this.#isOver) this.close();
+  }
+
+  /** Accepts what has arrived already, for so long at most, then nothing more. */
+  async stop(atMostMs: number): Promise<void> {
+    await readWhatArrived(() => this.#acceptedCount, this.#clock, atMostMs);
+    this.close();
   }
 
   /** Accepts nothing more. */
-  stop(): void {
+  close(): void {
+    this.#isOver = true;
     if (this.#server.listening) this.#server.close();
+    this.#leaving.close();
   }
 }
 

@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.js';
 import { LISTEN_BACKLOG } from '../base/limits.js';
 import type { Address } from '../config/address.js';
 import { readWhatArrived } from '../front/door.js';
+import { Leaving } from '../front/leaving.js';
 import { acceptHandles, type Handle, handleOf } from '../front/read-into.js';
 import type { Events } from '../observe/events.js';
 import type { BoundAddress } from './messages.js';
@@ -20,13 +21,18 @@ export class Listening {
   readonly #clock: Clock;
   readonly #accepted: (handle: Handle) => void;
   #server: Server | undefined;
+  /** The one at the address before. */
+  readonly #leaving: Leaving;
   #acceptedCount = 0;
+  /** Nobody is let in any more. */
+  #isOver = false;
   #address: BoundAddress = { host: '', port: 0 };
 
   constructor(events: Events, clock: Clock, accepted: (handle: Handle) => void) {
     this.#events = events;
     this.#clock = clock;
     this.#accepted = accepted;
+    this.#leaving = new Leaving(clock, () => this.#acceptedCount);
   }
 
   /** Where it listens. */
@@ -70,40 +76,51 @@ export class Listening {
 
   /** Listens at another address as well. Where only the host of it is another, the old one is given up first. */
   async moveTo(listen: Address): Promise<NewAddress> {
-    const before = this.#address;
-    const isSamePort = listen.port === before.port;
-    if (isSamePort) this.#close();
+    // What the last move has left may be what is wanted now.
+    await this.#leaving.closed;
+    const before = this.#server;
+    const isSamePort = listen.port === this.#address.port;
+    if (isSamePort && before !== undefined) await this.#leaving.leave(before);
     let next: Server;
     try {
       next = await this.#listen(listen);
+      if (this.#isOver) {
+        next.close();
+        throw new Error('the proxy ends');
+      }
     } catch (error) {
-      if (isSamePort) this.#server = await this.#listen(before);
+      if (isSamePort) await this.#listenAgain();
       throw error;
     }
     const address = addressOf(next);
     return {
       address,
       take: () => {
-        this.#close();
         this.#server = next;
         this.#address = address;
+        if (this.#isOver) next.close();
+        else if (!isSamePort && before !== undefined) void this.#leaving.leave(before);
       },
       leave: async () => {
-        next.close();
-        if (isSamePort) this.#server = await this.#listen(before);
+        await this.#leaving.leave(next);
+        if (isSamePort) await this.#listenAgain();
       },
     };
   }
 
-  #close(): void {
-    this.#server?.close();
-    this.#server = undefined;
+  /** Where the new address could not be had after all. */
+  async #listenAgain(): Promise<void> {
+    if (this.#isOver) return;
+    this.#server = await this.#listen(this.#address);
+    if (this.#isOver) this.#server.close();
   }
 
   /** Accepts what has arrived already, for so long at most, then nothing more. */
   async stop(atMostMs: number): Promise<void> {
     await readWhatArrived(() => this.#acceptedCount, this.#clock, atMostMs);
-    this.#close();
+    this.#isOver = true;
+    if (this.#server?.listening === true) this.#server.close();
+    this.#leaving.close();
   }
 }
 

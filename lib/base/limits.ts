@@ -186,7 +186,7 @@ export const MAX_LINGER_BYTES = 16 * 1024 * 1024;
 export const MAX_SURPLUS_BYTES = 1024 * 1024;
 /** Longest such time during a drain. */
 export const DRAIN_LINGER_MS = 250;
-/** Connections beyond the most that are told so with a 503 at once; beyond these: closed without a word. */
+/** Connections beyond the most that are told so with a 503 at once; beyond these: closed without a word. So many more than the most, too, may wait for a worker. */
 export const MAX_REFUSED_CONNECTIONS = 256;
 /** Connections that the kernel may hold before they are accepted; it has a bound of its own, often lower. */
 export const LISTEN_BACKLOG = 4_096;

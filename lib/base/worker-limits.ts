@@ -52,8 +52,6 @@ export const RELAY_HEAD_TIMEOUT_MS = 2_000;
 export const MAX_RELAY_HEAD_BYTES = 4 * 1024 * 1024;
 /** Connections on their way to one worker that it has not taken yet; beyond: they go to another, or wait. */
 export const MAX_HANDOVERS = 4;
-/** Connections that wait until a worker can take them; beyond: they are closed without a word. */
-export const MAX_WAITING_CONNECTIONS = 4_096;
 /** Longest time that a drain waits, once all connections are on their way to workers, for the next one to be taken; beyond: workers are told to drain, and take them before they hear of it. */
 export const HANDOVER_TIMEOUT_MS = 1_000;
 /** Of the time of a drain, what is kept for workers to answer those whom they were given last. */

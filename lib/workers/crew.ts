@@ -36,6 +36,8 @@ export interface CrewParts {
   readonly pseudonym: string;
   /** The configuration in force. */
   source(): WireSource;
+  /** `limits.connections` of it. */
+  connectionLimit(): number;
   gone(worker: number): void;
   failed(error: Error): void;
 }
@@ -79,7 +81,9 @@ export class Crew {
       pathOf: (worker) => (this.memberOf(worker) === undefined ? undefined : this.#paths.get(worker)),
       heir: () => this.serving[0]?.id,
     });
-    this.handovers = new Handovers(parts.clock, () => this.serving);
+    const { clock, events } = parts;
+    const connectionLimit = (): number => parts.connectionLimit();
+    this.handovers = new Handovers({ clock, events, connectionLimit, members: () => this.serving });
     this.listening = new Listening(parts.events, parts.clock, (handle) => this.handovers.take(handle));
     this.#supervisor = new Supervisor({
       clock: parts.clock,

@@ -4,9 +4,11 @@
  * another (decisions/0020).
  */
 import type { Clock } from '../base/clock.js';
-import { HANDOVER_TIMEOUT_MS, MAX_HANDOVERS, MAX_WAITING_CONNECTIONS } from '../base/worker-limits.js';
+import { MAX_REFUSED_CONNECTIONS } from '../base/limits.js';
+import { HANDOVER_TIMEOUT_MS, MAX_HANDOVERS } from '../base/worker-limits.js';
 import { Door } from '../front/door.js';
 import type { Handle } from '../front/read-into.js';
+import type { Events } from '../observe/events.js';
 import type { ToWorker } from './messages.js';
 import type { Member } from './supervisor.js';
 
@@ -16,21 +18,30 @@ interface Handover {
   readonly handle: Handle;
 }
 
+export interface HandoverParts {
+  readonly clock: Clock;
+  readonly events: Events;
+  /** Client connections that there may be, as it is now. */
+  connectionLimit(): number;
+  /** Those that serve. */
+  members(): readonly Member[];
+}
+
 export class Handovers {
-  readonly #clock: Clock;
-  readonly #members: () => readonly Member[];
+  /** Connections that were closed since too many waited. */
+  refusedCount = 0;
+  readonly #parts: HandoverParts;
   /** Who comes with others is accepted before any of them is given on: then it is known of each whether there are more. */
   readonly #door: Door;
   readonly #waiting: Handle[] = [];
   readonly #underWay = new Map<number, Handover>();
   #nextId = 1;
+  #isOverfull = false;
   #whenMoved: (() => void) | undefined;
 
-  /** `members`: those that serve. */
-  constructor(clock: Clock, members: () => readonly Member[]) {
-    this.#clock = clock;
-    this.#members = members;
-    this.#door = new Door(clock);
+  constructor(parts: HandoverParts) {
+    this.#parts = parts;
+    this.#door = new Door(parts.clock);
   }
 
   /** Connections that no worker has yet. */
@@ -39,14 +50,25 @@ export class Handovers {
   }
 
   take(handle: Handle): void {
-    if (this.#waiting.length >= MAX_WAITING_CONNECTIONS) {
-      handle.close();
+    // As many as workers would let in or refuse: each of them can be given on.
+    if (this.#waiting.length >= this.#parts.connectionLimit() + MAX_REFUSED_CONNECTIONS) {
+      this.#refuse(handle);
       return;
     }
     this.#waiting.push(handle);
     const isFirst = !this.#door.isHolding;
     this.#door.came();
     if (isFirst) this.#door.hold(this);
+  }
+
+  #refuse(handle: Handle): void {
+    this.refusedCount++;
+    handle.close();
+    if (this.#isOverfull) return;
+    // Once until nobody waits any more, not for each connection.
+    this.#isOverfull = true;
+    const message = 'Client connections are closed: too many wait for a worker';
+    this.#parts.events.notice('warn', 'too-many-waiting', message, { limit: this.#parts.connectionLimit() });
   }
 
   /** No more come just now. */
@@ -69,12 +91,13 @@ export class Handovers {
       const handle = this.#waiting.shift();
       if (handle !== undefined) this.#give(member, handle);
     }
+    this.#isOverfull = false;
   }
 
   #freest(): Member | undefined {
     let freest: Member | undefined;
     let fewest = Number.POSITIVE_INFINITY;
-    for (const member of this.#members()) {
+    for (const member of this.#parts.members()) {
       const underWay = this.#underWayTo(member);
       // What it says that it has is without those that it has not taken yet.
       const connections = member.connections + underWay;
@@ -95,7 +118,7 @@ export class Handovers {
     const connection = this.#nextId++;
     this.#underWay.set(connection, { member, handle });
     // They go round: it gets another one where there is one for each.
-    const isMore = this.#waiting.length >= this.#members().length;
+    const isMore = this.#waiting.length >= this.#parts.members().length;
     member.child.give({ kind: 'connection', connection, isMore } satisfies ToWorker, handle);
   }
 
@@ -124,7 +147,7 @@ export class Handovers {
    */
   async done(until: number): Promise<void> {
     while (this.count > 0) {
-      const leftMs = until - this.#clock.steady();
+      const leftMs = until - this.#parts.clock.steady();
       if (leftMs <= 0) return;
       const areAllGiven = this.#waiting.length === 0;
       const hasMoved = await this.#moved(areAllGiven ? Math.min(leftMs, HANDOVER_TIMEOUT_MS) : leftMs);
@@ -135,7 +158,7 @@ export class Handovers {
   /** Whether one is given or taken within that time. */
   #moved(atMostMs: number): Promise<boolean> {
     return new Promise((resolve) => {
-      const late = this.#clock.after(atMostMs, () => resolve(false));
+      const late = this.#parts.clock.after(atMostMs, () => resolve(false));
       this.#whenMoved = () => {
         this.#whenMoved = undefined;
         late.cancel();

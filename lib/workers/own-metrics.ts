@@ -16,5 +16,11 @@ export function ownReadings({ wanted, serving, leases, handovers, deathCount }: 
     one('patina_worker_leases', 'gauge', 'Leases that workers hold, each for one request to the origin.', leases.count),
     one('patina_worker_lease_waits', 'gauge', 'Times that a worker waits for another one.', leases.waitingCount),
     one('patina_worker_handovers', 'gauge', 'Client connections that no worker has taken yet.', handovers.count),
+    one(
+      'patina_worker_handovers_refused_total',
+      'counter',
+      'Client connections that were closed since too many waited for a worker.',
+      handovers.refusedCount,
+    ),
   ];
 }

@@ -88,6 +88,7 @@ export class WholeProxy {
       version,
       pseudonym: newPseudonym(),
       source: () => this.#wire(this.#reloads.current),
+      connectionLimit: () => this.#config.limits.connections,
       gone: (worker) => this.#readings.retire(worker),
       failed: (error) => this.#fail(error),
     });

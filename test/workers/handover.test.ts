@@ -1,7 +1,9 @@
 // Goal: decision 0047, clients that come together to several workers are let in together. Method: workers that note what they are given, and take it when told to.
 import t from 'tap';
-import { HANDOVER_TIMEOUT_MS, MAX_HANDOVERS, MAX_WAITING_CONNECTIONS } from '../../lib/base/worker-limits.js';
+import { MAX_REFUSED_CONNECTIONS } from '../../lib/base/limits.js';
+import { HANDOVER_TIMEOUT_MS, MAX_HANDOVERS } from '../../lib/base/worker-limits.js';
 import type { Handle } from '../../lib/front/read-into.js';
+import { SILENT } from '../../lib/observe/events.js';
 import { Handovers } from '../../lib/workers/handover.js';
 import type { Member } from '../../lib/workers/supervisor.js';
 import { turns } from '../kit/barrier.js';
@@ -19,7 +21,15 @@ class Scene {
   readonly #taken = new Map<number, number>();
   readonly members: Member[] = [];
   readonly clock = new FakeClock();
-  readonly handovers = new Handovers(this.clock, () => this.members);
+  /** Codes of the notices. */
+  readonly notices: string[] = [];
+  connectionLimit = 20_000;
+  readonly handovers = new Handovers({
+    clock: this.clock,
+    events: { ...SILENT, notice: (_level, code) => void this.notices.push(code) },
+    connectionLimit: () => this.connectionLimit,
+    members: () => this.members,
+  });
 
   constructor(workers: number) {
     for (let worker = 0; worker < workers; worker++) {
@@ -143,14 +153,41 @@ t.test('those whom a worker that died has not taken go to another, in their orde
   t.same([before, scene.given.length, scene.closed], [3, 3, 0]);
 });
 
-t.test('limits: while nobody can be given on, so many wait, and the rest is closed', async (t) => {
-  const scene = new Scene(0);
-  scene.come(MAX_WAITING_CONNECTIONS + 2);
+t.test(
+  'limits: while nobody can be given on, as many wait as may be open, and the rest is closed and told of',
+  async (t) => {
+    const scene = new Scene(0);
+    const most = scene.connectionLimit + MAX_REFUSED_CONNECTIONS;
+    scene.come(most);
+    await turns(3);
+    t.same([scene.closed, scene.notices], [0, []]);
+    scene.come(3);
+    t.same([scene.closed, scene.handovers.refusedCount], [3, 3]);
+    t.same(scene.notices, ['too-many-waiting'], 'told once');
+    t.equal(scene.handovers.count, most);
+    scene.connectionLimit += 2;
+    scene.come(3);
+    t.equal(scene.handovers.refusedCount, 4, 'as many as may be open now');
+    scene.handovers.close();
+    t.equal(scene.closed, most + 6);
+  },
+);
+
+t.test('limits: that too many wait is told again only once nobody has waited', async (t) => {
+  const scene = new Scene(1);
+  scene.connectionLimit = 1;
+  scene.come(1 + MAX_REFUSED_CONNECTIONS + 1);
+  t.equal(scene.notices.length, 1);
   await turns(3);
-  t.equal(scene.closed, 2);
-  t.equal(scene.handovers.count, MAX_WAITING_CONNECTIONS);
-  scene.handovers.close();
-  t.equal(scene.closed, MAX_WAITING_CONNECTIONS + 2);
+  scene.takeOne(0);
+  scene.come(MAX_HANDOVERS + 2);
+  t.same([scene.notices.length, scene.handovers.refusedCount], [1, 2]);
+  while (scene.handovers.count > 0) {
+    await turns(3);
+    scene.takeAll();
+  }
+  scene.come(1 + MAX_REFUSED_CONNECTIONS + 1);
+  t.same([scene.notices.length, scene.handovers.refusedCount], [2, 3]);
 });
 
 t.test('a drain waits for those who are held at the door too', async (t) => {

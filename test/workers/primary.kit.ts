@@ -58,6 +58,7 @@ export class Primary {
       version: '0',
       pseudonym: 'patina-test',
       source: () => ({ written: {}, file: undefined, originUrl: 'http://127.0.0.1:1', access: 'off' }),
+      connectionLimit: () => 1_000,
       gone: () => undefined,
       failed: (error) => {
         throw error;

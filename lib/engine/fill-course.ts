@@ -67,6 +67,7 @@ export class Course implements BodySource {
     this.#heldUp?.stop();
     this.inflow?.fail();
     this.inflow = undefined;
+    this.writer = 'here';
     this.state = 'opened';
     this.ending = undefined;
   }

@@ -92,6 +92,8 @@ export const MAX_REPEATS_PER_FILL = 1;
 export const RESERVE_STEP_BYTES = 64 * 1024;
 /** Times that one request looks up again after a fill that it waited on turned out to be another variant; beyond: it goes alone. */
 export const MAX_LOOKUPS_PER_REQUEST = 4;
+/** Clients that are given, one after another, what comes from another worker and is not kept here, before the rest of those who wait for it wait until one of them has all. */
+export const MAX_COPIES_AT_ONCE = 32;
 /** Members of a Range field; beyond: the field is ignored and the whole representation is sent. */
 export const MAX_RANGES = 64;
 /** Fields that a Vary may name; beyond: it counts as `*`. */

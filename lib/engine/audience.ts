@@ -16,6 +16,11 @@ export class Audience {
     return this.#waiters?.size ?? 0;
   }
 
+  /** All of them. */
+  get count(): number {
+    return this.waiterCount + (this.#leader === undefined ? 0 : 1);
+  }
+
   get isEmpty(): boolean {
     return this.#leader === undefined && this.waiterCount === 0;
   }

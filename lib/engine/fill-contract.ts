@@ -72,6 +72,8 @@ export type FillResult =
     };
 
 export const SUPERSEDED: FillResult = { kind: 'turned-away', reason: 'superseded' };
+/** Somebody else has it, and one other client takes what comes from there: it can be had from there again. */
+export const NOT_KEPT: FillResult = { kind: 'turned-away', reason: 'not-kept' };
 export const NOT_PUSHED: FillResult = { kind: 'turned-away', reason: 'not-pushed' };
 
 /** A request that waits on a fill, or leads it. */

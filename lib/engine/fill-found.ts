@@ -8,7 +8,7 @@ import type { StoredResponse } from '../object/stored.js';
 import { NO_DIRECTIVES } from '../policy/request-directives.js';
 import { judgeReuse } from '../policy/reuse.js';
 import type { Fill } from './fill.js';
-import { type FillResult, SUPERSEDED } from './fill-contract.js';
+import { type FillResult, NOT_KEPT, SUPERSEDED } from './fill-contract.js';
 import { Inflow } from './inflow.js';
 import type { Found, FoundBytes } from './leases-contract.js';
 
@@ -16,15 +16,31 @@ export function followFound(fill: Fill, { response, body, writer }: Found, bytes
   const { course } = fill;
   const { store, clock } = fill.parts;
   const isCopy = writer === 'elsewhere';
-  const inflow = Inflow.keep(store, body?.bytes, course, { isCopy }) ?? Inflow.pass(store, body?.bytes, course);
+  const isUsable = judgeReuse(response.life, NO_DIRECTIVES, clock.now()).kind === 'serve';
+  const kept = Inflow.keep(store, body?.bytes, course, { isCopy });
+  // What has to be validated first is wanted whole: where that cannot be, one asks for all who wait, as if nothing had been found.
+  if (kept === undefined && !isUsable && !course.audience.isEmpty) {
+    bytes.abort();
+    fill.ask();
+    return;
+  }
+  const inflow =
+    kept ??
+    (isUsable && isForSeveral(fill) ? Inflow.detour(store, body?.bytes, course) : undefined) ??
+    Inflow.pass(store, body?.bytes, course);
   course.writer = writer;
   openFound(fill, response, inflow);
   bytes.fills(inflow.body);
-  // What has to be validated first is wanted whole.
-  if (!inflow.isKept || judgeReuse(response.life, NO_DIRECTIVES, clock.now()).kind === 'serve') settleFound(fill);
+  if (!inflow.isKept || isUsable) settleFound(fill);
   // Where it could not be kept, and nobody is there whom it could run through to, it is over already.
   if (course.state === 'streaming') fill.asking.follow(bytes);
   else bytes.abort();
+}
+
+/** Whether more than one client reads what comes: several wait for it, or one has a copy already that began before. */
+function isForSeveral(fill: Fill): boolean {
+  const isCopyToo = (other: Fill): boolean => other !== fill && other.isFound && other.state === 'streaming';
+  return fill.course.audience.count > 1 || fill.table.countOf(fill.spec.key, isCopyToo) > 0;
 }
 
 /** Of a body that breaks off at `from` for the one who reads it: what comes from there on. */
@@ -47,10 +63,10 @@ export function settleFound(fill: Fill): void {
   if (response === undefined) return;
   const isNobodys = fate.isCaught || fate.isSuperseded;
   const result: FillResult = isNobodys ? SUPERSEDED : { kind: 'found', response };
-  const isShared = course.inflow?.isKept !== false;
+  const isShared = course.inflow?.isForAll !== false;
   // What is not kept here runs at the pace of one client (decision 0009): others would be cut off, and look again.
   if (!isShared) fill.table.close(fill);
-  course.settle(result, isShared ? result : SUPERSEDED);
+  course.settle(result, isShared || isNobodys ? result : NOT_KEPT);
 }
 
 /** What others had, and ran through to one client: what had to be kept elsewhere can be gone on with, for so many at once. */

@@ -255,6 +255,12 @@ export class Fill implements AnswerListener, LeasedFill {
   }
 
   #outgrown(inflow: Inflow, reason: string): void {
+    if (this.course.writer === 'elsewhere' && !this.course.audience.isEmpty) {
+      // It has to be validated first, and nobody was told of it: what one asks for by itself, for all who wait, may go to disk.
+      this.asking.abort();
+      askAfterAll(this);
+      return;
+    }
     const { basis, markerKey } = this.spec;
     this.table.close(this);
     this.course.ending = { end: 'uncacheable', reason, savedBytes: 0 };
@@ -325,6 +331,7 @@ export class Fill implements AnswerListener, LeasedFill {
     const mayResume = isAsked && state === 'streaming' && !this.fate.isSuperseded && this.part === undefined;
     if (mayResume && this.#broken.begins(response, mayGoOn(this) ? { isKept: true } : inflow)) {
       this.course.writer = 'here';
+      inflow?.keepDetour();
       if (inflow?.isKept === false) this.course.ending = { end: 'uncacheable', reason: 'no-room', savedBytes: 0 };
       this.asking.send('rest', { response, bytes: response.body.receivedBytes });
       return;

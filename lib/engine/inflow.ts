@@ -58,6 +58,18 @@ export class Inflow {
     return inflow;
   }
 
+  /**
+   * A copy for which there is no room in memory here, and which several read: it goes by way of the disk from its first byte on, so that
+   * who comes later reads all of it too (decision 0009). Undefined where the disk does not take it.
+   */
+  static detour(store: Store, expectedBytes: number | undefined, source: BodySource): Inflow | undefined {
+    const sink = (expectedBytes ?? 0) > store.maxObjectBytes ? undefined : store.openSpill();
+    if (sink === undefined) return undefined;
+    const inflow = new Inflow(store, openBody('retain', expectedBytes, source), false, 0);
+    inflow.body.spill(sink, SPILL_WINDOW_BYTES);
+    return inflow;
+  }
+
   /** A body that only its readers want. */
   static pass(store: Store, expectedBytes: number | undefined, source: BodySource): Inflow {
     return new Inflow(store, openBody('flow', expectedBytes, source), false, 0);
@@ -117,6 +129,18 @@ export class Inflow {
   /** On its way by the disk to those who read it, and not for the store. */
   get isOnDetour(): boolean {
     return !this.#isKept && this.body.mode === 'spill';
+  }
+
+  /** Who was to store it is gone, and it goes on from the origin: where all of it is on its way to disk it is stored here. */
+  keepDetour(): void {
+    if (!this.isOnDetour) return;
+    this.#isKept = true;
+    this.#isCopy = false;
+  }
+
+  /** Whether any number may read it, each from the beginning and at its own pace. */
+  get isForAll(): boolean {
+    return this.#isKept || this.isOnDetour;
   }
 
   /** Hands the body on to the disk where it has become too large for memory. Returns whether it did. */

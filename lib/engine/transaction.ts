@@ -3,7 +3,7 @@
  * and goes on by how that ended. Each step is a function of its own; `#round` is the loop that drives them.
  */
 import type { Timer } from '../base/clock.js';
-import { MAX_LOOKUPS_PER_REQUEST } from '../base/limits.js';
+import { MAX_COPIES_AT_ONCE, MAX_LOOKUPS_PER_REQUEST } from '../base/limits.js';
 import type { Fields } from '../http/fields.js';
 import type { StoredResponse } from '../object/stored.js';
 import { isConditional } from '../policy/precondition.js';
@@ -24,6 +24,8 @@ export class Transaction extends Answering implements Waiter {
   #timer: Timer | undefined;
   #waitUntil: number | undefined;
   #lookups = 0;
+  /** Of these, how many others were given what is not kept here since it last waited for the end of one. */
+  #copiesOfOthers = 0;
 
   start(): void {
     this.sink.onGone(() => this.#leave());
@@ -85,7 +87,8 @@ export class Transaction extends Answering implements Waiter {
 
   /** What arrives already is like what is stored: usable as long as it is fresh, or stale by leave (RFC 9111 §4). */
   #mayFollow({ state, response }: Fill): boolean {
-    if (response === undefined || state !== 'streaming') return false;
+    // Of what is not kept the beginning may be gone.
+    if (response === undefined || state !== 'streaming' || response.body.mode === 'flow') return false;
     return judgeReuse(response.life, this.directives, this.engine.parts.clock.now()).kind === 'serve';
   }
 
@@ -97,7 +100,6 @@ export class Transaction extends Answering implements Waiter {
   }
 
   #join(fill: Fill): void {
-    const { clock, live } = this.engine.parts;
     this.collapsed = true;
     if (fill.response !== undefined) {
       const { response } = fill;
@@ -105,17 +107,40 @@ export class Transaction extends Answering implements Waiter {
       this.#answer(fill, fill.isFound ? { kind: 'found', response } : shared);
       return;
     }
-    if (fill.waiterCount >= live.limits.waitersPerFill) {
+    if (fill.waiterCount >= this.engine.parts.live.limits.waitersPerFill) {
       this.#giveUp(TOO_MANY_WAITERS);
       return;
     }
     this.#fill = fill;
     fill.join(this);
-    // The limit is the request's, however many fills it waits on one after another.
+    this.#timeOut(() => fill.leave(this));
+  }
+
+  /** The limit is the request's, however many fills it waits on one after another. */
+  #timeOut(leave: () => void): void {
+    const { clock, live } = this.engine.parts;
     this.#waitUntil ??= clock.steady() + live.limits.waitMs;
     this.#timer = clock.after(Math.max(0, this.#waitUntil - clock.steady()), () => {
-      fill.leave(this);
+      leave();
       this.#attempt(() => this.#giveUp(WAITED_TOO_LONG));
+    });
+  }
+
+  /**
+   * It has begun to come from another worker, for one client alone: this one has it sent from there as well, which asks nobody anything
+   * that was not asked. Where many have it so already it waits until one is through, and never goes to the origin for that.
+   */
+  #waitForCopy(fill: Fill): void {
+    this.#lookups--;
+    if (++this.#copiesOfOthers <= MAX_COPIES_AT_ONCE || fill.state !== 'streaming') {
+      this.#round();
+      return;
+    }
+    this.#copiesOfOthers = 0;
+    this.#timeOut(() => {});
+    this.engine.collapse.whenEnded(fill, () => {
+      this.#timer?.cancel();
+      this.#attempt(() => this.#goOn());
     });
   }
 
@@ -199,6 +224,10 @@ export class Transaction extends Answering implements Waiter {
         // Known to be uncacheable now: everyone goes at once, nobody queues behind anybody (PEERS scar 30).
         // Where it was the leader's own request that forbade it, the others may well share.
         if (this.lookAgain()) return;
+        if (result.reason === 'not-kept') {
+          this.#waitForCopy(fill);
+          return;
+        }
         if (isBoundToRequest(result.reason) || result.reason === 'superseded') this.#round();
         else this.#goAlone('client');
         return;

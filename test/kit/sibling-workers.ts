@@ -60,6 +60,8 @@ export class SiblingCrew {
   /** Messages to workers wait until let() is called. */
   isHeld = false;
   #held: (() => void)[] = [];
+  /** What a worker gives to others, by worker: breaks off where that one dies. */
+  readonly #breaks = new Map<number, (() => void)[]>();
   readonly #t: Test;
   readonly #options: SiblingOptions;
 
@@ -210,7 +212,9 @@ export class SiblingCrew {
     if (typeof given === 'string') return given;
     const response = responseOf(encodeRecord(given));
     if (response === undefined) return 'broken';
-    return { response, totalBytes: given.body.totalBytes, bytes: relayed(given) };
+    const breaks = this.#breaks.get(Number(path)) ?? [];
+    this.#breaks.set(Number(path), breaks);
+    return { response, totalBytes: given.body.totalBytes, bytes: relayed(given, breaks) };
   }
 
   /** All that waits in any of them is on disk. */
@@ -225,6 +229,7 @@ export class SiblingCrew {
 
   kill(worker: SiblingWorker): void {
     worker.isAlive = false;
+    for (const breakOff of this.#breaks.get(worker.id) ?? []) breakOff();
     if (worker.bench !== undefined) worker.bench.fail = 'killed';
     worker.member.channel.gone();
     this.table.gone(worker.id);
@@ -237,8 +242,8 @@ export class SiblingCrew {
   }
 }
 
-/** The body of a response, as it comes. */
-function relayed(given: StoredResponse): FoundBytes {
+/** The body of a response, as it comes; `breaks`: where to put what breaks it off. */
+function relayed(given: StoredResponse, breaks: (() => void)[]): FoundBytes {
   const reader = given.body.open();
   let isOver = false;
   return {
@@ -257,6 +262,12 @@ function relayed(given: StoredResponse): FoundBytes {
       };
       reader.onReadable(pump);
       queueMicrotask(pump);
+      breaks.push(() => {
+        if (isOver) return;
+        isOver = true;
+        reader.close();
+        to.fail();
+      });
     },
     pause() {},
     resume() {},

@@ -66,6 +66,8 @@ export const MAX_DISK_KEYS = 1_000;
 export const DISK_STEP_COUNT = 256;
 /** Stored responses that one batch evicts to make room for itself; beyond: it is not stored. */
 export const MAX_DISK_EVICTIONS_AT_ONCE = 4_096;
+/** Stored responses that one step of eviction looks at behind one whose body is being read, for some that make room at once. */
+export const DISK_LOOKS_PAST_READ = 32;
 /** Chunks of bodies that one step takes from disk. */
 export const DISK_STEP_CHUNKS = 2_048;
 /** How often the disk tier is looked at for what has expired. */
@@ -76,6 +78,8 @@ export const DISK_TIDY_STEP_MS = 20;
 export const DISK_CHUNKS_AT_ONCE = 4;
 /** That while. */
 export const DISK_DOOM_MS = 60_000;
+/** How long it is believed that none of what is to go may go yet, where nothing shows that this has changed. */
+export const DISK_DOOMED_SEEN_MS = 1_000;
 /** How long a large body that is being read is kept from going, told again while it is read: a client may take none of it for REPLY_IDLE_TIMEOUT_MS, and it may have been told DISK_HOLD_AGAIN_MS before. */
 export const DISK_HOLD_MS = 90_000;
 /** How often that is told of one body. */

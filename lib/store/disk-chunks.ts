@@ -5,7 +5,9 @@
 import {
   DISK_CHUNKS_AT_ONCE,
   DISK_DOOM_MS,
+  DISK_DOOMED_SEEN_MS,
   DISK_HELD_MAX_MS,
+  DISK_HOLD_MS,
   DISK_ORPHAN_MS,
   DISK_STEP_CHUNKS,
   DISK_STEP_COUNT,
@@ -13,10 +15,20 @@ import {
 import { bodyOfChunk } from './disk-batch.js';
 import type { EntryPrefix } from './disk-entry.js';
 import { BEHIND_ALL, type DiskFile, type DiskTable } from './disk-file.js';
-import { chunkKey, DISK_CHUNK_BYTES } from './disk-keys.js';
+import { chunkKey, DISK_CHUNK_ROOM_BYTES } from './disk-keys.js';
 import { bodiesRead } from './disk-readers.js';
 
 const FIRST = Buffer.of(0);
+/** How long past its time a body that is held counts as about to go: by then it goes, unless somebody still reads it. */
+const LEAVING_MS = DISK_HOLD_MS - DISK_DOOM_MS;
+
+/** What was doomed when none of it could go. */
+interface Seen {
+  readonly at: number;
+  readonly count: number;
+  readonly leavingBytes: number;
+  readonly stayingBytes: number;
+}
 
 export class DiskChunks {
   readonly #bodies: DiskTable;
@@ -27,8 +39,14 @@ export class DiskChunks {
   #read: ReadonlySet<string> | undefined;
   /** Bodies that lost their record in this transaction: who reads one may not have said so yet. */
   readonly #leaving = new Set<string>();
-  /** Bytes that these, at most, give free later. */
+  /** Whether this transaction knows that nothing more may go: what it dooms itself does not go in it. */
+  #hasLooked = false;
+  /** As of the last such look, where this process has doomed and spared nothing since. */
+  #seen: Seen | undefined;
+  /** Bytes that what is doomed gives free before long, at most, whoever doomed it: known once dropDoomed() has found nothing more where there is need. */
   leavingBytes = 0;
+  /** The same for all that stays for now: what is read on and on, and what is still being written too. */
+  stayingBytes = 0;
   /** Bodies of which chunks were written in this transaction: lmdb loses count of its free pages where it also takes them away (decision 0017). */
   readonly #written = new Set<string>();
   /** Bodies of which chunks were written in this transaction and that no record has yet: how many chunks there are. */
@@ -49,7 +67,7 @@ export class DiskChunks {
     this.#written.clear();
     this.#read = undefined;
     this.#leaving.clear();
-    this.leavingBytes = 0;
+    this.#hasLooked = false;
   }
 
   /** Whether this transaction has written any. */
@@ -81,7 +99,7 @@ export class DiskChunks {
   /** A record has it from now on. */
   adopt(bodyId: Uint8Array): void {
     const isFresh = this.#fresh.delete(idOf(bodyId));
-    if (this.#doomed.has(bodyId)) this.#doomed.remove(bodyId);
+    if (this.#doomed.has(bodyId)) this.#spare(bodyId);
     else if (!isFresh) this.#share(bodyId, this.#holders(bodyId) + 1);
   }
 
@@ -115,6 +133,13 @@ export class DiskChunks {
     value.writeDoubleLE(this.#now + afterMs);
     value.writeUInt32LE(chunks, 8);
     this.#doomed.put(bodyId, value);
+    this.#seen = undefined;
+  }
+
+  #spare(bodyId: Uint8Array): void {
+    if (!this.#doomed.has(bodyId)) return;
+    this.#doomed.remove(bodyId);
+    this.#seen = undefined;
   }
 
   /** No record comes for a body: like one that lost its record, it stays for a while, for those who read it now. */
@@ -129,7 +154,7 @@ export class DiskChunks {
   #leave(bodyId: Uint8Array, chunks: number): void {
     this.#doom(bodyId, chunks, DISK_DOOM_MS);
     this.#leaving.add(idOf(bodyId));
-    this.leavingBytes += chunks * DISK_CHUNK_BYTES;
+    this.leavingBytes += chunks * DISK_CHUNK_ROOM_BYTES;
   }
 
   /** Whether it must stay: what reads it is not to break off because something else wants its room. */
@@ -138,6 +163,11 @@ export class DiskChunks {
     if (this.#leaving.has(id)) return true;
     this.#read ??= bodiesRead(this.#directory, this.#now);
     return this.#read.has(id);
+  }
+
+  /** Whether nothing were free at once if the record of this body went. */
+  isRead({ bodyId, chunks }: Pick<EntryPrefix, 'bodyId' | 'chunks'>): boolean {
+    return chunks > DISK_CHUNKS_AT_ONCE && this.#isHeld(bodyId);
   }
 
   /** As soon as that may be. */
@@ -157,27 +187,55 @@ export class DiskChunks {
   /** A body that gets no record goes. */
   drop(bodyId: Uint8Array, chunks: number): void {
     this.#fresh.delete(idOf(bodyId));
-    this.#doomed.remove(bodyId);
+    this.#spare(bodyId);
     this.#takeAway(bodyId, chunks);
+  }
+
+  /** Not each batch is to look through all of it, where many are read: another process mostly shows in their number. */
+  #isSeen(): boolean {
+    if (this.#hasLooked) return true;
+    const seen = this.#seen;
+    if (seen === undefined || this.#doomed.count !== seen.count) return false;
+    if (this.#now < seen.at || this.#now >= seen.at + DISK_DOOMED_SEEN_MS) return false;
+    this.#take(seen);
+    return true;
+  }
+
+  #take(seen: Seen): void {
+    this.#seen = seen;
+    this.#hasLooked = true;
+    this.leavingBytes = seen.leavingBytes;
+    this.stayingBytes = seen.stayingBytes;
   }
 
   /** Takes away chunks whose time has come, or where there is need the next ones. Returns whether it found any. */
   dropDoomed(isUrgent: boolean): boolean {
+    if (isUrgent && this.#isSeen()) return false;
     let left = DISK_STEP_CHUNKS;
-    const found: [bodyId: Buffer, chunks: number, at: number][] = [];
+    let [leaving, staying] = [0, 0];
+    const found: [bodyId: Buffer, chunks: number][] = [];
     this.#doomed.range(FIRST, BEHIND_ALL, (bodyId, value) => {
-      const at = value.readDoubleLE(0);
+      const [at, chunks] = [value.readDoubleLE(0), value.readUInt32LE(8)];
       // One that is just being written is no less wanted than what is stored.
-      const isDue = at <= this.#now || (isUrgent && at <= this.#now + DISK_DOOM_MS);
-      if (!isDue || (this.#now < at + DISK_HELD_MAX_MS && this.#isHeld(bodyId))) return true;
-      found.push([bodyId, value.readUInt32LE(8), at]);
+      const isUnwanted = at <= this.#now + DISK_DOOM_MS;
+      const isDue = at <= this.#now || (isUrgent && isUnwanted);
+      if (!isDue || (this.#now < at + DISK_HELD_MAX_MS && this.#isHeld(bodyId))) {
+        staying += chunks;
+        if (isUnwanted && this.#now < at + LEAVING_MS) leaving += chunks;
+        return true;
+      }
+      found.push([bodyId, chunks]);
       return found.length < DISK_STEP_COUNT;
     });
+    if (isUrgent && found.length === 0) {
+      const [leavingBytes, stayingBytes] = [leaving * DISK_CHUNK_ROOM_BYTES, staying * DISK_CHUNK_ROOM_BYTES];
+      this.#take({ at: this.#now, count: this.#doomed.count, leavingBytes, stayingBytes });
+    }
     for (const [bodyId, chunks] of found) {
       const from = Math.max(0, chunks - left);
       this.#deleteChunks(bodyId, from, chunks);
       left -= chunks - from;
-      if (from === 0) this.#doomed.remove(bodyId);
+      if (from === 0) this.#spare(bodyId);
       else this.#doom(bodyId, from, 0);
       if (left === 0) break;
     }

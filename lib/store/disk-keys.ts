@@ -33,6 +33,8 @@ const CHUNK_PAGES = 8;
 const PAGE_HEAD_BYTES = 16;
 /** Bytes of a body in one chunk; the last one may be shorter. */
 export const DISK_CHUNK_BYTES = CHUNK_PAGES * DISK_PAGE_BYTES - PAGE_HEAD_BYTES - CHUNK_HEAD_BYTES;
+/** Bytes of the file that a chunk takes, at most: lmdb's own head of a page is longer than was reckoned with, and takes one more page. */
+export const DISK_CHUNK_ROOM_BYTES = (CHUNK_PAGES + 1) * DISK_PAGE_BYTES;
 
 /** What the record keys of a key begin with. */
 export function stemOf(key: string): Buffer {

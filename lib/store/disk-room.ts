@@ -7,6 +7,7 @@ import {
   DISK_EVICT_TO_SHARE,
   DISK_EVICT_TO_SHARE_OVERGROWN,
   DISK_GROWTH_FACTOR,
+  DISK_LOOKS_PAST_READ,
   DISK_STEP_COUNT,
   MAX_DISK_EVICTIONS_AT_ONCE,
 } from '../base/disk-limits.js';
@@ -15,7 +16,7 @@ import type { DiskChunks } from './disk-chunks.js';
 import { type EntryPrefix, readPrefix } from './disk-entry.js';
 import { BEHIND_ALL, type DiskFile, type DiskTable } from './disk-file.js';
 import { mindSpace } from './disk-growth.js';
-import { DISK_CHUNK_BYTES, minuteAfter, withNumber } from './disk-keys.js';
+import { DISK_CHUNK_ROOM_BYTES, minuteAfter, withNumber } from './disk-keys.js';
 
 const FIRST = Buffer.of(0);
 
@@ -27,6 +28,16 @@ export interface RoomParts {
   remove(key: Uint8Array, reason: DiskRemoval): void;
   /** As for DiskWriting. */
   breathe(): void;
+}
+
+/** A record that may go. */
+interface Due {
+  readonly key: Buffer;
+  readonly isDamaged: boolean;
+  /** Its body is being read, and stays for a while without it. */
+  readonly isRead: boolean;
+  /** Bytes that its going frees, at most: a last chunk may be shorter, and a body may have another record. */
+  readonly bytes: number;
 }
 
 export class DiskRoom {
@@ -72,8 +83,7 @@ export class DiskRoom {
         return true;
       }
       if (chunks.dropDoomed(true)) continue;
-      const left = surplus - chunks.leavingBytes;
-      const count = left <= 0 ? 0 : this.#evict(left);
+      const count = this.#evictDownTo(this.#sizeBytes * DISK_EVICT_FROM_SHARE - bytes);
       evicted += count;
       if (count === 0 || evicted >= MAX_DISK_EVICTIONS_AT_ONCE) return false;
     }
@@ -93,7 +103,7 @@ export class DiskRoom {
     // Other processes may have written too.
     this.#roomBytes = Math.min(this.#roomBytes, this.#sizeBytes * DISK_EVICT_FROM_SHARE - usedBytes);
     const dropped = this.#parts.chunks.dropDoomed(isShort);
-    const evicted = isShort && !dropped ? this.#evict(usedBytes - to) : 0;
+    const evicted = isShort && !dropped ? this.#evictDownTo(to) : 0;
     return expired === DISK_STEP_COUNT || dropped || evicted > 0;
   }
 
@@ -106,43 +116,87 @@ export class DiskRoom {
 
   #expire(now: number): number {
     const { expiries } = this.#file.tables;
-    const due = withNumber(minuteAfter(now), FIRST);
-    const places = keysOf(expiries, DISK_STEP_COUNT, due);
+    const places = keysOf(expiries, DISK_STEP_COUNT, withNumber(minuteAfter(now), FIRST));
     for (const place of places) {
       const [minute, key] = [place.readUInt32BE(0), place.subarray(4)];
+      const due = this.#dueAt(key, (prefix) => prefix.expiryMinute === minute);
       expiries.remove(place);
-      this.#removeDue(key, 'expired', (prefix) => prefix.expiryMinute === minute);
+      if (due !== undefined) this.#take(due, 'expired');
       this.#parts.breathe();
     }
     return places.length;
   }
 
+  /** As #evict(), once what is doomed has gone as far as it can, until no more than so many bytes are in use, or will be before long. */
+  #evictDownTo(bytes: number): number {
+    const { leavingBytes, stayingBytes } = this.#parts.chunks;
+    // Where what stays is too much by itself, nothing that goes is of use.
+    return stayingBytes > bytes ? 0 : this.#evict(this.#file.usedBytes - leavingBytes - bytes);
+  }
+
   /** Evicts, in a step, what was used longest ago, until so many bytes are free or will be; returns how many places that emptied. */
   #evict(bytes: number): number {
-    const { uses } = this.#file.tables;
-    let [freed, count] = [0, 0];
-    for (const place of keysOf(uses, DISK_STEP_COUNT)) {
+    const places = keysOf(this.#file.tables.uses, DISK_STEP_COUNT);
+    let [freed, count, mayPass] = [0, 0, true];
+    for (const [at, place] of places.entries()) {
       if (freed >= bytes) break;
-      const [epoch, key] = [place.readUInt32BE(0), place.subarray(4)];
-      uses.remove(place);
-      freed += this.#removeDue(key, 'evicted', (prefix) => prefix.epoch === epoch);
+      const due = this.#dueIn(place);
+      if (mayPass && due?.isRead === true) {
+        const behind = places.slice(at + 1, at + 1 + DISK_LOOKS_PAST_READ);
+        const others = this.#roomAmong(behind, bytes - freed);
+        for (const [other, otherDue] of others) this.#evictFrom(other, otherDue);
+        if (others.length > 0) return count + others.length;
+        mayPass = false;
+      }
+      freed += this.#evictFrom(place, due);
       count++;
-      this.#parts.breathe();
     }
     return count;
   }
 
   /**
-   * What cannot be read stands in no other place by which it would be found again, and goes too. Returns the bytes that this
-   * frees, at most: a last chunk may be shorter, and a body may have another record.
+   * Those of a few places that make room for so many bytes at once; none where they do not suffice: many small ones are not to go for a
+   * large one that is read, since what comes may be larger than what is known of it yet.
    */
-  #removeDue(key: Uint8Array, reason: DiskRemoval, isDue: (prefix: EntryPrefix) => boolean): number {
+  #roomAmong(places: readonly Buffer[], bytes: number): [place: Buffer, due: Due][] {
+    const found: [Buffer, Due][] = [];
+    let room = 0;
+    for (const place of places) {
+      const due = this.#dueIn(place);
+      if (due === undefined || due.isRead) continue;
+      found.push([place, due]);
+      room += due.bytes;
+      if (room >= bytes) return found;
+    }
+    return [];
+  }
+
+  #evictFrom(place: Buffer, due: Due | undefined): number {
+    this.#file.tables.uses.remove(place);
+    if (due !== undefined) this.#take(due, 'evicted');
+    this.#parts.breathe();
+    return due?.bytes ?? 0;
+  }
+
+  /** What was last used as a place in `uses` says. */
+  #dueIn(place: Buffer): Due | undefined {
+    const epoch = place.readUInt32BE(0);
+    return this.#dueAt(place.subarray(4), (prefix) => prefix.epoch === epoch);
+  }
+
+  #dueAt(key: Buffer, isDue: (prefix: EntryPrefix) => boolean): Due | undefined {
     const entry = this.#file.tables.records.get(key);
-    if (entry === undefined) return 0;
+    if (entry === undefined) return undefined;
     const prefix = readPrefix(entry);
-    if (prefix !== undefined && !isDue(prefix)) return 0;
-    this.#parts.remove(key, prefix === undefined ? 'damaged' : reason);
-    return entry.length + (prefix === undefined ? 0 : prefix.chunks * DISK_CHUNK_BYTES);
+    if (prefix === undefined) return { key, isDamaged: true, isRead: false, bytes: entry.length };
+    if (!isDue(prefix)) return undefined;
+    const bytes = entry.length + prefix.chunks * DISK_CHUNK_ROOM_BYTES;
+    return { key, isDamaged: false, isRead: this.#parts.chunks.isRead(prefix), bytes };
+  }
+
+  /** What cannot be read stands in no other place by which it would be found again, and goes too. */
+  #take({ key, isDamaged }: Due, reason: DiskRemoval): void {
+    this.#parts.remove(key, isDamaged ? 'damaged' : reason);
   }
 }
 

@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import type { Clock } from '../../lib/base/clock.js';
+import { Body } from '../../lib/object/body.js';
 import { type Events, SILENT } from '../../lib/observe/events.js';
 import type { Store } from '../../lib/store/contract.js';
 import { DiskTier } from '../../lib/store/disk.js';
@@ -123,4 +124,15 @@ export class DiskBench implements DiskPort {
 
 export function openDisk(t: Test, options: DiskOptions): DiskBench {
   return new DiskBench(t, options);
+}
+
+/** A body that went to disk as it arrived, all of it. */
+export function spilled(bench: DiskBench, bytes: number): Body {
+  const sink = bench.store.openSpill();
+  if (sink === undefined) throw new Error('there is no place for it');
+  const body = new Body({ mode: 'retain', highWaterBytes: MB });
+  body.spill(sink, 16 * MB);
+  for (let at = 0; at < bytes; at += MB) body.write(Buffer.alloc(Math.min(MB, bytes - at), at / MB));
+  body.complete(0);
+  return body;
 }

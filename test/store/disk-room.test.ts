@@ -8,7 +8,7 @@ import type { StoredResponse } from '../../lib/object/stored.js';
 import type { DiskFile } from '../../lib/store/disk-file.js';
 import { DiskWriting } from '../../lib/store/disk-writing.js';
 import { FakeClock } from '../kit/clock.js';
-import { type DiskBench, openDisk } from '../kit/disk.js';
+import { type DiskBench, openDisk, spilled } from '../kit/disk.js';
 import { makeStored } from './make-stored.js';
 
 const MB = 1024 * 1024;
@@ -20,17 +20,6 @@ function open(t: Test): DiskBench {
 
 function stored(body: Body): StoredResponse {
   return makeStored({ key: KEY, body, bornAt: Date.UTC(2026, 0, 1) });
-}
-
-/** A body that went to disk as it arrived, all of it. */
-function spilled(bench: DiskBench, bytes: number): Body {
-  const sink = bench.store.openSpill();
-  if (sink === undefined) throw new Error('there is no place for it');
-  const body = new Body({ mode: 'retain', highWaterBytes: MB });
-  body.spill(sink, 16 * MB);
-  for (let at = 0; at < bytes; at += MB) body.write(Buffer.alloc(Math.min(MB, bytes - at), at / MB));
-  body.complete(0);
-  return body;
 }
 
 /** What a lookup finds below, and how many bytes of it can be read. */

@@ -148,11 +148,13 @@ async function twoOnOne(t: Test) {
   return { one, other, make };
 }
 
-/** One response after another, more than the disk has room for. */
-async function pushOut({ store, tier }: Bench, make: (key: string) => StoredResponse): Promise<void> {
+/** One response after another, more than the disk has room for; all are read, so that none is passed over for that. */
+async function pushOut({ store, tier }: Bench, other: Bench, make: (key: string) => StoredResponse): Promise<void> {
   for (let n = 0; n < 8; n++) {
     store.put(make(`${KEY}${n}`));
     await tier.settled();
+    other.file.refresh();
+    other.store.recall(`${KEY}${n}`, ([first]) => first);
   }
 }
 
@@ -170,7 +172,7 @@ t.test(
       };
       take();
       if (way === 'purged') one.store.removeKey(KEY, 'purged');
-      await pushOut(one, make);
+      await pushOut(one, other, make);
       other.file.refresh();
       t.same(other.tier.find(KEY), [], `it is ${way}`);
       for (let n = 0; n < 100; n++) take();

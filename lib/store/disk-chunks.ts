@@ -15,7 +15,7 @@ import {
 import { bodyOfChunk } from './disk-batch.js';
 import type { EntryPrefix } from './disk-entry.js';
 import { BEHIND_ALL, type DiskFile, type DiskTable } from './disk-file.js';
-import { chunkKey, DISK_CHUNK_ROOM_BYTES } from './disk-keys.js';
+import { chunkKey, DISK_CHUNK_BYTES, DISK_CHUNK_ROOM_BYTES } from './disk-keys.js';
 import { bodiesRead } from './disk-readers.js';
 
 const FIRST = Buffer.of(0);
@@ -43,9 +43,9 @@ export class DiskChunks {
   #hasLooked = false;
   /** As of the last such look, where this process has doomed and spared nothing since. */
   #seen: Seen | undefined;
-  /** Bytes that what is doomed gives free before long, at most, whoever doomed it: known once dropDoomed() has found nothing more where there is need. */
+  /** Bytes that what is doomed gives free before long, rather too few, whoever doomed it: known once dropDoomed() has found nothing more where there is need. */
   leavingBytes = 0;
-  /** The same for all that stays for now: what is read on and on, and what is still being written too. */
+  /** Bytes, at most, of all that stays for now: what is read on and on, and what is still being written too. */
   stayingBytes = 0;
   /** Bodies of which chunks were written in this transaction: lmdb loses count of its free pages where it also takes them away (decision 0017). */
   readonly #written = new Set<string>();
@@ -154,7 +154,7 @@ export class DiskChunks {
   #leave(bodyId: Uint8Array, chunks: number): void {
     this.#doom(bodyId, chunks, DISK_DOOM_MS);
     this.#leaving.add(idOf(bodyId));
-    this.leavingBytes += chunks * DISK_CHUNK_ROOM_BYTES;
+    this.leavingBytes += chunks * DISK_CHUNK_BYTES;
   }
 
   /** Whether it must stay: what reads it is not to break off because something else wants its room. */
@@ -228,7 +228,7 @@ export class DiskChunks {
       return found.length < DISK_STEP_COUNT;
     });
     if (isUrgent && found.length === 0) {
-      const [leavingBytes, stayingBytes] = [leaving * DISK_CHUNK_ROOM_BYTES, staying * DISK_CHUNK_ROOM_BYTES];
+      const [leavingBytes, stayingBytes] = [leaving * DISK_CHUNK_BYTES, staying * DISK_CHUNK_ROOM_BYTES];
       this.#take({ at: this.#now, count: this.#doomed.count, leavingBytes, stayingBytes });
     }
     for (const [bodyId, chunks] of found) {

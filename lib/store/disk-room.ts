@@ -16,7 +16,7 @@ import type { DiskChunks } from './disk-chunks.js';
 import { type EntryPrefix, readPrefix } from './disk-entry.js';
 import { BEHIND_ALL, type DiskFile, type DiskTable } from './disk-file.js';
 import { mindSpace } from './disk-growth.js';
-import { DISK_CHUNK_ROOM_BYTES, minuteAfter, withNumber } from './disk-keys.js';
+import { DISK_CHUNK_BYTES, minuteAfter, withNumber } from './disk-keys.js';
 
 const FIRST = Buffer.of(0);
 
@@ -36,7 +36,7 @@ interface Due {
   readonly isDamaged: boolean;
   /** Its body is being read, and stays for a while without it. */
   readonly isRead: boolean;
-  /** Bytes that its going frees, at most: a last chunk may be shorter, and a body may have another record. */
+  /** Bytes that its going frees, rather too few: what goes for a batch is to be enough. A body may have another record. */
   readonly bytes: number;
 }
 
@@ -190,7 +190,7 @@ export class DiskRoom {
     const prefix = readPrefix(entry);
     if (prefix === undefined) return { key, isDamaged: true, isRead: false, bytes: entry.length };
     if (!isDue(prefix)) return undefined;
-    const bytes = entry.length + prefix.chunks * DISK_CHUNK_ROOM_BYTES;
+    const bytes = entry.length + prefix.chunks * DISK_CHUNK_BYTES;
     return { key, isDamaged: false, isRead: this.#parts.chunks.isRead(prefix), bytes };
   }
 

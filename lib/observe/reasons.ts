@@ -41,6 +41,7 @@ const LOOKUP = {
   revalidated: 'The origin answered 304, and the stored response was freshened.',
   elsewhere: 'The origin was not asked: another cache has, or had, the answer.',
   superseded: 'A purge or an update came while the origin was asked, and wins.',
+  'not-kept': 'Another worker sends it and this one keeps no copy of it, so each client has it sent anew.',
   'only-if-cached': 'The client wants a stored response only, and none can be used.',
 } as const;
 

@@ -73,6 +73,10 @@ function judgeTime(client: StoryClient, told: Told, rule: Rule, complain: Compla
   const outcome = client.outcome ?? '';
   const isFromStore = outcome === 'HIT' || outcome === 'UPDATING' || outcome === 'STALE';
   if (!isFromStore) return;
+  if (client.status === 416) {
+    if (client.field('cache-control') !== undefined) complain('a 416 of our own with a lifetime');
+    return;
+  }
   const control = client.field('cache-control') ?? '';
   const wish = client.fields.get('cache-control') ?? '';
   if (/no-cache|max-age=0/.test(wish) && outcome !== 'STALE') complain('not asked for one who wants the origin asked');

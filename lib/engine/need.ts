@@ -1,6 +1,5 @@
 /** What a request needs that the store alone could not give it. */
 import type { StoredResponse } from '../object/stored.js';
-import { isSameRepresentation } from './combining.js';
 import type { ClientRequest } from './contract.js';
 
 /** Why the store alone could not answer. */
@@ -30,12 +29,7 @@ export function collapseKeyOf({ stale, begun }: Need, { method, fields }: Client
  * asked for; else the request goes on as if nothing were stored.
  */
 export function partialNeed(chosen: StoredResponse, request: ClientRequest, isUsable: boolean): Need {
-  const isWhole = request.method === 'GET' && !request.fields.has('range');
-  const begun = isUsable && isWhole && isCompletable(chosen) ? chosen : undefined;
-  return { stale: undefined, begun, fwd: 'partial', reason: 'partial' };
-}
-
-/** RFC 9111 §3.4: whether a rest could be put to its beginning: only the very same representation may be, of a length that is known. */
-function isCompletable({ fields, partial }: StoredResponse): boolean {
-  return (partial?.prefixBytes ?? 0) > 0 && partial?.totalBytes !== undefined && isSameRepresentation(fields, fields);
+  const mayComplete =
+    isUsable && request.method === 'GET' && !request.fields.has('range') && (chosen.partial?.prefixBytes ?? 0) > 0;
+  return { stale: undefined, begun: mayComplete ? chosen : undefined, fwd: 'partial', reason: 'partial' };
 }

@@ -76,25 +76,6 @@ t.test('RFC 9111 §3.4: a stored beginning is completed by asking for the rest a
   t.match([walk.get('/a').body, walk.get('/a').outcome], ['0123456789', 'HIT']);
 });
 
-t.test('RFC 9111 §3.4: no rest is asked for that could not be put to its beginning', (t) => {
-  const rows: [fields: Readonly<Record<string, string>>, total: string][] = [
-    [{ ETag: 'W/"one"' }, '10'],
-    [{ 'Last-Modified': 'Thu, 01 Jan 2026 00:00:00 GMT' }, '10'],
-    [{}, '10'],
-    [{ ETag: '"one"' }, '*'],
-  ];
-  for (const [fields, total] of rows) {
-    const walk = makeWalk();
-    walk.get('/a', { Range: 'bytes=0-4' });
-    walk.origin.last.respond(206, { ...FRESH, ETag: '', ...fields, 'Content-Range': `bytes 0-4/${total}` }, '01234');
-    const client = walk.get('/a');
-    t.equal(walk.origin.last.field('range'), undefined, JSON.stringify(fields));
-    walk.origin.last.respond(200, FRESH, '0123456789');
-    t.match([client.body, walk.origin.count], ['0123456789', 2]);
-  }
-  t.end();
-});
-
 t.test('RFC 9111 §3: a 416 says of no cache behind this one how long it is to keep it', (t) => {
   const walk = makeWalk();
   walk.get('/a');
